@@ -1,0 +1,5 @@
+"""Data sets with known factors."""
+
+from pyrogen.datasets.dsprites import DSprites
+
+__all__ = ["DSprites"]

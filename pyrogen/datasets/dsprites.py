@@ -1,0 +1,158 @@
+"""The dSprites data set: drawn here, or read from the original file."""
+
+import hashlib
+import os
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from pyrogen.datasets import sprites
+from pyrogen.datasets.factored import FactoredImages, number_of
+from pyrogen.datasets.original import check_original, read_original
+from pyrogen.datasets.packed import check_folder, open_words, write_words
+from pyrogen.datasets.renderer import FACTOR_SIZES, VERSION, factors_of, render_all, render_packed
+from pyrogen.datasets.sources import Drawn, Source, Stored
+
+_COUNT = prod(FACTOR_SIZES)
+
+
+class DSprites(FactoredImages):
+    r"""dSprites: 737,280 binary pictures of 64 x 64, one for each value of five independent factors.
+
+    Picture ``i`` has the factors of mixed-radix numeral ``i``: with sizes :math:`K = (3, 6, 40, 32, 32)`,
+
+    .. math:: i = (((\text{shape} \cdot 6 + \text{scale}) \cdot 40 + \text{orientation}) \cdot 32
+                  + \text{posX}) \cdot 32 + \text{posY},
+
+    which is the order of the original file. Shapes are 0 square, 1 ellipse, 2 heart.
+
+    Nothing is downloaded: the pictures are drawn (see :mod:`pyrogen.datasets.renderer`), the first time into a file
+    of 377 MB in a cache folder, which takes seconds, and which is mapped into memory from then on.
+
+    Args:
+        path: the original ``.npz``, to use its pictures in place of drawn ones. It is read once into the cache.
+        cache: True for the user's cache folder ($PYROGEN_CACHE, else $XDG_CACHE_HOME/pyrogen, else
+            ~/.cache/pyrogen), a folder, or None or False to keep nothing on disk: then each batch is drawn when
+            it is asked for, and an original file is held in memory. Where the user's cache folder cannot be
+            written, this happens too, with a warning; a folder named here must be writable.
+        progress: show a progress bar while the cache is filled.
+
+    Raises:
+        FileNotFoundError: there is no file at ``path``.
+        ValueError: the file at ``path`` is not the original, or is damaged.
+        OSError: the folder named as ``cache`` cannot be written, or is full.
+
+    Example:
+        >>> ds = DSprites(cache=None)
+        >>> heart = ds.index([[2, 5, 0, 16, 16]])
+        >>> ds.images(heart).shape, ds.factors(heart).tolist()
+        (torch.Size([1, 1, 64, 64]), [[2, 5, 0, 16, 16]])
+        >>> train, test = ds.split(10_000, 1_000, seed=0)
+        >>> len(train), len(test)
+        (10000, 1000)
+
+    Reference: L. Matthey, I. Higgins, D. Hassabis, A. Lerchner, "dSprites: Disentanglement testing Sprites dataset",
+    2017, https://github.com/google-deepmind/dsprites-dataset
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        cache: bool | str | os.PathLike[str] | None = True,
+        *,
+        progress: bool = True,
+    ) -> None:
+        if path is None:
+            name = f"dsprites-drawn-{_fingerprint()}.words"
+            self._source: Source = _stored(name, render_all, cache, progress) or Drawn()
+        else:
+            original = Path(path)
+            name = f"dsprites-read-{_identity(original)}.words"
+
+            def read() -> Iterator[Tensor]:
+                check_original(original)
+                yield from read_original(original)
+
+            stored = _stored(name, read, cache, progress)
+            self._source = stored or Stored(torch.cat(list(_shown(read(), progress))))
+
+    def __len__(self) -> int:
+        return _COUNT
+
+    def _numbers(self, index: Tensor) -> Tensor:
+        return index
+
+    def _places(self, index: Tensor) -> Tensor:
+        return index
+
+    def index(self, factors: Any) -> Tensor:
+        return number_of(factors).to(self.device)
+
+    def to(self, device: torch.device | str) -> "DSprites":
+        copy = DSprites.__new__(DSprites)
+        copy._source = self._source.to(torch.device(device), None)
+        return copy
+
+
+def default_cache() -> Path:
+    """The user's cache folder: $PYROGEN_CACHE, else $XDG_CACHE_HOME/pyrogen, else ~/.cache/pyrogen."""
+    if named := os.environ.get("PYROGEN_CACHE"):
+        return Path(named).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pyrogen"
+
+
+def _stored(
+    name: str,
+    blocks: Callable[[], Iterable[Tensor]],
+    cache: bool | str | os.PathLike[str] | None,
+    progress: bool,
+) -> Stored | None:
+    """The words of a cached file, which is made if need be; None if there is to be no cache, or can be none."""
+    if cache is None or cache is False:
+        return None
+    folder = default_cache() if cache is True else Path(cache).expanduser()
+    file = folder / name
+    words = open_words(file, _COUNT)
+    if words is None:
+        try:
+            check_folder(folder, _COUNT)
+        except OSError as error:
+            if cache is not True:
+                raise
+            warnings.warn(f"dSprites is not cached: {error}", stacklevel=3)
+            return None
+        write_words(file, _shown(blocks(), progress), _COUNT)
+        words = open_words(file, _COUNT)
+        if words is None:
+            raise OSError(f"the cached pictures {str(file)!r} went away while they were made; try again")
+    return Stored(words, file)
+
+
+def _shown(blocks: Iterable[Tensor], progress: bool) -> Iterator[Tensor]:
+    with tqdm(total=_COUNT, desc="dSprites", unit=" images", unit_scale=True, disable=not progress) as bar:
+        for block in blocks:
+            yield block
+            bar.update(len(block))
+
+
+def _fingerprint() -> str:
+    """Names what the renderer draws: its version, its outlines, and a sample of its pictures."""
+    sample = torch.arange(0, _COUNT, 4099)  # 180 pictures; a prime, to meet all kinds
+    digest = hashlib.sha256(str(VERSION).encode())
+    digest.update(sprites.outlines().numpy().tobytes())
+    digest.update(render_packed(factors_of(sample)).numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _identity(path: Path) -> str:
+    """Names one state of one file: its place, size and time."""
+    if not path.is_file():
+        check_original(path)  # raises, saying so
+    stat = path.stat()
+    return hashlib.sha256(f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}".encode()).hexdigest()[:16]

@@ -1,0 +1,84 @@
+"""Pictures of 64 x 64 bits as 64 words each, and a file of them that is mapped into memory.
+
+The file is nothing but the words, in the machine's byte order: (N, 64) int64, 512 bytes a picture. Whatever decides
+what is in it (the renderer, the file it was read from) belongs in its *name*, so that a stale file is never found.
+"""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+WORDS = 64  # to a picture
+_BYTES = 8 * WORDS
+
+
+def pack(images: Tensor) -> Tensor:
+    """Words (B, 64) int64 of pictures (B, 64, 64) of zeros and ones; bit j of a row's word is column j."""
+    weight = torch.bitwise_left_shift(torch.ones(64, dtype=torch.int64), torch.arange(64))
+    return (images.long() * weight.to(images.device)).sum(-1)
+
+
+def unpack(words: Tensor) -> Tensor:
+    """Pictures (B, 1, 64, 64) uint8 of words (B, 64) int64: the inverse of :func:`pack`, with a channel."""
+    octets = words.contiguous().view(torch.uint8).unsqueeze(-1)  # (B, 512, 1): little-endian, so columns ascend
+    shift = torch.arange(8, dtype=torch.uint8, device=words.device)
+    return ((octets >> shift) & 1).view(-1, 1, 64, 64)
+
+
+def open_words(path: Path, count: int) -> Tensor | None:
+    """The words (count, 64) of a file, mapped and read when touched; None if there is none of that very length."""
+    try:
+        if path.stat().st_size != count * _BYTES:
+            return None
+    except FileNotFoundError:
+        return None
+    # Not shared: a private map, so that nothing done to the tensor reaches the file.
+    return torch.from_file(str(path), shared=False, size=count * WORDS, dtype=torch.int64).view(count, WORDS)
+
+
+def check_folder(folder: Path, count: int) -> None:
+    """Make the folder, and raise OSError unless a file of ``count`` pictures can be written there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OSError(
+            f"the cache folder {str(folder)!r} cannot be written ({error.strerror or error}); "
+            "pass cache='another/folder', or cache=None to keep nothing on disk"
+        ) from error
+    free, needed = shutil.disk_usage(folder).free, count * _BYTES
+    if free < needed:
+        raise OSError(
+            f"the cache folder {str(folder)!r} has {free / 1e6:.0f} MB free and needs {needed / 1e6:.0f} MB; "
+            "pass cache='another/folder', or cache=None to keep nothing on disk"
+        )
+
+
+def write_words(path: Path, blocks: Iterable[Tensor], count: int) -> None:
+    """Write blocks (b, 64) of words, ``count`` rows in all, so that the file is there whole or not at all.
+
+    Two processes that write the same file at once each write their own and the later one replaces the earlier.
+    """
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name + ".", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            rows = 0
+            for block in blocks:
+                file.write(block.cpu().contiguous().numpy().data)
+                rows += len(block)
+            if rows != count:
+                raise ValueError(f"expected {count} pictures to write to {str(path)!r}, got {rows}")
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+        raise
