@@ -1,0 +1,42 @@
+# Everything runs in .venv, installed once under constraints.txt; `make demo` and `make test` need only Python 3.11+.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint clean
+
+help:
+	@echo "make demo   train VAE and β-VAE (β = 1, 4, 8) on dSprites; the report lands in out/demo/report.html"
+	@echo "make test   run the whole test suite"
+	@echo "make lint   ruff and mypy"
+	@echo "make clean  remove .venv and caches (out/ stays)"
+
+install: $(READY)
+
+$(READY): setup.cfg pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "pyrogen needs Python 3.11 or later; $(PYTHON) is older or missing. Try: make PYTHON=python3.12 ..."; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+	  { echo "'$(PYTHON) -m venv' failed: install your system's venv package for $(PYTHON)."; exit 1; }
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[test]'
+	@touch $(READY)
+
+demo: $(READY)
+	$(BIN)/python examples/beta_vae_dsprites.py --out out/demo
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+$(VENV)/.linters: $(READY)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt mypy ruff
+	@touch $@
+
+lint: $(VENV)/.linters
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache *.egg-info

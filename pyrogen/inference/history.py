@@ -1,0 +1,89 @@
+"""What happened at each step of a training run."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyrogen.files import write_atomically
+
+if TYPE_CHECKING:
+    import xarray
+
+CLOCK = ("step", "epoch", "beta", "seconds")
+
+
+class History:
+    """A table with one row a step; ``history["kl"]`` is a column, ``history["kl_per_latent"]`` an array (T, L).
+
+    Columns: step (1, 2, ...), epoch (fractions of one), beta (the β in force), seconds (of training, over all
+    resumptions), objective, reconstruction, kl and, where the KL splits over latents, kl_0 ... kl_{L-1}; the terms in
+    nats per image of that step's batch.
+
+    Args:
+        columns: the names of the terms, after the four of the clock.
+    """
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        self.columns = (*CLOCK, *columns)
+        self._blocks: list[NDArray[np.float64]] = []
+
+    def __len__(self) -> int:
+        return sum(len(block) for block in self._blocks)
+
+    def __getitem__(self, column: str) -> NDArray[np.float64]:
+        if column == "kl_per_latent":
+            return self.array[:, [i for i, name in enumerate(self.columns) if name.startswith("kl_")]]
+        if column not in self.columns:
+            raise KeyError(f"the history has no column {column!r}; it has {', '.join(self.columns)}")
+        return self.array[:, self.columns.index(column)]
+
+    def __repr__(self) -> str:
+        if not len(self):
+            return "History(no steps)"
+        last = self.array[-100:].mean(0)
+        terms = ", ".join(f"{name} {last[self.columns.index(name)]:.2f}" for name in self.columns[4:7])
+        return f"History({len(self)} steps; mean of the last {min(100, len(self))}: {terms} nats per image)"
+
+    @property
+    def array(self) -> NDArray[np.float64]:
+        """The whole table, (T, columns)."""
+        if len(self._blocks) != 1:
+            self._blocks = [np.concatenate(self._blocks) if self._blocks else np.empty((0, len(self.columns)))]
+        return self._blocks[0]
+
+    def append(self, rows: NDArray[np.float64]) -> None:
+        """Add rows (n, columns) at the end."""
+        if rows.ndim != 2 or rows.shape[1] != len(self.columns):
+            raise ValueError(f"rows must be (n, {len(self.columns)}), and they are {rows.shape}")
+        self._blocks.append(rows)
+
+    def to_csv(self, path: str | os.PathLike[str]) -> None:
+        """Write the table as CSV with a header line; numbers in full precision."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(self.columns)
+        writer.writerows([int(row[0]), *map(repr, row[1:].tolist())] for row in self.array)
+        write_atomically(path, text.getvalue().encode())
+
+    def to_xarray(self) -> xarray.Dataset:
+        """An xarray data set over ``step`` (and ``latent`` for kl_per_latent), with units in the attributes."""
+        import xarray
+
+        units = {"epoch": "epochs", "beta": "1", "seconds": "s"}
+        variables = {
+            name: ("step", self[name], {"units": units.get(name, "nats per image")})
+            for name in self.columns[1:]
+            if not name.startswith("kl_")
+        }
+        per_latent = self["kl_per_latent"]
+        if per_latent.shape[1]:
+            variables["kl_per_latent"] = (("step", "latent"), per_latent, {"units": "nats per image"})
+        coordinates = {"step": self["step"].astype(np.int64), "latent": np.arange(per_latent.shape[1])}
+        return xarray.Dataset(variables, coordinates)

@@ -1,0 +1,6 @@
+"""The pairs: one model and guide a file."""
+
+from pyrogen.models.base import Pair
+from pyrogen.models.vae import VAE
+
+__all__ = ["VAE", "Pair"]

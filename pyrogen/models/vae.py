@@ -1,0 +1,98 @@
+"""The variational autoencoder and, with β ≠ 1, the β-VAE."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pyro
+import torch
+from pyro import distributions as dist
+from torch import Tensor, nn
+
+from pyrogen.models.base import Pair
+
+Prior = dist.TorchDistribution | Callable[[], dist.TorchDistribution]
+
+
+class VAE(Pair):
+    r"""z ~ p(z), x ~ p(x | z), fitted through q(z | x).
+
+    Training maximises, in nats per image,
+
+        E_q(z|x) [log p(x | z)] − β KL(q(z | x) ‖ p(z)),
+
+    which for β = 1 is the ELBO, a lower bound on log p(x) (Kingma and Welling 2014, https://arxiv.org/abs/1312.6114),
+    and for β > 1 the objective of the β-VAE (Higgins et al. 2017, https://openreview.net/forum?id=Sy2fzU9gl).
+    The gradient passes through z = μ(x) + σ(x) ε, ε ~ N(0, I).
+
+    Args:
+        encoder: x ``(*batch, *shape)`` to q(z | x), a distribution over ``(L,)``.
+        decoder: z ``(*batch, L)`` to p(x | z), a distribution over ``shape``.
+        beta: β ≥ 0.
+        prior: p(z), a distribution over ``(L,)`` or a callable (a module, if it has weights) that returns one;
+            ``None`` is N(0, I).
+
+    Raises:
+        ValueError: for a negative β, or networks that disagree on L or on the shape of x.
+
+    Example:
+        >>> import pyrogen as pg
+        >>> from pyro.infer import SVI, TraceMeanField_ELBO
+        >>> vae = pg.models.VAE(pg.nn.MLPEncoder((8, 8), latent=3), pg.nn.MLPDecoder((8, 8), latent=3), beta=4.0)
+        >>> svi = SVI(vae.model, vae.guide, pyro.optim.Adam({"lr": 1e-3}), TraceMeanField_ELBO())
+        >>> loss = svi.step(torch.bernoulli(torch.full((16, 8, 8), 0.5)))
+        >>> vae.sample(2).shape
+        torch.Size([2, 8, 8])
+    """
+
+    def __init__(self, encoder: nn.Module, decoder: nn.Module, beta: float = 1.0, prior: Prior | None = None) -> None:
+        super().__init__(beta)
+        for what in ("latent", "shape"):
+            theirs = getattr(encoder, what), getattr(decoder, what)
+            if theirs[0] != theirs[1]:
+                raise ValueError(f"encoder and decoder disagree: {what} is {theirs[0]} in one and {theirs[1]} in the other")
+        self.encoder, self.decoder = encoder, decoder
+        self.shape, self.latent = tuple(encoder.shape), int(encoder.latent)
+        self.register_buffer("origin", torch.zeros(self.latent), persistent=False)
+        self._prior = prior
+        if self.prior().event_shape != (self.latent,):
+            raise ValueError(
+                f"the prior must be a distribution over vectors of {self.latent} (event shape ({self.latent},)), and "
+                f"its event shape is {tuple(self.prior().event_shape)}: add .to_event(1), or mend its size"
+            )
+
+    def model(self, x: Tensor, size: int | None = None) -> Tensor:
+        """p(x, z) for images ``(B, *shape)``; returns z, (B, L)."""
+        pyro.module(self.name, self)
+        x = self.as_data(x)
+        with self.plate(x, size):
+            with self.kl_weight():
+                z = pyro.sample("z", self.prior())
+            pyro.sample("x", self.decode(z), obs=x)
+        return z
+
+    def guide(self, x: Tensor, size: int | None = None) -> Tensor:
+        """q(z | x) for images ``(B, *shape)``; returns z, (B, L)."""
+        pyro.module(self.name, self)
+        with self.plate(x, size), self.kl_weight():
+            return pyro.sample("z", self.encode(x))
+
+    def prior(self) -> dist.TorchDistribution:
+        """p(z), batch shape (), event shape (L,)."""
+        if self._prior is None:
+            return dist.Normal(self.origin, torch.ones_like(self.origin)).to_event(1)
+        return self._prior if isinstance(self._prior, torch.distributions.Distribution) else self._prior()
+
+    def encode(self, x: Tensor) -> dist.TorchDistribution:
+        """q(z | x), batch shape ``(*batch,)``, event shape (L,)."""
+        return self.encoder(self.as_data(x))
+
+    def decode(self, z: Tensor) -> dist.TorchDistribution:
+        """p(x | z), batch shape ``(*batch,)``, event shape ``shape``."""
+        return self.decoder(z)
+
+    def check(self, x: Tensor) -> None:
+        """Raise ``ValueError`` unless x is ``(*batch, *shape)`` with values that the likelihood can produce."""
+        if tuple(x.shape[-len(self.shape) :]) != self.shape:
+            raise ValueError(f"images must have shape (*batch, {', '.join(map(str, self.shape))}), and these have {tuple(x.shape)}")
+        self.decoder.likelihood.check(x)

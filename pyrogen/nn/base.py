@@ -1,0 +1,99 @@
+"""What every encoder and decoder shares: a network takes a tensor and returns a distribution."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from pyro import distributions as dist
+from torch import Tensor, nn
+
+from pyrogen.described import Described
+from pyrogen.nn.likelihoods import Likelihood, make_likelihood
+
+
+class Encoder(Described, nn.Module, ABC):
+    """q(z | x) = N(μ(x), diag σ²(x)): a tensor ``(*batch, *shape)`` to a Normal over ``(latent,)``.
+
+    A subclass gives `parameters_of`. Any leading dimensions are batch; so is none.
+
+    Args:
+        shape: the shape of one x, for images (channels, height, width).
+        latent: the number of latent dimensions L.
+    """
+
+    def __init__(self, shape: Sequence[int], latent: int) -> None:
+        super().__init__()
+        self.shape = check_shape(shape)
+        self.latent = check_latent(latent)
+
+    @abstractmethod
+    def parameters_of(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """μ and log σ², each (B, L), of a batch ``(B, *shape)``."""
+
+    def forward(self, x: Tensor) -> dist.TorchDistribution:
+        """The posterior q(z | x), batch shape ``x.shape[:-len(shape)]``, event shape ``(latent,)``."""
+        batch = batch_shape(x, self.shape, "x")
+        loc, log_variance = self.parameters_of(x if len(batch) == 1 else x.reshape(-1, *self.shape))
+        if len(batch) != 1:
+            loc, log_variance = (t.reshape(*batch, self.latent) for t in (loc, log_variance))
+        return dist.Normal(loc, (0.5 * log_variance).exp()).to_event(1)
+
+
+class Decoder(Described, nn.Module, ABC):
+    """p(x | z): a tensor ``(*batch, latent)`` to the likelihood over ``shape``.
+
+    A subclass gives `output_of`, which the likelihood turns into a distribution.
+
+    Args:
+        shape: the shape of one x.
+        latent: the number of latent dimensions L.
+        likelihood: ``"bernoulli"``, ``"gaussian"``, ``"continuous_bernoulli"``, or a `Likelihood` object such as
+            ``pg.nn.Gaussian(scale=0.1)``.
+    """
+
+    def __init__(self, shape: Sequence[int], latent: int, likelihood: str | Likelihood = "bernoulli") -> None:
+        super().__init__()
+        self.shape = check_shape(shape)
+        self.latent = check_latent(latent)
+        self.likelihood = make_likelihood(likelihood)
+
+    @abstractmethod
+    def output_of(self, z: Tensor) -> Tensor:
+        """The network's output ``(B, *shape)`` for a batch ``(B, L)``."""
+
+    def forward(self, z: Tensor) -> dist.TorchDistribution:
+        """The likelihood p(x | z), batch shape ``z.shape[:-1]``, event shape ``shape``."""
+        batch = batch_shape(z, (self.latent,), "z")
+        output = self.output_of(z if len(batch) == 1 else z.reshape(-1, self.latent))
+        if len(batch) != 1:
+            output = output.reshape(*batch, *self.shape)
+        return self.likelihood(output, len(self.shape))
+
+
+def batch_shape(x: Tensor, event: tuple[int, ...], name: str) -> tuple[int, ...]:
+    """The leading dimensions of ``x`` before its event shape; ``ValueError`` if the event shape is another."""
+    split = x.dim() - len(event)
+    if split < 0 or tuple(x.shape[split:]) != event:
+        raise ValueError(f"{name} must have shape (*batch, {', '.join(map(str, event))}), and it has {tuple(x.shape)}")
+    return tuple(x.shape[:split])
+
+
+def check_shape(shape: Sequence[int]) -> tuple[int, ...]:
+    """`shape` as a tuple of positive integers."""
+    if isinstance(shape, int) or not shape or any(int(n) != n or n < 1 for n in shape):
+        raise ValueError(f"shape must be positive sizes such as (1, 64, 64), and it is {shape!r}")
+    return tuple(int(n) for n in shape)
+
+
+def check_latent(latent: int) -> int:
+    """`latent` as a positive integer."""
+    if int(latent) != latent or latent < 1:
+        raise ValueError(f"latent must be a positive number of dimensions, and it is {latent!r}")
+    return int(latent)
+
+
+def event_size(shape: tuple[int, ...]) -> int:
+    """The number of values in one x."""
+    return math.prod(shape)

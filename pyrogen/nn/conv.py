@@ -1,0 +1,100 @@
+"""The convolutional pair of networks that the disentanglement literature uses on 64 × 64 images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from pyrogen.nn.base import Decoder, Encoder
+from pyrogen.nn.likelihoods import Likelihood
+
+
+class ConvEncoder(Encoder):
+    """Four convolutions (kernel 4, stride 2, ReLU), one hidden layer, then μ and log σ².
+
+    Source: the architecture of Locatello et al. 2019 (https://arxiv.org/abs/1811.12359, table 1), after Higgins et
+    al. 2017 and Burgess et al. 2018 (https://arxiv.org/abs/1804.03599).
+
+    Args:
+        shape: (channels, height, width); each ``channels`` entry halves height and width.
+        latent: the number of latent dimensions L.
+        channels: output channels of each convolution.
+        hidden: units of the fully connected layer.
+
+    Example:
+        >>> import torch
+        >>> ConvEncoder((1, 64, 64), latent=10)(torch.zeros(5, 1, 64, 64)).batch_shape
+        torch.Size([5])
+    """
+
+    def __init__(
+        self, shape: Sequence[int], latent: int, channels: Sequence[int] = (32, 32, 64, 64), hidden: int = 256
+    ) -> None:
+        super().__init__(shape, latent)
+        smallest = _smallest_map(self.shape, channels)
+        widths = [self.shape[0], *channels]
+        layers: list[nn.Module] = []
+        for before, after in zip(widths, widths[1:], strict=False):
+            layers += [nn.Conv2d(before, after, kernel_size=4, stride=2, padding=1), nn.ReLU()]
+        features = smallest[0] * smallest[1] * smallest[2]
+        self.network = nn.Sequential(
+            *layers, nn.Flatten(), nn.Linear(features, hidden), nn.ReLU(), nn.Linear(hidden, 2 * self.latent)
+        )
+
+    def parameters_of(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """μ and log σ², each (B, L)."""
+        loc, log_variance = self.network(x).chunk(2, dim=-1)
+        return loc, log_variance
+
+
+class ConvDecoder(Decoder):
+    """`ConvEncoder` mirrored: two fully connected layers, then transposed convolutions up to the image's size.
+
+    Args:
+        shape: (channels, height, width); each ``channels`` entry doubles height and width.
+        latent: the number of latent dimensions L.
+        likelihood: see `Decoder`.
+        channels: the encoder's channels, in the encoder's order.
+        hidden: units of the fully connected layer.
+
+    Example:
+        >>> import torch
+        >>> ConvDecoder((1, 64, 64), latent=10)(torch.zeros(5, 10)).event_shape
+        torch.Size([1, 64, 64])
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        latent: int,
+        likelihood: str | Likelihood = "bernoulli",
+        channels: Sequence[int] = (32, 32, 64, 64),
+        hidden: int = 256,
+    ) -> None:
+        super().__init__(shape, latent, likelihood)
+        smallest = _smallest_map(self.shape, channels)
+        features = smallest[0] * smallest[1] * smallest[2]
+        layers: list[nn.Module] = [nn.Linear(self.latent, hidden), nn.ReLU(), nn.Linear(hidden, features)]
+        layers.append(nn.Unflatten(1, smallest))
+        widths = [*reversed(channels), self.shape[0]]
+        for before, after in zip(widths, widths[1:], strict=False):
+            layers += [nn.ReLU(), nn.ConvTranspose2d(before, after, kernel_size=4, stride=2, padding=1)]
+        self.network = nn.Sequential(*layers)
+
+    def output_of(self, z: Tensor) -> Tensor:
+        """The likelihood's parameters, (B, channels, height, width)."""
+        return self.network(z)
+
+
+def _smallest_map(shape: tuple[int, ...], channels: Sequence[int]) -> tuple[int, int, int]:
+    """The feature map between the convolutions and the fully connected layers."""
+    if not channels or any(c < 1 for c in channels):
+        raise ValueError(f"channels must be positive widths such as (32, 32, 64, 64), and it is {channels!r}")
+    factor = 2 ** len(channels)
+    if len(shape) != 3 or shape[1] % factor or shape[2] % factor:
+        raise ValueError(
+            f"{len(channels)} convolutions of stride 2 need images (channels, height, width) with height and width "
+            f"divisible by {factor}, and shape={shape}: pass fewer channels, or use the MLP networks"
+        )
+    return channels[-1], shape[1] // factor, shape[2] // factor

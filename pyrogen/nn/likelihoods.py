@@ -1,0 +1,120 @@
+"""The likelihood p(x | z): what a decoder's last layer means for a pixel."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+
+import torch
+from pyro import distributions as dist
+from torch import Tensor, nn
+
+from pyrogen.described import Described
+
+
+class Likelihood(Described, nn.Module, ABC):
+    """Turns a decoder's output ``(*batch, *shape)`` into a distribution over ``shape``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    @abstractmethod
+    def forward(self, output: Tensor, event_dim: int) -> dist.TorchDistribution:
+        """The distribution of x given the network's `output`; the last `event_dim` dimensions are one event."""
+
+    @abstractmethod
+    def check(self, x: Tensor) -> None:
+        """Raise ``ValueError`` with a sentence if values of `x` lie outside this likelihood's support."""
+
+
+class Bernoulli(Likelihood):
+    """Binary pixels: log p(x | z) = Σ x log σ(o) + (1 − x) log(1 − σ(o)), o the logits; minus the cross-entropy."""
+
+    def forward(self, output: Tensor, event_dim: int) -> dist.TorchDistribution:
+        """Bernoulli with logits `output`."""
+        return dist.Bernoulli(logits=output).to_event(event_dim)
+
+    def check(self, x: Tensor) -> None:
+        """Pixels must be 0 or 1."""
+        _check_range(x, 0.0, 1.0, "bernoulli")
+        if not torch.is_floating_point(x):
+            return  # integers in [0, 1] are binary
+        grey = (x != 0) & (x != 1)
+        if grey.any():
+            raise ValueError(
+                f"a Bernoulli likelihood needs pixels that are 0 or 1, and {grey.float().mean().item():.2%} of these lie "
+                'strictly between: use likelihood="continuous_bernoulli" for grey pixels in [0, 1] '
+                '(or "gaussian"), or binarise the images'
+            )
+
+
+class ContinuousBernoulli(Likelihood):
+    """Grey pixels in [0, 1]: p(x | z) = C(λ) λˣ (1 − λ)¹⁻ˣ with λ = σ(output).
+
+    C(λ) is the normaliser that a Bernoulli "likelihood" of grey pixels leaves out. Source: Loaiza-Ganem and
+    Cunningham 2019, https://arxiv.org/abs/1907.06845.
+    """
+
+    def forward(self, output: Tensor, event_dim: int) -> dist.TorchDistribution:
+        """Continuous Bernoulli with logits `output`."""
+        return dist.ContinuousBernoulli(logits=output).to_event(event_dim)
+
+    def check(self, x: Tensor) -> None:
+        """Pixels must lie in [0, 1]."""
+        _check_range(x, 0.0, 1.0, "continuous_bernoulli")
+
+
+class Gaussian(Likelihood):
+    """Real pixels: log p(x | z) = −‖x − o‖² / 2σ² − D log σ√2π, that is squared error with a stated noise.
+
+    Args:
+        scale: the noise σ > 0, in the data's units.
+        learned: make σ a parameter that starts at `scale`; by default it stays.
+    """
+
+    def __init__(self, scale: float = 1.0, learned: bool = False) -> None:
+        super().__init__()
+        if not (math.isfinite(scale) and scale > 0):
+            raise ValueError(f"the noise of a Gaussian likelihood must be positive and finite, and scale={scale}")
+        log_scale = torch.tensor(math.log(scale), dtype=torch.float64).to(torch.get_default_dtype())
+        if learned:
+            self.log_scale = nn.Parameter(log_scale)
+        else:
+            self.register_buffer("log_scale", log_scale)
+
+    def forward(self, output: Tensor, event_dim: int) -> dist.TorchDistribution:
+        """Normal around `output`."""
+        return dist.Normal(output, self.log_scale.exp()).to_event(event_dim)
+
+    def check(self, x: Tensor) -> None:
+        """Pixels must be finite."""
+        _check_range(x, -math.inf, math.inf, "gaussian")
+
+
+_BY_NAME: dict[str, type[Likelihood]] = {
+    "bernoulli": Bernoulli,
+    "continuous_bernoulli": ContinuousBernoulli,
+    "gaussian": Gaussian,
+}
+
+
+def make_likelihood(likelihood: str | Likelihood) -> Likelihood:
+    """The likelihood of that name (``"bernoulli"``, ``"gaussian"``, ``"continuous_bernoulli"``), or the one given."""
+    if isinstance(likelihood, Likelihood):
+        return likelihood
+    if likelihood not in _BY_NAME:
+        raise ValueError(f"likelihood={likelihood!r} is unknown: choose one of {', '.join(map(repr, _BY_NAME))}")
+    return _BY_NAME[likelihood]()
+
+
+def _check_range(x: Tensor, low: float, high: float, name: str) -> None:
+    if torch.is_floating_point(x) and not torch.isfinite(x).all():
+        bad = (~torch.isfinite(x)).sum().item()
+        raise ValueError(f"the data hold {bad} NaN or infinite values: clean them before training")
+    least, most = x.min().item(), x.max().item()
+    if least < low or most > high:
+        raise ValueError(
+            f"a {name} likelihood needs pixels in [{low:g}, {high:g}], and these span [{least:g}, {most:g}]: "
+            + ("divide 8-bit images by 255" if 1 < most <= 255 and least >= 0 else "rescale them")
+            + ', or use likelihood="gaussian" for unbounded data'
+        )

@@ -1,0 +1,77 @@
+"""Fully connected networks, for small images and for tests that must be quick."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from pyrogen.nn.base import Decoder, Encoder, event_size
+from pyrogen.nn.likelihoods import Likelihood
+
+
+class MLPEncoder(Encoder):
+    """Fully connected ReLU layers, then μ and log σ².
+
+    Args:
+        shape: the shape of one x; it is flattened.
+        latent: the number of latent dimensions L.
+        hidden: units of each hidden layer.
+
+    Example:
+        >>> import torch
+        >>> MLPEncoder((8, 8), latent=3)(torch.zeros(5, 8, 8)).mean.shape
+        torch.Size([5, 3])
+    """
+
+    def __init__(self, shape: Sequence[int], latent: int, hidden: Sequence[int] = (256, 256)) -> None:
+        super().__init__(shape, latent)
+        self.network = _layers([event_size(self.shape), *_check_hidden(hidden), 2 * self.latent])
+
+    def parameters_of(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """μ and log σ², each (B, L)."""
+        loc, log_variance = self.network(x.flatten(1)).chunk(2, dim=-1)
+        return loc, log_variance
+
+
+class MLPDecoder(Decoder):
+    """Fully connected ReLU layers up to the size of one x.
+
+    Args:
+        shape: the shape of one x.
+        latent: the number of latent dimensions L.
+        likelihood: see `Decoder`.
+        hidden: units of each hidden layer, from z towards x.
+
+    Example:
+        >>> import torch
+        >>> MLPDecoder((8, 8), latent=3)(torch.zeros(5, 3)).mean.shape
+        torch.Size([5, 8, 8])
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        latent: int,
+        likelihood: str | Likelihood = "bernoulli",
+        hidden: Sequence[int] = (256, 256),
+    ) -> None:
+        super().__init__(shape, latent, likelihood)
+        self.network = _layers([self.latent, *_check_hidden(hidden), event_size(self.shape)])
+
+    def output_of(self, z: Tensor) -> Tensor:
+        """The likelihood's parameters, ``(B, *shape)``."""
+        return self.network(z).unflatten(1, self.shape)
+
+
+def _layers(widths: Sequence[int]) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for before, after in zip(widths, widths[1:], strict=False):
+        layers += [nn.Linear(before, after), nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
+
+
+def _check_hidden(hidden: Sequence[int]) -> Sequence[int]:
+    if isinstance(hidden, int) or any(h < 1 for h in hidden):
+        raise ValueError(f"hidden must be positive widths such as (256, 256), and it is {hidden!r}")
+    return hidden

@@ -1,0 +1,22 @@
+r"""Figures of models: functions that take arrays, callables or results and return a `matplotlib.figure.Figure`.
+
+They are built with matplotlib's object interface: no pyplot state, no backend chosen, nothing shown. Matplotlib and
+scikit-learn are imported when a figure is made, not when this package is. No function trains, or moves a generator.
+"""
+
+from pyrogen.plots.curves import loss_curves
+from pyrogen.plots.embedding import pca_by_factor
+from pyrogen.plots.grids import reconstructions, samples
+from pyrogen.plots.information import mutual_information
+from pyrogen.plots.kl import kl_per_latent
+from pyrogen.plots.traversal import traversals
+
+__all__ = [
+    "kl_per_latent",
+    "loss_curves",
+    "mutual_information",
+    "pca_by_factor",
+    "reconstructions",
+    "samples",
+    "traversals",
+]

@@ -1,0 +1,108 @@
+r"""Curves of training."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyrogen.plots.inputs import to_array
+from pyrogen.plots.style import COLOURS, panels, styled
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+TERMS = {"objective": "Total objective", "reconstruction": "Reconstruction term", "kl": "KL term"}
+
+
+@styled
+def loss_curves(histories: Mapping[str, Any], smooth: float = 0.02, skip: float = 0.02) -> "Figure":
+    r"""Draws objective, reconstruction and KL by step, one panel each and one colour a run.
+
+    Each run is a faint raw line under its moving average. The vertical axis is fitted to what comes after the first
+    `skip` of the steps: the start of training lies so much higher that it would flatten all the rest.
+
+    Arguments:
+        histories: The runs by label; a run's `["step"]`, `["objective"]`, `["reconstruction"]`, `["kl"]` are (T,), in
+            nats per image. A term that a run lacks (no such key, or None) is left out of its panel.
+        smooth: The width of the moving average, as a share of the steps.
+        skip: The share of steps that does not count for the vertical axis.
+
+    Returns:
+        A figure of three panels.
+
+    Raises:
+        ValueError: If there is no run, a run is empty, a term has not one value a step, or a value is not finite.
+
+    Example:
+        >>> import numpy as np
+        >>> from pyrogen.plots import loss_curves
+        >>> step = np.arange(100)
+        >>> history = {"step": step, "objective": 50 - step / 9, "reconstruction": 30 - step / 9, "kl": 20 + 0 * step}
+        >>> fig = loss_curves({"β = 1": history})
+        >>> [axes.get_title() for axes in fig.axes]
+        ['Total objective', 'Reconstruction term', 'KL term']
+    """
+
+    if not histories:
+        raise ValueError("histories must hold at least one run, got none.")
+    for name, share in (("smooth", smooth), ("skip", skip)):
+        if not 0 <= share < 1:
+            raise ValueError(f"{name} must be a share of the steps in [0, 1), got {share}.")
+
+    fig, axes = panels(len(TERMS), height=3.3)
+    handles: dict[str, Any] = {}
+    for ax, (term, title) in zip(axes, TERMS.items(), strict=True):
+        settled = []
+        for i, (label, history) in enumerate(histories.items()):
+            step, value = _curve(history, term, str(label))
+            if value is None:
+                continue
+            colour = COLOURS[i % len(COLOURS)]
+            ax.plot(step, value, color=colour, alpha=0.22, linewidth=0.8)
+            average = _moving_average(value, round(smooth * len(value)))
+            handles[str(label)] = ax.plot(step, average, color=colour, linewidth=1.8, label=str(label))[0]
+            settled.append(value[int(skip * len(value)) :])
+        ax.set_title(title)
+        ax.set_xlabel("training step")
+        ax.grid(axis="y")
+        if settled:
+            _fit(ax, np.concatenate(settled))
+        else:
+            ax.text(0.5, 0.5, "no such term", transform=ax.transAxes, ha="center", va="center")
+            ax.set(xticks=[], yticks=[])
+    axes[0].set_ylabel("nats per image")
+    fig.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=min(len(handles), 6) or 1)
+    return fig
+
+
+def _curve(history: Any, term: str, label: str) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    step = to_array(history["step"], f"the steps of {label!r}", 1)
+    try:
+        value = history[term]
+    except KeyError:
+        value = None
+    if value is None:
+        return step, None
+    value = to_array(value, f"{term} of {label!r}", 1)
+    if len(value) != len(step):
+        raise ValueError(
+            f"{term} of {label!r} must have one value a step, got {len(value)} values of {len(step)} steps."
+        )
+    return step, value
+
+
+def _moving_average(value: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+    r"""Returns the mean over a window centred at each point, which at the ends holds only the points there are."""
+
+    reach = width // 2
+    total = np.concatenate([[0.0], np.cumsum(value)])
+    start = np.maximum(np.arange(len(value)) - reach, 0)
+    stop = np.minimum(np.arange(len(value)) + reach + 1, len(value))
+    return (total[stop] - total[start]) / (stop - start)
+
+
+def _fit(ax: Any, values: NDArray[np.float64]) -> None:
+    low, high = values.min(), values.max()
+    margin = 0.05 * (high - low) or 0.05 * abs(high) or 1.0
+    ax.set_ylim(low - margin, high + margin)

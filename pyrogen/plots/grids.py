@@ -1,0 +1,108 @@
+r"""Grids of images: originals above their reconstructions, and samples."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pyrogen.plots.inputs import labelled, to_images
+from pyrogen.plots.montage import montage
+from pyrogen.plots.style import WIDTH, figure, styled
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+TILE = 1.05  # inches an image may take
+
+
+@styled
+def reconstructions(originals: Any, models: Mapping[str, Any] | Any) -> "Figure":
+    r"""Draws originals in a row above one row of reconstructions a model.
+
+    Arguments:
+        originals: The images, (n, H, W), (n, 1, H, W) or (n, 3, H, W), with values in [0, 1] (what is outside is
+            clipped) or bytes.
+        models: The reconstructions of the same shape, by label; a single array is labelled "reconstruction".
+
+    Returns:
+        A figure with one panel a row, labelled at its left.
+
+    Raises:
+        ValueError: If there is no image or model, shapes disagree, or a value is not finite.
+
+    Example:
+        >>> import numpy as np
+        >>> from pyrogen.plots import reconstructions
+        >>> images = np.eye(16)[None].repeat(8, axis=0)
+        >>> fig = reconstructions(images, {"β = 1": 0.9 * images, "β = 8": 0.5 * images})
+        >>> [axes.get_ylabel() for axes in fig.axes]
+        ['original', 'β = 1', 'β = 8']
+    """
+
+    rows = {"original": to_images(originals, "originals")}
+    shape = rows["original"].shape
+    for label, images in labelled(models, "models", "reconstruction").items():
+        if label in rows:
+            raise ValueError('"original" labels the first row; give that model another label.')
+        rows[label] = to_images(images, f"the images of {label!r}")
+        if rows[label].shape[:3] != shape[:3]:
+            raise ValueError(
+                f"{label!r} must have an image for each original, expected {shape[0]} of {shape[1]} × {shape[2]} "
+                f"pixels, got {rows[label].shape[0]} of {rows[label].shape[1]} × {rows[label].shape[2]}."
+            )
+    number, height, width, _ = shape
+    tile = min(TILE, (WIDTH - 1.0) / number)
+    fig = figure(tile * number + 1.0, len(rows) * (tile * height / width + 0.06) + 0.1, h_pad=0.03, hspace=0.0)
+    for ax, (label, images) in zip(fig.subplots(len(rows), 1, squeeze=False).flat, rows.items(), strict=True):
+        _show(ax, montage(images, columns=number))
+        ax.set_ylabel(label, rotation=0, ha="right", va="center", labelpad=8)
+    return fig
+
+
+@styled
+def samples(images: Mapping[str, Any] | Any, columns: int | None = None) -> "Figure":
+    r"""Draws images in a grid, one grid a label.
+
+    Arguments:
+        images: The images, (n, H, W), (n, 1, H, W) or (n, 3, H, W), with values in [0, 1] (what is outside is
+            clipped) or bytes; or several such arrays by label.
+        columns: The number of images in a row of a grid; by default as many as make it square.
+
+    Returns:
+        A figure with one panel a label, at most three in a row.
+
+    Raises:
+        ValueError: If there is no image, a shape is none of these, or a value is not finite.
+
+    Example:
+        >>> import numpy as np
+        >>> from pyrogen.plots import samples
+        >>> fig = samples({"β = 1": np.zeros((16, 1, 8, 8)), "β = 8": np.ones((16, 1, 8, 8))})
+        >>> [axes.get_title() for axes in fig.axes]
+        ['β = 1', 'β = 8']
+    """
+
+    if columns is not None and columns < 1:
+        raise ValueError(f"columns must be at least 1, got {columns}.")
+    grids = {}
+    for label, group in labelled(images, "images").items():
+        group = to_images(group, f"the images of {label!r}" if label else "images")
+        grids[label] = montage(group, columns=min(columns or int(np.ceil(np.sqrt(len(group)))), len(group)))
+    across = min(len(grids), 3)
+    down = -(-len(grids) // across)
+    side = WIDTH / 3 if across > 1 else 4.8
+    ratio = max(picture.shape[0] / picture.shape[1] for picture in grids.values())
+    fig = figure(side * across, down * (min(side * ratio, 9.0) + 0.35))
+    axes = list(fig.subplots(down, across, squeeze=False).flat)
+    for ax in axes[len(grids) :]:
+        ax.remove()
+    for ax, (label, picture) in zip(axes, grids.items(), strict=False):
+        _show(ax, picture)
+        ax.set_title(label)
+    return fig
+
+
+def _show(ax: Any, picture: np.ndarray) -> None:
+    ax.imshow(picture, interpolation="nearest")
+    ax.set(xticks=[], yticks=[])
+    ax.spines[:].set_visible(False)

@@ -1,0 +1,57 @@
+r"""The boundary of the figures: tensors and arrays are checked and made plain numpy arrays here."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def to_array(value: Any, name: str, ndim: int) -> NDArray[np.float64]:
+    r"""Returns a finite, non-empty float64 array of that many dimensions."""
+
+    if hasattr(value, "detach"):
+        value = value.detach().cpu()
+    array = np.asarray(value)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must be numbers, got {type(value).__name__} of dtype {array.dtype}.")
+    array = array.astype(np.float64)
+    if array.ndim != ndim:
+        raise ValueError(f"{name} must have {ndim} dimension{'s' * (ndim > 1)}, got shape {array.shape}.")
+    if array.size == 0:
+        raise ValueError(f"{name} must not be empty, got shape {array.shape}.")
+    if not np.isfinite(array).all():
+        raise ValueError(
+            f"{name} must be finite, got {int((~np.isfinite(array)).sum())} values that are NaN or infinite."
+        )
+    return array
+
+
+def to_images(value: Any, name: str) -> NDArray[np.float64]:
+    r"""Returns images as RGB in [0, 1], (n, H, W, 3).
+
+    Accepted are (n, H, W), (n, 1, H, W) and (n, 3, H, W). Values lie in [0, 1]; what is outside is clipped, as the
+    mean of a Gaussian likelihood may be. Bytes (uint8) above 1 are taken as 0 to 255.
+    """
+
+    if hasattr(value, "detach"):
+        value = value.detach().cpu()
+    array = np.asarray(value)
+    if array.ndim == 3:
+        array = array[:, None]
+    if array.ndim != 4 or array.shape[1] not in (1, 3):
+        raise ValueError(f"{name} must have shape (n, H, W), (n, 1, H, W) or (n, 3, H, W), got {np.shape(value)}.")
+    bytes_ = array.dtype == np.uint8 and array.size > 0 and array.max() > 1
+    pixels = to_array(array, name, 4)
+    pixels = np.clip(pixels / 255 if bytes_ else pixels, 0.0, 1.0)
+    return np.broadcast_to(np.moveaxis(pixels, 1, -1), (len(pixels), *pixels.shape[2:], 3))
+
+
+def labelled(value: Any, name: str, label: str = "") -> dict[str, Any]:
+    r"""Returns a mapping of labels as a dict, and a single thing as a dict with that one label."""
+
+    if not isinstance(value, Mapping):
+        return {label: value}
+    if not value:
+        raise ValueError(f"{name} must not be empty.")
+    return {str(key): item for key, item in value.items()}
