@@ -37,7 +37,7 @@ def mig(
 
     With a single latent the second best is 0, so the gap is that latent's information.
 
-    Arguments:
+    Args:
         codes: The posterior means, (N, L).
         factors: The factors' values, integers (N, K).
         estimator: `"histogram"` or `"posterior"`.

@@ -18,7 +18,7 @@ def entropy(factors: ArrayLike) -> NDArray[np.float64]:
 
     .. math:: H(v_k) = -\sum_v p_v \log p_v , \quad p_v = N_v / N .
 
-    Arguments:
+    Args:
         factors: The factors' values, integers (N, K).
 
     Returns:
@@ -65,7 +65,7 @@ def mutual_information(
       a value, q(z_j|v_k) is a mixture of few narrow peaks, its entropy too low and I too high. (In the limit every code
       identifies its image, and I = H(v_k) for all latents.)
 
-    Arguments:
+    Args:
         codes: The posterior means, (N, L).
         factors: The factors' values, integers (N, K).
         estimator: `"histogram"` or `"posterior"`.

@@ -12,7 +12,7 @@ class Score(float):
     Two estimators of one metric give two different numbers, so a number alone says too little. In arithmetic,
     formatting, comparison and `json.dumps` a score is a plain float; the result of arithmetic is a plain float as well.
 
-    Arguments:
+    Args:
         value: The number itself.
         metric: The metric's name, such as `"mig"`.
         estimator: The name of the estimator of the mutual information.

@@ -16,15 +16,16 @@ TERMS = {"objective": "Total objective", "reconstruction": "Reconstruction term"
 
 
 @styled
-def loss_curves(histories: Mapping[str, Any], smooth: float = 0.02, skip: float = 0.02) -> "Figure":
-    r"""Draws objective, reconstruction and KL by step, one panel each and one colour a run.
+def loss_curves(histories: Mapping[str, Any], x: str = "step", smooth: float = 0.02, skip: float = 0.02) -> "Figure":
+    r"""Draws objective, reconstruction and KL by step (or epoch), one panel each and one colour a run.
 
     Each run is a faint raw line under its moving average. The vertical axis is fitted to what comes after the first
     `skip` of the steps: the start of training lies so much higher that it would flatten all the rest.
 
-    Arguments:
-        histories: The runs by label; a run's `["step"]`, `["objective"]`, `["reconstruction"]`, `["kl"]` are (T,), in
+    Args:
+        histories: The runs by label; a run's `[x]`, `["objective"]`, `["reconstruction"]`, `["kl"]` are (T,), in
             nats per image. A term that a run lacks (no such key, or None) is left out of its panel.
+        x: The horizontal axis, "step" or another column of the runs such as "epoch".
         smooth: The width of the moving average, as a share of the steps.
         skip: The share of steps that does not count for the vertical axis.
 
@@ -55,7 +56,7 @@ def loss_curves(histories: Mapping[str, Any], smooth: float = 0.02, skip: float 
     for ax, (term, title) in zip(axes, TERMS.items(), strict=True):
         settled = []
         for i, (label, history) in enumerate(histories.items()):
-            step, value = _curve(history, term, str(label))
+            step, value = _curve(history, x, term, str(label))
             if value is None:
                 continue
             colour = COLOURS[i % len(COLOURS)]
@@ -64,7 +65,7 @@ def loss_curves(histories: Mapping[str, Any], smooth: float = 0.02, skip: float 
             handles[str(label)] = ax.plot(step, average, color=colour, linewidth=1.8, label=str(label))[0]
             settled.append(value[int(skip * len(value)) :])
         ax.set_title(title)
-        ax.set_xlabel("training step")
+        ax.set_xlabel("training step" if x == "step" else x)
         ax.grid(axis="y")
         if settled:
             _fit(ax, np.concatenate(settled))
@@ -76,8 +77,8 @@ def loss_curves(histories: Mapping[str, Any], smooth: float = 0.02, skip: float 
     return fig
 
 
-def _curve(history: Any, term: str, label: str) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
-    step = to_array(history["step"], f"the steps of {label!r}", 1)
+def _curve(history: Any, x: str, term: str, label: str) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    step = to_array(history[x], f"{x} of {label!r}", 1)
     try:
         value = history[term]
     except KeyError:

@@ -27,7 +27,7 @@ def pca_by_factor(
     Each model has components of its own (scikit-learn's PCA), and its axes say how much of the variance they hold: with
     little of it, clusters can hide in the rest. Points are drawn in a shuffled order, so that no value covers another.
 
-    Arguments:
+    Args:
         codes: The codes (N, L) with L >= 2, or several such arrays by label.
         labels: The factor's value of each row, integers (N,), numbered from 0; the same for all models.
         names: The names of the values 0, 1, ...; None for the numbers themselves.
@@ -73,16 +73,16 @@ def pca_by_factor(
         if z.shape[1] < 2 or len(z) < 2:
             raise ValueError(f"codes of {label!r} must have at least two rows and two latents, got shape {z.shape}.")
 
-    fig, axes = panels(len(groups), height=3.7)
+    fig, axes = panels(len(groups), height=3.6)
     colour = np.array(COLOURS)[np.searchsorted(present, value)]
     order = np.random.default_rng(0).permutation(len(value))
     for ax, (label, z) in zip(axes, groups.items(), strict=True):
         point, share = _components(z)
-        ax.scatter(point[order, 0], point[order, 1], s=5, c=colour[order], alpha=0.55, linewidths=0, rasterized=True)
+        ax.scatter(point[order, 0], point[order, 1], s=4, c=colour[order], alpha=0.6, linewidths=0, rasterized=True)
         ax.set_title(label)
         ax.set_xlabel(f"component 1 ({share[0]:.0%} of variance)")
         ax.set_ylabel(f"component 2 ({share[1]:.0%})")
-        ax.margins(0.04)
+        ax.set_aspect("equal", adjustable="datalim")
     _legend(fig, present, names, factor)
     return fig
 

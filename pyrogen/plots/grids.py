@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyrogen.plots.inputs import labelled, to_images
-from pyrogen.plots.montage import montage
+from pyrogen.plots.montage import centres, montage
 from pyrogen.plots.style import WIDTH, figure, styled
 
 if TYPE_CHECKING:
@@ -19,13 +19,13 @@ TILE = 1.05  # inches an image may take
 def reconstructions(originals: Any, models: Mapping[str, Any] | Any) -> "Figure":
     r"""Draws originals in a row above one row of reconstructions a model.
 
-    Arguments:
+    Args:
         originals: The images, (n, H, W), (n, 1, H, W) or (n, 3, H, W), with values in [0, 1] (what is outside is
             clipped) or bytes.
         models: The reconstructions of the same shape, by label; a single array is labelled "reconstruction".
 
     Returns:
-        A figure with one panel a row, labelled at its left.
+        A figure with one row a label, labelled at its left, and one column an original.
 
     Raises:
         ValueError: If there is no image or model, shapes disagree, or a value is not finite.
@@ -35,7 +35,7 @@ def reconstructions(originals: Any, models: Mapping[str, Any] | Any) -> "Figure"
         >>> from pyrogen.plots import reconstructions
         >>> images = np.eye(16)[None].repeat(8, axis=0)
         >>> fig = reconstructions(images, {"β = 1": 0.9 * images, "β = 8": 0.5 * images})
-        >>> [axes.get_ylabel() for axes in fig.axes]
+        >>> [label.get_text() for label in fig.axes[0].get_yticklabels()]
         ['original', 'β = 1', 'β = 8']
     """
 
@@ -51,11 +51,14 @@ def reconstructions(originals: Any, models: Mapping[str, Any] | Any) -> "Figure"
                 f"pixels, got {rows[label].shape[0]} of {rows[label].shape[1]} × {rows[label].shape[2]}."
             )
     number, height, width, _ = shape
-    tile = min(TILE, (WIDTH - 1.0) / number)
-    fig = figure(tile * number + 1.0, len(rows) * (tile * height / width + 0.06) + 0.1, h_pad=0.03, hspace=0.0)
-    for ax, (label, images) in zip(fig.subplots(len(rows), 1, squeeze=False).flat, rows.items(), strict=True):
-        _show(ax, montage(images, columns=number))
-        ax.set_ylabel(label, rotation=0, ha="right", va="center", labelpad=8)
+    margin = 0.3 + 0.085 * max(map(len, rows))  # inches that the labels take
+    tile = min(TILE, (WIDTH - margin) / number)
+    fig = figure(tile * number + margin, len(rows) * tile * height / width + 0.1)
+    ax = fig.subplots()
+    ax.set_anchor("SW")  # spare room goes where no label is, else the layout misjudges their place
+    _show(ax, montage(np.concatenate(list(rows.values())), columns=number))
+    ax.set_yticks(centres(len(rows), height), list(rows))
+    ax.tick_params(length=0, labelsize=10)
     return fig
 
 
@@ -63,7 +66,7 @@ def reconstructions(originals: Any, models: Mapping[str, Any] | Any) -> "Figure"
 def samples(images: Mapping[str, Any] | Any, columns: int | None = None) -> "Figure":
     r"""Draws images in a grid, one grid a label.
 
-    Arguments:
+    Args:
         images: The images, (n, H, W), (n, 1, H, W) or (n, 3, H, W), with values in [0, 1] (what is outside is
             clipped) or bytes; or several such arrays by label.
         columns: The number of images in a row of a grid; by default as many as make it square.
@@ -92,11 +95,12 @@ def samples(images: Mapping[str, Any] | Any, columns: int | None = None) -> "Fig
     down = -(-len(grids) // across)
     side = WIDTH / 3 if across > 1 else 4.8
     ratio = max(picture.shape[0] / picture.shape[1] for picture in grids.values())
-    fig = figure(side * across, down * (min(side * ratio, 9.0) + 0.35))
+    fig = figure(side * across, down * (min(side * ratio, 9.0) + (0.25 if any(grids) else 0.0)))
     axes = list(fig.subplots(down, across, squeeze=False).flat)
     for ax in axes[len(grids) :]:
         ax.remove()
     for ax, (label, picture) in zip(axes, grids.items(), strict=False):
+        ax.set_anchor("N")
         _show(ax, picture)
         ax.set_title(label)
     return fig

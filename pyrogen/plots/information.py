@@ -23,7 +23,7 @@ def mutual_information(
     A disentangled code has one bright cell a column. With the factors' entropies, cells are shares of these, so that
     columns can be compared: a factor of 3 values has at most 1.1 nats, one of 40 has 3.7.
 
-    Arguments:
+    Args:
         matrix: The mutual information (L, K) in nats, or several such arrays by label.
         factor_names: The names of the factors, (K,).
         entropies: The factors' entropies, (K,) in nats; cells are divided by them.

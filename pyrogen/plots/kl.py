@@ -18,7 +18,7 @@ def kl_per_latent(kl: Mapping[str, Any] | Any, threshold: float = 0.01) -> "Figu
 
     A latent is active if its KL is above the threshold; the others carry nothing of the image (posterior collapse).
 
-    Arguments:
+    Args:
         kl: The mean KL of each latent over images, (L,) in nats, or several such arrays by label.
         threshold: The least KL of an active latent, in nats.
 
@@ -55,9 +55,9 @@ def kl_per_latent(kl: Mapping[str, Any] | Any, threshold: float = 0.01) -> "Figu
 
 
 def _thin(ax: Any, number: int) -> None:
-    if number > 12:
-        ax.tick_params(axis="x", labelsize=7, length=2)
-    if number > 24:  # no room for an index a bar
+    if number > 10:
+        ax.tick_params(axis="x", labelsize=8, length=2, rotation=90)
+    if number > 32:  # no room for an index a bar
         ax.set_xticks([])
 
 

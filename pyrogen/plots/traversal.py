@@ -30,7 +30,7 @@ def traversals(
 
     The decoder is called once, without gradients.
 
-    Arguments:
+    Args:
         decode: A function of codes (M, L) that returns images, (M, H, W), (M, 1, H, W) or (M, 3, H, W).
         base: The code to start from, (L,) or (1, L); its dtype and device are those `decode` gets.
         latents: The latents to move, in the order of rows. By default all, by falling KL where it is given, else by
@@ -83,9 +83,11 @@ def traversals(
         raise ValueError(f"decode must return one image a code, expected {len(rows) * steps}, got {len(images)}.")
 
     _, height, width, _ = images.shape
-    tile = min(0.85, (WIDTH - 1.6) / steps)
-    fig = figure(tile * steps + 1.6, len(rows) * tile * height / width + 0.75)
+    margin = 0.45 if cost is None else 1.1  # inches that the labels take
+    tile = min(0.85, (WIDTH - margin) / steps)
+    fig = figure(tile * steps + margin, len(rows) * tile * height / width + 0.55)
     ax = fig.subplots()
+    ax.set_anchor("SW")  # spare room goes where no label is, else the layout misjudges their place
     ax.imshow(montage(images, columns=steps), interpolation="nearest")
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0)
