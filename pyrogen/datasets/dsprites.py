@@ -1,5 +1,6 @@
 """The dSprites data set: drawn here, or read from the original file."""
 
+import contextlib
 import hashlib
 import os
 import warnings
@@ -46,6 +47,7 @@ class DSprites(FactoredImages):
     Raises:
         FileNotFoundError: there is no file at ``path``.
         ValueError: the file at ``path`` is not the original, or is damaged.
+        TypeError: ``cache`` is neither of those.
         OSError: the folder named as ``cache`` cannot be written, or is full.
 
     Example:
@@ -68,6 +70,8 @@ class DSprites(FactoredImages):
         *,
         progress: bool = True,
     ) -> None:
+        if cache is not None and not isinstance(cache, bool | str | os.PathLike):
+            raise TypeError(f"cache must be True, False, None or a folder, got {cache!r}")
         if path is None:
             name = f"dsprites-drawn-{_fingerprint()}.words"
             self._source: Source = _stored(name, render_all, cache, progress) or Drawn()
@@ -127,11 +131,24 @@ def _stored(
                 raise
             warnings.warn(f"dSprites is not cached: {error}", stacklevel=3)
             return None
-        write_words(file, _shown(blocks(), progress), _COUNT)
+        with _one_thread():
+            write_words(file, _shown(blocks(), progress), _COUNT)
         words = open_words(file, _COUNT)
         if words is None:
             raise OSError(f"the cached pictures {str(file)!r} went away while they were made; try again")
     return Stored(words, file)
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Drawing is many short operations: a second thread saves a third at best, and where other processes hold the
+    cores it makes every one of them wait for its turn, which took ten times as long."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _shown(blocks: Iterable[Tensor], progress: bool) -> Iterator[Tensor]:

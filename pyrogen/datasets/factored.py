@@ -69,12 +69,11 @@ class FactoredImages(Dataset[tuple[Tensor, Tensor]], ABC):
             raise ValueError(f"both parts need at least one picture, got n_train={n_train} and n_test={n_test}")
         if n_train + n_test > len(self):
             raise ValueError(f"n_train + n_test is {n_train + n_test}, more than the {len(self)} pictures there are")
-        order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))[: n_train + n_test]
-        order = order.to(self.device)
-        numbers, places = self._numbers(order), self._places(order)
+        order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed)).to(self.device)
+        train, test = order[:n_train], order[n_train : n_train + n_test]
         return (
-            Part(self._source, numbers[:n_train], places[:n_train]),
-            Part(self._source, numbers[n_train:], places[n_train:]),
+            Part(self._source, self._numbers(train), self._places(train)),
+            Part(self._source, self._numbers(test), self._places(test)),
         )
 
     def __getitem__(self, i: int) -> tuple[Tensor, Tensor]:
@@ -106,8 +105,9 @@ class Part(FactoredImages):
 
     def __init__(self, source: Source, numbers: Tensor, places: Tensor) -> None:
         self._source = source
-        self._number = numbers
-        self._place = places
+        # Own copies: a slice would keep, and pickle, all of what it was cut from.
+        self._number = numbers.clone()
+        self._place = places.clone()
         self._sorted, self._order = numbers.sort()
 
     def __len__(self) -> int:

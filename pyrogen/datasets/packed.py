@@ -36,7 +36,7 @@ def open_words(path: Path, count: int) -> Tensor | None:
     try:
         if path.stat().st_size != count * _BYTES:
             return None
-    except FileNotFoundError:
+    except OSError:  # not there, or not to be seen: check_folder says why when it is to be written
         return None
     # Not shared: a private map, so that nothing done to the tensor reaches the file.
     return torch.from_file(str(path), shared=False, size=count * WORDS, dtype=torch.int64).view(count, WORDS)
