@@ -84,7 +84,7 @@ def traversals(
 
     _, height, width, _ = images.shape
     margin = 0.45 if cost is None else 1.1  # inches that the labels take
-    tile = min(0.85, (WIDTH - margin) / steps)
+    tile = min(max(0.85, 3.2 / steps), (WIDTH - margin) / steps)  # no narrower than the label below
     fig = figure(tile * steps + margin, len(rows) * tile * height / width + 0.55)
     ax = fig.subplots()
     ax.set_anchor("SW")  # spare room goes where no label is, else the layout misjudges their place

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from pyrogen.metrics import Score
 from pyrogen.report import Report, check_writable, format_column, format_number, with_error
 
-NASTY = '<script>alert("1")</script> & | `x` *y* [a](javascript:1)'
+NASTY = '<script>alert("1")</script> & | `x` *y* [a](javascript://1)'
 
 
 class Reader(HTMLParser):
@@ -100,19 +100,19 @@ def test_the_page_needs_nothing_beside_it_and_runs_nothing(tmp_path):
 
 def test_everything_is_escaped(tmp_path):
     report = Report(NASTY, summary=NASTY, date=NASTY).heading(NASTY).text(NASTY)
-    report.table([NASTY], [[NASTY]], NASTY).figure(drawing(), "a", NASTY, alt=NASTY).scores({NASTY: NASTY})
+    report.table([NASTY, NASTY], [[NASTY, NASTY]], NASTY).figure(drawing(), "a", NASTY, alt=NASTY).scores(
+        {NASTY: NASTY}
+    )
     reader = Reader(report.save(tmp_path).read_text())
     assert not reader.all("script")
     assert not reader.all("a")
     assert reader.all("img")[0]["alt"] == NASTY
-    assert (
-        reader.words.count(NASTY) == 6
-    )  # title (twice), date, heading, header and cell; captions have a number before
+    assert reader.words.count(NASTY) == 8  # title (twice), date, heading, headers, cells; captions begin otherwise
     assert json.loads((tmp_path / "scores.json").read_text()) == {NASTY: NASTY}
     markdown = (tmp_path / "report.md").read_text()
     assert not re.search(r"(?<!\\)<script", markdown)
     table = [line for line in markdown.splitlines() if line.startswith("| ")]
-    assert all(len(re.findall(r"(?<!\\)\|", line)) == 2 for line in table)
+    assert all(len(re.findall(r"(?<!\\)\|", line)) == 3 for line in table)
 
 
 def test_text_marks(tmp_path):
