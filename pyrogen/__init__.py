@@ -1,7 +1,25 @@
 """Deep generative models as Pyro model/guide pairs that can be trusted."""
 
-from pyrogen import inference, models, nn
+from pyrogen import datasets, evaluation, inference, metrics, models, nn, plots
 from pyrogen._version import __version__
+from pyrogen.errors import CheckpointError, DivergenceError, PyrogenError
+from pyrogen.evaluation import evaluate
 from pyrogen.inference import fit, load, save
 
-__all__ = ["__version__", "fit", "inference", "load", "models", "nn", "save"]
+__all__ = [
+    "CheckpointError",
+    "DivergenceError",
+    "PyrogenError",
+    "__version__",
+    "datasets",
+    "evaluate",
+    "evaluation",
+    "fit",
+    "inference",
+    "load",
+    "metrics",
+    "models",
+    "nn",
+    "plots",
+    "save",
+]

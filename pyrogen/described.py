@@ -39,7 +39,7 @@ class Described:
                 object.__setattr__(self, "_arguments", arguments)
             init(self, *args, **kwargs)
 
-        cls.__init__ = recording_init  # type: ignore[method-assign]
+        cls.__init__ = recording_init  # type: ignore[method-assign,assignment]
 
 
 def describe(obj: Any) -> Any:

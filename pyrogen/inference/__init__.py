@@ -6,4 +6,16 @@ from pyrogen.inference.history import History
 from pyrogen.inference.objectives import Terms, elbo_terms
 from pyrogen.inference.schedules import Constant, Cyclical, LinearWarmup, Schedule
 
-__all__ = ["Constant", "Cyclical", "Fit", "History", "LinearWarmup", "Schedule", "Terms", "elbo_terms", "fit", "load", "save"]
+__all__ = [
+    "Constant",
+    "Cyclical",
+    "Fit",
+    "History",
+    "LinearWarmup",
+    "Schedule",
+    "Terms",
+    "elbo_terms",
+    "fit",
+    "load",
+    "save",
+]

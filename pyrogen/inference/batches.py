@@ -48,7 +48,9 @@ class DatasetSource:
         items = [self.dataset[i] for i in index.tolist()]
         x = default_collate([item[0] if isinstance(item, tuple | list) else item for item in items])
         if not isinstance(x, torch.Tensor):
-            raise TypeError(f"the data set's items must be tensors, or tuples that begin with one, not {type(items[0]).__name__}")
+            raise TypeError(
+                f"the data set's items must be tensors, or tuples that begin with one, not {type(items[0]).__name__}"
+            )
         self.pair.check(x)
         return x
 
@@ -65,7 +67,7 @@ def as_source(data: Any, pair: Pair, device: torch.device | None = None) -> Sour
             "data must be a tensor (N, *shape), a pyrogen data set or a map-style torch Dataset (with __len__ and "
             f"__getitem__), and it is a {type(data).__name__}"
         )
-    if isinstance(data, torch.Tensor) and data.dim() == 0 or len(data) == 0:
+    if (isinstance(data, torch.Tensor) and data.dim() == 0) or len(data) == 0:
         raise ValueError("the data set is empty: there is nothing to train on or evaluate")
     if isinstance(data, torch.Tensor):
         pair.check(data)
@@ -91,7 +93,9 @@ class Order:
 
     def __init__(self, size: int, batch_size: int, seed: int) -> None:
         if batch_size < 1 or batch_size > size:
-            raise ValueError(f"batch_size must lie between 1 and the {size} images of the data set, and it is {batch_size}")
+            raise ValueError(
+                f"batch_size must lie between 1 and the {size} images of the data set, and it is {batch_size}"
+            )
         self.size, self.batch_size, self.seed = size, batch_size, seed
         self.steps_per_epoch = size // batch_size
         self._epoch, self._permutation = -1, torch.empty(0, dtype=torch.int64)

@@ -6,7 +6,7 @@ import csv
 import io
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,7 +77,7 @@ class History:
         import xarray
 
         units = {"epoch": "epochs", "beta": "1", "seconds": "s"}
-        variables = {
+        variables: dict[str, tuple[Any, ...]] = {
             name: ("step", self[name], {"units": units.get(name, "nats per image")})
             for name in self.columns[1:]
             if not name.startswith("kl_")

@@ -87,7 +87,7 @@ def elbo_terms(pair: Pair, x: Tensor, size: int | None = None) -> Terms:
     return Terms(objective, reconstruction, kl)
 
 
-def divergence(q: Distribution, p: Distribution, z: Tensor) -> Tensor:
+def divergence(q: Any, p: Any, z: Tensor) -> Tensor:
     """KL(q ‖ p) of a batch: (B, L) where both factorise, (B,) where only the whole is known or it is estimated at z."""
     if not q.has_rsample:
         raise ValueError(f"{type(q).__name__} in the guide cannot be reparametrised (it has no rsample)")

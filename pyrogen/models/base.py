@@ -49,7 +49,7 @@ class Pair(Described, nn.Module, ABC):
 
     @abstractmethod
     def model(self, x: Tensor, size: int | None = None) -> Any:
-        """p(x, z) as a Pyro program: z from the prior, x observed. `size` is N when x is a batch of a larger data set."""
+        """p(x, z) as a Pyro program: z from the prior, x observed; `size` is N if x is a batch of N images."""
 
     @abstractmethod
     def guide(self, x: Tensor, size: int | None = None) -> Any:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 import pyro
 import torch
 from pyro import distributions as dist
-from torch import Tensor, nn
+from torch import Tensor
 
 from pyrogen.models.base import Pair
+from pyrogen.nn import Decoder, Encoder
 
-Prior = dist.TorchDistribution | Callable[[], dist.TorchDistribution]
+Prior: TypeAlias = dist.TorchDistribution | Callable[[], dist.TorchDistribution]
 
 
 class VAE(Pair):
@@ -26,8 +28,8 @@ class VAE(Pair):
     The gradient passes through z = μ(x) + σ(x) ε, ε ~ N(0, I).
 
     Args:
-        encoder: x ``(*batch, *shape)`` to q(z | x), a distribution over ``(L,)``.
-        decoder: z ``(*batch, L)`` to p(x | z), a distribution over ``shape``.
+        encoder: x ``(*batch, *shape)`` to q(z | x), a distribution over ``(L,)``; write your own as a `pg.nn.Encoder`.
+        decoder: z ``(*batch, L)`` to p(x | z), a distribution over ``shape``; your own, as a `pg.nn.Decoder`.
         beta: β ≥ 0.
         prior: p(z), a distribution over ``(L,)`` or a callable (a module, if it has weights) that returns one;
             ``None`` is N(0, I).
@@ -45,14 +47,18 @@ class VAE(Pair):
         torch.Size([2, 8, 8])
     """
 
-    def __init__(self, encoder: nn.Module, decoder: nn.Module, beta: float = 1.0, prior: Prior | None = None) -> None:
+    origin: Tensor
+
+    def __init__(self, encoder: Encoder, decoder: Decoder, beta: float = 1.0, prior: Prior | None = None) -> None:
         super().__init__(beta)
         for what in ("latent", "shape"):
-            theirs = getattr(encoder, what), getattr(decoder, what)
-            if theirs[0] != theirs[1]:
-                raise ValueError(f"encoder and decoder disagree: {what} is {theirs[0]} in one and {theirs[1]} in the other")
+            if not (hasattr(encoder, what) and hasattr(decoder, what)):
+                raise TypeError(f"encoder and decoder must both say their {what}: subclass pg.nn.Encoder and pg.nn.Decoder")
+            mine, theirs = getattr(encoder, what), getattr(decoder, what)
+            if mine != theirs:
+                raise ValueError(f"the networks disagree: {what} is {mine} in the encoder and {theirs} in the decoder")
         self.encoder, self.decoder = encoder, decoder
-        self.shape, self.latent = tuple(encoder.shape), int(encoder.latent)
+        self.shape, self.latent = encoder.shape, encoder.latent
         self.register_buffer("origin", torch.zeros(self.latent), persistent=False)
         self._prior = prior
         if self.prior().event_shape != (self.latent,):
@@ -94,5 +100,7 @@ class VAE(Pair):
     def check(self, x: Tensor) -> None:
         """Raise ``ValueError`` unless x is ``(*batch, *shape)`` with values that the likelihood can produce."""
         if tuple(x.shape[-len(self.shape) :]) != self.shape:
-            raise ValueError(f"images must have shape (*batch, {', '.join(map(str, self.shape))}), and these have {tuple(x.shape)}")
+            raise ValueError(
+                f"images must have shape (*batch, {', '.join(map(str, self.shape))}), and these have {tuple(x.shape)}"
+            )
         self.decoder.likelihood.check(x)

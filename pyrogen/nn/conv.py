@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from torch import Tensor, nn
 
@@ -35,7 +36,7 @@ class ConvEncoder(Encoder):
         smallest = _smallest_map(self.shape, channels)
         widths = [self.shape[0], *channels]
         layers: list[nn.Module] = []
-        for before, after in zip(widths, widths[1:], strict=False):
+        for before, after in pairwise(widths):
             layers += [nn.Conv2d(before, after, kernel_size=4, stride=2, padding=1), nn.ReLU()]
         features = smallest[0] * smallest[1] * smallest[2]
         self.network = nn.Sequential(
@@ -78,7 +79,7 @@ class ConvDecoder(Decoder):
         layers: list[nn.Module] = [nn.Linear(self.latent, hidden), nn.ReLU(), nn.Linear(hidden, features)]
         layers.append(nn.Unflatten(1, smallest))
         widths = [*reversed(channels), self.shape[0]]
-        for before, after in zip(widths, widths[1:], strict=False):
+        for before, after in pairwise(widths):
             layers += [nn.ReLU(), nn.ConvTranspose2d(before, after, kernel_size=4, stride=2, padding=1)]
         self.network = nn.Sequential(*layers)
 

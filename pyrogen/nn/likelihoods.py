@@ -42,8 +42,8 @@ class Bernoulli(Likelihood):
         grey = (x != 0) & (x != 1)
         if grey.any():
             raise ValueError(
-                f"a Bernoulli likelihood needs pixels that are 0 or 1, and {grey.float().mean().item():.2%} of these lie "
-                'strictly between: use likelihood="continuous_bernoulli" for grey pixels in [0, 1] '
+                f"a Bernoulli likelihood needs pixels that are 0 or 1, and {grey.float().mean().item():.2%} of these "
+                'lie strictly between: use likelihood="continuous_bernoulli" for grey pixels in [0, 1] '
                 '(or "gaussian"), or binarise the images'
             )
 

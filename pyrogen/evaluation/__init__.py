@@ -1,0 +1,7 @@
+"""Scores of trained pairs on held-out data."""
+
+from pyrogen.evaluation.bounds import ElboTerms, elbo_terms_per_image, importance_weighted_bound
+from pyrogen.evaluation.evaluate import evaluate
+from pyrogen.evaluation.scores import Scores
+
+__all__ = ["ElboTerms", "Scores", "elbo_terms_per_image", "evaluate", "importance_weighted_bound"]

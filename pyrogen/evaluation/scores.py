@@ -1,0 +1,65 @@
+"""What `evaluate` measures, in one object that knows its units and standard errors."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from pyrogen.files import write_atomically
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Held-out scores of a pair, nats per image.
+
+    Attributes:
+        elbo: the ELBO at β = 1, −(reconstruction + kl); at most log p(x) in expectation.
+        reconstruction: −E_q log p(x | z); for a Bernoulli likelihood the cross-entropy summed over pixels.
+        kl: KL(q(z | x) ‖ p(z)).
+        objective: reconstruction + β kl, what training minimises.
+        nll: the importance-weighted estimate of −log p(x).
+        standard_errors: of each of these, over images.
+        beta: the pair's β.
+        kl_per_latent: KL of each latent, (L,), or None where it does not split.
+        active_units: latents whose posterior mean varies over the images by more than 0.01 (Burda et al. 2016).
+        images: how many images the ELBO's terms are averaged over.
+        nll_images: how many the nll is averaged over.
+        importance_samples: K of the nll.
+        metrics: the values of the metrics by name, each with its estimator where it has one.
+    """
+
+    elbo: float
+    reconstruction: float
+    kl: float
+    objective: float
+    nll: float
+    standard_errors: dict[str, float]
+    beta: float
+    kl_per_latent: list[float] | None
+    active_units: int
+    images: int
+    nll_images: int
+    importance_samples: int
+    metrics: dict[str, float] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as JSON-ready values; a metric that knows its estimator is written with it."""
+        metrics = {name: m.to_dict() if hasattr(m, "to_dict") else float(m) for name, m in self.metrics.items()}
+        return asdict(self) | {"metrics": metrics, "unit": "nats per image"}
+
+    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
+        """`to_dict` as JSON text, also written to `path` if one is given."""
+        text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n"
+        if path is not None:
+            write_atomically(path, text.encode())
+        return text
+
+    def __str__(self) -> str:
+        names = ("elbo", "reconstruction", "kl", "objective", "nll")
+        lines = [
+            f"{name:<15}{getattr(self, name):10.3f} ± {self.standard_errors[name]:.3f} nats per image" for name in names
+        ]
+        lines.append(f"{'active units':<15}{self.active_units:10d} of {len(self.kl_per_latent or []) or '?'}")
+        return "\n".join([*lines, *(f"{name:<15}{value:10.3f}" for name, value in self.metrics.items())])

@@ -1,0 +1,102 @@
+"""Keeps a run's state in a folder, and puts a run back to where it was."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pyrogen.described import describe
+from pyrogen.errors import CheckpointError
+from pyrogen.files import check_writable, remove_leftovers
+from pyrogen.inference.checkpoint import FILE_NAME, State, read_state, set_weights, weights_of, write_state
+from pyrogen.inference.run import Run
+
+SAVE_EVERY = 30.0  # seconds between two checkpoints, unless a number of steps is asked for
+
+
+class Keeper:
+    """Writes checkpoints of one run, whose settings tell whether a checkpoint is its own.
+
+    Args:
+        folder: where the checkpoint is; made if it is not there.
+        every: steps between two checkpoints; by default about 30 seconds pass.
+        settings: what a run must share with the checkpoint to go on from it.
+        resume: whether a checkpoint may be there.
+
+    Raises:
+        CheckpointError: if one is there and is damaged, another run's, or not expected.
+        ValueError: if the folder cannot be written.
+    """
+
+    def __init__(self, folder: Path, every: int | None, settings: dict[str, Any], resume: bool) -> None:
+        self.folder, self.every, self.settings = folder, every, settings
+        self.path = folder / FILE_NAME
+        self._last, self._saved = time.monotonic(), -1
+        self._state: State | None = None
+        if self.path.exists():
+            if not resume:
+                raise CheckpointError(
+                    f"{folder} holds a checkpoint already: pass resume=True to go on, or another folder"
+                )
+            self._state = read_state(self.path)
+            self._compare(self._state.facts.get("settings", {}))
+        check_writable(folder)
+        remove_leftovers(folder, FILE_NAME)
+
+    def due(self, step: int) -> bool:
+        """Whether a checkpoint should be written after `step`."""
+        if step == self._saved:
+            return False
+        return step % self.every == 0 if self.every else time.monotonic() - self._last > SAVE_EVERY
+
+    def save(self, run: Run) -> None:
+        """Write the whole state; the step before stays if the write does not complete."""
+        optimiser = run.optimizer.state_dict()
+        tensors = weights_of(run.pair) | {
+            f"optimiser.{i}.{key}": value for i, entry in optimiser["state"].items() for key, value in entry.items()
+        }
+        tensors["random.cpu"] = torch.get_rng_state()
+        if run.device.type == "cuda":
+            tensors["random.cuda"] = torch.cuda.get_rng_state(run.device)
+        tensors["history"] = torch.from_numpy(run.history.array)
+        facts = {
+            "pair": describe(run.pair),
+            "settings": self.settings,
+            "step": run.step,
+            "seconds": run.seconds,
+            "columns": run.history.columns,
+            "groups": optimiser["param_groups"],
+        }
+        write_state(State(tensors, facts), self.path)
+        self._last, self._saved = time.monotonic(), run.step
+
+    def restore(self, run: Run) -> None:
+        """Put a run where the folder's checkpoint left it, if there is one."""
+        if self._state is None:
+            return
+        state, facts = self._state, self._state.facts
+        set_weights(run.pair, state.part("pair"), self.path)
+        entries: dict[int, dict[str, Tensor]] = {}
+        for name, value in state.part("optimiser").items():
+            number, key = name.split(".", 1)
+            entries.setdefault(int(number), {})[key] = value
+        run.optimizer.load_state_dict({"state": entries, "param_groups": facts["groups"]})
+        torch.set_rng_state(state.tensors["random.cpu"])
+        if "random.cuda" in state.tensors and run.device.type == "cuda":
+            torch.cuda.set_rng_state(state.tensors["random.cuda"], run.device)
+        run.history.append(state.tensors["history"].numpy())
+        run.step, run.seconds = facts["step"], facts["seconds"]
+        self._state, self._saved = None, run.step
+
+    def _compare(self, theirs: dict[str, Any]) -> None:
+        for name, mine in self.settings.items():
+            if theirs.get(name) != mine:
+                was, now = ("another", "this one") if name == "pair" else (theirs.get(name), mine)
+                raise CheckpointError(
+                    f"the checkpoint in {self.folder} belongs to another run: its {name} is {was}, and now it is "
+                    f"{now}; use the same settings, or another folder"
+                )

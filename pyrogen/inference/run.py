@@ -1,0 +1,122 @@
+"""The state of a training run, and the loop that moves it."""
+
+from __future__ import annotations
+
+import math
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyro
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.optim import Optimizer
+from tqdm.auto import tqdm
+
+from pyrogen.errors import DivergenceError
+from pyrogen.inference.batches import Order, Source
+from pyrogen.inference.history import History
+from pyrogen.inference.objectives import elbo_terms
+from pyrogen.inference.schedules import Schedule
+from pyrogen.inference.step import Objective, record, trainable
+from pyrogen.models import Pair
+
+if TYPE_CHECKING:
+    from pyrogen.inference.keeper import Keeper
+
+FLUSH_EVERY = 50  # steps between two looks at the terms: on an accelerator each look waits for it
+
+
+class Run:
+    """The state of a run: what a checkpoint keeps, and the loop that moves it."""
+
+    def __init__(self, pair: Pair, source: Source, order: Order, schedule: Schedule, optimizer: Optimizer) -> None:
+        self.pair, self.source, self.order, self.schedule, self.optimizer = pair, source, order, schedule, optimizer
+        self.parameters = list(trainable(pair).values())
+        self.device = pair.beta.device
+        self.step, self.seconds = 0, 0.0
+        pair.train()
+        with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
+            x = self._batch(0)
+            self.sites = _validate(pair, x)
+            objective = Objective(pair, len(source))
+            self.gradients = record(objective, x)
+        self.history = History(objective.columns)
+        self._rows: list[Tensor] = []
+        self._betas: list[float] = []
+
+    def train(self, steps: int, interrupted: threading.Event, keeper: Keeper | None, progress: bool) -> None:
+        """Move to step `steps`, or to the step at which `interrupted` is set."""
+        started, beta = time.perf_counter() - self.seconds, self.pair.beta.item()
+        name = f"{type(self.pair).__name__} β={beta:g}"
+        pause = 0.1 if sys.stderr.isatty() else 30.0  # a log file wants few lines
+        with tqdm(
+            total=steps, initial=self.step, desc=name, unit="step", disable=not progress, mininterval=pause
+        ) as bar:
+            while self.step < steps and not interrupted.is_set():
+                self._advance(beta * self.schedule(self.step))
+                last = self.step == steps or interrupted.is_set()
+                if len(self._rows) == FLUSH_EVERY or last or (keeper and keeper.due(self.step)):
+                    self.seconds = time.perf_counter() - started
+                    bar.set_postfix_str(self._flush(), refresh=False)
+                    bar.update(self.step - bar.n)
+                    if keeper and (last or keeper.due(self.step)):
+                        keeper.save(self)
+            if interrupted.is_set() and self.step < steps:
+                kept = f"; resume=True goes on from {keeper.folder}" if keeper else " (no checkpoint was asked for)"
+                bar.write(f"stopped at step {self.step} of {steps}{kept}")
+        if keeper:
+            self.history.to_csv(keeper.folder / "history.csv")
+
+    @torch.no_grad()
+    def _advance(self, beta: float) -> None:
+        row, *gradients = self.gradients(*self.parameters, self._batch(self.step), torch.tensor(beta))
+        for parameter, gradient in zip(self.parameters, gradients, strict=True):
+            parameter.grad = gradient
+        self.optimizer.step()
+        self._rows.append(row)
+        self._betas.append(beta)
+        self.step += 1
+
+    def _batch(self, step: int) -> Tensor:
+        return self.source.images(self.order(step)).to(self.device, non_blocking=True)
+
+    def _flush(self) -> str:
+        """Move the terms of the last steps to the history; raise if one is not finite."""
+        rows = torch.stack(self._rows).double().cpu().numpy()
+        numbers = np.arange(self.step - len(rows) + 1, self.step + 1)
+        seconds = np.full(len(rows), self.seconds)
+        clock = np.stack((numbers, numbers / self.order.steps_per_epoch, np.array(self._betas), seconds), axis=1)
+        self.history.append(np.concatenate((clock, rows), axis=1))
+        self._rows, self._betas = [], []
+        if not np.isfinite(rows).all():
+            self._report_divergence(rows, int(numbers[0]))
+        mean = rows.mean(0)
+        return f"objective {mean[0]:.2f}, reconstruction {mean[1]:.2f}, KL {mean[2]:.2f}"
+
+    def _report_divergence(self, rows: NDArray[np.float64], first: int) -> None:
+        at = int(np.flatnonzero(~np.isfinite(rows).all(1))[0])
+        bad = [i for i in range(rows.shape[1]) if not math.isfinite(rows[at, i])]
+        column = min((i for i in bad if i != 0), default=0)  # the objective is the sum of the others
+        term, site = {0: ("objective", "all"), 1: ("reconstruction", self.sites[0])}.get(column, ("KL", self.sites[1]))
+        raise DivergenceError(
+            f"at step {first + at} the {term} term of site {site!r} became {rows[at, column]}: try a smaller lr, a β "
+            "warm-up or data on a smaller scale; the checkpoint before it, if one was asked for, is kept"
+        )
+
+
+def _validate(pair: Pair, x: Tensor) -> tuple[str, str]:
+    """One evaluation with all of Pyro's checks on; the names of the observed and the latent sites."""
+    pair.check(x)
+    with pyro.validation_enabled(True), torch.no_grad():
+        terms = elbo_terms(pair, x)
+    for kind, sites in {"reconstruction": terms.reconstruction, "KL": terms.kl}.items():
+        for name, value in sites.items():
+            if not torch.isfinite(value).all():
+                raise DivergenceError(
+                    f"at step 1 the {kind} term of site {name!r} is not finite: check the initial weights"
+                )
+    return ", ".join(terms.reconstruction), ", ".join(terms.kl)
