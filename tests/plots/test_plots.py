@@ -36,6 +36,10 @@ def decode(z):
     return z.sigmoid().mean(1)[:, None, None, None].expand(-1, 1, 5, 6)
 
 
+def tall(z):
+    return torch.zeros(len(z), 16, 8)
+
+
 EVERY = {
     "loss_curves": lambda: plots.loss_curves(HISTORIES),
     "reconstructions": lambda: plots.reconstructions(SQUARES, {"β = 1": SQUARES, "β = 4": SQUARES, "β = 8": SQUARES}),
@@ -44,9 +48,8 @@ EVERY = {
     "samples of one": lambda: plots.samples(IMAGES),
     "traversals": lambda: plots.traversals(decode, torch.zeros(12), kl=np.arange(12) * 1.5),
     "traversals of one latent": lambda: plots.traversals(decode, torch.zeros(1), steps=2),
-    "traversals of squares": lambda: plots.traversals(
-        lambda z: decode(z)[..., :5], torch.zeros(10), kl=np.full(10, 1e6)
-    ),
+    "traversals of tall images": lambda: plots.traversals(tall, torch.zeros(3), steps=2, kl=np.ones(3)),
+    "traversals with long labels": lambda: plots.traversals(decode, torch.zeros(10), kl=np.full(10, 1e6)),
     "pca_by_factor": lambda: plots.pca_by_factor({"β = 1": CODES, "β = 4": CODES, "β = 8": CODES}, LABELS),
     "kl_per_latent": lambda: plots.kl_per_latent({"β = 1": RNG.random(20), "β = 4": RNG.random(20)}),
     "mutual_information": lambda: plots.mutual_information(RNG.random((10, 5)), ["orientation", *"abcd"]),
