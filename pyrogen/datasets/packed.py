@@ -5,6 +5,7 @@ what is in it (the renderer, the file it was read from) belongs in its *name*, s
 """
 
 import contextlib
+import functools
 import os
 import shutil
 import tempfile
@@ -26,9 +27,19 @@ def pack(images: Tensor) -> Tensor:
 
 def unpack(words: Tensor) -> Tensor:
     """Pictures (B, 1, 64, 64) uint8 of words (B, 64) int64: the inverse of :func:`pack`, with a channel."""
-    octets = words.contiguous().view(torch.uint8).unsqueeze(-1)  # (B, 512, 1): little-endian, so columns ascend
-    shift = torch.arange(8, dtype=torch.uint8, device=words.device)
-    return ((octets >> shift) & 1).view(-1, 1, 64, 64)
+    octets = words.contiguous().view(torch.uint8).flatten()  # (B * 512,), little-endian, so columns ascend
+    return _bits_of_octets(words.device).index_select(0, octets.int()).view(torch.uint8).view(-1, 1, 64, 64)
+
+
+@functools.cache
+def _bits_of_octets(device: torch.device) -> Tensor:
+    """(256,) int64, in each the eight bits of its index as eight bytes: one look-up for eight pixels.
+
+    A batch of 64 then is few enough elements for torch to use one thread, which does not wait for another.
+    """
+    octet = torch.arange(256, dtype=torch.uint8)
+    bits = torch.bitwise_right_shift(octet[:, None], torch.arange(8, dtype=torch.uint8)) & 1
+    return bits.view(torch.int64).flatten().to(device)
 
 
 def open_words(path: Path, count: int) -> Tensor | None:
