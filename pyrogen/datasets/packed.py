@@ -88,6 +88,7 @@ def write_words(path: Path, blocks: Iterable[Tensor], count: int) -> None:
                 raise ValueError(f"expected {count} pictures to write to {str(path)!r}, got {rows}")
             file.flush()
             os.fsync(file.fileno())
+        os.chmod(name, 0o644)  # a temporary file is its owner's alone, and a cache folder may be shared
         os.replace(name, path)
     except BaseException:
         with contextlib.suppress(OSError):

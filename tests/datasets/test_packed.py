@@ -49,6 +49,7 @@ def test_a_file_gives_back_its_words_and_a_change_does_not_reach_it(tmp_path: Pa
     assert again is not None
     assert torch.equal(again, words)
     assert files(tmp_path) == ["a.words"]
+    assert path.stat().st_mode & 0o777 == 0o644
 
 
 def test_a_missing_or_cut_file_is_none(tmp_path: Path) -> None:
