@@ -33,7 +33,7 @@ class ConvEncoder(Encoder):
         self, shape: Sequence[int], latent: int, channels: Sequence[int] = (32, 32, 64, 64), hidden: int = 256
     ) -> None:
         super().__init__(shape, latent)
-        smallest = _smallest_map(self.shape, channels)
+        smallest = _smallest_map(self.shape, channels, hidden)
         widths = [self.shape[0], *channels]
         layers: list[nn.Module] = []
         for before, after in pairwise(widths):
@@ -74,7 +74,7 @@ class ConvDecoder(Decoder):
         hidden: int = 256,
     ) -> None:
         super().__init__(shape, latent, likelihood)
-        smallest = _smallest_map(self.shape, channels)
+        smallest = _smallest_map(self.shape, channels, hidden)
         features = smallest[0] * smallest[1] * smallest[2]
         layers: list[nn.Module] = [nn.Linear(self.latent, hidden), nn.ReLU(), nn.Linear(hidden, features)]
         layers.append(nn.Unflatten(1, smallest))
@@ -88,10 +88,12 @@ class ConvDecoder(Decoder):
         return self.network(z)
 
 
-def _smallest_map(shape: tuple[int, ...], channels: Sequence[int]) -> tuple[int, int, int]:
+def _smallest_map(shape: tuple[int, ...], channels: Sequence[int], hidden: int) -> tuple[int, int, int]:
     """The feature map between the convolutions and the fully connected layers."""
-    if not channels or any(c < 1 for c in channels):
+    if isinstance(channels, int) or not channels or any(c < 1 for c in channels):
         raise ValueError(f"channels must be positive widths such as (32, 32, 64, 64), and it is {channels!r}")
+    if hidden < 1:
+        raise ValueError(f"hidden must be a positive number of units, and it is {hidden!r}")
     factor = 2 ** len(channels)
     if len(shape) != 3 or shape[1] % factor or shape[2] % factor:
         raise ValueError(

@@ -1,0 +1,102 @@
+"""The pairs that the contract suite in tests/models runs over: one line each at the end.
+
+Each is float64, and says what a test needs to know of it without asking it: its images, and log p(z) in closed form.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+import torch
+from pyro import distributions as dist
+
+import pyrogen as pg
+
+LATENT = 3
+CENTRES = torch.tensor([[-1.0, 0.0, 1.0], [2.0, 0.5, -0.5]], dtype=torch.float64)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A pair's maker, what its images are, and whether KL(q ‖ p) has a closed form."""
+
+    name: str
+    make: Callable[[], pg.models.VAE]
+    shape: tuple[int, ...]
+    pixels: str  # "binary", "grey" or "real"
+    log_prior: Callable[[torch.Tensor], torch.Tensor]
+    analytic: bool = True
+
+    def images(self, n: int, seed: int = 1) -> torch.Tensor:
+        """n images (n, *shape), float64."""
+        generator = torch.Generator().manual_seed(seed)
+        draw = torch.randn if self.pixels == "real" else torch.rand
+        x = draw(n, *self.shape, generator=generator, dtype=torch.float64)
+        return (x < 0.4).double() if self.pixels == "binary" else x
+
+
+class LearnedMixture(pg.described.Described, torch.nn.Module):
+    """Two unit Gaussians in equal parts, with centres that are learned: a prior whose KL has no closed form."""
+
+    def __init__(self, latent: int) -> None:
+        super().__init__()
+        self.centres = torch.nn.Parameter(torch.zeros(2, latent))
+
+    def forward(self) -> dist.TorchDistribution:
+        parts = dist.Normal(self.centres, 1.0).to_event(1)
+        return dist.MixtureSameFamily(dist.Categorical(logits=torch.zeros_like(self.centres[:, 0])), parts)
+
+
+def normal_log_density(z, loc, scale):
+    """log N(z; loc, diag scale²) over the last dimension."""
+    return (-0.5 * ((z - loc) / scale) ** 2 - torch.log(scale) - 0.5 * math.log(2 * math.pi)).sum(-1)
+
+
+def standard_log_density(z):
+    """log N(z; 0, I)."""
+    return -0.5 * (z**2).sum(-1) - 0.5 * z.shape[-1] * math.log(2 * math.pi)
+
+
+def mixture_log_density(z):
+    """log of the equal mixture of N(c, I) over the rows c of CENTRES."""
+    return torch.stack([standard_log_density(z - centre) for centre in CENTRES]).logsumexp(0) - math.log(2)
+
+
+def _mlp(likelihood="bernoulli", beta=1.0):
+    encoder = pg.nn.MLPEncoder((4, 4), LATENT, hidden=(16,))
+    return pg.models.VAE(encoder, pg.nn.MLPDecoder((4, 4), LATENT, likelihood, hidden=(16,)), beta=beta).double()
+
+
+def _conv():
+    size = {"channels": (4, 8), "hidden": 16}
+    encoder = pg.nn.ConvEncoder((2, 8, 8), LATENT, **size)
+    return pg.models.VAE(encoder, pg.nn.ConvDecoder((2, 8, 8), LATENT, **size)).double()
+
+
+def _linear(beta=1.0):
+    decoder = pg.nn.LinearDecoder((5,), LATENT, pg.nn.Gaussian(scale=0.7, learned=True))
+    return pg.models.VAE(pg.nn.LinearEncoder((5,), LATENT), decoder, beta=beta).double()
+
+
+def _mixture(beta=1.0):
+    decoder = pg.nn.MLPDecoder((4, 4), LATENT, hidden=(16,))
+    encoder, prior = pg.nn.MLPEncoder((4, 4), LATENT, hidden=(16,)), LearnedMixture(LATENT)
+    pair = pg.models.VAE(encoder, decoder, beta=beta, prior=prior).double()
+    prior.centres.data.copy_(CENTRES)
+    return pair
+
+
+CASES = [
+    Case("mlp", _mlp, (4, 4), "binary", standard_log_density),
+    Case("beta 4", lambda: _mlp(beta=4.0), (4, 4), "binary", standard_log_density),
+    Case("beta 0", lambda: _mlp(beta=0.0), (4, 4), "binary", standard_log_density),
+    Case("conv", _conv, (2, 8, 8), "binary", standard_log_density),
+    Case("linear", _linear, (5,), "real", standard_log_density),
+    Case("linear, beta 0.5", lambda: _linear(beta=0.5), (5,), "real", standard_log_density),
+    Case("grey", lambda: _mlp("continuous_bernoulli"), (4, 4), "grey", standard_log_density),
+    Case("mixture", _mixture, (4, 4), "binary", mixture_log_density, analytic=False),
+    Case("mixture, beta 4", lambda: _mixture(beta=4.0), (4, 4), "binary", mixture_log_density, analytic=False),
+]
+
+every_pair = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

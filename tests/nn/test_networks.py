@@ -1,0 +1,179 @@
+"""Encoders and decoders: shapes, architectures and the sentences of their errors."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+import pyrogen as pg
+
+ENCODERS = {
+    "mlp": lambda: pg.nn.MLPEncoder((2, 8, 8), 3, hidden=(12,)),
+    "conv": lambda: pg.nn.ConvEncoder((2, 8, 8), 3, channels=(4, 6), hidden=12),
+    "linear": lambda: pg.nn.LinearEncoder((2, 8, 8), 3),
+}
+DECODERS = {
+    "mlp": lambda likelihood: pg.nn.MLPDecoder((2, 8, 8), 3, likelihood, hidden=(12,)),
+    "conv": lambda likelihood: pg.nn.ConvDecoder((2, 8, 8), 3, likelihood, channels=(4, 6), hidden=12),
+    "linear": lambda likelihood: pg.nn.LinearDecoder((2, 8, 8), 3, likelihood),
+}
+LIKELIHOODS = ["bernoulli", "gaussian", "continuous_bernoulli"]
+BATCHES = [(), (1,), (5,), (2, 3), (2, 1, 2)]
+every_encoder = pytest.mark.parametrize("make", ENCODERS.values(), ids=ENCODERS)
+every_decoder = pytest.mark.parametrize("make", DECODERS.values(), ids=DECODERS)
+
+
+@every_encoder
+@pytest.mark.parametrize("batch", BATCHES)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_an_encoder_takes_any_batch_dimensions(make, batch, dtype):
+    q = make().to(dtype)(torch.rand(*batch, 2, 8, 8, dtype=dtype))
+    assert (q.batch_shape, q.event_shape) == (batch, (3,))
+    assert q.mean.dtype == q.stddev.dtype == q.rsample().dtype == dtype
+    assert q.has_rsample
+
+
+@every_decoder
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+@pytest.mark.parametrize("batch", BATCHES)
+def test_a_decoder_takes_any_batch_dimensions(make, likelihood, batch):
+    p = make(likelihood).double()(torch.randn(*batch, 3, dtype=torch.float64))
+    assert (p.batch_shape, p.event_shape) == (batch, (2, 8, 8))
+    assert p.mean.dtype == p.sample().dtype == torch.float64
+    assert p.log_prob(p.sample()).shape == batch
+
+
+@every_encoder
+def test_images_are_encoded_one_by_one(make):
+    encoder, x = make().double(), torch.rand(2, 3, 2, 8, 8, dtype=torch.float64)
+    q = encoder(x)
+    for i, j in [(0, 0), (0, 2), (1, 1)]:
+        torch.testing.assert_close(q.mean[i, j], encoder(x[i, j]).mean, rtol=1e-12, atol=1e-12)
+        torch.testing.assert_close(q.stddev[i, j], encoder(x[i, j]).stddev, rtol=1e-12, atol=1e-12)
+
+
+@every_decoder
+def test_codes_are_decoded_one_by_one(make):
+    decoder, z = make("gaussian").double(), torch.randn(2, 3, 3, dtype=torch.float64)
+    for i, j in [(0, 0), (0, 2), (1, 1)]:
+        torch.testing.assert_close(decoder(z).mean[i, j], decoder(z[i, j]).mean, rtol=1e-12, atol=1e-12)
+
+
+@every_encoder
+def test_the_scale_is_the_exponential_of_half_the_second_output(make):
+    encoder, x = make().double(), torch.rand(4, 2, 8, 8, dtype=torch.float64)
+    loc, log_variance = encoder.parameters_of(x)
+    torch.testing.assert_close(encoder(x).mean, loc, rtol=0, atol=0)
+    torch.testing.assert_close(encoder(x).variance, torch.exp(log_variance).expand(4, 3), rtol=1e-12, atol=0)
+
+
+def layers(network, kind):
+    return [layer for layer in network.modules() if isinstance(layer, kind)]
+
+
+def test_the_convolutional_encoder_is_that_of_the_literature():
+    encoder = pg.nn.ConvEncoder((1, 64, 64), latent=10)
+    convolutions = layers(encoder, nn.Conv2d)
+    assert [c.in_channels for c in convolutions] == [1, 32, 32, 64]
+    assert [c.out_channels for c in convolutions] == [32, 32, 64, 64]
+    assert {(c.kernel_size, c.stride) for c in convolutions} == {((4, 4), (2, 2))}
+    assert [(f.in_features, f.out_features) for f in layers(encoder, nn.Linear)] == [(64 * 4 * 4, 256), (256, 20)]
+    assert len(layers(encoder, nn.ReLU)) == 5
+    assert sum(p.numel() for p in encoder.parameters()) == (
+        (16 + 1) * 32 + (32 * 16 + 1) * 32 + (32 * 16 + 1) * 64 + (64 * 16 + 1) * 64 + 1025 * 256 + 257 * 20
+    )
+
+
+def test_the_convolutional_decoder_mirrors_the_encoder():
+    decoder = pg.nn.ConvDecoder((1, 64, 64), latent=10)
+    convolutions = layers(decoder, nn.ConvTranspose2d)
+    assert [c.in_channels for c in convolutions] == [64, 64, 32, 32]
+    assert [c.out_channels for c in convolutions] == [64, 32, 32, 1]
+    assert {(c.kernel_size, c.stride) for c in convolutions} == {((4, 4), (2, 2))}
+    assert [(f.in_features, f.out_features) for f in layers(decoder, nn.Linear)] == [(10, 256), (256, 64 * 4 * 4)]
+    assert len(layers(decoder, nn.ReLU)) == 5
+    assert isinstance(decoder.network[-1], nn.ConvTranspose2d)  # nothing squashes the likelihood's parameters
+
+
+def test_images_need_not_be_square():
+    q = pg.nn.ConvEncoder((3, 16, 8), 2, channels=(4, 4))(torch.rand(5, 3, 16, 8))
+    p = pg.nn.ConvDecoder((3, 16, 8), 2, channels=(4, 4))(torch.rand(5, 2))
+    assert (q.mean.shape, p.mean.shape) == ((5, 2), (5, 3, 16, 8))
+
+
+def test_the_mlp_has_the_layers_that_were_asked_for():
+    encoder, decoder = pg.nn.MLPEncoder((4, 5), 3, hidden=(7, 6)), pg.nn.MLPDecoder((4, 5), 3, hidden=(6, 7))
+    assert [(f.in_features, f.out_features) for f in layers(encoder, nn.Linear)] == [(20, 7), (7, 6), (6, 6)]
+    assert [(f.in_features, f.out_features) for f in layers(decoder, nn.Linear)] == [(3, 6), (6, 7), (7, 20)]
+    assert [len(layers(network, nn.ReLU)) for network in (encoder, decoder)] == [2, 2]
+    assert not isinstance(encoder.network[-1], nn.ReLU)
+    assert not isinstance(decoder.network[-1], nn.ReLU)
+
+
+def test_the_linear_networks_are_affine_and_their_variance_is_the_same_for_every_image():
+    encoder, decoder = pg.nn.LinearEncoder((2, 3), 2).double(), pg.nn.LinearDecoder((2, 3), 2).double()
+    x, z = torch.randn(4, 2, 3, dtype=torch.float64), torch.randn(4, 2, dtype=torch.float64)
+    torch.testing.assert_close(encoder(x).mean, x.flatten(1) @ encoder.loc.weight.T + encoder.loc.bias)
+    torch.testing.assert_close(decoder(z).mean.flatten(1), z @ decoder.loc.weight.T + decoder.loc.bias)
+    encoder.log_variance.data.copy_(torch.tensor([0.0, math.log(4.0)]))
+    torch.testing.assert_close(encoder(x).stddev, torch.tensor([1.0, 2.0], dtype=torch.float64).expand(4, 2))
+
+
+@every_encoder
+def test_a_tensor_of_another_shape_is_refused(make):
+    for wrong in [(5, 2, 8, 4), (5, 1, 8, 8), (8, 8), (5, 128), ()]:
+        with pytest.raises(ValueError, match=r"x must have shape \(\*batch, 2, 8, 8\), and it has"):
+            make()(torch.zeros(wrong))
+
+
+@every_decoder
+def test_codes_of_another_size_are_refused(make):
+    for wrong in [(5, 4), (3, 1), ()]:
+        with pytest.raises(ValueError, match=r"z must have shape \(\*batch, 3\), and it has"):
+            make("bernoulli")(torch.zeros(wrong))
+
+
+NETWORKS = [pg.nn.MLPEncoder, pg.nn.MLPDecoder, pg.nn.LinearEncoder, pg.nn.LinearDecoder]
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("shape", [(), 64, (0, 4), (-1,), (2.5, 4)])
+def test_a_shape_that_is_none_is_refused(network, shape):
+    with pytest.raises(ValueError, match="shape must be positive sizes such as"):
+        network(shape, 2)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("latent", [0, -3, 2.5])
+def test_a_latent_that_is_no_size_is_refused(network, latent):
+    with pytest.raises(ValueError, match="latent must be a positive number of dimensions, and it is"):
+        network((4,), latent)
+
+
+@pytest.mark.parametrize("network", [pg.nn.MLPEncoder, pg.nn.MLPDecoder])
+@pytest.mark.parametrize("hidden", [64, (0,), (16, -1)])
+def test_hidden_widths_of_an_mlp_must_be_positive(network, hidden):
+    with pytest.raises(ValueError, match=r"hidden must be positive widths such as \(256, 256\)"):
+        network((4,), 2, hidden=hidden)
+
+
+@pytest.mark.parametrize("network", [pg.nn.ConvEncoder, pg.nn.ConvDecoder])
+class TestConvolutionsThatDoNotFit:
+    @pytest.mark.parametrize("hidden", [0, -1])
+    def test_a_hidden_layer_without_units(self, network, hidden):
+        with pytest.raises(ValueError, match="hidden must be a positive number of units, and it is"):
+            network((1, 64, 64), 2, hidden=hidden)
+
+    @pytest.mark.parametrize("channels", [(), (32, 0), 32])
+    def test_channels_that_are_no_widths(self, network, channels):
+        with pytest.raises(ValueError, match="channels must be positive widths such as"):
+            network((1, 64, 64), 2, channels=channels)
+
+    @pytest.mark.parametrize("shape", [(1, 28, 28), (1, 64, 60), (64, 64), (1, 1, 64, 64)])
+    def test_sizes_that_cannot_be_halved_often_enough(self, network, shape):
+        with pytest.raises(ValueError, match=r"4 convolutions of stride 2 .* divisible by 16, .* fewer channels"):
+            network(shape, 2)
+
+    def test_fewer_channels_fit_smaller_images(self, network):
+        assert network((1, 28, 28), 2, channels=(8, 8)).shape == (1, 28, 28)
