@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import numbers
 from typing import Any
 
 import torch
@@ -23,7 +24,9 @@ class Described:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        _CLASSES[cls.__qualname__] = cls
+        known = _CLASSES.get(cls.__qualname__, cls)
+        if known.__module__ == cls.__module__:  # whose name is taken elsewhere is opaque, never mistaken
+            _CLASSES[cls.__qualname__] = cls
         if "__init__" not in cls.__dict__:
             return
         init = cls.__init__
@@ -49,11 +52,13 @@ def describe(obj: Any) -> Any:
     def visit(value: Any) -> Any:
         if value is None or isinstance(value, bool | int | float | str):
             return value
+        if isinstance(value, numbers.Real):  # NumPy's
+            return int(value) if isinstance(value, numbers.Integral) else float(value)
         if isinstance(value, list | tuple):
             return [visit(item) for item in value]
         if isinstance(value, torch.Tensor):
             return {"tensor": list(value.shape), "dtype": str(value.dtype).removeprefix("torch.")}
-        if isinstance(value, Described):
+        if isinstance(value, Described) and _is_known(type(value)):
             if id(value) in seen:
                 return {"same": seen[id(value)]}
             number = seen[id(value)] = len(seen)
@@ -62,6 +67,10 @@ def describe(obj: Any) -> Any:
         return {"opaque": f"{type(value).__module__}.{type(value).__qualname__}"}
 
     return visit(obj)
+
+
+def _is_known(cls: type[Described]) -> bool:
+    return _CLASSES[cls.__qualname__].__module__ == cls.__module__
 
 
 def opaque_parts(description: Any) -> list[str]:

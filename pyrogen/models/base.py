@@ -45,7 +45,6 @@ class Pair(Described, nn.Module, ABC):
             raise ValueError(f"beta weighs the KL term and must be a finite number of at least 0, and it is {beta}")
         self.name = self._fresh_name()
         self.register_buffer("beta", torch.tensor(float(beta)))
-        self._has_kl = beta > 0
 
     @abstractmethod
     def model(self, x: Tensor, size: int | None = None) -> Any:
@@ -76,6 +75,10 @@ class Pair(Described, nn.Module, ABC):
 
         The indices are given because a plate asked for ``subsample_size=B`` would shuffle all N of them each step.
         """
+        if tuple(x.shape[1:]) != self.shape or x.dim() == 0:
+            raise ValueError(f"x must be a batch (B, {', '.join(map(str, self.shape))}), and it has {tuple(x.shape)}")
+        if size is not None and size < len(x):
+            raise ValueError(f"size is the number N of images that the batch stands for, and {size} < {len(x)} images")
         if size is None or size == len(x):
             return pyro.plate("data", len(x))
         return pyro.plate("data", size, subsample=torch.arange(len(x), device=x.device))
@@ -86,7 +89,9 @@ class Pair(Described, nn.Module, ABC):
         On one side alone β would be ignored or wrong, silently: Pyro's mean-field ELBO reads the guide's weight, its
         Monte Carlo fallback each side's own.
         """
-        return poutine.scale(scale=self.beta) if self._has_kl else poutine.mask(mask=False)
+        weight = poutine.scale(scale=1.0)
+        weight.scale = self.beta  # set here: with validation on, the constructor refuses β = 0
+        return weight
 
     def as_data(self, x: Tensor) -> Tensor:
         """x in the pair's own floating-point type, so that uint8 images can be passed as they are."""

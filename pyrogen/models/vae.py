@@ -53,7 +53,9 @@ class VAE(Pair):
         super().__init__(beta)
         for what in ("latent", "shape"):
             if not (hasattr(encoder, what) and hasattr(decoder, what)):
-                raise TypeError(f"encoder and decoder must both say their {what}: subclass pg.nn.Encoder and pg.nn.Decoder")
+                raise TypeError(
+                    f"encoder and decoder must both say their {what}: subclass pg.nn.Encoder and pg.nn.Decoder"
+                )
             mine, theirs = getattr(encoder, what), getattr(decoder, what)
             if mine != theirs:
                 raise ValueError(f"the networks disagree: {what} is {mine} in the encoder and {theirs} in the decoder")
@@ -61,10 +63,11 @@ class VAE(Pair):
         self.shape, self.latent = encoder.shape, encoder.latent
         self.register_buffer("origin", torch.zeros(self.latent), persistent=False)
         self._prior = prior
-        if self.prior().event_shape != (self.latent,):
+        batch, event = (tuple(shape) for shape in (self.prior().batch_shape, self.prior().event_shape))
+        if (batch, event) != ((), (self.latent,)):
             raise ValueError(
-                f"the prior must be a distribution over vectors of {self.latent} (event shape ({self.latent},)), and "
-                f"its event shape is {tuple(self.prior().event_shape)}: add .to_event(1), or mend its size"
+                f"the prior must be one distribution over vectors of {self.latent} (event shape ({self.latent},)), and "
+                f"its event shape is {event}, its batch shape {batch}: add .to_event(1), or mend its size"
             )
 
     def model(self, x: Tensor, size: int | None = None) -> Tensor:
@@ -80,6 +83,7 @@ class VAE(Pair):
     def guide(self, x: Tensor, size: int | None = None) -> Tensor:
         """q(z | x) for images ``(B, *shape)``; returns z, (B, L)."""
         pyro.module(self.name, self)
+        x = self.as_data(x)
         with self.plate(x, size), self.kl_weight():
             return pyro.sample("z", self.encode(x))
 
@@ -103,4 +107,5 @@ class VAE(Pair):
             raise ValueError(
                 f"images must have shape (*batch, {', '.join(map(str, self.shape))}), and these have {tuple(x.shape)}"
             )
-        self.decoder.likelihood.check(x)
+        if hasattr(self.decoder, "likelihood"):  # a network of another make may have none
+            self.decoder.likelihood.check(x)
