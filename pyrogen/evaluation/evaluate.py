@@ -61,7 +61,8 @@ def evaluate(
     """
     if not isinstance(pair, Pair):
         raise TypeError(f"evaluate scores a pyrogen pair, and this is a {type(pair).__name__}")
-    for name, value in {"images": images, "nll_images": nll_images, "batch_size": batch_size}.items():
+    sizes = {"images": images, "nll_images": nll_images, "batch_size": batch_size}
+    for name, value in (sizes | {"importance_samples": importance_samples}).items():
         if value < 1:
             raise ValueError(f"{name} must be at least 1, and it is {value}")
     if metrics and not hasattr(data, "factors"):
@@ -69,7 +70,7 @@ def evaluate(
     source = as_source(data, pair)
     generator = torch.Generator().manual_seed(seed)
     index = torch.randperm(len(source), generator=generator)[:images]
-    device, mode = pair.beta.device, pair.training
+    device, modes = pair.beta.device, [(module, module.training) for module in pair.modules()]
     try:
         pair.eval()
         with torch.random.fork_rng([device] if device.type == "cuda" else []), torch.no_grad():
@@ -77,7 +78,8 @@ def evaluate(
             scores, means, scales = _terms(pair, source, index, batch_size, progress)
             bound = _bound(pair, source, index[:nll_images], importance_samples, batch_size, progress)
     finally:
-        pair.train(mode)
+        for module, mode in modes:  # a part may have been frozen on its own
+            module.training = mode
     terms = {name: column.double() for name, column in scores.items() if name != "kl_per_latent"}
     terms["nll"] = -bound.double()
     return Scores(
@@ -138,12 +140,14 @@ def _metrics(
         return {}
     factors = data.factors(index).cpu().numpy()
     extra = {"scale": scales.double().numpy(), "factor_names": getattr(data, "factor_names", None)}
-    values = {}
+    values: dict[str, float] = {}
     for metric in metrics:
         known = inspect.signature(metric).parameters
         fixed = metric.keywords if isinstance(metric, partial) else {}
         name = getattr(metric.func if isinstance(metric, partial) else metric, "__name__", type(metric).__name__)
         name = "_".join([name, *(str(v) for v in fixed.values() if isinstance(v, str))])
+        alike = sum(other.partition(" ")[0] == name for other in values)
+        name = f"{name} {alike + 1}" if alike else name  # such as two that differ in the number of bins
         arguments = {key: value for key, value in extra.items() if key in known and key not in fixed}
         values[name] = metric(means.double().numpy(), factors, **arguments)
     return values

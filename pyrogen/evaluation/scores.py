@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -45,13 +46,16 @@ class Scores:
     metrics: dict[str, float] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it as JSON-ready values; a metric that knows its estimator is written with it."""
+        """All of it as JSON-ready values; a metric that knows its estimator is written with it.
+
+        What is not finite, such as the standard error of one image, is None, because JSON has no number for it.
+        """
         metrics = {name: m.to_dict() if hasattr(m, "to_dict") else float(m) for name, m in self.metrics.items()}
-        return asdict(self) | {"metrics": metrics, "unit": "nats per image"}
+        return _finite(asdict(self) | {"metrics": metrics, "unit": "nats per image"})
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """`to_dict` as JSON text, also written to `path` if one is given."""
-        text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n"
+        text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
         if path is not None:
             write_atomically(path, text.encode())
         return text
@@ -63,3 +67,11 @@ class Scores:
         ]
         lines.append(f"{'active units':<15}{self.active_units:10d} of {len(self.kl_per_latent or []) or '?'}")
         return "\n".join([*lines, *(f"{name:<15}{value:10.3f}" for name, value in self.metrics.items())])
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
