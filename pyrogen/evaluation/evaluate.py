@@ -146,8 +146,8 @@ def _metrics(
         fixed = metric.keywords if isinstance(metric, partial) else {}
         name = getattr(metric.func if isinstance(metric, partial) else metric, "__name__", type(metric).__name__)
         name = "_".join([name, *(str(v) for v in fixed.values() if isinstance(v, str))])
-        alike = sum(other.partition(" ")[0] == name for other in values)
-        name = f"{name} {alike + 1}" if alike else name  # such as two that differ in the number of bins
+        names = (name, *(f"{name} {i}" for i in range(2, len(metrics) + 1)))
+        name = next(free for free in names if free not in values)  # two may differ in their bins alone
         arguments = {key: value for key, value in extra.items() if key in known and key not in fixed}
         values[name] = metric(means.double().numpy(), factors, **arguments)
     return values
