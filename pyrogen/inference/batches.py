@@ -93,9 +93,7 @@ class Order:
 
     def __init__(self, size: int, batch_size: int, seed: int) -> None:
         if batch_size < 1 or batch_size > size:
-            raise ValueError(
-                f"batch_size must lie between 1 and the {size} images of the data set, and it is {batch_size}"
-            )
+            raise ValueError(f"batch_size must lie between 1 and the data set's {size} images, and it is {batch_size}")
         self.size, self.batch_size, self.seed = size, batch_size, seed
         self.steps_per_epoch = size // batch_size
         self._epoch, self._permutation = -1, torch.empty(0, dtype=torch.int64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,7 +66,8 @@ def elbo_terms(pair: Pair, x: Tensor, size: int | None = None) -> Terms:
     Raises:
         ValueError: if a latent of the guide cannot be reparametrised, or a latent of the model is not in the guide.
     """
-    with OwnParameters():
+    with OwnParameters(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".* was not registered in the param store", UserWarning)  # frozen on purpose
         guide_trace = poutine.trace(pair.guide).get_trace(x, size)
         model_trace = poutine.trace(poutine.replay(pair.model, trace=guide_trace)).get_trace(x, size)
     model_trace, guide_trace = prune_subsample_sites(model_trace), prune_subsample_sites(guide_trace)

@@ -67,7 +67,7 @@ class Run:
                         keeper.save(self)
             if interrupted.is_set() and self.step < steps:
                 kept = f"; resume=True goes on from {keeper.folder}" if keeper else " (no checkpoint was asked for)"
-                bar.write(f"stopped at step {self.step} of {steps}{kept}")
+                bar.write(f"stopped at step {self.step} of {steps}{kept}", file=sys.stderr)
         if keeper:
             self.history.to_csv(keeper.folder / "history.csv")
 
