@@ -56,6 +56,15 @@ def test_model_and_guide_share_sites_and_plates(case):
 
 
 @every_pair
+def test_model_and_guide_each_register_every_parameter(case):
+    """Either can then be trained beside a program of a user's."""
+    pair, x = case.make(), case.images(2)
+    names = {f"{pair.name}$$${name}" for name, _ in pair.named_parameters()}
+    for program in (pair.model, pair.guide):
+        assert {name for name, site in trace_of(program, x).nodes.items() if site["type"] == "param"} == names
+
+
+@every_pair
 @pytest.mark.parametrize("batch", [(), (1,), (4,), (2, 3)])
 def test_shapes_follow_the_batch(case, batch):
     pair = case.make()
