@@ -70,6 +70,9 @@ def as_source(data: Any, pair: Pair, device: torch.device | None = None) -> Sour
     if (isinstance(data, torch.Tensor) and data.dim() == 0) or len(data) == 0:
         raise ValueError("the data set is empty: there is nothing to train on or evaluate")
     if isinstance(data, torch.Tensor):
+        if data.dim() != 1 + len(pair.shape):
+            expected = ", ".join(map(str, pair.shape))
+            raise ValueError(f"data must be images (N, {expected}), and they have shape {tuple(data.shape)}")
         pair.check(data)
         return TensorSource(data if device is None else data.to(device))
     if hasattr(data, "images"):

@@ -119,16 +119,17 @@ def fit(
     optimizer = optimiser(parameters) if optimiser else torch.optim.Adam(parameters, lr=lr, fused=True)
     settings["optimiser"] = type(optimizer).__name__
     keeper = Keeper(Path(checkpoint), checkpoint_every, settings, resume) if checkpoint is not None else None
-    mode = pair.training
+    modes = [(module, module.training) for module in pair.modules()]
     with torch.random.fork_rng([place] if place.type == "cuda" else []), _interruptible() as interrupted:
         torch.manual_seed(seed)
-        run = Run(pair, source, order, schedule or Constant(), optimizer)
-        if keeper:
-            keeper.restore(run)
         try:
+            run = Run(pair, source, order, schedule or Constant(), optimizer)
+            if keeper:
+                keeper.restore(run)
             run.train(steps, interrupted, keeper, progress)
         finally:
-            pair.train(mode)
+            for module, mode in modes:  # a part may have been frozen on its own
+                module.training = mode
             for parameter in parameters:
                 parameter.grad = None
     return Fit(pair, run.history, run.step, run.step < steps)

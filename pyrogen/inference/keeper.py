@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pyrogen.described import describe
-from pyrogen.errors import CheckpointError
+from pyrogen.errors import CheckpointError, DivergenceError
 from pyrogen.files import check_writable, remove_leftovers
 from pyrogen.inference.checkpoint import FILE_NAME, State, read_state, set_weights, weights_of, write_state
 from pyrogen.inference.run import Run
@@ -35,7 +35,7 @@ class Keeper:
     def __init__(self, folder: Path, every: int | None, settings: dict[str, Any], resume: bool) -> None:
         self.folder, self.every, self.settings = folder, every, settings
         self.path = folder / FILE_NAME
-        self._last, self._saved = time.monotonic(), -1
+        self._last, self.saved = time.monotonic(), 0
         self._state: State | None = None
         if self.path.exists():
             if not resume:
@@ -49,12 +49,18 @@ class Keeper:
 
     def due(self, step: int) -> bool:
         """Whether a checkpoint should be written after `step`."""
-        if step == self._saved:
+        if step == self.saved:
             return False
         return step % self.every == 0 if self.every else time.monotonic() - self._last > SAVE_EVERY
 
     def save(self, run: Run) -> None:
-        """Write the whole state; the step before stays if the write does not complete."""
+        """Write the whole state; the checkpoint before stays if a weight is not finite or the write does not complete."""
+        for name, weight in run.pair.named_parameters():  # the terms of a step come before its update
+            if not torch.isfinite(weight).all():
+                raise DivergenceError(
+                    f"after step {run.step} the weights {name!r} are not finite: try a smaller lr; the checkpoint before "
+                    "it is kept"
+                )
         optimiser = run.optimizer.state_dict()
         tensors = weights_of(run.pair) | {
             f"optimiser.{i}.{key}": value for i, entry in optimiser["state"].items() for key, value in entry.items()
@@ -72,7 +78,7 @@ class Keeper:
             "groups": optimiser["param_groups"],
         }
         write_state(State(tensors, facts), self.path)
-        self._last, self._saved = time.monotonic(), run.step
+        self._last, self.saved = time.monotonic(), run.step
 
     def restore(self, run: Run) -> None:
         """Put a run where the folder's checkpoint left it, if there is one."""
@@ -90,7 +96,7 @@ class Keeper:
             torch.cuda.set_rng_state(state.tensors["random.cuda"], run.device)
         run.history.append(state.tensors["history"].numpy())
         run.step, run.seconds = facts["step"], facts["seconds"]
-        self._state, self._saved = None, run.step
+        self._state, self.saved = None, run.step
 
     def _compare(self, theirs: dict[str, Any]) -> None:
         for name, mine in self.settings.items():

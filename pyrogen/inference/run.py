@@ -58,13 +58,14 @@ class Run:
         ) as bar:
             while self.step < steps and not interrupted.is_set():
                 self._advance(beta * self.schedule(self.step))
-                last = self.step == steps or interrupted.is_set()
-                if len(self._rows) == FLUSH_EVERY or last or (keeper and keeper.due(self.step)):
-                    self.seconds = time.perf_counter() - started
-                    bar.set_postfix_str(self._flush(), refresh=False)
-                    bar.update(self.step - bar.n)
-                    if keeper and (last or keeper.due(self.step)):
-                        keeper.save(self)
+                due = keeper is not None and keeper.due(self.step)
+                if due or len(self._rows) == FLUSH_EVERY:
+                    self._flush(bar, started)
+                if keeper and due:
+                    keeper.save(self)
+            self._flush(bar, started)
+            if keeper and keeper.saved != self.step:
+                keeper.save(self)
             if interrupted.is_set() and self.step < steps:
                 kept = f"; resume=True goes on from {keeper.folder}" if keeper else " (no checkpoint was asked for)"
                 bar.write(f"stopped at step {self.step} of {steps}{kept}", file=sys.stderr)
@@ -84,8 +85,11 @@ class Run:
     def _batch(self, step: int) -> Tensor:
         return self.source.images(self.order(step)).to(self.device, non_blocking=True)
 
-    def _flush(self) -> str:
-        """Move the terms of the last steps to the history; raise if one is not finite."""
+    def _flush(self, bar: tqdm, started: float) -> None:
+        """Move the terms of the last steps to the history and the bar; raise if one is not finite."""
+        if not self._rows:
+            return
+        self.seconds = time.perf_counter() - started
         rows = torch.stack(self._rows).double().cpu().numpy()
         numbers = np.arange(self.step - len(rows) + 1, self.step + 1)
         seconds = np.full(len(rows), self.seconds)
@@ -95,7 +99,8 @@ class Run:
         if not np.isfinite(rows).all():
             self._report_divergence(rows, int(numbers[0]))
         mean = rows.mean(0)
-        return f"objective {mean[0]:.2f}, reconstruction {mean[1]:.2f}, KL {mean[2]:.2f}"
+        bar.set_postfix_str(f"objective {mean[0]:.2f}, reconstruction {mean[1]:.2f}, KL {mean[2]:.2f}", refresh=False)
+        bar.update(self.step - bar.n)
 
     def _report_divergence(self, rows: NDArray[np.float64], first: int) -> None:
         at = int(np.flatnonzero(~np.isfinite(rows).all(1))[0])

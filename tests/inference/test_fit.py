@@ -62,12 +62,13 @@ def test_history_has_a_row_a_step_and_the_latents_add_up():
 def test_fit_leaves_nothing_behind():
     before = torch.get_rng_state()
     pair = make_pair()
-    pair.eval()
+    pair.encoder.eval()
     torch.set_rng_state(before)
     quiet(pair, binary(), steps=5)
     assert torch.equal(torch.get_rng_state(), before)
     assert not list(pyro.get_param_store().keys())
-    assert not pair.training
+    assert pair.training
+    assert not pair.encoder.training
     assert all(p.grad is None for p in pair.parameters())
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert pyro.settings.get("validate_distributions_pyro")
@@ -218,6 +219,19 @@ def test_divergence_names_step_and_site_and_keeps_the_last_good_checkpoint(tmp_p
     assert pg.inference.checkpoint.read_state(tmp_path / FILE_NAME).facts["step"] == step
 
 
+def test_weights_that_overflow_are_never_kept(tmp_path):
+    quiet(make_pair(), binary(), steps=3, checkpoint=tmp_path)
+    good = (tmp_path / FILE_NAME).read_bytes()
+
+    def overflow(parameters):
+        return torch.optim.Adam(parameters, lr=1e39, fused=True)  # step 1 has finite terms, and infinite weights
+
+    with pytest.raises(pg.DivergenceError, match="after step 1 the weights"):
+        quiet(make_pair(), binary(), steps=5, checkpoint=tmp_path / "b", checkpoint_every=1, optimiser=overflow)
+    assert not (tmp_path / "b" / FILE_NAME).exists()
+    assert (tmp_path / FILE_NAME).read_bytes() == good
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -238,6 +252,7 @@ def test_bad_settings_are_refused(settings, message):
     ("data", "error", "message"),
     [
         (torch.zeros(0, *SHAPE), ValueError, "empty"),
+        (torch.zeros(*SHAPE), ValueError, r"data must be images \(N, 4, 4\)"),
         (torch.zeros(50, 5, 5), ValueError, r"\(\*batch, 4, 4\), and these have \(50, 5, 5\)"),
         (torch.full((50, *SHAPE), float("nan")), ValueError, "NaN"),
         (torch.full((50, *SHAPE), 0.5), ValueError, "continuous_bernoulli"),
