@@ -1,6 +1,6 @@
 """Deep generative models as Pyro model/guide pairs that can be trusted."""
 
-from pyrogen import datasets, evaluation, inference, metrics, models, nn, plots
+from pyrogen import datasets, evaluation, inference, metrics, models, nn, oracles, plots
 from pyrogen._version import __version__
 from pyrogen.errors import CheckpointError, DivergenceError, PyrogenError
 from pyrogen.evaluation import evaluate
@@ -20,6 +20,7 @@ __all__ = [
     "metrics",
     "models",
     "nn",
+    "oracles",
     "plots",
     "save",
 ]
