@@ -54,12 +54,12 @@ class Keeper:
         return step % self.every == 0 if self.every else time.monotonic() - self._last > SAVE_EVERY
 
     def save(self, run: Run) -> None:
-        """Write the whole state; the checkpoint before stays if a weight is not finite or the write does not complete."""
+        """Write the whole state; the one before stays if a weight is not finite or the write does not complete."""
         for name, weight in run.pair.named_parameters():  # the terms of a step come before its update
             if not torch.isfinite(weight).all():
                 raise DivergenceError(
-                    f"after step {run.step} the weights {name!r} are not finite: try a smaller lr; the checkpoint before "
-                    "it is kept"
+                    f"after step {run.step} the weights {name!r} are not finite: try a smaller lr; the checkpoint "
+                    "before it is kept"
                 )
         optimiser = run.optimizer.state_dict()
         tensors = weights_of(run.pair) | {
