@@ -1,8 +1,14 @@
 """Every test starts from the same random numbers and an empty parameter store."""
 
+import os
+
+os.environ["OMP_NUM_THREADS"] = "1"  # small tensors: threads would only wait for each other; also in subprocesses
+
 import pyro
 import pytest
 import torch
+
+torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)
