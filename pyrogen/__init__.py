@@ -1,6 +1,6 @@
 """Deep generative models as Pyro model/guide pairs that can be trusted."""
 
-from pyrogen import datasets, evaluation, inference, metrics, models, nn, oracles, plots
+from pyrogen import datasets, evaluation, inference, metrics, models, nn, oracles, plots, report
 from pyrogen._version import __version__
 from pyrogen.errors import CheckpointError, DivergenceError, PyrogenError
 from pyrogen.evaluation import evaluate
@@ -22,5 +22,6 @@ __all__ = [
     "nn",
     "oracles",
     "plots",
+    "report",
     "save",
 ]
