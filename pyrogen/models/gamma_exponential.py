@@ -101,12 +101,15 @@ class GammaExponential(Described, nn.Module):
     def _fresh_name(self) -> str:
         return f"{type(self).__name__.lower()}_{next(_NUMBERS)}"
 
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy, a shallow one too, has a θ of its own, without the weak references that Pyro's store hangs on it."""
+        mine = nn.Parameter(self.log_theta.detach().clone(), requires_grad=self.log_theta.requires_grad)
+        return self.__dict__ | {"_parameters": {"log_theta": mine}}
+
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """A copy, a shallow one too, has a name and a θ of its own."""
+        """A copy has a name of its own."""
         super().__setstate__(state)
         self.name = self._fresh_name()
-        mine = self.log_theta
-        self._parameters = {"log_theta": nn.Parameter(mine.detach().clone(), requires_grad=mine.requires_grad)}
 
 
 def _checked_log(theta: Any) -> Tensor:
