@@ -77,7 +77,8 @@ def fit(
         device: where to train; by default where the pair is.
         checkpoint: a folder that receives the whole state while training runs, and ``history.csv`` at its end.
         checkpoint_every: steps between two checkpoints; by default about 30 seconds pass.
-        resume: go on from the folder's checkpoint, bit for bit as if the run had never stopped; start if it has none.
+        resume: go on from the folder's checkpoint, bit for bit as if the run had never stopped (on an accelerator as
+            far as its kernels are deterministic); start if it has none.
         progress: show a bar with objective, reconstruction and KL.
 
     Raises:
