@@ -42,8 +42,11 @@ def save(pair: Pair, path: str | os.PathLike[str]) -> None:
         path: the file; missing folders are made. An existing file is replaced in one step.
 
     Raises:
+        TypeError: if it is no pair.
         ValueError: if the place cannot be written.
     """
+    if not isinstance(pair, Pair):
+        raise TypeError(f"save writes a pyrogen pair, and this is a {type(pair).__name__}: keep its state_dict instead")
     write_state(State(weights_of(pair), {"pair": describe(pair)}), path)
 
 

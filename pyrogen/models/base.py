@@ -31,8 +31,8 @@ class Pair(Described, nn.Module, ABC):
         beta: β as a tensor (a buffer: it is saved with the weights and is no parameter).
         shape: the shape of one x.
         latent: the number of latent dimensions L.
-        name: this object's prefix in Pyro's parameter store. Each object has its own, copies too, so two pairs in one
-            process never share a weight.
+        name: this object's prefix in Pyro's parameter store. Each object has its own, deep copies too, so two pairs in
+            one process never share a weight.
     """
 
     beta: Tensor
