@@ -60,7 +60,7 @@ def test_history_has_a_row_a_step_and_the_latents_add_up():
 
 
 def test_fit_leaves_nothing_behind():
-    before = torch.get_rng_state()
+    before, listener = torch.get_rng_state(), signal.getsignal(signal.SIGINT)
     pair = make_pair()
     pair.encoder.eval()
     torch.set_rng_state(before)
@@ -70,7 +70,7 @@ def test_fit_leaves_nothing_behind():
     assert pair.training
     assert not pair.encoder.training
     assert all(p.grad is None for p in pair.parameters())
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is listener
     assert pyro.settings.get("validate_distributions_pyro")
 
 
@@ -200,9 +200,10 @@ def test_sigint_stops_cleanly_and_the_run_can_go_on(tmp_path):
 
 
 def test_a_second_sigint_interrupts_at_once():
+    listener = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
         quiet(make_pair(), Interrupting(binary(), at=20, times=2), steps=60)
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is listener
 
 
 def test_divergence_names_step_and_site_and_keeps_the_last_good_checkpoint(tmp_path):
