@@ -9,9 +9,11 @@ READY  := $(VENV)/.installed
 
 help:
 	@echo "make demo   train VAE and β-VAE (β = 1, 4, 8) on dSprites; the report lands in out/demo/report.html"
+	@echo "            make demo ARGS=\"--steps 4000 --out out/longer\" passes options; --help lists them"
 	@echo "make test   run the whole test suite"
 	@echo "make lint   ruff and mypy"
 	@echo "make clean  remove .venv and caches (out/ stays)"
+	@echo "PYTHON=python3.12 in front of the target's name chooses the Python that makes .venv"
 
 install: $(READY)
 
@@ -24,7 +26,7 @@ $(READY): setup.cfg pyproject.toml constraints.txt
 	@touch $(READY)
 
 demo: $(READY)
-	$(BIN)/python examples/beta_vae_dsprites.py --out out/demo
+	$(BIN)/python examples/beta_vae_dsprites.py --out out/demo $(ARGS)
 
 test: $(READY)
 	$(BIN)/python -m pytest

@@ -65,6 +65,8 @@ def evaluate(
     for name, value in (sizes | {"importance_samples": importance_samples}).items():
         if value < 1:
             raise ValueError(f"{name} must be at least 1, and it is {value}")
+    if callable(metrics):
+        raise TypeError("metrics must be a list of functions: metrics=[pg.metrics.mig]")
     if metrics and not hasattr(data, "factors"):
         raise ValueError("metrics compare codes with known factors, and these data have no factors(index) method")
     source = as_source(data, pair)

@@ -66,7 +66,12 @@ class Scores:
             f"{name:<15}{getattr(self, name):10.3f} ± {self.standard_errors[name]:.3f} nats per image" for name in names
         ]
         lines.append(f"{'active units':<15}{self.active_units:10d} of {len(self.kl_per_latent or []) or '?'}")
-        return "\n".join([*lines, *(f"{name:<15}{value:10.3f}" for name, value in self.metrics.items())])
+        return "\n".join([*lines, *(_metric(*item) for item in self.metrics.items())])
+
+
+def _metric(name: str, value: float) -> str:
+    estimator = getattr(value, "estimator", None)
+    return f"{name:<15}{value:10.3f}" + (f" by the {estimator} estimator" if estimator else "")
 
 
 def _finite(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any, Protocol
 
 import torch
@@ -62,6 +63,8 @@ def as_source(data: Any, pair: Pair, device: torch.device | None = None) -> Sour
         TypeError: if `data` is none of the three kinds.
         ValueError: if it is empty, or its images have another shape or values outside the likelihood's support.
     """
+    if isinstance(data, tuple):
+        raise TypeError("data must be the images alone, and this is a tuple: pass its first entry")
     if not (isinstance(data, torch.Tensor) or (hasattr(data, "__len__") and hasattr(data, "__getitem__"))):
         raise TypeError(
             "data must be a tensor (N, *shape), a pyrogen data set or a map-style torch Dataset (with __len__ and "
@@ -81,6 +84,16 @@ def as_source(data: Any, pair: Pair, device: torch.device | None = None) -> Sour
     source = DatasetSource(data, pair)
     source.images(torch.arange(min(2, len(data))))
     return source
+
+
+def fingerprint(source: Source) -> str:
+    """A digest of some of the images, by which a checkpoint knows its data; none of a torch ``Dataset``, whose items
+    may be random."""
+    if isinstance(source, DatasetSource):
+        return "a torch Dataset"
+    index = torch.linspace(0, len(source) - 1, min(64, len(source))).long()
+    images = source.images(index).cpu().double().numpy()
+    return hashlib.sha256(images.tobytes()).hexdigest()[:16]
 
 
 class Order:

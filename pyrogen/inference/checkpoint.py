@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from dataclasses import dataclass, field
@@ -83,8 +84,9 @@ def load(path: str | os.PathLike[str], into: Pair | None = None) -> Pair:
 
 def write_state(state: State, path: str | os.PathLike[str]) -> None:
     """Write a state to one file, atomically."""
-    metadata = {"format": FORMAT, "facts": json.dumps(state.facts)}
+    facts = json.dumps(state.facts)
     tensors = {name: t.detach().cpu().contiguous() for name, t in state.tensors.items()}
+    metadata = {"format": FORMAT, "facts": facts, "digest": _digest(facts, tensors)}
     write_atomically(path, safetensors.torch.save(tensors, metadata))
 
 
@@ -100,7 +102,17 @@ def read_state(path: Path) -> State:
         raise CheckpointError(f"{path} is damaged or is no safetensors file ({error}): choose another") from error
     if metadata.get("format") != FORMAT:
         raise CheckpointError(f"{path} is a safetensors file that pyrogen did not write: it cannot be read as a pair")
+    if metadata.get("digest") != _digest(metadata["facts"], tensors):
+        raise CheckpointError(f"{path} is damaged (its content does not match its digest): choose another")
     return State(tensors, json.loads(metadata["facts"]))
+
+
+def _digest(facts: str, tensors: dict[str, Tensor]) -> str:
+    digest = hashlib.sha256(facts.encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def weights_of(pair: Pair) -> dict[str, Tensor]:

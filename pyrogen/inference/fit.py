@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import numbers
 import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from pyrogen.described import describe
-from pyrogen.inference.batches import Order, as_source
+from pyrogen.errors import CheckpointError
+from pyrogen.inference.batches import Order, as_source, fingerprint
 from pyrogen.inference.history import History
 from pyrogen.inference.keeper import Keeper
 from pyrogen.inference.run import Run
@@ -37,7 +39,7 @@ class Fit:
         stopped: True if SIGINT ended the run before its last step.
     """
 
-    pair: Pair
+    pair: Pair = field(repr=False)
     history: History
     steps: int
     stopped: bool = False
@@ -67,12 +69,14 @@ def fit(
     Args:
         pair: a pyrogen pair.
         data: a tensor ``(N, *shape)``, a pyrogen data set, or a map-style torch ``Dataset`` of images or of tuples
-            that begin with one. Batches run through a new permutation each epoch.
+            that begin with one. Batches run through a new permutation each epoch; its incomplete last batch is left
+            out.
         steps: the step to train up to, counted from the start of the first run.
         batch_size: B, at most N.
         lr: the learning rate of Adam (Kingma and Ba 2015).
         seed: of batches and of the noise ε. The initial weights are the caller's.
-        schedule: the factor on the pair's β over the steps; by default 1 throughout.
+        schedule: the factor on the pair's β over the steps, such as ``pg.inference.LinearWarmup(1000)``; by default
+            1 throughout.
         optimiser: makes another torch optimiser from the list of parameters; `lr` is then unused.
         device: where to train; by default where the pair is.
         checkpoint: a folder that receives the whole state while training runs, and ``history.csv`` at its end.
@@ -86,8 +90,11 @@ def fit(
         CheckpointError: if the checkpoint is damaged or another run's, or is there and `resume` is not set.
         DivergenceError: if a term stops being finite; the last good checkpoint stays.
 
-    SIGINT (Ctrl-C) ends the run after the current step with a checkpoint, and ``Fit.stopped`` says so; a second one
-    interrupts at once.
+    SIGINT (Ctrl-C) ends the run after the current step with a checkpoint and returns, and ``Fit.stopped`` says so: a
+    script that should end there too asks for it. A second SIGINT interrupts at once.
+
+    Where to read on: ``run.py`` is the loop, ``step.py`` records the step that it replays, ``objectives.py`` is the
+    ELBO, ``keeper.py`` the checkpoints.
 
     Example:
         >>> import pyrogen as pg
@@ -100,26 +107,33 @@ def fit(
         raise TypeError(
             f"fit trains a pyrogen pair, and this is a {type(pair).__name__}; other programs go to pyro.infer.SVI"
         )
-    for name, value in {"steps": steps, "lr": lr, "checkpoint_every": checkpoint_every or 1}.items():
-        if not 0 < value < math.inf:
-            raise ValueError(f"{name} must be positive, and it is {value}")
-    if device is not None:
-        pair.to(device)
-    place = pair.beta.device
+    _check_settings(steps, batch_size, seed, checkpoint_every, lr, schedule, optimiser)
+    if resume and checkpoint is None:
+        raise ValueError("resume=True needs a folder to go on from: pass checkpoint=")
+    if not trainable(pair):
+        raise ValueError("every weight of the pair is frozen (requires_grad=False): there is nothing to train")
+    place = _check_device(device) if device is not None else pair.beta.device
     source = as_source(data, pair, place)
     order = Order(len(source), batch_size, seed)
+    pair.to(place)
+    parameters: list[Tensor] = list(trainable(pair).values())
+    optimizer = optimiser(parameters) if optimiser else torch.optim.Adam(parameters, lr=lr, fused=True)
     settings = {
         "pair": describe(pair),
         "images": len(source),
+        "data": fingerprint(source),
         "batch_size": batch_size,
         "lr": lr,
         "seed": seed,
         "schedule": describe(schedule or Constant()),
+        "optimiser": f"{type(optimizer).__name__} {optimizer.defaults}",
     }
-    parameters: list[Tensor] = list(trainable(pair).values())
-    optimizer = optimiser(parameters) if optimiser else torch.optim.Adam(parameters, lr=lr, fused=True)
-    settings["optimiser"] = type(optimizer).__name__
     keeper = Keeper(Path(checkpoint), checkpoint_every, settings, resume) if checkpoint is not None else None
+    if keeper and keeper.saved > steps:
+        raise CheckpointError(
+            f"the checkpoint in {checkpoint} is at step {keeper.saved}, beyond steps={steps}: ask for at least as "
+            "many, or choose another folder"
+        )
     modes = [(module, module.training) for module in pair.modules()]
     with torch.random.fork_rng([place] if place.type == "cuda" else []), _interruptible() as interrupted:
         torch.manual_seed(seed)
@@ -134,6 +148,36 @@ def fit(
             for parameter in parameters:
                 parameter.grad = None
     return Fit(pair, run.history, run.step, run.step < steps)
+
+
+def _check_settings(
+    steps: Any, batch_size: Any, seed: Any, checkpoint_every: Any, lr: Any, schedule: Any, optimiser: Any
+) -> None:
+    every = 1 if checkpoint_every is None else checkpoint_every
+    for name, value in {"steps": steps, "batch_size": batch_size, "seed": seed, "checkpoint_every": every}.items():
+        if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+            raise TypeError(f"{name} must be an integer, and it is {value!r}")
+    if isinstance(lr, bool) or not isinstance(lr, numbers.Real):
+        raise TypeError(f"lr must be a number, and it is {lr!r}")
+    for name, value in {"steps": steps, "lr": lr, "checkpoint_every": every}.items():
+        if not 0 < value < math.inf:
+            raise ValueError(f"{name} must be positive, and it is {value}")
+    if not (schedule is None or isinstance(schedule, Schedule)):
+        raise TypeError(
+            f"schedule must be a Schedule such as pg.inference.LinearWarmup(1000) or a subclass of your own, and it is "
+            f"{schedule!r}"
+        )
+    if isinstance(optimiser, Optimizer) or not (optimiser is None or callable(optimiser)):
+        raise TypeError(
+            "optimiser must make one from a list of parameters: lambda parameters: torch.optim.SGD(parameters)"
+        )
+
+
+def _check_device(device: Any) -> torch.device:
+    try:
+        return torch.empty(0, device=device).device
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"device {str(device)!r} cannot be used here: {str(error).splitlines()[0]}") from error
 
 
 @contextmanager

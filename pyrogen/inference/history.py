@@ -24,7 +24,7 @@ class History:
 
     Columns: step (1, 2, ...), epoch (fractions of one), beta (the β in force), seconds (of training, over all
     resumptions), objective, reconstruction, kl and, where the KL splits over latents, kl_0 ... kl_{L-1}; the terms in
-    nats per image of that step's batch.
+    nats per image of that step's batch. The clock is read with the terms, every 50 steps or so.
 
     Args:
         columns: the names of the terms, after the four of the clock.

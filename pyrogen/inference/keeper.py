@@ -44,6 +44,7 @@ class Keeper:
                 )
             self._state = read_state(self.path)
             self._compare(self._state.facts.get("settings", {}))
+            self.saved = self._state.facts["step"]
         check_writable(folder)
         remove_leftovers(folder, FILE_NAME)
 
@@ -96,13 +97,22 @@ class Keeper:
             torch.cuda.set_rng_state(state.tensors["random.cuda"], run.device)
         run.history.append(state.tensors["history"].numpy())
         run.step, run.seconds = facts["step"], facts["seconds"]
-        self._state, self.saved = None, run.step
+        self._state = None
 
     def _compare(self, theirs: dict[str, Any]) -> None:
         for name, mine in self.settings.items():
             if theirs.get(name) != mine:
-                was, now = ("another", "this one") if name == "pair" else (theirs.get(name), mine)
+                where, was, now = _difference(theirs.get(name), mine, name)
                 raise CheckpointError(
-                    f"the checkpoint in {self.folder} belongs to another run: its {name} is {was}, and now it is "
+                    f"the checkpoint in {self.folder} belongs to another run: its {where} is {was}, and now it is "
                     f"{now}; use the same settings, or another folder"
                 )
+
+
+def _difference(was: Any, now: Any, name: str) -> tuple[str, Any, Any]:
+    """The first entry in which two descriptions differ: its name and both values."""
+    if isinstance(was, dict) and isinstance(now, dict) and was.get("class") == now.get("class"):
+        was, now = was.get("arguments", was), now.get("arguments", now)
+        key = next(key for key in {**was, **now} if was.get(key) != now.get(key))
+        return _difference(was.get(key), now.get(key), key)
+    return name, *(value.get("class", value) if isinstance(value, dict) else value for value in (was, now))

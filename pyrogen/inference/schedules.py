@@ -38,7 +38,7 @@ class LinearWarmup(Schedule):
     """
 
     def __init__(self, steps: int) -> None:
-        if steps < 1:
+        if not isinstance(steps, int) or steps < 1:
             raise ValueError(f"the warm-up must last at least one step, and steps={steps}")
         self.steps = steps
 
@@ -62,7 +62,7 @@ class Cyclical(Schedule):
     """
 
     def __init__(self, period: int, ramp: float = 0.5) -> None:
-        if period < 1 or not 0 < ramp <= 1:
+        if not isinstance(period, int) or period < 1 or not 0 < ramp <= 1:
             raise ValueError(f"a cycle needs period >= 1 and 0 < ramp <= 1, and period={period}, ramp={ramp}")
         self.period, self.ramp = period, ramp
 

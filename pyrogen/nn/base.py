@@ -16,7 +16,8 @@ from pyrogen.nn.likelihoods import Likelihood, make_likelihood
 class Encoder(Described, nn.Module, ABC):
     """q(z | x) = N(μ(x), diag σ²(x)): a tensor ``(*batch, *shape)`` to a Normal over ``(latent,)``.
 
-    A subclass gives `parameters_of`. Any leading dimensions are batch; so is none.
+    A subclass gives `parameters_of`. Any leading dimensions are batch; so is none. ``pg.fit`` records what the networks
+    compute and replays it, so they must not branch in Python on the values of x.
 
     Args:
         shape: the shape of one x, for images (channels, height, width).

@@ -16,15 +16,17 @@ TERMS = {"objective": "Total objective", "reconstruction": "Reconstruction term"
 
 
 @styled
-def loss_curves(histories: Mapping[str, Any], x: str = "step", smooth: float = 0.02, skip: float = 0.02) -> "Figure":
+def loss_curves(
+    histories: Mapping[str, Any] | Any, x: str = "step", smooth: float = 0.02, skip: float = 0.02
+) -> "Figure":
     r"""Draws objective, reconstruction and KL by step (or epoch), one panel each and one colour a run.
 
     Each run is a faint raw line under its moving average. The vertical axis is fitted to what comes after the first
     `skip` of the steps: the start of training lies so much higher that it would flatten all the rest.
 
     Args:
-        histories: The runs by label; a run's `[x]`, `["objective"]`, `["reconstruction"]`, `["kl"]` are (T,), in
-            nats per image. A term that a run lacks (no such key, or None) is left out of its panel.
+        histories: The runs by label, or one run alone; a run's `[x]`, `["objective"]`, `["reconstruction"]`, `["kl"]`
+            are (T,), in nats per image. A term that a run lacks (no such key, or None) is left out of its panel.
         x: The horizontal axis, "step" or another column of the runs such as "epoch".
         smooth: The width of the moving average, as a share of the steps.
         skip: The share of steps that does not count for the vertical axis.
@@ -45,6 +47,8 @@ def loss_curves(histories: Mapping[str, Any], x: str = "step", smooth: float = 0
         ['Total objective', 'Reconstruction term', 'KL term']
     """
 
+    if "objective" in getattr(histories, "columns", histories):  # one run in place of runs by label
+        histories = {"": histories}
     if not histories:
         raise ValueError("histories must hold at least one run, got none.")
     for name, share in (("smooth", smooth), ("skip", skip)):
@@ -73,7 +77,8 @@ def loss_curves(histories: Mapping[str, Any], x: str = "step", smooth: float = 0
             ax.text(0.5, 0.5, "no such term", transform=ax.transAxes, ha="center", va="center")
             ax.set(xticks=[], yticks=[])
     axes[0].set_ylabel("nats per image")
-    fig.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=min(len(handles), 6) or 1)
+    if len(handles) > 1 or "" not in handles:
+        fig.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=min(len(handles), 6) or 1)
     return fig
 
 

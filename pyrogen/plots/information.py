@@ -56,7 +56,7 @@ def mutual_information(
         if len(bound) != len(names) or not (bound > 0).all():
             raise ValueError(f"entropies must be {len(names)} positive numbers, got {bound.tolist()}.")
         tables = {label: table / bound for label, table in tables.items()}
-        unit = "share of the factor's entropy"
+        unit = "share of entropy"
 
     rows = max(len(table) for table in tables.values())
     fig, axes = panels(len(tables), height=1.5 + 0.26 * max(rows, 4))
@@ -69,7 +69,7 @@ def mutual_information(
         ax.tick_params(length=0)
         ax.spines[:].set_visible(False)
         _numbers(ax, table, top)
-    fig.colorbar(image, ax=axes, label=f"mutual information ({unit})", fraction=0.05, pad=0.02)
+    fig.colorbar(image, ax=axes, label=f"information ({unit})", fraction=0.05, pad=0.02)
     return fig
 
 

@@ -30,8 +30,9 @@ def test_a_checkpoint_is_not_overwritten_by_accident(run):
         ({"batch_size": 20}, "batch_size is 10, and now it is 20"),
         ({"lr": 0.5}, "lr is 0.001, and now it is 0.5"),
         ({"seed": 3}, "seed is 0, and now it is 3"),
-        ({"schedule": pg.inference.LinearWarmup(3)}, "schedule is"),
+        ({"schedule": pg.inference.LinearWarmup(3)}, "schedule is Constant, and now it is LinearWarmup"),
         ({"optimiser": lambda parameters: torch.optim.SGD(parameters, lr=1e-3)}, "optimiser is Adam"),
+        ({"optimiser": lambda parameters: torch.optim.Adam(parameters, lr=0.5)}, "optimiser is Adam"),
     ],
 )
 def test_another_runs_checkpoint_is_refused(run, change, message):
@@ -40,10 +41,29 @@ def test_another_runs_checkpoint_is_refused(run, change, message):
 
 
 def test_another_pairs_checkpoint_is_refused(run):
-    with pytest.raises(pg.CheckpointError, match="its pair is another"):
+    with pytest.raises(pg.CheckpointError, match=r"its beta is 2.0, and now it is 5.0"):
         quiet(make_pair(beta=5.0), binary(), steps=40, checkpoint=run, resume=True)
     with pytest.raises(pg.CheckpointError, match="images is 100, and now it is 50"):
         quiet(make_pair(), binary(50), steps=40, checkpoint=run, resume=True)
+    with pytest.raises(pg.CheckpointError, match="its data is"):
+        quiet(make_pair(), 1 - binary(), steps=40, checkpoint=run, resume=True)
+
+
+def test_fewer_steps_than_the_checkpoint_has_are_refused(run):
+    content = (run / FILE_NAME).read_bytes()
+    pair, untouched = make_pair(seed=5), make_pair(seed=5)
+    with pytest.raises(pg.CheckpointError, match="is at step 20, beyond steps=10"):
+        quiet(pair, binary(), steps=10, checkpoint=run, resume=True)
+    assert same(pair, untouched)
+    assert (run / FILE_NAME).read_bytes() == content
+
+
+def test_a_flipped_byte_is_noticed(run):
+    content = bytearray((run / FILE_NAME).read_bytes())
+    content[-100] ^= 1
+    (run / FILE_NAME).write_bytes(content)
+    with pytest.raises(pg.CheckpointError, match="does not match its digest"):
+        pg.load(run)
 
 
 @pytest.mark.parametrize("keep", [0, 7, 200, -1])

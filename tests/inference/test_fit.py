@@ -156,7 +156,7 @@ def test_resume_after_kill_9_is_bit_exact(tmp_path):
                 time.sleep(0.01)
             time.sleep(delay)
             process.kill()
-    reached = quiet(copy.deepcopy(survivor), binary(), steps=1, checkpoint=tmp_path, resume=True).steps
+    reached = pg.inference.checkpoint.read_state(tmp_path / FILE_NAME).facts["step"]
     assert reached > 0
     if reached == steps:
         pytest.skip("the machine finished before it could be killed")
@@ -194,7 +194,7 @@ def test_sigint_stops_cleanly_and_the_run_can_go_on(tmp_path):
     assert fit.stopped
     assert 0 < fit.steps < 60
     assert len(fit.history) == fit.steps
-    on = quiet(make_pair(), binary(), steps=60, checkpoint=tmp_path, resume=True)
+    on = quiet(make_pair(), Interrupting(binary(), at=1000), steps=60, checkpoint=tmp_path, resume=True)
     assert not on.stopped
     assert same(on.pair, whole)
 
@@ -250,6 +250,42 @@ def test_bad_settings_are_refused(settings, message):
 
 
 @pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"steps": 2.5}, "steps must be an integer, and it is 2.5"),
+        ({"steps": "10"}, "steps must be an integer"),
+        ({"steps": True}, "steps must be an integer"),
+        ({"batch_size": 32.0}, "batch_size must be an integer"),
+        ({"seed": None}, "seed must be an integer"),
+        ({"lr": "1e-3"}, "lr must be a number"),
+        ({"checkpoint_every": 2.5}, "checkpoint_every must be an integer"),
+        ({"schedule": 0.5}, "schedule must be a Schedule"),
+        ({"schedule": pg.inference.LinearWarmup}, "schedule must be a Schedule"),
+        ({"optimiser": torch.optim.SGD([torch.zeros(1)], lr=0.1)}, "optimiser must make one"),
+    ],
+)
+def test_settings_of_the_wrong_kind_are_refused(settings, message):
+    with pytest.raises(TypeError, match=message):
+        quiet(make_pair(), binary(), **({"steps": 5} | settings))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"device": "abacus"}, "device 'abacus' cannot be used here"),
+        ({"resume": True}, "resume=True needs a folder"),
+        ({"checkpoint_every": 0}, "checkpoint_every must be positive"),
+    ],
+)
+def test_settings_that_cannot_be_met_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        quiet(make_pair(), binary(), **({"steps": 5} | settings))
+    frozen = make_pair().requires_grad_(False)
+    with pytest.raises(ValueError, match="frozen"):
+        quiet(frozen, binary(), steps=5)
+
+
+@pytest.mark.parametrize(
     ("data", "error", "message"),
     [
         (torch.zeros(0, *SHAPE), ValueError, "empty"),
@@ -263,6 +299,7 @@ def test_bad_settings_are_refused(settings, message):
         (TensorDataset(torch.zeros(0, *SHAPE)), ValueError, "empty"),
         (["a"] * 50, TypeError, "items must be tensors"),
         (3, TypeError, "data must be a tensor"),
+        ((binary(), torch.zeros(100)), TypeError, "pass its first entry"),
         (iter([1]), TypeError, "data must be a tensor"),
     ],
 )

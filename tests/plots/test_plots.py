@@ -302,7 +302,7 @@ def test_mutual_information_cells_are_latents_by_factors():
     assert (np.asarray(ax.get_images()[0].get_array()) == matrix).all()
     assert texts(ax.get_xticklabels()) == ["shape", "scale"]
     assert texts(ax.get_yticklabels()) == ["$z_{0}$", "$z_{1}$", "$z_{2}$"]
-    assert bar.get_ylabel() == "mutual information (nats)"
+    assert bar.get_ylabel() == "information (nats)"
     assert {(t.get_position(), t.get_text()) for t in ax.texts} == {
         ((0, 0), "1.00"),
         ((0, 1), "0.10"),
@@ -316,7 +316,7 @@ def test_mutual_information_as_a_share_of_entropy_on_one_scale():
     first, second, bar = fig.axes
     assert np.asarray(first.get_images()[0].get_array()) == pytest.approx(matrix / [2.0, 0.6])
     assert first.get_images()[0].get_clim() == second.get_images()[0].get_clim() == (0.0, 1.0)
-    assert bar.get_ylabel() == "mutual information (share of the factor's entropy)"
+    assert bar.get_ylabel() == "information (share of entropy)"
 
 
 # --- what cannot be drawn
