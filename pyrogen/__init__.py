@@ -1,10 +1,19 @@
 """Deep generative models as Pyro model/guide pairs that can be trusted."""
 
-from pyrogen import datasets, evaluation, inference, metrics, models, nn, oracles, plots, report
+import importlib
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from pyrogen import evaluation, inference, models, nn
 from pyrogen._version import __version__
 from pyrogen.errors import CheckpointError, DivergenceError, PyrogenError
 from pyrogen.evaluation import evaluate
 from pyrogen.inference import fit, load, save
+
+if TYPE_CHECKING:
+    from pyrogen import datasets, metrics, oracles, plots, report
+
+_ON_FIRST_USE = ("datasets", "metrics", "oracles", "plots", "report")  # `import pyrogen` costs what `import pyro` costs
 
 __all__ = [
     "CheckpointError",
@@ -25,3 +34,13 @@ __all__ = [
     "report",
     "save",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in _ON_FIRST_USE:
+        return importlib.import_module(f"pyrogen.{name}")
+    raise AttributeError(f"module 'pyrogen' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -78,6 +78,7 @@ class Run:
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
             parameter.grad = gradient
         self.optimizer.step()
+        self.optimizer.zero_grad()  # gives the memory back before the next step asks for it
         self._rows.append(row)
         self._betas.append(beta)
         self.step += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 
 import pyro
@@ -37,7 +38,7 @@ def record(objective: Objective, x: Tensor) -> Gradients:
     Tracing a Pyro program costs more than a small network's arithmetic. Model, guide, ELBO and backward pass are
     therefore run once on the batch `x` with every operation written down (``make_fx``); replaying the list gives
     the same numbers without Pyro, autograd or Python in between. Random numbers are drawn anew at each replay.
-    The batch's shape is part of the recording.
+    The batch's shape is part of the recording, and it is to be replayed under ``torch.no_grad``.
     """
     names, parameters = zip(*trainable(objective).items(), strict=True)
 
@@ -50,6 +51,7 @@ def record(objective: Objective, x: Tensor) -> Gradients:
     with pyro.validation_enabled(False), torch.enable_grad():
         module = make_fx(gradients)(*parameters, x, objective.pair.beta)
     _simplify(module.graph)
+    _reuse_memory(module.graph)
     module.recompile()
     return module.forward
 
@@ -84,3 +86,23 @@ def _simplify(graph: fx.Graph) -> None:
         elif node.target is aten.t.default and source.target is aten.t.default:
             node.replace_all_uses_with(source.args[0])
     graph.eliminate_dead_code()
+
+
+def _reuse_memory(graph: fx.Graph) -> None:
+    """Let a ReLU and its gradient overwrite their input where nothing else reads it.
+
+    The same numbers; but fresh memory for a convolution's feature maps costs more than the arithmetic on them.
+    """
+    aten = torch.ops.aten
+    fresh = (aten.convolution.default, aten.addmm.default, aten.mm.default, aten.convolution_backward.default)
+    for node in graph.nodes:
+        if node.target not in (aten.relu.default, aten.threshold_backward.default):
+            continue
+        source = node.args[0]
+        made = source.args[0] if source.target is operator.getitem else source
+        if len(source.users) > 1 or made.target not in fresh:
+            continue
+        if node.target is aten.relu.default:
+            node.target = aten.relu_.default
+        elif source.meta["tensor_meta"].shape == node.meta["tensor_meta"].shape:
+            node.target, node.kwargs = aten.threshold_backward.grad_input, {"grad_input": source}

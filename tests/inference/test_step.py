@@ -14,6 +14,13 @@ def mixture() -> dist.TorchDistribution:
     return dist.MixtureSameFamily(dist.Categorical(torch.ones(2).double()), components)
 
 
+def convolutional() -> pg.models.VAE:
+    torch.manual_seed(2)
+    return pg.models.VAE(
+        pg.nn.ConvEncoder((1, 4, 4), 3, (4, 5), 6), pg.nn.ConvDecoder((1, 4, 4), 3, channels=(4, 5), hidden=6)
+    )
+
+
 def pairs() -> dict[str, pg.models.VAE]:
     gaussian = make_pair(likelihood=pg.nn.Gaussian(0.5, learned=True))
     with_mixture = make_pair()
@@ -22,6 +29,7 @@ def pairs() -> dict[str, pg.models.VAE]:
         "β = 0": make_pair(beta=0.0),
         "learned noise": gaussian,
         "continuous Bernoulli": make_pair(likelihood="continuous_bernoulli"),
+        "convolutions": convolutional(),
         "Monte Carlo KL": pg.models.VAE(with_mixture.encoder, with_mixture.decoder, beta=3.0, prior=mixture),
     }
 
@@ -29,7 +37,7 @@ def pairs() -> dict[str, pg.models.VAE]:
 @pytest.mark.parametrize("name", pairs())
 def test_the_recording_equals_the_programs(name):
     pair = pairs()[name].double()
-    x = binary(12).double()
+    x = binary(12).double().reshape(12, *pair.shape)
     objective = Objective(pair, 100)
     gradients = record(objective, x[:6])
     parameters = list(trainable(pair).values())
@@ -44,6 +52,7 @@ def test_the_recording_equals_the_programs(name):
             torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-12)
 
 
+@torch.no_grad()
 def test_each_replay_draws_new_noise():
     pair, x = make_pair(), binary(6)
     gradients = record(Objective(pair, 6), x)
@@ -53,6 +62,7 @@ def test_each_replay_draws_new_noise():
     assert rows[0][2] == rows[1][2]  # the KL is not
 
 
+@torch.no_grad()
 def test_beta_is_an_input_of_the_recording():
     pair, x = make_pair(beta=2.0), binary(6)
     gradients = record(Objective(pair, 6), x)
