@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -126,7 +127,9 @@ def _bound(pair: Pair, source: Source, index: Tensor, samples: int, batch_size: 
 
 
 def _batches(pair: Pair, source: Source, index: Tensor, batch_size: int, name: str, progress: bool) -> Iterator[Tensor]:
-    for part in tqdm(index.split(batch_size), desc=name, unit="batch", disable=not progress, leave=False):
+    pause = 0.1 if sys.stderr.isatty() else 30.0  # a log file wants few lines
+    parts = index.split(batch_size)
+    for part in tqdm(parts, desc=name, unit="batch", disable=not progress, leave=False, mininterval=pause):
         yield source.images(part).to(pair.beta.device)
 
 
