@@ -8,7 +8,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "pyrogen"
 FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = (
-    ("_version", "errors", "described", "files"),
+    ("_version", "errors", "described", "files", "progress"),
     ("oracles", "distributions", "nn", "datasets", "metrics", "graphs"),
     ("models",),
     ("inference",),

@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from pyrogen.datasets import sprites
 from pyrogen.datasets.factored import FactoredImages, number_of
@@ -19,6 +18,7 @@ from pyrogen.datasets.original import check_original, read_original
 from pyrogen.datasets.packed import check_folder, open_words, write_words
 from pyrogen.datasets.renderer import FACTOR_SIZES, VERSION, factors_of, render_all, render_packed
 from pyrogen.datasets.sources import Drawn, Source, Stored
+from pyrogen.progress import progress_bar
 
 _COUNT = prod(FACTOR_SIZES)
 
@@ -152,7 +152,7 @@ def _one_thread() -> Iterator[None]:
 
 
 def _shown(blocks: Iterable[Tensor], progress: bool) -> Iterator[Tensor]:
-    with tqdm(total=_COUNT, desc="dSprites", unit=" images", unit_scale=True, disable=not progress) as bar:
+    with progress_bar(total=_COUNT, desc="dSprites", unit=" images", unit_scale=True, shown=progress) as bar:
         for block in blocks:
             yield block
             bar.update(len(block))

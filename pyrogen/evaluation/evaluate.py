@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import inspect
 import math
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from pyrogen.evaluation.bounds import elbo_terms_per_image, importance_weighted_bound
 from pyrogen.evaluation.scores import Scores
 from pyrogen.inference.batches import Source, as_source
 from pyrogen.models import Pair
+from pyrogen.progress import progress_bar
 
 ACTIVE = 0.01  # the variance above which Burda et al. call a unit active
 
@@ -127,9 +126,7 @@ def _bound(pair: Pair, source: Source, index: Tensor, samples: int, batch_size: 
 
 
 def _batches(pair: Pair, source: Source, index: Tensor, batch_size: int, name: str, progress: bool) -> Iterator[Tensor]:
-    pause = 0.1 if sys.stderr.isatty() else 30.0  # a log file wants few lines
-    parts = index.split(batch_size)
-    for part in tqdm(parts, desc=name, unit="batch", disable=not progress, leave=False, mininterval=pause):
+    for part in progress_bar(index.split(batch_size), desc=name, unit="batch", leave=False, shown=progress):
         yield source.images(part).to(pair.beta.device)
 
 

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.optim import Optimizer
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from pyrogen.errors import DivergenceError
 from pyrogen.inference.batches import Order, Source
@@ -23,6 +23,7 @@ from pyrogen.inference.objectives import elbo_terms
 from pyrogen.inference.schedules import Schedule
 from pyrogen.inference.step import Objective, record, trainable
 from pyrogen.models import Pair
+from pyrogen.progress import progress_bar
 
 if TYPE_CHECKING:
     from pyrogen.inference.keeper import Keeper
@@ -52,10 +53,7 @@ class Run:
         """Move to step `steps`, or to the step at which `interrupted` is set."""
         started, beta = time.perf_counter() - self.seconds, self.pair.beta.item()
         name = f"{type(self.pair).__name__} β={beta:g}"
-        pause = 0.1 if sys.stderr.isatty() else 30.0  # a log file wants few lines
-        with tqdm(
-            total=steps, initial=self.step, desc=name, unit="step", disable=not progress, mininterval=pause
-        ) as bar:
+        with progress_bar(total=steps, initial=self.step, desc=name, unit="step", shown=progress) as bar:
             while self.step < steps and not interrupted.is_set():
                 self._advance(beta * self.schedule(self.step))
                 due = keeper is not None and keeper.due(self.step)

@@ -18,7 +18,20 @@ from pyrogen.described import Described
 _NUMBERS = itertools.count()
 
 
-class Pair(Described, nn.Module, ABC):
+class Named:
+    """A module with a name of its own in Pyro's parameter store; a copy has weights of its own, so it gets another."""
+
+    name: str
+
+    def _fresh_name(self) -> str:
+        return f"{type(self).__name__.lower()}_{next(_NUMBERS)}"
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)  # type: ignore[misc]
+        self.name = self._fresh_name()
+
+
+class Pair(Described, Named, nn.Module, ABC):
     """A Pyro model and guide with one latent ``z`` and one observation ``x`` in the plate ``data``.
 
     ``SVI(pair.model, pair.guide, optim, loss).step(x)`` trains it, and so does ``pg.fit(pair, data, ...)``. A subclass
@@ -111,11 +124,3 @@ class Pair(Described, nn.Module, ABC):
     def reconstruct(self, x: Tensor) -> Tensor:
         """The mean of p(x | z) at the mean of q(z | x), ``(*batch, *shape)``."""
         return self.decode(self.encode(x).mean).mean
-
-    def _fresh_name(self) -> str:
-        return f"{type(self).__name__.lower()}_{next(_NUMBERS)}"
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """A copy has weights of its own, so it needs a name of its own."""
-        super().__setstate__(state)
-        self.name = self._fresh_name()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from typing import Any
 
@@ -12,11 +11,10 @@ from pyro import distributions as dist
 from torch import Tensor, nn
 
 from pyrogen.described import Described
+from pyrogen.models.base import Named
 
-_NUMBERS = itertools.count()
 
-
-class GammaExponential(Described, nn.Module):
+class GammaExponential(Described, Named, nn.Module):
     r"""z ~ Exponential(1), xᵢ ~ Exponential(z) for i = 1 … n, fitted through q(z) = Gamma(2, θ) = θ² z e^(−θz).
 
     With S = Σ xᵢ the ELBO is, in nats,
@@ -98,18 +96,10 @@ class GammaExponential(Described, nn.Module):
             )
         return values.reshape(-1)
 
-    def _fresh_name(self) -> str:
-        return f"{type(self).__name__.lower()}_{next(_NUMBERS)}"
-
     def __getstate__(self) -> dict[str, Any]:
         """A copy, a shallow one too, has a θ of its own, without the weak references that Pyro's store hangs on it."""
         mine = nn.Parameter(self.log_theta.detach().clone(), requires_grad=self.log_theta.requires_grad)
         return self.__dict__ | {"_parameters": {"log_theta": mine}}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """A copy has a name of its own."""
-        super().__setstate__(state)
-        self.name = self._fresh_name()
 
 
 def _checked_log(theta: Any) -> Tensor:

@@ -54,6 +54,8 @@ def to_markdown(text: str) -> str:
 
 
 def escape_html(text: str) -> str:
+    r"""Returns a plain text with nothing that HTML would read."""
+
     return html.escape(text, quote=True)
 
 
