@@ -1,0 +1,233 @@
+"""The boundary of the graphs: what comes in is checked here, in one sentence each, and trusted afterwards.
+
+Graphs are pgmpy's or networkx's. A name may be any hashable object, as there: the strings ``"rain"``, the integer 0 and the
+tuple ``("rain", 3)`` are one node each where the graph has them, and a string is never taken apart into letters. Latent
+variables of a pgmpy graph are nodes like all others, so that no answer depends on that flag.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from typing import Any
+
+Node = Hashable
+Nodes = Hashable | Iterable[Hashable]  # one name, or several
+State = Hashable
+Graph = Any  # a graph of networkx or pgmpy; both are untyped
+
+SHOWN = 8  # names listed in a message
+
+
+def directed(graph: Graph) -> Graph:
+    """The graph itself, if it is directed, has nodes and no cycle.
+
+    Raises:
+        TypeError: for anything else than a simple directed graph.
+        ValueError: for an empty graph or a cycle, which is named.
+
+    Example:
+        >>> import networkx as nx
+        >>> directed(nx.DiGraph([("A", "B"), ("B", "A")]))
+        Traceback (most recent call last):
+        ValueError: expected a directed graph without cycles, got the cycle A → B → A
+    """
+    import networkx as nx
+
+    if not isinstance(graph, nx.DiGraph) or graph.is_multigraph():
+        raise TypeError(f"expected a directed graph (a pgmpy DAG or a networkx DiGraph), got {_kind(graph)}")
+    _not_empty(graph)
+    if not nx.is_directed_acyclic_graph(graph):
+        cycle = [edge[0] for edge in nx.find_cycle(graph)]
+        raise ValueError(
+            f"expected a directed graph without cycles, got the cycle {' → '.join(map(str, [*cycle, cycle[0]]))}"
+        )
+    return graph
+
+
+def undirected(graph: Graph) -> Graph:
+    """The graph itself, if it is undirected, has nodes and joins none to itself.
+
+    Raises:
+        TypeError: for anything else than a simple undirected graph.
+        ValueError: for an empty graph or an edge from a node to itself.
+    """
+    import networkx as nx
+
+    if not isinstance(graph, nx.Graph) or graph.is_directed() or graph.is_multigraph():
+        raise TypeError(
+            f"expected an undirected graph (a pgmpy UndirectedGraph or a networkx Graph), got {_kind(graph)}"
+        )
+    _not_empty(graph)
+    for node in nx.nodes_with_selfloops(graph):
+        raise ValueError(f"expected edges between two nodes each, got one that joins {node!r} to itself")
+    return graph
+
+
+def either(graph: Graph) -> Graph:
+    """The graph itself, if it passes as directed or as undirected; raises what `directed` and `undirected` raise."""
+    import networkx as nx
+
+    if not isinstance(graph, nx.Graph):
+        raise TypeError(f"expected a graph of pgmpy or networkx, got {_kind(graph)}")
+    return directed(graph) if graph.is_directed() else undirected(graph)
+
+
+def names(graph: Graph, value: Nodes | None, what: str, *, empty: bool = False) -> tuple[Node, ...]:
+    """The nodes that `value` names, in the graph's own order; `value` is one name or an iterable of names.
+
+    What the graph has as a node counts as one name, even if it is a tuple or a string. None names nothing.
+
+    Args:
+        graph: has the nodes.
+        value: one name, or several, each once.
+        what: the argument's name, for the message.
+        empty: whether naming nothing is allowed.
+
+    Raises:
+        ValueError: for a name that the graph has not, one given twice, or none at all where one is needed.
+
+    Example:
+        >>> import networkx as nx
+        >>> graph = nx.DiGraph([("rain", "wet"), ("wet", 0)])
+        >>> names(graph, "wet", "x"), names(graph, [0, "rain"], "x"), names(graph, 0, "given")
+        (('wet',), ('rain', 0), (0,))
+    """
+    places = {node: (place, node) for place, node in enumerate(graph)}
+    asked: list[Any]
+    if value is None:
+        asked = []
+    elif _has(places, value) or isinstance(value, str | bytes) or not isinstance(value, Iterable):
+        asked = [value]
+    else:
+        asked = list(value)
+    for name in asked:
+        if not _has(places, name):
+            raise ValueError(f"{what} names {name!r}, but the nodes are {_listed(graph)}")
+    found = sorted((places[name] for name in asked), key=lambda item: item[0])
+    for (_, name), (_, following) in zip(found, found[1:], strict=False):
+        if name == following:
+            raise ValueError(f"{what} must name each node once, got {name!r} twice")
+    if not found and not empty:
+        raise ValueError(f"{what} must name at least one node, got none")
+    return tuple(node for _, node in found)
+
+
+def name(graph: Graph, value: Nodes, what: str) -> Node:
+    """The one node that `value` names; raises a ValueError for several, and what `names` raises."""
+    found = names(graph, value, what)
+    if len(found) != 1:
+        raise ValueError(f"{what} must name one node, got {len(found)}: {_listed(found)}")
+    return found[0]
+
+
+def ordering(graph: Graph, order: Iterable[Node], what: str = "order") -> tuple[Node, ...]:
+    """The nodes in the order given, which must name all of them, each once; raises a ValueError otherwise."""
+    order = list(order)
+    found = names(graph, order, what)
+    if len(found) != len(graph):
+        missing = [node for node in graph if node not in set(found)]
+        raise ValueError(f"{what} must name all {len(graph)} nodes, but {_listed(missing)} is missing")
+    return tuple(order)
+
+
+def apart(**sides: Iterable[Node]) -> None:
+    """Refuses a node that stands on two sides of a query; the keywords name the sides.
+
+    Example:
+        >>> apart(x=("A",), y=("B",), given=("A", "C"))
+        Traceback (most recent call last):
+        ValueError: a node belongs to one side of a query, but 'A' is in x and in given
+    """
+    seen: dict[Node, str] = {}
+    for side, nodes in sides.items():
+        for node in nodes:
+            if node in seen:
+                raise ValueError(
+                    f"a node belongs to one side of a query, but {node!r} is in {seen[node]} and in {side}"
+                )
+            seen[node] = side
+
+
+def query(graph: Graph, x: Nodes, y: Nodes, given: Nodes | None) -> tuple[tuple[Node, ...], ...]:
+    """The three sides of "is x independent of y given these?", each in the graph's order, none sharing a node."""
+    sides = names(graph, x, "x"), names(graph, y, "y"), names(graph, given, "given", empty=True)
+    apart(x=sides[0], y=sides[1], given=sides[2])
+    return sides
+
+
+def states(network: Any) -> dict[Node, tuple[State, ...]]:
+    """The states of every node of a network with tables, in the order of its conditional table (or first factor).
+
+    Raises:
+        TypeError: if the network has no tables at all by its kind (a bare graph).
+        ValueError: for an empty network, a node without a table, or tables that disagree on a node's states.
+    """
+    tables = getattr(network, "cpds", None) if hasattr(network, "get_cpds") else getattr(network, "factors", None)
+    if tables is None or not hasattr(network, "nodes"):
+        raise TypeError(f"expected a discrete Bayesian or Markov network of pgmpy, got {_kind(network)}")
+    _not_empty(network)
+    found: dict[Node, tuple[State, ...]] = {
+        table.variable: tuple(table.state_names[table.variable]) for table in tables if hasattr(table, "variable")
+    }
+    for table in tables:
+        for node in table.variables:
+            here = tuple(table.state_names[node])
+            if set(found.setdefault(node, here)) != set(here):
+                raise ValueError(f"the tables must agree on the states of {node!r}, got {found[node]} and {here}")
+    for node in network.nodes:
+        if node not in found:
+            raise ValueError(f"expected a table for every node, but {node!r} has none")
+    return {node: found[node] for node in network.nodes}
+
+
+def evidence(network: Any, mapping: Mapping[Node, State] | None) -> dict[Node, State]:
+    """The observed state of each observed node, in the network's order; None and {} observe nothing.
+
+    States are named as in the tables: a state 0 is the one called 0, wherever it stands, and counts as evidence.
+
+    Raises:
+        TypeError: if this is no mapping from names to states.
+        ValueError: for an unknown name or a state that the node has not.
+    """
+    if mapping is None:
+        mapping = {}
+    if not isinstance(mapping, Mapping):
+        raise TypeError(f"evidence must map names to states, such as {{'rain': 'yes'}}, got {_kind(mapping)}")
+    known = states(network)
+    checked = {}
+    for node in names(network, list(mapping), "evidence", empty=True):
+        state = mapping[node]
+        if not _has(set(known[node]), state):
+            raise ValueError(f"evidence says {state!r} for {node!r}, whose states are {_listed(known[node])}")
+        checked[node] = state
+    return checked
+
+
+def same_nodes(a: Graph, b: Graph) -> None:
+    """Refuses two graphs that are not over the same nodes, naming one that only one of them has."""
+    for one, other, which in ((a, b, "first"), (b, a, "second")):
+        for node in one:
+            if node not in other:
+                raise ValueError(f"expected two graphs over the same nodes, but only the {which} has {node!r}")
+
+
+def _not_empty(graph: Graph) -> None:
+    if len(graph.nodes) == 0:
+        raise ValueError("expected a graph with at least one node, got an empty one")
+
+
+def _has(container: Any, value: Any) -> bool:
+    try:
+        return value in container
+    except TypeError:  # not hashable, so no name
+        return False
+
+
+def _kind(value: Any) -> str:
+    return f"{type(value).__module__.split('.')[0]}'s {type(value).__name__}" if value is not None else "None"
+
+
+def _listed(values: Iterable[Any]) -> str:
+    shown = [repr(value) for value in values]
+    rest = [f"… ({len(shown)} in all)"] if len(shown) > SHOWN else []
+    return ", ".join(shown[:SHOWN] + rest)
