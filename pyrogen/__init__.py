@@ -11,9 +11,10 @@ from pyrogen.evaluation import evaluate
 from pyrogen.inference import fit, load, save
 
 if TYPE_CHECKING:
-    from pyrogen import datasets, metrics, oracles, plots, report
+    from pyrogen import datasets, graphs, metrics, oracles, plots, report, testing
 
-_ON_FIRST_USE = ("datasets", "metrics", "oracles", "plots", "report")  # `import pyrogen` costs what `import pyro` costs
+# `import pyrogen` costs what `import pyro` costs
+_ON_FIRST_USE = ("datasets", "graphs", "metrics", "oracles", "plots", "report", "testing")
 
 __all__ = [
     "CheckpointError",
@@ -24,6 +25,7 @@ __all__ = [
     "evaluate",
     "evaluation",
     "fit",
+    "graphs",
     "inference",
     "load",
     "metrics",
@@ -33,6 +35,7 @@ __all__ = [
     "plots",
     "report",
     "save",
+    "testing",
 ]
 
 

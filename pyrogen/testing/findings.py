@@ -1,0 +1,141 @@
+"""What a check found, and the report that carries it to the terminal, to JSON and to pytest."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Level = Literal["fault", "warning"]
+Outcome = Literal["passed", "fault", "warning", "measured", "skipped"]
+_MARK = {"passed": "ok", "fault": "FAULT", "warning": "warn", "measured": "", "skipped": "skip"}
+_WIDTH = 112
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong, or looks wrong.
+
+    Attributes:
+        check: the name of the check that found it.
+        message: one sentence: what is so, and what to do.
+        site: the sample site, plate or parameter that it is about, if it is about one.
+        level: a ``"fault"`` makes the report fail, a ``"warning"`` does not.
+        figures: the numbers behind it.
+    """
+
+    check: str
+    message: str
+    site: str | None = None
+    level: Level = "fault"
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Result:
+    """One question that was asked of a pair, with its answer.
+
+    Attributes:
+        check: the check's name.
+        question: what was asked, in a few words.
+        outcome: ``"passed"``, ``"fault"``, ``"warning"``, ``"measured"`` (a number without a verdict) or ``"skipped"``.
+        detail: the answer in a few words: the figure with its unit, or why the check was skipped.
+        figures: the numbers, by name.
+        findings: what is wrong; empty unless the outcome is a fault or a warning.
+    """
+
+    check: str
+    question: str
+    outcome: Outcome
+    detail: str = ""
+    figures: Mapping[str, float] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        check: str,
+        question: str,
+        findings: Iterable[Finding] = (),
+        detail: str = "",
+        figures: Mapping[str, float] | None = None,
+    ) -> Result:
+        """The result whose outcome follows from its findings: passed if there are none."""
+        found = tuple(findings)
+        outcome: Outcome = "passed"
+        if found:
+            outcome = "fault" if any(one.level == "fault" for one in found) else "warning"
+            detail = detail or f"{len(found)} found"
+        return cls(check, question, outcome, detail, dict(figures or {}), found)
+
+
+@dataclass(frozen=True)
+class Report:
+    """The answers to all questions asked of a pair. ``print(report)`` shows them as a table.
+
+    Attributes:
+        results: each question with its answer, in the order in which they were asked.
+    """
+
+    results: tuple[Result, ...]
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Everything that is wrong or looks wrong, in the order found; empty for a sound pair."""
+        return tuple(finding for result in self.results for finding in result.findings)
+
+    @property
+    def ok(self) -> bool:
+        """Whether no check found a fault (warnings are shown, and do not count)."""
+        return not any(finding.level == "fault" for finding in self.findings)
+
+    def __getitem__(self, check: str) -> Result:
+        """The result of the check of that name; ``KeyError`` with the names that there are."""
+        for result in self.results:
+            if result.check == check:
+                return result
+        raise KeyError(
+            f"the report has no check {check!r}; it has {', '.join(result.check for result in self.results)}"
+        )
+
+    def assert_ok(self) -> None:
+        """For pytest: raise ``AssertionError`` with all faults and the table unless the pair is sound."""
+        if not self.ok:
+            faults = [f"{one.check}: {one.message}" for one in self.findings if one.level == "fault"]
+            raise AssertionError("\n".join([f"{len(faults)} fault(s) in this pair", *faults, "", str(self)]))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON: ``ok``, and for each check its question, outcome, detail, figures, findings."""
+        return {
+            "ok": self.ok,
+            "checks": [
+                {
+                    "check": result.check,
+                    "question": result.question,
+                    "outcome": result.outcome,
+                    "detail": result.detail,
+                    "figures": dict(result.figures),
+                    "findings": [
+                        {"site": one.site, "level": one.level, "message": one.message, "figures": dict(one.figures)}
+                        for one in result.findings
+                    ],
+                }
+                for result in self.results
+            ],
+        }
+
+    def __str__(self) -> str:
+        widest = max((len(result.check) for result in self.results), default=0)
+        lines = []
+        for result in self.results:
+            lines.append(f"{_MARK[result.outcome]:>5}  {result.check:<{widest}}  {result.question}".rstrip())
+            indent = " " * (9 + widest)
+            for text in ([result.detail] if result.detail else []) + [f"→ {one.message}" for one in result.findings]:
+                lines += textwrap.wrap(
+                    text, _WIDTH, initial_indent=indent, subsequent_indent=indent + "  " * text.startswith("→")
+                )
+        faults = sum(one.level == "fault" for one in self.findings)
+        warnings = len(self.findings) - faults
+        verdict = "sound, as far as was asked" if self.ok else f"{faults} fault{'s' * (faults != 1)}"
+        return "\n".join([*lines, verdict + (f", {warnings} warning{'s' * (warnings != 1)}" if warnings else "")])
