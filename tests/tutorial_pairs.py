@@ -1,7 +1,9 @@
 """Sound model/guide pairs after Pyro's own tutorials, one line each: what `pg.testing` must not complain of."""
 
 import tutorial_deep as deep
+import tutorial_discrete as discrete
 import tutorial_globals as few
+import tutorial_locals as local
 from tutorial_base import Case, Pair
 
 __all__ = ["CASE", "CASES", "Case", "Pair"]
@@ -9,8 +11,29 @@ __all__ = ["CASE", "CASES", "Case", "Pair"]
 CASES = [
     Case("coin", few.Coin),
     Case("regression", few.Regression),
+    Case("regression, multivariate", few.RegressionMultivariate),
+    Case("regression, low rank", few.RegressionLowRank),
+    Case("regression, flow", few.RegressionFlow),
+    Case("Bayesian network", few.BayesianNetwork),
+    Case("eight schools", few.EightSchools),
+    Case("logistic", few.Logistic),
+    Case("logistic, list", few.LogisticList),
+    Case("growth", few.Growth),
+    Case("missing", few.Missing),
     Case("subsampled", few.Subsampled),
+    Case("subsampled, local", local.SubsampledLocal),
+    Case("states", local.States),
+    Case("gmm", discrete.GMM),
+    Case("gmm, normal", discrete.GMMNormal),
+    Case("hmm", discrete.HMM),
+    Case("ss-vae", discrete.SSVAE),
+    Case("reinforce", discrete.Reinforce),
+    Case("lda", discrete.LDA),
     Case("vae", deep.VAE),
+    Case("beta-vae", deep.BetaVAE),
+    Case("dmm", deep.DMM),
+    Case("gamma def", deep.GammaDEF),
+    Case("prodlda", deep.ProdLDA),
 ]
 
 CASE = {case.name: case for case in CASES}
