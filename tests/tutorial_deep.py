@@ -4,7 +4,7 @@ import pyro
 import torch
 from pyro import distributions as dist
 from pyro import poutine
-from pyro.infer import TraceMeanField_ELBO
+from pyro.infer import Trace_ELBO, TraceMeanField_ELBO
 from torch import nn
 from torch.nn.functional import softmax, softplus
 from tutorial_base import Tutorial, data_generator
@@ -79,6 +79,13 @@ class BetaVAE(VAE):
         with pyro.plate("data", len(x)), poutine.scale(scale=self.beta):
             loc, scale = self.encoder(x)
             pyro.sample("z", dist.Normal(loc, scale).to_event(1))
+
+
+class BetaVAESampled(BetaVAE):
+    """The same with the divergence by samples."""
+
+    def loss(self):
+        return Trace_ELBO()
 
 
 class DMM(Tutorial, nn.Module):

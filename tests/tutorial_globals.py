@@ -253,12 +253,13 @@ class Growth(Tutorial):
 
 
 class Missing(Tutorial):
-    """A regression whose missing answers are latents, by obs_mask."""
+    """A regression whose missing answers are latents, by obs_mask; the guide masks those that are known, too."""
 
     note = "pyro.sample's obs_mask"
 
     def __init__(self):
-        self.guide = AutoNormal(self.model, init_loc_fn=near)
+        self.start = {"weight": torch.randn(2), "bias": torch.randn(()), "y": torch.randn(20)}
+        self.width = {name: 0.1 + 0.3 * torch.rand(value.shape) for name, value in self.start.items()}
 
     def args(self):
         x, y = line()
@@ -269,3 +270,13 @@ class Missing(Tutorial):
         bias = pyro.sample("bias", dist.Normal(0.0, 2.0))
         with pyro.plate("data", len(y)):
             pyro.sample("y", dist.Normal(x @ weight + bias, 0.5), obs=y, obs_mask=known)
+
+    def place(self, name):
+        loc = pyro.param(f"loc_{name}", lambda: self.start[name].clone())
+        return loc, pyro.param(f"scale_{name}", lambda: self.width[name].clone(), constraint=constraints.positive)
+
+    def guide(self, x, y, known):
+        pyro.sample("weight", dist.Normal(*self.place("weight")).to_event(1))
+        pyro.sample("bias", dist.Normal(*self.place("bias")))
+        with pyro.plate("data", len(y)), poutine.mask(mask=~known):
+            pyro.sample("y_unobserved", dist.Normal(*self.place("y")))

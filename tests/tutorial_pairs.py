@@ -31,6 +31,7 @@ CASES = [
     Case("lda", discrete.LDA),
     Case("vae", deep.VAE),
     Case("beta-vae", deep.BetaVAE),
+    Case("beta-vae, sampled", deep.BetaVAESampled),
     Case("dmm", deep.DMM),
     Case("gamma def", deep.GammaDEF),
     Case("prodlda", deep.ProdLDA),

@@ -1,14 +1,17 @@
 """The tutorial pairs are what they claim to be: they train as their tutorials do, and a seed fixes all of it."""
 
 import math
+import warnings
 
 import pyro
 import pytest
 import torch
 from pyro.infer import SVI
-from tutorial_pairs import CASES
+from tutorial_faults import CHECKS, FAULTS
+from tutorial_pairs import CASE, CASES
 
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+every_fault = pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 
 
 def train(pair, steps=20, seed=3):
@@ -33,3 +36,36 @@ def test_a_seed_fixes_everything(case):
     assert first[0] == second[0] != other[0]
     assert first[1].keys() == second[1].keys() == other[1].keys()
     assert all(torch.equal(first[1][name], second[1][name]) for name in first[1])
+
+
+def verdict(pair):
+    """What Pyro says in twenty steps ("silent", "warns" or "raises"), and all that the steps did."""
+    losses, parameters, error = [], {}, ""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            losses, parameters = train(pair)
+        except (ValueError, RuntimeError) as problem:
+            error = str(problem)
+    said = "raises" if error else "warns" if caught else "silent"
+    return said, (losses, {name: value.tolist() for name, value in parameters.items()}, error)
+
+
+@every_fault
+def test_a_fault_differs_from_its_sound_pair(fault):
+    sound_said, sound = verdict(CASE[fault.pair].make(0))
+    said, faulty = verdict(fault.make(0))
+    assert sound_said == "silent"
+    assert (said, faulty) != (sound_said, sound)
+
+
+@every_fault
+def test_what_pyro_says_of_a_fault(fault):
+    assert verdict(fault.make(0))[0] == fault.pyro
+
+
+def test_faults_are_of_known_kinds_and_names_are_unique():
+    assert {fault.check for fault in FAULTS} == CHECKS
+    assert {fault.pair for fault in FAULTS} <= set(CASE)
+    assert len({fault.name for fault in FAULTS}) == len(FAULTS)
+    assert len(CASE) == len(CASES)
