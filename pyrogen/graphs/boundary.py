@@ -1,13 +1,14 @@
 """The boundary of the graphs: what comes in is checked here, in one sentence each, and trusted afterwards.
 
-Graphs are pgmpy's or networkx's. A name may be any hashable object, as there: the strings ``"rain"``, the integer 0 and the
-tuple ``("rain", 3)`` are one node each where the graph has them, and a string is never taken apart into letters. Latent
-variables of a pgmpy graph are nodes like all others, so that no answer depends on that flag.
+Graphs are pgmpy's or networkx's. A name may be any hashable object, as there: the string ``"rain"``, the integer 0 and
+the tuple ``("rain", 3)`` are one node each where the graph has them, and a string is never taken apart into letters.
+Latent variables of a pgmpy graph are nodes like all others, so that no answer depends on that flag.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
+from itertools import pairwise
 from typing import Any
 
 Node = Hashable
@@ -104,7 +105,7 @@ def names(graph: Graph, value: Nodes | None, what: str, *, empty: bool = False) 
         if not _has(places, name):
             raise ValueError(f"{what} names {name!r}, but the nodes are {_listed(graph)}")
     found = sorted((places[name] for name in asked), key=lambda item: item[0])
-    for (_, name), (_, following) in zip(found, found[1:], strict=False):
+    for (_, name), (_, following) in pairwise(found):
         if name == following:
             raise ValueError(f"{what} must name each node once, got {name!r} twice")
     if not found and not empty:
@@ -122,7 +123,7 @@ def name(graph: Graph, value: Nodes, what: str) -> Node:
 
 def ordering(graph: Graph, order: Iterable[Node], what: str = "order") -> tuple[Node, ...]:
     """The nodes in the order given, which must name all of them, each once; raises a ValueError otherwise."""
-    order = list(order)
+    order = [order] if isinstance(order, str) else list(order)
     found = names(graph, order, what)
     if len(found) != len(graph):
         missing = [node for node in graph if node not in set(found)]
@@ -197,9 +198,9 @@ def evidence(network: Any, mapping: Mapping[Node, State] | None) -> dict[Node, S
     checked = {}
     for node in names(network, list(mapping), "evidence", empty=True):
         state = mapping[node]
-        if not _has(set(known[node]), state):
+        if not _has(known[node], state):
             raise ValueError(f"evidence says {state!r} for {node!r}, whose states are {_listed(known[node])}")
-        checked[node] = state
+        checked[node] = known[node][known[node].index(state)]  # the table's own object, say 0 for numpy's
     return checked
 
 
@@ -224,7 +225,8 @@ def _has(container: Any, value: Any) -> bool:
 
 
 def _kind(value: Any) -> str:
-    return f"{type(value).__module__.split('.')[0]}'s {type(value).__name__}" if value is not None else "None"
+    library = type(value).__module__.split(".")[0]
+    return type(value).__name__ if library in ("builtins", "__main__") else f"{library}'s {type(value).__name__}"
 
 
 def _listed(values: Iterable[Any]) -> str:
