@@ -101,14 +101,15 @@ class Tested:
     def gradients(self, loss: Any, seed: int) -> tuple[float, dict[str, tuple[Tensor, Tensor | None]]]:
         """One estimate of the loss and, by name, each unconstrained parameter that it registered with its gradient."""
         self.start(seed)
+        for parameter in pyro.get_param_store()._params.values():
+            parameter.grad = None
         with poutine.trace(param_only=True) as capture:
-            with _cleared_gradients():
-                if hasattr(loss, "loss_and_grads"):
-                    value = loss.loss_and_grads(self.model, self.guide, *self.args, **self.kwargs)
-                else:
-                    value = loss(self.model, self.guide, *self.args, **self.kwargs)
-                    if value.requires_grad:
-                        value.backward()
+            if hasattr(loss, "loss_and_grads"):
+                value = loss.loss_and_grads(self.model, self.guide, *self.args, **self.kwargs)
+            else:
+                value = loss(self.model, self.guide, *self.args, **self.kwargs)
+                if value.requires_grad:
+                    value.backward()
         found = {}
         for name, site in capture.trace.nodes.items():
             parameter = site["value"].unconstrained() if hasattr(site["value"], "unconstrained") else site["value"]
@@ -116,13 +117,6 @@ class Tested:
         for parameter, _ in found.values():
             parameter.grad = None
         return float(value), found
-
-
-@contextmanager
-def _cleared_gradients() -> Iterator[None]:
-    for parameter in pyro.get_param_store()._params.values():
-        parameter.grad = None
-    yield
 
 
 def _kind(value: Any) -> str:
@@ -192,11 +186,11 @@ def whole_plates() -> Iterator[None]:
     ) -> Any:
         return original(name, size, None, subsample, *rest)
 
-    SubsampleMessenger._subsample = staticmethod(all_of_it)  # type: ignore[method-assign, assignment]
+    SubsampleMessenger._subsample = staticmethod(all_of_it)  # type: ignore[assignment]
     try:
         yield
     finally:
-        SubsampleMessenger._subsample = staticmethod(original)  # type: ignore[method-assign]
+        SubsampleMessenger._subsample = staticmethod(original)
 
 
 @contextmanager

@@ -1,0 +1,118 @@
+"""Is the number that training minimises the negative ELBO, and is a batch's the full data's on average."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from pyro.infer import TraceEnum_ELBO
+from pyro.poutine.subsample_messenger import _Subsample
+from torch import Tensor
+
+from pyrogen.testing.findings import Finding, Result
+from pyrogen.testing.pair import Batch, Tested, latents, marked_for_enumeration, whole_plates
+from pyrogen.testing.significance import Means, exceeds
+
+MARGIN = 0.01  # of the objective's size
+_ROUNDS = (16, 64, 256)
+
+
+def objective(tested: Tested, loss: Any, false_alarm: float) -> Result:
+    """Whether the loss is −Σ weight · (log p − log q) over the sites of guide and model, on average over draws.
+
+    The weights are those of ``poutine.scale`` and of the plates. A difference of more than 1 % beyond doubt is a fault
+    for an ELBO of Pyro, and a warning for a callable, which may be meant to be something else.
+    """
+    question = "the loss is the negative ELBO of these two programs"
+    trace = tested.guide_alone()
+    if isinstance(loss, TraceEnum_ELBO) or any(marked_for_enumeration(site) for _, site in latents(trace)):
+        return Result("objective", question, "skipped", "enumerated latents have no such sum")
+    difference, size = Means(), Means()
+    for runs in _ROUNDS:
+        for run in range(difference.count, runs):
+            theirs, ours = tested.value(loss, run), _negative_elbo(tested, run)
+            difference.add(theirs - ours)
+            size.add(ours)
+        margin = MARGIN * size.root_mean_square
+        if abs(difference.mean) + 4 * difference.error < margin or exceeds(difference, margin, false_alarm):
+            break
+    findings = []
+    if exceeds(difference, margin, false_alarm):
+        known = type(loss).__module__.startswith("pyro.")
+        findings.append(
+            Finding(
+                "objective",
+                f"the loss is {difference.mean:+.4g} ± {difference.error:.2g} nats away from the negative ELBO of the "
+                f"two programs, {size.mean:.4g}: look for a weight or mask that stands on one side only, or a sign in "
+                "a loss of your own",
+                level="fault" if known else "warning",
+                figures={"difference": difference.mean, "standard_error": difference.error, "negative_elbo": size.mean},
+            )
+        )
+    detail = f"{size.mean:.5g} nats, {difference.mean:+.2g} ± {difference.error:.2g} off, {difference.count} runs"
+    return Result.of("objective", question, findings, detail, {"negative_elbo": size.mean})
+
+
+def _negative_elbo(tested: Tested, run: int) -> float:
+    with torch.no_grad():
+        guide, model = tested.together(run)
+        return float(guide.log_prob_sum()) - float(model.log_prob_sum())
+
+
+def minibatch(tested: Tested, loss: Any, false_alarm: float, batch: Batch | None, size: int | None) -> Result:
+    """Whether the objective of a batch is on average that of the full data.
+
+    The full data are what the plates take without subsampling or, with `batch`, what `tested` is called with; `batch`
+    makes the arguments of a batch from its row indices. Welch's t-test of the two means; a difference of more than 1 %
+    beyond doubt is a fault.
+    """
+    question = "a batch's objective is that of the full data, on average"
+    draws = [node["fn"] for node in tested.model_alone().nodes.values() if isinstance(node.get("fn"), _Subsample)]
+    inside = any(fn.subsample_size is not None and fn.subsample_size < fn.size for fn in draws)
+    if batch is None and not inside:
+        return Result(
+            "minibatch", question, "skipped", "nothing is subsampled inside; batch= would say how you cut one"
+        )
+    full, part = Means(), Means()
+    rounds = (32, 128, 512)
+    for runs in rounds:
+        for run in range(full.count, runs):
+            if batch is None:
+                part.add(tested.value(loss, 2 * run))
+                with whole_plates():
+                    full.add(tested.value(loss, 2 * run + 1))
+            else:
+                args, kwargs = batch(_rows(tested, run, size))
+                part.add(tested.with_args(args, kwargs).value(loss, 2 * run))
+                full.add(tested.value(loss, 2 * run + 1))
+        difference = _difference(part, full)
+        margin = MARGIN * full.root_mean_square
+        if abs(difference.mean) + 4 * difference.error < 3 * margin or exceeds(difference, margin, false_alarm):
+            break
+    findings = []
+    if exceeds(difference, margin, false_alarm):
+        findings.append(
+            Finding(
+                "minibatch",
+                f"a batch's objective is {part.mean:.5g} nats on average and the full data's {full.mean:.5g} "
+                f"(± {difference.error:.2g}): weigh the rows of a batch by N/B, in model and guide, by "
+                "pyro.plate(name, N, subsample=indices)",
+                figures={"batch": part.mean, "full": full.mean, "standard_error": difference.error},
+            )
+        )
+    detail = f"batch {part.mean:.5g}, full {full.mean:.5g} nats (± {difference.error:.2g}), {full.count} runs each"
+    return Result.of("minibatch", question, findings, f"{detail}; false alarms {false_alarm:.0e}")
+
+
+def _rows(tested: Tested, run: int, size: int | None) -> Tensor:
+    rows = size if size is not None else next((len(a) for a in tested.args if isinstance(a, Tensor) and a.dim()), 0)
+    generator = torch.Generator().manual_seed(tested.seed * 1_000_003 + run)
+    return torch.randperm(rows, generator=generator)[: max(1, rows // 4)]
+
+
+def _difference(a: Means, b: Means) -> Means:
+    """The difference of two independent means, as one mean with their joint error."""
+    joint = Means()
+    joint.count, joint.mean = min(a.count, b.count), a.mean - b.mean
+    joint._squares = (a.error**2 + b.error**2) * joint.count * (joint.count - 1)
+    return joint

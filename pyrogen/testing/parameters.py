@@ -1,0 +1,140 @@
+"""Will SVI train it: is each parameter registered, does a gradient reach it, are all terms finite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pyro
+import torch
+from pyro.poutine.trace_struct import Trace
+from torch import Tensor
+
+from pyrogen.testing.findings import Finding, Result
+from pyrogen.testing.isolation import name_of
+from pyrogen.testing.pair import Tested, sites
+
+_RUNS = 4
+_NUDGE = 0.02  # moves parameters off places where a gradient vanishes by symmetry, such as weights of zero
+
+
+def parameters(tested: Tested, loss: object) -> list[Result]:
+    """Whether Pyro knows each parameter that the densities depend on, and a gradient reaches each that it knows."""
+    guide, model = tested.together()
+    found, where = _unregistered(tested, guide, model), _infinite(guide, model)
+    results = [
+        Result.of("registration", "SVI sees each parameter that the densities depend on", found),
+        Result.of("finite", "each term of the ELBO is finite", where),
+    ]
+    if results[-1].outcome == "passed":
+        reached, count = _unreached(tested, loss)
+        detail = "" if reached else f"{count} parameter{'s' * (count != 1)}"
+        results.append(Result.of("gradient reach", "a gradient reaches each parameter", reached, detail=detail))
+    return results
+
+
+def _unregistered(tested: Tested, guide: Trace, model: Trace) -> Iterator[Finding]:
+    registered = {id(parameter) for parameter in pyro.get_param_store()._params.values()}
+    registered |= {
+        id(node["value"].unconstrained() if hasattr(node["value"], "unconstrained") else node["value"])
+        for trace in (guide, model)
+        for node in trace.nodes.values()
+        if node["type"] == "param"
+    }
+    strangers: dict[str, Tensor] = {}
+    for trace in (guide, model):
+        for leaf in _leaves(trace):
+            if id(leaf) not in registered:
+                strangers.setdefault(name_of(leaf, tested.guide, tested.model), leaf)
+    owners: dict[str, list[str]] = {}
+    for name in strangers:
+        owners.setdefault(name.split(".")[0], []).append(name)
+    for owner, names in owners.items():
+        if names[0].startswith("a tensor"):
+            yield Finding(
+                "registration",
+                f"the densities depend on {owner} that requires a gradient and that Pyro does not know, so SVI leaves "
+                "it as it is: register it by pyro.param or its module by pyro.module (one made anew on each call can "
+                "never be trained)",
+            )
+        else:
+            yield Finding(
+                "registration",
+                f"the module {owner!r} is used and not registered, so SVI leaves its {len(names)} parameter(s) as they "
+                f"are: call pyro.module({owner!r}, {owner}) in the program that uses it, under a name that no other "
+                "module has",
+                owner,
+            )
+
+
+def _leaves(trace: Trace) -> Iterator[Tensor]:
+    """The tensors that require a gradient and that a trace's log densities were computed from."""
+    stack: list[Any] = []
+    for _, site in sites(trace):
+        density = site["fn"].log_prob(site["value"], *site["args"], **site["kwargs"])
+        if isinstance(density, Tensor) and density.requires_grad:
+            stack.append(density.grad_fn if density.grad_fn is not None else density)
+    seen: set[Any] = set()
+    while stack:
+        node = stack.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if isinstance(node, Tensor):
+            yield node
+        elif hasattr(node, "variable"):
+            yield node.variable
+        else:
+            stack.extend(parent for parent, _ in node.next_functions)
+
+
+def _infinite(guide: Trace, model: Trace) -> Iterator[Finding]:
+    for side, trace in (("guide", guide), ("model", model)):
+        for name, site in sites(trace):
+            value = site["value"]
+            density = site["fn"].log_prob(value, *site["args"], **site["kwargs"])
+            if site["mask"] is not None:  # masked entries may be anything, missing data as a rule
+                mask = torch.as_tensor(site["mask"])
+                density = torch.where(mask, density, 0.0)
+                value = torch.tensor(0.0)
+            for what, tensor in (("value", value), ("log density", density)):
+                if isinstance(tensor, Tensor) and tensor.is_floating_point() and not torch.isfinite(tensor).all():
+                    bad = int((~torch.isfinite(tensor)).sum())
+                    yield Finding(
+                        "finite",
+                        f"the {what} of {name!r} in the {side} is NaN or infinite in {bad} of {tensor.numel()} "
+                        "entries: look at what its distribution is given there",
+                        name,
+                    )
+                    break
+
+
+def _unreached(tested: Tested, loss: object) -> tuple[list[Finding], int]:
+    linked: dict[str, bool] = {}
+    moved: dict[str, bool] = {}
+    for run in range(_RUNS):
+        if run == 1:  # what had a gradient of zero at the start may have left it
+            generator = torch.Generator().manual_seed(tested.seed)
+            with torch.no_grad():
+                for _, (parameter, _) in tested.gradients(loss, 0)[1].items():
+                    noise = torch.randn(parameter.shape, generator=generator)
+                    parameter += _NUDGE * noise.to(parameter)
+        for name, (parameter, gradient) in tested.gradients(loss, run)[1].items():
+            if not parameter.requires_grad:
+                continue
+            linked[name] = linked.get(name, False) or gradient is not None
+            moved[name] = moved.get(name, False) or (gradient is not None and bool((gradient != 0).any()))
+    findings = []
+    for name, found in moved.items():
+        if found:
+            continue
+        why = "is always exactly zero" if linked[name] else "does not exist"
+        findings.append(
+            Finding(
+                "gradient reach",
+                f"the gradient of the loss in {name!r} {why}: look for detach, no_grad, .data or .item on its way to "
+                "the densities, or do not register it",
+                name,
+            )
+        )
+    return findings, len(moved)

@@ -1,0 +1,98 @@
+"""Does the guide draw where the model has mass, and can it reach all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import torch
+from pyro import distributions as dist
+from pyro.poutine.runtime import Message
+from torch.distributions import transform_to
+
+from pyrogen.testing.findings import Finding
+from pyrogen.testing.pair import is_discrete
+
+
+def outside_support(pairs: Iterable[tuple[str, Message, Message]]) -> Iterator[Finding]:
+    """Latents whose guide draws what the model cannot, or cannot draw what the model can.
+
+    Args:
+        pairs: (name, model's site, guide's site) of each latent that both have.
+    """
+    for name, ours, theirs in pairs:
+        a, b = _support_of(ours["fn"]), _support_of(theirs["fn"])
+        if a is None:
+            continue
+        value = theirs["value"]
+        if not _inside(a, value):
+            yield _outside(name, ours, theirs, f"drew {_example(value, a)}")
+        elif is_discrete(theirs):
+            if theirs["fn"].has_enumerate_support and not _inside(a, theirs["fn"].enumerate_support(expand=False)):
+                yield _outside(name, ours, theirs, "has more values than the model's")
+        elif b is not None and not isinstance(theirs["fn"], dist.Delta):
+            for probe in _values_of(b, value):
+                if not _inside(a, probe):
+                    yield _outside(name, ours, theirs, f"can draw {_example(probe, a)}")
+                    break
+            else:
+                unreached = [probe for probe in _values_of(a, value) if not _inside(b, probe)]
+                if unreached:
+                    yield Finding(
+                        "support",
+                        f"the guide's {_kind(theirs)} for {name!r} cannot reach values that the model's {_kind(ours)} "
+                        f"can take, such as {_example(unreached[0], b)}: use a guide with the model's support",
+                        name,
+                        level="warning",
+                    )
+
+
+def _outside(name: str, ours: Message, theirs: Message, what: str) -> Finding:
+    return Finding(
+        "support",
+        f"the guide's {_kind(theirs)} for {name!r} {what}, where the model's {_kind(ours)} has no mass: use a guide "
+        "with the model's support, such as a TransformedDistribution or LogNormal",
+        name,
+    )
+
+
+def _kind(site: Message) -> str:
+    fn = site["fn"]
+    while isinstance(fn, dist.Independent | torch.distributions.Independent) or hasattr(fn, "base_dist"):
+        if type(fn).__name__ not in ("Independent", "ExpandedDistribution", "MaskedDistribution"):
+            break
+        fn = fn.base_dist
+    return type(fn).__name__
+
+
+def _support_of(fn: Any) -> Any:
+    try:
+        return fn.support
+    except (AttributeError, NotImplementedError):
+        return None
+
+
+def _inside(support: Any, value: Any) -> bool:
+    try:
+        return bool(support.check(value).all())
+    except (NotImplementedError, RuntimeError, ValueError, TypeError):
+        return True  # the support cannot say
+
+
+def _values_of(support: Any, like: torch.Tensor) -> Iterator[torch.Tensor]:
+    """Values all over a support, in the shape of `like`; none where the support has no transform."""
+    for spread in (-6.0, -1.0, 1.0, 6.0):
+        try:
+            transform = transform_to(support)
+            noise = spread * torch.rand(transform.inverse_shape(like.shape), dtype=like.dtype, device=like.device)
+            value = transform(noise)
+        except (NotImplementedError, RuntimeError, ValueError, TypeError):
+            return
+        if value.shape == like.shape:
+            yield value
+
+
+def _example(value: torch.Tensor, support: Any) -> str:
+    good = support.check(value)
+    bad = value[~good] if good.shape == value.shape else value[~good].flatten()
+    return f"{bad.flatten()[0].item():.4g}" if bad.numel() else "values outside"
