@@ -5,18 +5,25 @@ A student may start at `pyrogen.graphs.separation`, which asks when two variable
 
 from pyrogen.graphs.cliques import chordless_cycle, chords, is_chordal, maximal_cliques
 from pyrogen.graphs.equivalence import cpdag, markov_equivalent, v_structures
+from pyrogen.graphs.inference import Assignment, evidence_probability, log_partition, map_assignment, marginals, query
+from pyrogen.graphs.inference_posterior import Posterior
 from pyrogen.graphs.maps import Independence, disagreement, is_i_map, is_perfect_map, minimal_i_map
 from pyrogen.graphs.moral import markov_blanket, moral_graph
+from pyrogen.graphs.networks import bundled, bundled_names, network_from_dict, read_network
 from pyrogen.graphs.separation import active_trail, d_separated, path, separated
 from pyrogen.graphs.separators import minimum_d_separator
 from pyrogen.graphs.trails import BlockedTrail, blocked_trails, draw_trail
 from pyrogen.graphs.triangulation import elimination_order, junction_tree, triangulate
 
 __all__ = [
+    "Assignment",
     "BlockedTrail",
     "Independence",
+    "Posterior",
     "active_trail",
     "blocked_trails",
+    "bundled",
+    "bundled_names",
     "chordless_cycle",
     "chords",
     "cpdag",
@@ -24,17 +31,24 @@ __all__ = [
     "disagreement",
     "draw_trail",
     "elimination_order",
+    "evidence_probability",
     "is_chordal",
     "is_i_map",
     "is_perfect_map",
     "junction_tree",
+    "log_partition",
+    "map_assignment",
+    "marginals",
     "markov_blanket",
     "markov_equivalent",
     "maximal_cliques",
     "minimal_i_map",
     "minimum_d_separator",
     "moral_graph",
+    "network_from_dict",
     "path",
+    "query",
+    "read_network",
     "separated",
     "triangulate",
     "v_structures",
