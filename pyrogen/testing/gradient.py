@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -16,39 +15,16 @@ from pyro.poutine.runtime import Message
 from torch import Tensor
 from torch.distributions import constraints
 
+from pyrogen.testing.coupling import Coupled, draws_smoothly, is_point
 from pyrogen.testing.findings import Finding, Result
 from pyrogen.testing.pair import Tested, is_discrete, latents, marked_for_enumeration
-from pyrogen.testing.significance import Means, exceeds
+from pyrogen.testing.significance import Sample, exceeds
 
 QUESTION = "the gradient is that of the objective"
 MARGIN = 0.02  # of the gradient's size: less is rounding and the curvature within a step
-_GROUPS = 12
+_GROUPS = 8
 _ROUNDS = (8, 24, 96)  # runs in all after each round
-_SMOOTH = (
-    dist.Normal,
-    dist.MultivariateNormal,
-    dist.LowRankMultivariateNormal,
-    dist.Laplace,
-    dist.Cauchy,
-    dist.Uniform,
-    dist.Exponential,
-    dist.Gumbel,
-    dist.HalfNormal,
-    dist.HalfCauchy,
-    dist.LogNormal,
-    dist.Weibull,
-    dist.Pareto,
-    dist.Delta,
-    dist.Unit,
-    torch.distributions.Normal,
-    torch.distributions.MultivariateNormal,
-    torch.distributions.LowRankMultivariateNormal,
-    torch.distributions.Laplace,
-    torch.distributions.Cauchy,
-    torch.distributions.Uniform,
-    torch.distributions.Exponential,
-    torch.distributions.Gumbel,
-)
+_NOISY_ROUNDS = (64, 256, 512)
 _ONE = torch.Size()
 _ELBOS = (Trace_ELBO, TraceGraph_ELBO, TraceEnum_ELBO, TraceMeanField_ELBO)
 
@@ -60,55 +36,52 @@ class _Group:
     names: tuple[str, ...]
 
 
-def gradient(tested: Tested, loss: Any, false_alarm: float, seconds: float = 20.0) -> Result:
+def gradient(tested: Tested, loss: Any, false_alarm: float) -> Result:
     r"""Whether the gradient of the loss, as SVI takes it, is that of the loss's expectation.
 
     The parameters φ (unconstrained) fall into groups; for each a direction v is fixed and g · v, the gradient that
     back-propagation returns, is compared with a reference on the same random numbers:
 
-    - where every draw of the guide is a smooth function of its parameters and of noise, with the central difference
-      (L(φ + hv) − L(φ − hv)) / 2h at equal noise, extrapolated from h and h/2;
-    - else (Gamma, Beta, Dirichlet, ..., whose samplers reject) with the score-function estimator of the same ELBO,
+    - where every draw of the guide is a smooth function of its parameters and of noise (Gamma, Beta and Dirichlet
+      latents too, drawn by inversion), with the central difference (L(φ + hv) − L(φ − hv)) / 2h at equal noise,
+      extrapolated from h and h/2;
+    - else (a distribution of the user's own, Student's t) with the score-function estimator of the same ELBO,
       E_q[(log p − log q) ∇ log q + ∇ log p], which no path through a draw enters.
 
     A fault is a mean difference that exceeds 2 % of the gradient's size beyond doubt, by Student's t at
-    `false_alarm` / groups. Runs are added (8, 24, 96) until the answer is clear; where 96 do not settle whether the
-    gradient is right to a fifth of its size, the result is "skipped" and says so.
+    `false_alarm` / groups. Runs are added (8, 24, 96; by scores 64, 256, 512) until the answer is clear; where they do
+    not settle whether the gradient is right to a fifth of its size, the result is "skipped" and says so.
 
     Args:
         tested: the pair.
         loss: the ELBO.
         false_alarm: the probability of a finding in a sound pair, for all groups together.
-        seconds: about how long it may take; fewer and larger groups are formed to keep to it.
     """
     trace = tested.guide_alone()
     drawn = [site for _, site in latents(trace)]
     if any(is_discrete(site) and not marked_for_enumeration(site) for site in drawn):
         return Result("gradient", QUESTION, "skipped", "the guide draws discrete values: no second estimator is known")
-    smooth = all(_is_smooth(site) or marked_for_enumeration(site) for site in drawn)
+    smooth = all(draws_smoothly(site["fn"]) or marked_for_enumeration(site) for site in drawn)
     if not smooth and not isinstance(loss, _ELBOS):
         return Result("gradient", QUESTION, "skipped", f"no reference for {type(loss).__name__} with such a guide")
-    begun = time.perf_counter()
     _, found = tested.gradients(loss, 0)
-    once = time.perf_counter() - begun
     trained = {name: p for name, (p, g) in found.items() if p.requires_grad and p.is_floating_point() and p.numel()}
     if not trained:
         return Result("gradient", QUESTION, "skipped", "there is no parameter to train")
-    groups = _groups(trained, max(1, min(_GROUPS, int(seconds / (once * 5 * _ROUNDS[0])))))
-    means = {group.name: Means() for group in groups}
-    sizes = {group.name: Means() for group in groups}
+    groups = _groups(trained)
+    means = {group.name: Sample() for group in groups}
+    sizes = {group.name: Sample() for group in groups}
     directions = {group.name: _direction(group, tested, loss) for group in groups}
     each = false_alarm / len(groups)
     compare = _by_differences if smooth else _by_scores
-    rounds = _ROUNDS if smooth else (64, 256, 1024)
     done = 0
-    for runs in rounds:
+    for runs in _ROUNDS if smooth else _NOISY_ROUNDS:
         for run in range(done, runs):
             for name, difference, size in compare(tested, loss, groups, directions, run + 1):
                 means[name].add(difference)
                 sizes[name].add(size)
         done = runs
-        if all(_settled(means[g.name], sizes[g.name], each) for g in groups) or time.perf_counter() - begun > seconds:
+        if all(_settled(means[g.name], sizes[g.name], each) for g in groups):
             break
     findings, unsure, worst = [], [], 0.0
     for group in groups:
@@ -135,13 +108,14 @@ def gradient(tested: Tested, loss: Any, false_alarm: float, seconds: float = 20.
     return Result.of("gradient", QUESTION, findings, detail, {"worst_bias": worst, "runs": float(done)})
 
 
-def _settled(difference: Means, size: Means, rate: float) -> bool:
+def _settled(difference: Sample, size: Sample, rate: float) -> bool:
     scale = size.root_mean_square
     return exceeds(difference, MARGIN * scale, rate) or abs(difference.mean) + 4 * difference.error < 5 * MARGIN * scale
 
 
-def _groups(parameters: dict[str, Tensor], most: int) -> list[_Group]:
+def _groups(parameters: dict[str, Tensor]) -> list[_Group]:
     names = list(parameters)
+    most = min(_GROUPS, len(names))
     chunks = [names[i * len(names) // most : (i + 1) * len(names) // most] for i in range(most)]
     return [
         _Group(
@@ -182,6 +156,7 @@ def _along(found: dict[str, tuple[Tensor, Tensor | None]], group: _Group, direct
 def _by_differences(
     tested: Tested, loss: Any, groups: list[_Group], directions: dict[str, list[Tensor]], run: int
 ) -> Iterator[tuple[str, float, float]]:
+    tested = replace(tested, guide=Coupled()(tested.guide))
     _, found = tested.gradients(loss, run)
     for group in groups:
         direction = directions[group.name]
@@ -220,22 +195,16 @@ def _by_scores(
     _, found = tested.gradients(loss, run)
     plain: ELBO = TraceEnum_ELBO() if isinstance(loss, TraceEnum_ELBO) else Trace_ELBO()
     plain.max_plate_nesting = loss.max_plate_nesting
-    with _scored(tested) as scored:
-        _, reference = scored.gradients(plain, run)
+    _, reference = replace(tested, guide=_Scores()(tested.guide)).gradients(plain, run)
     for group in groups:
         direction = directions[group.name]
         mine, other = _along(found, group, direction), _along(reference, group, direction)
         yield group.name, mine - other, mine
 
 
-def _scored(tested: Tested) -> AbstractContextManager[Tested]:
-    """The pair with a guide whose draws carry no gradient, so that an ELBO differentiates them by their scores."""
-    return nullcontext(Tested(tested.model, _Scores()(tested.guide), tested.args, tested.kwargs, None, tested.seed))
-
-
 class _Scores(Messenger):
     def _pyro_sample(self, msg: Message) -> None:
-        if not msg["is_observed"] and getattr(msg["fn"], "has_rsample", False) and not _is_delta(msg["fn"]):
+        if not msg["is_observed"] and getattr(msg["fn"], "has_rsample", False) and not is_point(msg["fn"]):
             msg["fn"] = _Score(msg["fn"])
 
 
@@ -262,19 +231,3 @@ class _Score(dist.TorchDistribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         return self.base.log_prob(value)
-
-
-def _is_smooth(site: Message) -> bool:
-    return _smooth(site["fn"])
-
-
-def _smooth(fn: Any) -> bool:
-    if isinstance(fn, _SMOOTH):
-        return True
-    base = getattr(fn, "base_dist", None)  # Independent, Expanded, Masked, Transformed
-    return base is not None and getattr(fn, "has_rsample", False) and _smooth(base)
-
-
-def _is_delta(fn: Any) -> bool:
-    base = getattr(fn, "base_dist", None)
-    return isinstance(fn, dist.Delta | dist.Unit) or (base is not None and _is_delta(base))

@@ -120,7 +120,7 @@ def _unreached(tested: Tested, loss: object) -> tuple[list[Finding], int]:
                     noise = torch.randn(parameter.shape, generator=generator)
                     parameter += _NUDGE * noise.to(parameter)
         for name, (parameter, gradient) in tested.gradients(loss, run)[1].items():
-            if not parameter.requires_grad:
+            if not parameter.requires_grad or name.startswith("__baseline_"):  # a running mean of Pyro's own
                 continue
             linked[name] = linked.get(name, False) or gradient is not None
             moved[name] = moved.get(name, False) or (gradient is not None and bool((gradient != 0).any()))

@@ -27,29 +27,37 @@ def subsampling(tested: Tested, size: int | None = None) -> Result:
             N/B in all; without it a batch that was cut before the call cannot be told from the whole data.
     """
     runs = [_run(tested, seed, indices=0) for seed in range(_RUNS)]
-    findings = [*_drawn_elsewhere(runs), *_deaf(tested, runs)]
+    findings = [*_drawn_elsewhere(runs), *_deaf(tested, runs), *_twice(runs[0])]
     if size is not None:
         findings += _underweight(runs[0], size)
     return Result.of("subsampling", "a batch stands for the data: its rows weigh N/B", findings)
 
 
-class _Indices(Messenger):
-    """Gives each subsampled plate the indices that `seed` chooses, whatever else is drawn."""
+class Indices(Messenger):
+    """Gives each subsampled plate the indices that `seed` and `part` choose, whatever else is drawn.
 
-    def __init__(self, seed: int) -> None:
+    Parts 0, 1, ... of one seed are the successive batches of a shuffled data set; after the last one it starts again.
+    """
+
+    def __init__(self, seed: int, part: int = 0) -> None:
         super().__init__()
-        self.seed = seed
+        self.seed, self.part = seed, part
 
     def _pyro_sample(self, msg: Message) -> None:
         if isinstance(fn := msg["fn"], _Subsample) and msg["value"] is None and fn.subsample_size is not None:
-            generator = torch.Generator().manual_seed(self.seed)
-            msg["value"] = torch.randperm(fn.size, generator=generator)[: fn.subsample_size].to(fn.device)
+            msg["value"] = part_of_shuffled(fn.size, fn.subsample_size, self.seed, self.part).to(fn.device)
             msg["done"] = True
+
+
+def part_of_shuffled(size: int, rows: int, seed: int, part: int) -> Tensor:
+    """Batch number `part`, of so many rows, of 0 ... size − 1 shuffled by the seed; int64."""
+    order = torch.randperm(size, generator=torch.Generator().manual_seed(seed))
+    return order[(torch.arange(rows) + part * rows) % size]
 
 
 def _run(tested: Tested, seed: int, indices: int) -> Trace:
     tested.start(seed)
-    with _Indices(indices):
+    with Indices(indices):
         guide = poutine.trace(tested.guide).get_trace(*tested.args, **tested.kwargs)
         return poutine.trace(poutine.replay(tested.model, trace=guide)).get_trace(*tested.args, **tested.kwargs)
 
@@ -89,6 +97,19 @@ def _deaf(tested: Tested, runs: list[Trace]) -> Iterator[Finding]:
                 "subsampling",
                 f"the observations of {name!r} stay the same whichever indices plate {moving[0]!r} draws: take the "
                 f"rows that it gives, as in `with pyro.plate(...) as i: pyro.sample({name!r}, ..., obs=data[i])`",
+                name,
+            )
+
+
+def _twice(run: Trace) -> Iterator[Finding]:
+    for name, site in observed(run):
+        plates = torch.as_tensor(site["scale"] / weight_beyond_plates(site)).double()
+        extra = torch.as_tensor(weight_beyond_plates(site)).double()
+        if bool(((plates - 1).abs() > 1e-6).all()) and bool(((extra - plates).abs() < 1e-6 * plates).all()):
+            yield Finding(
+                "subsampling",
+                f"the rows of {name!r} weigh N/B twice, by their plate and by a poutine.scale of {extra.max():.4g}: "
+                "drop the scale, since a plate with a subsample weighs its rows by itself",
                 name,
             )
 
