@@ -3,6 +3,7 @@
 A student may start at `pyrogen.graphs.separation`, which asks when two variables of a network are independent.
 """
 
+from pyrogen.graphs.bridge import PyroNetwork, to_pyro
 from pyrogen.graphs.cliques import chordless_cycle, chords, is_chordal, maximal_cliques
 from pyrogen.graphs.equivalence import cpdag, markov_equivalent, v_structures
 from pyrogen.graphs.inference import Assignment, evidence_probability, log_partition, map_assignment, marginals, query
@@ -20,6 +21,7 @@ __all__ = [
     "BlockedTrail",
     "Independence",
     "Posterior",
+    "PyroNetwork",
     "active_trail",
     "blocked_trails",
     "bundled",
@@ -50,6 +52,7 @@ __all__ = [
     "query",
     "read_network",
     "separated",
+    "to_pyro",
     "triangulate",
     "v_structures",
 ]
