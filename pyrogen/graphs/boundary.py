@@ -124,7 +124,7 @@ def name(graph: Graph, value: Nodes, what: str) -> Node:
 def ordering(graph: Graph, order: Iterable[Node], what: str = "order") -> tuple[Node, ...]:
     """The nodes in the order given, which must name all of them, each once; raises a ValueError otherwise."""
     order = [order] if isinstance(order, str) else list(order)
-    found = names(graph, order, what)
+    found = names(graph, order, what, empty=True)
     if len(found) != len(graph):
         missing = [node for node in graph if node not in set(found)]
         raise ValueError(f"{what} must name all {len(graph)} nodes, but {_listed(missing)} is missing")

@@ -1,13 +1,14 @@
 """Which independences does a graph assert, and are they so in another graph?
 
-A graph asserts x ⊥ y | z whenever it separates x from y given z: by d-separation if it is directed, by cutting all paths
-if it is not. It is an *I-map* of another graph over the same nodes if all it asserts holds there, *minimal* if no edge
-can go, and *perfect* if it asserts all that holds there.
+A graph asserts x ⊥ y | z whenever it separates x from y given z: by d-separation if it is directed, by cutting all
+paths if it is not. It is an *I-map* of another graph over the same nodes if all it asserts holds there, *minimal* if no
+edge can go, and *perfect* if it asserts all that holds there.
 
-A graph over n nodes asserts up to n² · 2ⁿ independences, but a few imply all others, because separation in any graph is a
-graphoid. For a directed map these are n: each node is independent of its non-descendants given its parents. For an
-undirected one, one for each missing edge: its two ends are independent given all other nodes, which holds in a directed
-graph exactly if they are not joined in its moral graph either. No table is needed, nor a joint distribution.
+The independences of a graph over n nodes may be as many as n² · 2ⁿ, but a few imply all others, because separation in
+any graph is a graphoid. For a directed map these are n: each node is independent of its non-descendants given its
+parents. For an undirected one, one for each missing edge: its two ends are independent given all other nodes, which
+holds in a directed graph exactly if they are not joined in its moral graph either. No table is needed, nor a joint
+distribution.
 
 Sources: Pearl, Probabilistic Reasoning in Intelligent Systems, 1988, chapter 3; Koller & Friedman, Probabilistic
 Graphical Models, 2009, sections 3.3, 3.4 and 4.5.
@@ -23,7 +24,7 @@ from pyrogen.graphs import boundary
 from pyrogen.graphs.boundary import Graph, Node
 from pyrogen.graphs.cliques import cardinality_order
 from pyrogen.graphs.moral import moral_graph
-from pyrogen.graphs.separation import ancestors, d_separated, separated, spread, throw
+from pyrogen.graphs.separation import d_separated, separated, spread, throw
 
 
 class Independence(NamedTuple):
@@ -85,7 +86,8 @@ def disagreement(a: Graph, b: Graph) -> Independence | None:
         >>> print(disagreement(nx.Graph(collider), collider))
         A ⊥ C | B
     """
-    boundary.either(a), boundary.either(b)
+    boundary.either(a)
+    boundary.either(b)
     boundary.same_nodes(a, b)
     found = _local_disagreement(a, b) if a.is_directed() else _pairwise_disagreement(a, b)
     if found is None:
@@ -150,12 +152,14 @@ def minimal_i_map(of: Graph, *, directed: bool, order: Iterable[Node] | None = N
 
 def _local_disagreement(a: Graph, b: Graph) -> Independence | None:
     """A node that `a` separates from a non-descendant by its parents, and `b` does not."""
-    later = {node: ancestors(a.reverse(copy=False), [node]) for node in a}
+    import networkx as nx
+
     for node in a:
+        later = {node, *nx.descendants(a, node)}
         parents = tuple(other for other in a if a.has_edge(other, node))
         reached = _reached(b, node, parents)
         for other in a:
-            if other in reached and other not in later[node] and other not in parents:
+            if other in reached and other not in later and other not in parents:
                 return Independence(node, other, parents)
     return None
 
