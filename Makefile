@@ -5,14 +5,15 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint clean
+.PHONY: help install demo test docs lint clean
 
 help:
 	@echo "make demo   train VAE and β-VAE (β = 1, 4, 8) on dSprites; the report lands in out/demo/report.html"
 	@echo "            make demo ARGS=\"--steps 4000 --out out/longer\" passes options; --help lists them"
 	@echo "make test   run the whole test suite"
+	@echo "make docs   build the documentation into docs/_build/html"
 	@echo "make lint   ruff and mypy"
-	@echo "make clean  remove .venv and caches (out/ stays)"
+	@echo "make clean  remove .venv, the built documentation and caches (out/ stays)"
 	@echo "PYTHON=python3.12 in front of the target's name chooses the Python that makes .venv"
 
 install: $(READY)
@@ -31,6 +32,14 @@ demo: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest
 
+$(VENV)/.docs: $(READY)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[docs]'
+	@touch $@
+
+docs: $(VENV)/.docs
+	$(BIN)/python -m sphinx -b html -E -n -W --keep-going -q $(ARGS) docs docs/_build/html
+	@echo "Open docs/_build/html/index.html"
+
 $(VENV)/.linters: $(READY)
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt mypy ruff
 	@touch $@
@@ -41,4 +50,4 @@ lint: $(VENV)/.linters
 	$(BIN)/mypy
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache *.egg-info
+	rm -rf $(VENV) docs/_build .pytest_cache .mypy_cache .ruff_cache *.egg-info

@@ -33,7 +33,7 @@ class DSprites(FactoredImages):
 
     which is the order of the original file. Shapes are 0 square, 1 ellipse, 2 heart.
 
-    Nothing is downloaded: the pictures are drawn (see :mod:`pyrogen.datasets.renderer`), the first time into a file
+    Nothing is downloaded: the pictures are drawn (see ``pyrogen/datasets/renderer.py``), the first time into a file
     of 377 MB in a cache folder, which takes seconds, and which is mapped into memory from then on.
 
     Args:

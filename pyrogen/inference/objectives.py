@@ -33,7 +33,7 @@ class Terms:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """What the entries of `row` are: objective, reconstruction, kl, then ``kl_0`` ... for each latent."""
+        """The names of the entries of `row`, objective, reconstruction, kl, then ``kl_0`` ... for each latent."""
         each = [f"kl_{i}" for i in range(sum(len(kl) for kl in self.kl.values()))]
         return ("objective", "reconstruction", "kl", *(each if len(each) > 1 else ()))
 

@@ -73,11 +73,11 @@ class Pair(Described, Named, nn.Module, ABC):
 
     @abstractmethod
     def encode(self, x: Tensor) -> dist.TorchDistribution:
-        """q(z | x): batch shape (*batch,), event shape (L,)."""
+        """q(z | x): batch shape ``(*batch,)``, event shape (L,)."""
 
     @abstractmethod
     def decode(self, z: Tensor) -> dist.TorchDistribution:
-        """p(x | z): batch shape (*batch,), event shape ``shape``."""
+        """p(x | z): batch shape ``(*batch,)``, event shape ``shape``."""
 
     @abstractmethod
     def check(self, x: Tensor) -> None:

@@ -1,0 +1,65 @@
+"""How the documentation is built: `make docs`. Nothing is fetched, when building or when reading."""
+
+import builtins
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+
+import pyrogen
+
+project = "pyrogen"
+author = "the pyrogen authors"
+release = version = pyrogen.__version__
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinxcontrib.bibtex",
+    "docstrings",
+    "mathml",
+]
+exclude_patterns = ["_build", "_ext", "api/testing.md", "api/graphs.md"]
+default_role = "name"  # of _ext/docstrings.py: `fit` links where there is such an object, and is code anywhere
+
+html_theme = "furo"
+html_title = f"pyrogen {release}"
+html_static_path = ["_static"]
+html_css_files = ["pyrogen.css"]
+html_math_renderer = "mathml"  # of _ext/mathml.py
+html_copy_source = False
+html_show_copyright = False
+pygments_style = "default"
+highlight_language = "none"
+
+myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence", "deflist"]
+myst_heading_anchors = 3
+bibtex_bibfiles = ["references.bib"]
+bibtex_default_style = "plain"
+bibtex_reference_style = "author_year"
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+autodoc_preserve_defaults = True
+autodoc_type_aliases = {  # written as in the source, and not as the unions they stand for
+    "Array": "Array",
+    "ArrayLike": "ArrayLike",
+    "Numbers": "Numbers",
+}
+napoleon_numpy_docstring = False
+napoleon_use_rtype = False
+napoleon_use_ivar = True
+python_use_unqualified_type_names = True
+toc_object_entries_show_parents = "hide"
+
+nitpicky = True
+nitpick_ignore_regex = [
+    # Other projects' objects: their inventories would have to be fetched, and the build has no network.
+    (r"py:.*", r"(torch|pyro|numpy|matplotlib|xarray|arviz|pandas|networkx|pgmpy)\..*"),
+    (r"py:.*", r"(collections|contextlib|os|pathlib|types|typing|typing_extensions)\..*"),  # Python's own
+    (r"py:.*", "|".join(dir(builtins))),
+    (r"py:class", r"Figure|Path"),  # matplotlib's and pathlib's: imported for type checkers alone
+    (r"py:.*", "Array|ArrayLike|Numbers"),  # the aliases above, which are no objects
+]
