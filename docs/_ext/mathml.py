@@ -45,7 +45,7 @@ def is_function(element: ET.Element) -> bool:
 
 
 def spaced(mathml: str) -> str:
-    """What the converter leaves to do: log and the like stand off from letters, and the bars of KL(q ‖ p) stay small."""
+    """What the converter leaves undone: thin spaces around log and the like, and bars of KL(q ‖ p) that stay small."""
     named = re.sub(r"&(?!lt;|gt;|amp;|#)\w+;", lambda entity: html.unescape(entity[0]), mathml)
     tree = ET.fromstring(named)
     for row in tree.iter():
@@ -54,9 +54,9 @@ def spaced(mathml: str) -> str:
         if row.tag not in ROWS:
             continue
         for before, child in itertools.pairwise(list(row)):
-            if is_function(child) and symbol(before) in {None, ")", "]"}:
-                row.insert(list(row).index(child), ET.Element(f"{{{SPACE}}}mspace", width="0.17em"))
-            elif symbol(child) is None and (symbol(before) == APPLIED or is_function(before)):
+            ahead = is_function(child) and symbol(before) in {None, ")", "]"}
+            after = symbol(child) is None and (symbol(before) == APPLIED or is_function(before))
+            if ahead or after:
                 row.insert(list(row).index(child), ET.Element(f"{{{SPACE}}}mspace", width="0.17em"))
     return ET.tostring(tree, encoding="unicode")
 
