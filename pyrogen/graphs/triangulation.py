@@ -62,19 +62,18 @@ def elimination_order(
     # fill[v] counts the pairs of neighbours of v that no edge joins; each change of the graph changes it a little.
     fill = {node: sum(len(near[node] - near[other]) - 1 for other in near[node]) // 2 for node in near}
 
-    def cost(node: Node) -> tuple[int, ...]:
-        entries = prod((states[other] for other in near[node]), start=states[node])  # exact, so that ties are ties
-        if heuristic == "min_fill":
-            return fill[node], entries, place[node]
-        return entries if heuristic == "min_weight" else len(near[node]), place[node]
+    def entries(node: Node) -> int:
+        if sizes is None:
+            return len(near[node])
+        return prod((states[other] for other in near[node]), start=states[node])  # exact, so that ties are ties
+
+    def cost(node: Node) -> tuple[int, int]:
+        return len(near[node]) if heuristic == "min_neighbors" else entries(node), place[node]
 
     order = []
     while near:
-        if heuristic == "min_fill":  # the entries are needed for the best alone
-            least = min(fill[node] for node in near)
-            node = min((node for node in near if fill[node] == least), key=cost)
-        else:
-            node = min(near, key=cost)
+        least = min(fill[node] for node in near) if heuristic == "min_fill" else None
+        node = min((node for node in near if least is None or fill[node] == least), key=cost)
         order.append(node)
         for a, b in combinations(near[node], 2):
             if b not in near[a]:
@@ -196,9 +195,9 @@ def _eliminate(
 
 
 def _sizes(ug: Graph, sizes: Mapping[Node, int] | None) -> dict[Node, int]:
-    """The number of states of each node, checked; two each if none are given, which ranks nodes by neighbours."""
+    """The number of states of each node, checked; none if none are given."""
     if sizes is None:
-        return dict.fromkeys(ug, 2)
+        return {}
     if not isinstance(sizes, Mapping):
         raise TypeError(f"sizes must map each node to its number of states, got {type(sizes).__name__}")
     for node in ug:

@@ -64,7 +64,7 @@ def test_i_maps_perfect_maps_and_what_they_disagree_on():
 def test_from_a_minimal_i_map_no_edge_can_go(directed):
     from pgmpy.base import DAG, UndirectedGraph
 
-    for rng in seeded(FEW // 2, 41):
+    for rng in seeded(250, 41):
         of = (random_dag if rng.random() < 0.5 else random_ug)(rng, int(rng.integers(1, 6)))
         order = [list(of)[i] for i in rng.permutation(len(of))] if directed and rng.random() < 0.7 else None
         found = graphs.minimal_i_map(of, directed=directed, order=order)
@@ -142,7 +142,7 @@ def test_v_structures_and_cpdags_of_random_graphs():
         assert set(found) == expected
         assert len(found) == len(expected)
         edges = list(dag.edges)
-        if len(edges) > 7:
+        if len(edges) > 6:
             continue
         members = []
         for turned in product((False, True), repeat=len(edges)):
@@ -173,7 +173,7 @@ def test_large_graphs():
         ug = random_ug(rng, MANY, density=3 / MANY)
         assert graphs.is_i_map(graphs.minimal_i_map(ug, directed=True), of=ug)
         assert set(map(frozenset, graphs.cpdag(dag).edges)) == set(map(frozenset, dag.edges))
-    assert time.perf_counter() - start < 100  # about 10 s; what is not polynomial would not end at all
+    assert time.perf_counter() - start < 100  # about 3 s; what is not polynomial would not end at all
 
 
 def test_the_exercise():

@@ -91,12 +91,11 @@ def test_a_junction_tree_has_the_running_intersection():
 
 def test_large_graphs():
     start = time.perf_counter()
-    for rng in seeded(3, 33):
-        for density in (2 / MANY, 4 / MANY, 0.2):
-            ug = random_ug(rng, MANY, density=density)
-            order = graphs.elimination_order(ug)
-            check_junction_tree(graphs.junction_tree(ug, order), ug, graphs.triangulate(ug, order))
-    assert time.perf_counter() - start < 100  # about 10 s; what is not polynomial would not end at all
+    for rng, density in zip(seeded(5, 33), (2 / MANY, 3 / MANY, 4 / MANY, 5 / MANY, 0.1), strict=True):
+        ug = random_ug(rng, MANY, density=density)
+        order = graphs.elimination_order(ug)
+        check_junction_tree(graphs.junction_tree(ug, order), ug, graphs.triangulate(ug, order))
+    assert time.perf_counter() - start < 100  # about 5 s; what is not polynomial would not end at all
 
 
 def test_an_order_is_the_same_each_time_and_min_fill_adds_little():
