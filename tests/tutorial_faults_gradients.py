@@ -81,7 +81,11 @@ class StraightThrough(deep.VAE):
 
 
 class WideNormal(dist.Normal):
-    """Draws have twice the scale that their density has."""
+    """Draws have twice the scale that their density has.
+
+    The path derivative is that of the draws, so finite differences of the sampled loss agree with it; the score
+    function's gradient does not, and E ∇log q, nil for draws from q, is 3/scale.
+    """
 
     def rsample(self, sample_shape=()):
         return self.loc + 2 * self.scale * torch.randn(self._extended_shape(sample_shape))

@@ -89,7 +89,7 @@ class Subsampled(Tutorial):
     size, batch = 24, 6
 
     def __init__(self):
-        self.start = torch.randn(2), 0.3 + torch.rand(2)
+        self.start = torch.randn(2) * torch.tensor([1.0, 0.3]), 0.2 + 0.2 * torch.rand(2)
 
     def args(self):
         generator = data_generator()
