@@ -8,6 +8,7 @@ from pyrogen.graphs.cliques import chordless_cycle, chords, is_chordal, maximal_
 from pyrogen.graphs.equivalence import cpdag, markov_equivalent, v_structures
 from pyrogen.graphs.inference import Assignment, evidence_probability, log_partition, map_assignment, marginals, query
 from pyrogen.graphs.inference_posterior import Posterior
+from pyrogen.graphs.learn import Learned, learn
 from pyrogen.graphs.maps import Independence, disagreement, is_i_map, is_perfect_map, minimal_i_map
 from pyrogen.graphs.moral import markov_blanket, moral_graph
 from pyrogen.graphs.networks import bundled, bundled_names, network_from_dict, read_network
@@ -20,6 +21,7 @@ __all__ = [
     "Assignment",
     "BlockedTrail",
     "Independence",
+    "Learned",
     "Posterior",
     "PyroNetwork",
     "active_trail",
@@ -38,6 +40,7 @@ __all__ = [
     "is_i_map",
     "is_perfect_map",
     "junction_tree",
+    "learn",
     "log_partition",
     "map_assignment",
     "marginals",

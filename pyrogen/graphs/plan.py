@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import pyro
 import torch
 from pyro import distributions as dist
+from pyro import poutine
+from pyro.ops import packed
+from pyro.ops.contract import contract_to_tensor
 from pyro.ops.indexing import Vindex
+from pyro.ops.rings import LogRing
+from pyro.poutine.util import site_is_subsample
 from torch import Tensor
 
 from pyrogen.graphs.boundary import Node
@@ -117,6 +122,31 @@ class Plan:
             values[node] = self.sample(node, Vindex(logits[node])[..., row, :], parents[node], seen.get(node))
         self.check_size(values)
         return values
+
+    def log_prob(self, program: Callable[[], Any], plates: int) -> Tensor:
+        """What a program of this plan's sites says of each row: log Σ over the enumerated variables of its joint.
+
+        `TraceEnum_ELBO` does the same and then adds up the rows, which leaves no place for their weights.
+
+        Args:
+            program: its sites are all in the same plates, the last of which is dimension −1.
+            plates: how many of them.
+
+        Returns:
+            The shape of the plates.
+        """
+        trace = poutine.trace(poutine.enum(program, first_available_dim=-1 - plates)).get_trace()
+        trace.compute_log_prob()
+        trace.pack_tensors()
+        sites = [site for site in trace.nodes.values() if site["type"] == "sample" and not site_is_subsample(site)]
+        terms = [site["packed"]["log_prob"] for site in sites]
+        summed = {site["infer"]["_enumerate_symbol"] for site in sites if "_enumerate_dim" in site["infer"]}
+        frames = {frame for site in sites for frame in site["cond_indep_stack"]}
+        lengths = {trace.plate_to_symbol[frame.name]: frame.size for frame in frames}  # packing forgets length 1
+        ordinal = frozenset(lengths)
+        tree, ring = OrderedDict([(ordinal, terms)]), LogRing(dim_to_size=lengths)
+        term = contract_to_tensor(tree, summed, target_ordinal=ordinal, ring=ring)
+        return packed.unpack(term, trace.symbol_to_dim)
 
     def check_size(self, values: Mapping[Node, Tensor]) -> None:
         """Refuses, before Pyro begins to sum, an enumeration whose largest table would go beyond the limit."""
