@@ -20,14 +20,14 @@ _ROUNDS = (16, 64, 256)
 _PARTS = 64
 
 
-def objective(tested: Tested, loss: Any, false_alarm: float) -> Result:
+def objective(tested: Tested, false_alarm: float) -> Result:
     """Whether the loss is −Σ weight · (log p − log q) over the sites of guide and model, on average over draws.
 
     The weights are those of ``poutine.scale`` and of the plates. A difference of more than 1 % beyond doubt is a fault
     for an ELBO of Pyro, and a warning for a callable, which may be meant to be something else.
     """
     question = "the loss is the negative ELBO of these two programs"
-    trace = tested.guide_alone()
+    trace, loss = tested.guide_alone(), tested.elbo()
     if isinstance(loss, TraceEnum_ELBO) or any(marked_for_enumeration(site) for _, site in latents(trace)):
         return Result("objective", question, "skipped", "enumerated latents have no such sum")
     difference, size = Sample(), Sample()
@@ -62,7 +62,7 @@ def _negative_elbo(tested: Tested, run: int) -> float:
         return float(guide.log_prob_sum()) - float(model.log_prob_sum())
 
 
-def minibatch(tested: Tested, loss: Any, false_alarm: float, batch: Batch | None, size: int | None) -> Result:
+def minibatch(tested: Tested, false_alarm: float, batch: Batch | None, size: int | None) -> Result:
     """Whether the objective of a batch is on average that of the full data.
 
     The full data are what the plates take without subsampling or, with `batch`, what `tested` is called with; `batch`
@@ -71,6 +71,7 @@ def minibatch(tested: Tested, loss: Any, false_alarm: float, batch: Batch | None
     place. A mean difference of more than 1 % beyond doubt is a fault.
     """
     question = "a batch's objective is that of the full data, on average"
+    loss = tested.elbo()
     draws = [node["fn"] for node in tested.model_alone().nodes.values() if isinstance(node.get("fn"), _Subsample)]
     inside = any(fn.subsample_size is not None and fn.subsample_size < fn.size for fn in draws)
     if batch is None and not inside:

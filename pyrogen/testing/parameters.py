@@ -18,7 +18,7 @@ _RUNS = 4
 _NUDGE = 0.02  # moves parameters off places where a gradient vanishes by symmetry, such as weights of zero
 
 
-def parameters(tested: Tested, loss: object) -> list[Result]:
+def parameters(tested: Tested) -> list[Result]:
     """Whether Pyro knows each parameter that the densities depend on, and a gradient reaches each that it knows."""
     guide, model = tested.together()
     found, where = _unregistered(tested, guide, model), _infinite(guide, model)
@@ -27,9 +27,10 @@ def parameters(tested: Tested, loss: object) -> list[Result]:
         Result.of("finite", "each term of the ELBO is finite", where),
     ]
     if results[-1].outcome == "passed":
-        reached, count = _unreached(tested, loss)
+        reached, count = _unreached(tested, tested.elbo())
         detail = "" if reached else f"{count} parameter{'s' * (count != 1)}"
         results.append(Result.of("gradient reach", "a gradient reaches each parameter", reached, detail=detail))
+        results.append(Result.of("domain", "the programs run wherever the optimiser may go", _out_of_domain(tested)))
     return results
 
 
@@ -109,7 +110,7 @@ def _infinite(guide: Trace, model: Trace) -> Iterator[Finding]:
                     break
 
 
-def _unreached(tested: Tested, loss: object) -> tuple[list[Finding], int]:
+def _unreached(tested: Tested, loss: Any) -> tuple[list[Finding], int]:
     linked: dict[str, bool] = {}
     moved: dict[str, bool] = {}
     for run in range(_RUNS):
@@ -138,3 +139,26 @@ def _unreached(tested: Tested, loss: object) -> tuple[list[Finding], int]:
             )
         )
     return findings, len(moved)
+
+
+def _out_of_domain(tested: Tested) -> Iterator[Finding]:
+    """Parameters that a program cannot bear with the other sign: without a constraint, gradient steps may lead there."""
+    for name, (parameter, _) in tested.gradients(tested.elbo(), 0)[1].items():
+        if not parameter.requires_grad or name.startswith("__baseline_"):
+            continue
+        kept = parameter.detach().clone()
+        with torch.no_grad():
+            parameter.neg_()
+        try:
+            tested.together()
+        except ValueError as error:
+            said = " ".join(str(error).split())
+            yield Finding(
+                "domain",
+                f"with {name!r} of the other sign, where gradient steps may lead, the programs fail: give it a "
+                f"constraint, such as constraints.positive, or pass it through softplus or exp ({said[:100]} ...)",
+                name,
+            )
+        finally:
+            with torch.no_grad():
+                parameter.copy_(kept)

@@ -27,27 +27,20 @@ from pyrogen.testing.supports import outside_support
 _ENUMERATING = (TraceEnum_ELBO, JitTraceEnum_ELBO)
 
 
-def structure(tested: Tested) -> list[Result]:
-    """The questions that one run of the guide and one of the model alone can answer.
-
-    Raises:
-        ValueError: if the model has no sample site.
-    """
+def structure(tested: Tested) -> Iterator[Result]:
+    """The questions that one run of the guide and one of the model alone can answer, then one of both together."""
     guide, model = tested.guide_alone(), tested.model_alone()
-    if not any(True for _ in sites(model)):
-        raise ValueError("the model has no pyro.sample site, so there is nothing to fit: check that it is the model")
-    results = [
-        Result.of("sites", "each latent is in model and guide", _sites(model, guide)),
-        Result.of("plates", "shared sites stand in the same plates", _plates(model, guide)),
-        Result.of("scale", "poutine.scale and mask weigh both sides alike", _scales(model, guide)),
-        Result.of("shapes", "events agree, and each batch dimension has its plate", _shapes(model, guide)),
-        Result.of("enumeration", "each discrete latent is enumerated", _enumeration(model, guide, tested)),
-    ]
-    if all(one.outcome == "passed" for one in results if one.check in ("sites", "shapes")):
+    agreed = Result.of("sites", "each latent is in model and guide", _sites(model, guide))
+    yield agreed
+    yield Result.of("plates", "shared sites stand in the same plates", _plates(model, guide))
+    yield Result.of("scale", "poutine.scale and mask weigh both sides alike", _scales(model, guide))
+    shaped = Result.of("shapes", "events agree, and each batch dimension has its plate", _shapes(model, guide))
+    yield shaped
+    yield Result.of("enumeration", "each discrete latent is enumerated", _enumeration(model, guide, tested))
+    if agreed.outcome == shaped.outcome == "passed":
         guide, model = tested.together()  # a support may depend on another latent
         found = outside_support(shared(model, guide))
-        results.append(Result.of("support", "the guide draws where the model has mass", found))
-    return results
+        yield Result.of("support", "the guide draws where the model has mass", found)
 
 
 def shared(model: Trace, guide: Trace) -> Iterator[tuple[str, Message, Message]]:
@@ -125,14 +118,27 @@ def _scales(model: Trace, guide: Trace) -> Iterator[Finding]:
                 name,
                 figures={"model": float(a.double().mean()), "guide": float(b.double().mean())},
             )
-        a, b = (torch.as_tensor(True if site["mask"] is None else site["mask"]) for site in (ours, theirs))
-        if _differ(a, b):
+        if _differ(_mask(ours), _mask(theirs)):
             yield Finding(
                 "scale",
-                f"{name!r} is masked differently in model and guide: enter the same poutine.mask around it on both "
-                "sides",
+                f"{name!r} is masked differently in model and guide: give it the same mask on both sides, by "
+                "poutine.mask or by .mask",
                 name,
             )
+
+
+def _mask(site: Message) -> torch.Tensor:
+    """Where a site counts: its own mask and those inside its distribution, over (*batch, *event)."""
+    fn, total = site["fn"], torch.as_tensor(True)
+    masks = [] if site["mask"] is None else [(site["mask"], fn.event_dim)]
+    while fn is not None:
+        if isinstance(fn, dist.MaskedDistribution):
+            masks.append((fn._mask, fn.event_dim))
+        fn = getattr(fn, "base_dist", None)
+    for mask, event_dim in masks:
+        mask = torch.as_tensor(mask)
+        total = total & mask.bool().reshape(*mask.shape, *[1] * event_dim)
+    return total
 
 
 def _differ(a: torch.Tensor, b: torch.Tensor) -> bool:
@@ -177,9 +183,12 @@ def _undeclared(site: Message) -> str:
     fn, value = site["fn"], site["value"]
     if not hasattr(fn, "event_dim") or not isinstance(value, torch.Tensor):
         return ""
+    split = value.dim() - fn.event_dim
     try:
-        batch = torch.broadcast_shapes(fn.batch_shape, value.shape[: value.dim() - fn.event_dim])
+        batch = torch.broadcast_shapes(fn.batch_shape, value.shape[: max(split, 0)])
     except RuntimeError:
+        batch = None
+    if batch is None or value.shape[max(split, 0) :] != fn.event_shape:
         return (
             f"a value of shape {tuple(value.shape)} under a distribution of batch shape {tuple(fn.batch_shape)} and "
             f"event shape {tuple(fn.event_shape)}: make them agree"

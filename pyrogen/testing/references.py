@@ -1,0 +1,138 @@
+"""Second estimators of an ELBO's gradient: finite differences at equal noise, and the score function."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from pyro import distributions as dist
+from pyro.infer import Trace_ELBO
+from pyro.poutine.messenger import Messenger
+from pyro.poutine.runtime import Message
+from torch import Tensor
+from torch.distributions import constraints
+
+from pyrogen.testing.coupling import Coupled, is_point
+from pyrogen.testing.pair import Tested
+
+_GROUPS = 8
+_ONE = torch.Size()
+Gradients = dict[str, tuple[Tensor, Tensor | None]]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Some unconstrained parameters by name, and the direction in which their gradient is compared."""
+
+    names: tuple[str, ...]
+    parameters: tuple[Tensor, ...]
+    direction: tuple[Tensor, ...]
+
+    @property
+    def spoken(self) -> str:
+        """What a message calls it."""
+        return repr(self.names[0]) + (f" to {self.names[-1]!r}" if len(self.names) > 1 else "")
+
+
+def groups_of(tested: Tested, loss: Any) -> list[Group]:
+    """At most eight groups of the parameters that the loss trains, in the order in which it meets them.
+
+    A direction is of each parameter's size; three quarters of its signs are those of a gradient, so that g · v is not
+    lost in noise, and the rest are random, so that it is not the gradient's alone.
+    """
+    _, found = tested.gradients(loss, 0)
+    names = [n for n, (p, _) in found.items() if p.requires_grad and p.is_floating_point() and p.numel()]
+    generator = torch.Generator().manual_seed(tested.seed + 1)
+    direction = {}
+    for name in names:
+        parameter, gradient = found[name]
+        coin, kept = (torch.rand(parameter.shape, generator=generator).to(parameter.device) for _ in range(2))
+        sign = torch.where(coin < 0.5, -1.0, 1.0).to(parameter)
+        if gradient is not None:
+            sign = torch.where((gradient != 0) & (kept < 0.75), gradient.sign(), sign)
+        direction[name] = sign * max(parameter.detach().double().square().mean().sqrt().item(), 0.1)
+    most = min(_GROUPS, len(names))
+    chunks = [names[i * len(names) // most : (i + 1) * len(names) // most] for i in range(most)]
+    return [Group(tuple(c), tuple(found[n][0] for n in c), tuple(direction[n] for n in c)) for c in chunks]
+
+
+def _along(found: Gradients, group: Group) -> float:
+    total = 0.0
+    for name, v in zip(group.names, group.direction, strict=True):
+        gradient = found[name][1] if name in found else None
+        if gradient is not None:
+            total += float((gradient.double() * v).sum())
+    return total
+
+
+def by_differences(tested: Tested, loss: Any, groups: list[Group], run: int) -> Iterator[tuple[float, float, float]]:
+    """For each group: g · v, its finite difference at equal noise, and by how much halving the step changes that."""
+    tested = replace(tested, guide=Coupled()(tested.guide))
+    _, found = tested.gradients(loss, run)
+    for group in groups:
+        step = 1e-3 if all(p.dtype == torch.float64 for p in group.parameters) else 1e-2
+        wide, narrow = (_difference(tested, loss, group, h, run) for h in (step, step / 2))
+        yield _along(found, group), narrow + (narrow - wide) / 3, abs(wide - narrow)
+
+
+def _difference(tested: Tested, loss: Any, group: Group, h: float, run: int) -> float:
+    with _moved(group, h):
+        above = tested.value(loss, run)
+    with _moved(group, -h):
+        below = tested.value(loss, run)
+    return (above - below) / (2 * h)
+
+
+@contextmanager
+def _moved(group: Group, h: float) -> Iterator[None]:
+    kept = [parameter.detach().clone() for parameter in group.parameters]
+    with torch.no_grad():
+        for parameter, v in zip(group.parameters, group.direction, strict=True):
+            parameter.add_(v, alpha=h)
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for parameter, value in zip(group.parameters, kept, strict=True):
+                parameter.copy_(value)
+
+
+def by_scores(tested: Tested, loss: Any, groups: list[Group], run: int) -> Iterator[tuple[float, float, float]]:
+    """For each group: g · v, the score-function estimate of it, and 0."""
+    _, found = tested.gradients(loss, run)
+    _, reference = replace(tested, guide=_Scores()(tested.guide)).gradients(Trace_ELBO(), run)
+    return ((_along(found, group), _along(reference, group), 0.0) for group in groups)
+
+
+class _Scores(Messenger):
+    def _pyro_sample(self, msg: Message) -> None:
+        if not msg["is_observed"] and getattr(msg["fn"], "has_rsample", False) and not is_point(msg["fn"]):
+            msg["fn"] = _Score(msg["fn"])
+
+
+class _Score(dist.TorchDistribution):
+    """A distribution without its rsample."""
+
+    arg_constraints: dict[str, constraints.Constraint] = {}  # noqa: RUF012
+    has_rsample = False
+
+    def __init__(self, base: Any) -> None:
+        self.base = base
+        super().__init__(base.batch_shape, base.event_shape, validate_args=False)
+
+    @property
+    def support(self) -> Any:
+        return self.base.support
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> _Score:
+        return _Score(self.base.expand(batch_shape))
+
+    def sample(self, sample_shape: Any = _ONE) -> Tensor:
+        with torch.no_grad():
+            return self.base.sample(sample_shape).detach()
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        return self.base.log_prob(value)
