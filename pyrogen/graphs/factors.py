@@ -153,6 +153,9 @@ def tables(network: Any) -> Tables:
     if not directed:
         return Tables(states, tuple(Factor(f.names, _log(f.log)) for f in factors), directed)
     own = {factor.names[0]: Factor(factor.names, _log(factor.log / factor.log.sum(axis=0))) for factor in factors}
+    for node in states:
+        if node not in own:  # its states are known from a child's table, which is not its own
+            raise ValueError(f"expected a table for every node, but {node!r} has none")
     return Tables(states, tuple(own[node] for node in states), directed)
 
 
@@ -174,6 +177,9 @@ def _aligned(table: Any, states: Mapping[Node, tuple[State, ...]]) -> Factor:
     """The table itself, not yet its logarithm, each axis in the order of `states`."""
     values = np.array(table.values, dtype=np.float64)
     names = tuple(table.variables)
+    for name in names:
+        if name not in states:
+            raise ValueError(f"the table over {names} names {name!r}, which is no node of the network")
     expected = tuple(len(states[name]) for name in names)
     if values.shape != expected or any(len(set(table.state_names[name])) != len(states[name]) for name in names):
         raise ValueError(f"the table over {names} must have the shape {expected} of their states, got {values.shape}")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -175,7 +176,7 @@ def _checked(
 ) -> tuple[Tables, tuple[Node, ...], dict[Node, int]]:
     """The network's tables, the variables asked for, and the place of each observed state."""
     known = tables(network)
-    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
+    if isinstance(limit, bool) or not isinstance(limit, Integral) or limit < 1:
         raise ValueError(f"limit must be a positive whole number of table entries, got {limit!r}")
     asked = () if variables is None else boundary.names(network, variables, "variables")
     observed = boundary.evidence(network, evidence)

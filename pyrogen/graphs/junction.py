@@ -35,8 +35,8 @@ class Calibrated:
         rooted = rooted_cliques(interaction_graph(factors, sizes), sizes)
         self.cliques = [tuple(sorted(clique, key=places.__getitem__)) for clique, _ in rooted]
         self.parents = [parent for _, parent in rooted]
-        number = sum(entries(clique, sizes) for clique in self.cliques)
-        check_size(f"the tables of all {len(self.cliques)} cliques", number, limit)
+        total = sum(entries(clique, sizes) for clique in self.cliques)
+        check_size(f"the tables of all {len(self.cliques)} cliques", total, limit)
         self.homes: dict[Node, list[int]] = {}  # the cliques of a node
         for number, clique in enumerate(self.cliques):
             for node in clique:

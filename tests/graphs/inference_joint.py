@@ -1,5 +1,7 @@
 """Random small networks and their joint distribution written out, which shares no code with the package."""
 
+import functools
+
 import numpy as np
 
 
@@ -62,9 +64,7 @@ def _nodes(rng, nodes, names):
 
 
 def joint(network):
-    """(names, states of each, the unnormalised product of all tables), by one loop over all joint states."""
-    import itertools
-
+    """(names, states of each, the unnormalised product of all tables), one cell for every joint state."""
     held = network.get_cpds() if hasattr(network, "get_cpds") else network.get_factors()
     states = {}
     for table in held:
@@ -74,13 +74,13 @@ def joint(network):
         for name in table.variables:
             states.setdefault(name, list(table.state_names[name]))
     names = list(network.nodes)
-    values = np.zeros([len(states[name]) for name in names])
-    for index in itertools.product(*(range(size) for size in values.shape)):
-        here = {name: states[name][place] for name, place in zip(names, index, strict=True)}
-        value = 1.0
-        for table in held:
-            value *= table.values[tuple(table.state_names[name].index(here[name]) for name in table.variables)]
-        values[index] = value
+    values = np.ones([len(states[name]) for name in names])
+    for table in held:
+        known = table.values
+        for axis, name in enumerate(table.variables):
+            known = known.take([table.state_names[name].index(state) for state in states[name]], axis=axis)
+        axes = [names.index(name) for name in table.variables]
+        values = np.einsum(values, list(range(len(names))), known, axes, list(range(len(names))))
     return names, states, values
 
 
@@ -90,3 +90,11 @@ def given(names, states, values, evidence):
         if name in evidence:
             values = values.take([states[name].index(evidence[name])], axis=axis)
     return values
+
+
+@functools.cache
+def loaded(name):
+    """A bundled network, read once for all tests (reading takes seconds): leave it as it is."""
+    from pyrogen.graphs.networks import bundled
+
+    return bundled(name)
