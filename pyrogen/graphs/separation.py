@@ -1,4 +1,4 @@
-r"""When does a graph say that x and y are independent given z? Where it does not, a trail shows the way of influence.
+"""When does a graph say that x and y are independent given z? Where it does not, a trail shows the way of influence.
 
 **Undirected.** Influence runs along edges and stops at observed nodes: x and y are separated given z when every path
 between them meets z.
@@ -68,10 +68,10 @@ def active_trail(dag: Graph, x: Nodes, y: Nodes, given: Nodes | None = ()) -> Tr
         ('rain', 'wet', 'sprinkler')
     """
     sources, targets, observed = boundary.query(boundary.directed(dag), x, y, given)
-    came_from = throw(dag, sources, observed)
-    # No node is on the way twice. A walk that leaves and meets again a node could be cut short there: if this makes the
-    # node a collider, the loop left out went down from it to an observed node, which keeps it open.
-    return _way_back(came_from, (visit for visit in came_from if visit[0] in targets), key=lambda visit: visit[0])
+    came_from, goals = throw(dag, sources, observed), set(targets)
+    # No node is on the way twice: a walk that comes back to a node can be cut short there. If that makes the node a
+    # collider, the loop cut out led down from it to an observed node, which keeps it open.
+    return _way_back(came_from, (visit for visit in came_from if visit[0] in goals), key=lambda visit: visit[0])
 
 
 def separated(ug: Graph, x: Nodes, y: Nodes, given: Nodes | None = ()) -> bool:
@@ -104,8 +104,8 @@ def path(ug: Graph, x: Nodes, y: Nodes, given: Nodes | None = ()) -> Trail | Non
         ('A', 'D', 'C')
     """
     sources, targets, observed = boundary.query(boundary.undirected(ug), x, y, given)
-    came_from = spread(ug, sources, observed)
-    return _way_back(came_from, (node for node in came_from if node in targets), key=lambda node: node)
+    came_from, goals = spread(ug, sources, observed), set(targets)
+    return _way_back(came_from, (node for node in came_from if node in goals), key=lambda node: node)
 
 
 def throw(dag: Graph, sources: Iterable[Node], observed: Iterable[Node]) -> dict[Visit, Visit | None]:
