@@ -20,7 +20,7 @@ extensions = [
     "docstrings",
     "mathml",
 ]
-exclude_patterns = ["_build", "_ext", "api/testing.md", "api/graphs.md"]
+exclude_patterns = ["_build", "_ext"]
 default_role = "name"  # of _ext/docstrings.py: `fit` links where there is such an object, and is code anywhere
 
 html_theme = "furo"
@@ -61,5 +61,5 @@ nitpick_ignore_regex = [
     (r"py:.*", r"(collections|contextlib|os|pathlib|types|typing|typing_extensions)\..*"),  # Python's own
     (r"py:.*", "|".join(dir(builtins))),
     (r"py:class", r"Figure|Path"),  # matplotlib's and pathlib's: imported for type checkers alone
-    (r"py:.*", "Array|ArrayLike|Numbers"),  # the aliases above, which are no objects
+    (r"py:.*", "Array|ArrayLike|Node|Numbers|State"),  # aliases, which are no objects
 ]

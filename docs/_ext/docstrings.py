@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from docutils import nodes
+from docutils.parsers.rst.states import Inliner
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.domains.python import PyObject
@@ -61,9 +62,17 @@ def plain_bases(app: Sphinx, name: str, value: Any, options: Any, bases: list[An
 def aliases(
     app: Sphinx, what: str, name: str, value: Any, options: Any, signature: str | None, returns: str | None
 ) -> tuple[str | None, str | None]:
-    """Write an alias in a tuple by its name: Sphinx 9.0 writes the stand-in's repr."""
-    plain = [text and re.sub(r"TypeAliasForwardRef\('([\w.]+)'\)", r"\1", text) for text in (signature, returns)]
+    """Write types by their names where Sphinx 9.0 does not: an alias in a tuple, and those of a dataclass."""
+    plain = []
+    for text in (signature, returns):
+        text = text and re.sub(r"TypeAliasForwardRef\('([\w.]+)'\)", r"\1", text)
+        plain.append(text and text.replace("<factory>", "..."))  # which would leave the rest unparsed
     return plain[0], plain[1]
+
+
+def skipped(app: Sphinx, what: str, name: str, value: Any, skip: bool, options: Any) -> bool | None:
+    """Leave out a named tuple's fields, of which Python says only that they are fields."""
+    return True if (getattr(value, "__doc__", None) or "").startswith("Alias for field number") else None
 
 
 def no_bases(app: Sphinx, doctree: nodes.document) -> None:
@@ -73,12 +82,20 @@ def no_bases(app: Sphinx, doctree: nodes.document) -> None:
             paragraph.parent.remove(paragraph)
 
 
+def bar(inliner: Inliner, match: re.Match[str], line: int) -> tuple[str, list[Any], str, list[Any]]:
+    """Read the bars of p(x|z) and |z| as bars: reStructuredText's substitutions are not used here."""
+    end = match.end("start")
+    return match.string[:end], [], match.string[end:], []
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Register the role and the handlers."""
+    """Register the role, the reading of bars and the handlers."""
     app.add_role("name", Name())
+    Inliner.dispatch["|"] = bar
     app.connect("missing-reference", unlinked)
     app.connect("autodoc-process-bases", plain_bases)
     app.connect("autodoc-process-signature", aliases)
+    app.connect("autodoc-skip-member", skipped)
     app.connect("doctree-read", no_bases)
     for field in PyObject.doc_field_types:
         if field.name == "variable":

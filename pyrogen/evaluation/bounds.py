@@ -47,7 +47,7 @@ def importance_weighted_bound(pair: Pair, x: Tensor, samples: int, at_once: int 
     Args:
         pair: the pair.
         x: images ``(B, *shape)``.
-        samples: K.
+        samples: K, the number of draws.
         at_once: how many images are decoded together; it bounds the memory and changes no expectation.
     """
     if samples < 1:

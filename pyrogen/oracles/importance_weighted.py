@@ -32,7 +32,7 @@ def bound(x: ArrayLike, w: ArrayLike, b: ArrayLike, sigma: float, loc: float, sc
         w, b, sigma: the decoder's column (D,), offset (D,) and noise σ.
         loc, scale: the guide's m and s. A guide narrower than 1/√2 of the posterior has weights without a variance:
             the bound is still right, the first-order `gap` is infinite.
-        samples: K.
+        samples: K, the number of draws.
 
     Example:
         >>> from pyrogen.oracles import importance_weighted
