@@ -1,0 +1,153 @@
+"""Faults in the scores: bounds, their errors, and what evaluation leaves behind."""
+
+from faults.fault import Fault
+
+BOUNDS, EVALUATE = "evaluation/bounds.py", "evaluation/evaluate.py"
+OF_BOUNDS = "evaluation/test_bounds.py::"
+OF_EVALUATE = "evaluation/test_evaluate.py::"
+
+FAULTS = [
+    Fault(
+        "the importance-weighted bound misses log K",
+        BOUNDS,
+        "return total - math.log(samples)",
+        "return total",
+        OF_BOUNDS + "test_under_the_exact_posterior_every_bound_is_the_evidence",
+    ),
+    Fault(
+        "the importance weights leave the prior out",
+        BOUNDS,
+        "log_prob(x) + p.log_prob(z) - q.log_prob(z)",
+        "log_prob(x) - q.log_prob(z)",
+        OF_BOUNDS + "test_under_the_exact_posterior_every_bound_is_the_evidence",
+    ),
+    Fault(
+        "the importance weights are averaged as logarithms",
+        BOUNDS,
+        "weights.logsumexp(0)",
+        "weights.mean(0) + math.log(len(weights))",
+        OF_BOUNDS + "test_the_bound_of_one_and_of_two_draws_is_what_quadrature_gives",
+    ),
+    Fault(
+        "beta weighs the importance weights",
+        BOUNDS,
+        "log_prob(x) + p.log_prob(z) - q.log_prob(z)",
+        "log_prob(x) + pair.beta * (p.log_prob(z) - q.log_prob(z))",
+        "evaluation/test_bounds.py",
+        "evaluation/test_evaluate.py",
+    ),
+    Fault(
+        "the reconstruction is that of the posterior mean",
+        BOUNDS,
+        "z = q.rsample()",
+        "z = q.mean",
+        OF_BOUNDS + "test_the_reconstruction_of_each_image_averages_to_the_closed_form",
+    ),
+    Fault(
+        "the KL of an image is the mean of its latents",
+        BOUNDS,
+        "kl.sum(-1) if kl.dim() > 1",
+        "kl.mean(-1) if kl.dim() > 1",
+        OF_BOUNDS + "test_the_kl_of_each_image_and_latent_is_the_closed_form",
+    ),
+    Fault(
+        "beta leaks into the ELBO",
+        EVALUATE,
+        '"elbo": -(terms.reconstruction + terms.kl)',
+        '"elbo": -(terms.reconstruction + pair.beta * terms.kl)',
+        OF_EVALUATE + "test_the_terms_are_consistent_with_one_another",
+    ),
+    Fault(
+        "the objective that is reported has no beta",
+        EVALUATE,
+        '"objective": terms.reconstruction + pair.beta * terms.kl',
+        '"objective": terms.reconstruction + terms.kl',
+        OF_EVALUATE + "test_the_terms_are_consistent_with_one_another",
+    ),
+    Fault(
+        "the NLL has the wrong sign",
+        EVALUATE,
+        'terms["nll"] = -bound.double()',
+        'terms["nll"] = bound.double()',
+        OF_EVALUATE + "test_every_term_agrees_with_its_closed_form_within_its_own_standard_error",
+    ),
+    Fault(
+        "the standard error is the standard deviation",
+        EVALUATE,
+        "values.std() / math.sqrt(len(values))",
+        "values.std()",
+        OF_EVALUATE + "test_kl_and_its_standard_error_are_those_of_the_images",
+    ),
+    Fault(
+        "the KL of each latent is summed over the images",
+        EVALUATE,
+        'scores["kl_per_latent"].double().mean(0)',
+        'scores["kl_per_latent"].double().sum(0)',
+        OF_EVALUATE + "test_the_terms_are_consistent_with_one_another",
+    ),
+    Fault(
+        "evaluation moves a weight by one bit",
+        EVALUATE,
+        "        pair.eval()\n",
+        "        pair.eval()\n"
+        "        for weight in pair.parameters():\n"
+        "            weight.data = torch.nextafter(weight.data, 2 * weight.data)\n",
+        OF_EVALUATE + "test_it_leaves_everything_as_it_was",
+    ),
+    Fault(
+        "evaluation leaves the pair in evaluation mode",
+        EVALUATE,
+        "            module.training = mode",
+        "            pass",
+        OF_EVALUATE + "test_it_leaves_everything_as_it_was",
+    ),
+    Fault(
+        "dropout stays on while a pair is scored",
+        EVALUATE,
+        "        pair.eval()\n",
+        "",
+        OF_EVALUATE + "test_dropout_is_off_while_it_scores",
+    ),
+    Fault(
+        "evaluation moves the caller's random numbers",
+        EVALUATE,
+        'with torch.random.fork_rng([device] if device.type == "cuda" else []), torch.no_grad():',
+        "with torch.no_grad():",
+        OF_EVALUATE + "test_it_leaves_everything_as_it_was",
+    ),
+    Fault(
+        "the seed does not choose the images",
+        EVALUATE,
+        "torch.Generator().manual_seed(seed)",
+        "torch.Generator().manual_seed(0)",
+        OF_EVALUATE + "test_the_seed_alone_decides",
+    ),
+    Fault(
+        "the first images are scored and not a random choice",
+        EVALUATE,
+        "index = torch.randperm(len(source), generator=generator)[:images]",
+        "index = torch.arange(len(source))[:images]",
+        OF_EVALUATE + "test_the_seed_alone_decides",
+    ),
+    Fault(
+        "active units are counted on the scales",
+        EVALUATE,
+        "(means.double().var(0) > ACTIVE)",
+        "(scales.double().var(0) > ACTIVE)",
+        OF_EVALUATE + "test_active_units_are_the_latents_whose_means_move",
+    ),
+    Fault(
+        "metrics get the factors of other images",
+        EVALUATE,
+        "data.factors(index).cpu()",
+        "data.factors(torch.arange(len(index))).cpu()",
+        OF_EVALUATE + "test_metrics_get_posterior_means_factors_and_what_they_ask_for",
+    ),
+    Fault(
+        "metrics get variances for standard deviations",
+        EVALUATE,
+        '"scale": scales.double().numpy()',
+        '"scale": scales.double().square().numpy()',
+        OF_EVALUATE + "test_metrics_get_posterior_means_factors_and_what_they_ask_for",
+    ),
+]

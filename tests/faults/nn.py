@@ -1,0 +1,122 @@
+"""Faults in the networks and likelihoods: what an output means."""
+
+from faults.fault import Fault
+
+BASE, LIKELIHOODS, MLP, CONV, LINEAR = "nn/base.py", "nn/likelihoods.py", "nn/mlp.py", "nn/conv.py", "nn/linear.py"
+NETWORKS = "nn/test_networks.py::"
+OF_LIKELIHOODS = "nn/test_likelihoods.py::"
+
+FAULTS = [
+    Fault(
+        "the log-variance is taken for the log-scale",
+        BASE,
+        "(0.5 * log_variance).exp()",
+        "log_variance.exp()",
+        NETWORKS + "test_the_scale_is_the_exponential_of_half_the_second_output",
+    ),
+    Fault(
+        "the scale is a softplus of the second output",
+        BASE,
+        "(0.5 * log_variance).exp()",
+        "nn.functional.softplus(log_variance)",
+        NETWORKS + "test_the_scale_is_the_exponential_of_half_the_second_output",
+    ),
+    Fault(
+        "mean and log-variance change places in the MLP",
+        MLP,
+        "loc, log_variance = self.network(x.flatten(1))",
+        "log_variance, loc = self.network(x.flatten(1))",
+        "inference/test_fit.py::test_fit_is_the_hand_written_loop",
+    ),
+    Fault(
+        "mean and log-variance change places in the convolutions",
+        CONV,
+        "loc, log_variance = self.network(x)",
+        "log_variance, loc = self.network(x)",
+        "nn/test_networks.py",
+    ),
+    Fault(
+        "codes of several batch dimensions are mixed up",
+        BASE,
+        "(t.reshape(*batch, self.latent) for t",
+        "(t.reshape(self.latent, *batch).movedim(0, -1) for t",
+        NETWORKS + "test_images_are_encoded_one_by_one",
+    ),
+    Fault(
+        "images of several batch dimensions are mixed up",
+        BASE,
+        "output = output.reshape(*batch, *self.shape)",
+        "output = output.flip(0).reshape(*batch, *self.shape)",
+        NETWORKS + "test_codes_are_decoded_one_by_one",
+    ),
+    Fault(
+        "the MLP ends in a ReLU",
+        MLP,
+        "nn.Sequential(*layers[:-1])",
+        "nn.Sequential(*layers)",
+        NETWORKS + "test_the_mlp_has_the_layers_that_were_asked_for",
+    ),
+    Fault(
+        "the convolutional decoder ends in a sigmoid",
+        CONV,
+        "nn.Sequential(*layers)",
+        "nn.Sequential(*layers, nn.Sigmoid())",
+        NETWORKS + "test_the_convolutional_decoder_mirrors_the_encoder",
+    ),
+    Fault(
+        "the linear decoder has no offset",
+        LINEAR,
+        "nn.Linear(self.latent, event_size(self.shape))",
+        "nn.Linear(self.latent, event_size(self.shape), bias=False)",
+        NETWORKS + "test_the_linear_networks_are_affine_and_their_variance_is_the_same_for_every_image",
+    ),
+    Fault(
+        "logits go through a sigmoid twice",
+        LIKELIHOODS,
+        "dist.Bernoulli(logits=output)",
+        "dist.Bernoulli(logits=output.sigmoid())",
+        OF_LIKELIHOODS + "test_bernoulli_is_minus_the_cross_entropy_summed_over_pixels",
+    ),
+    Fault(
+        "grey pixels lose the normaliser of their likelihood",
+        LIKELIHOODS,
+        "dist.ContinuousBernoulli(logits=output)",
+        "dist.Bernoulli(logits=output, validate_args=False)",
+        OF_LIKELIHOODS + "test_continuous_bernoulli_integrates_to_one",
+    ),
+    Fault(
+        "the noise of a Gaussian is taken for its variance",
+        LIKELIHOODS,
+        "dist.Normal(output, self.log_scale.exp())",
+        "dist.Normal(output, (0.5 * self.log_scale).exp())",
+        OF_LIKELIHOODS + "test_gaussian_is_squared_error_with_its_noise",
+    ),
+    Fault(
+        "a Gaussian has unit noise whatever is asked for",
+        LIKELIHOODS,
+        "dist.Normal(output, self.log_scale.exp())",
+        "dist.Normal(output, 1.0 + 0.0 * self.log_scale)",
+        OF_LIKELIHOODS + "test_gaussian_is_squared_error_with_its_noise",
+    ),
+    Fault(
+        "a learned noise is not learned",
+        LIKELIHOODS,
+        "        if learned:",
+        "        if False:",
+        OF_LIKELIHOODS + "test_only_a_learned_scale_is_a_parameter_and_both_are_saved",
+    ),
+    Fault(
+        "the mean of the pixels is taken and not their sum",
+        LIKELIHOODS,
+        "return dist.Bernoulli(logits=output).to_event(event_dim)",
+        "return dist.Bernoulli(logits=output / output[0].numel()).to_event(event_dim)",
+        OF_LIKELIHOODS + "test_bernoulli_is_minus_the_cross_entropy_summed_over_pixels",
+    ),
+    Fault(
+        "grey pixels pass for binary ones",
+        LIKELIHOODS,
+        "        if grey.any():",
+        "        if False:",
+        OF_LIKELIHOODS + "test_grey_pixels_suit_all_but_bernoulli_which_names_the_one_to_use",
+    ),
+]
