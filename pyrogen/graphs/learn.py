@@ -83,8 +83,8 @@ def learn(
     prior: float | Mapping[Node, Any] = 1.0,
     *,
     states: Mapping[Node, Sequence[State]] | None = None,
-    steps: int = 200,
-    particles: int = 32,
+    steps: int = 100,
+    particles: int = 8,
     seed: int = 0,
     progress: bool = True,
 ) -> Learned:
@@ -104,6 +104,9 @@ def learn(
     the iterates is averaged. Since the gaps are summed out and not guessed, they add no false certainty: a row in which
     nothing is seen leaves q as it was. q takes the rows of the tables for independent, which they are given complete
     data alone.
+
+    Its cost at each step is that of every family's table for each particle and each distinct incomplete row: a few
+    hundredths of a second for four nodes, some 3 s for the 37 of `alarm` with 4 particles and 850 such rows.
 
     Args:
         structure: a DAG of pgmpy or a networkx.DiGraph. If it has tables, they tell the states (and nothing else).

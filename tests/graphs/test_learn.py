@@ -58,7 +58,7 @@ def frame(table):
         node: pd.Series([STATES[node][k] if k >= 0 else None for k in column], dtype=object)
         for node, column in zip(STATES, table.T, strict=True)
     }
-    return pd.DataFrame({place: column for place, column in enumerate(columns.values())}).set_axis(
+    return pd.DataFrame(dict(enumerate(columns.values()))).set_axis(
         pd.Index(list(columns), tupleize_cols=False), axis=1
     )
 
@@ -139,8 +139,8 @@ def test_the_means_are_those_of_em_where_entries_are_missing():
     for node, alpha in fit.posterior.items():
         mean = alpha / alpha.sum(axis=0)
         deviation = np.sqrt(mean * (1 - mean) / (alpha.sum(axis=0) + 1))
-        # A mean and a mode differ by order 1/N, a deviation is of order 1/√N; measured: 0.05 deviations.
-        assert (np.abs(mean - mode[node]) / deviation).max() < 0.2
+        # A mean and a mode differ by order 1/N, a deviation is of order 1/√N; measured: 0.014 deviations.
+        assert (np.abs(mean - mode[node]) / deviation).max() < 0.05
         complete = counts(table[(table >= 0).all(axis=1)])[node] + 1
         everything = counts(np.maximum(table, 0))[node].sum() + complete.size
         assert complete.sum() < alpha.sum() < everything  # incomplete rows tell something, and less than complete ones
@@ -171,7 +171,7 @@ def test_on_little_data_the_elbo_is_just_below_the_exact_evidence():
     fit = quietly(structure(), frame(table), 1.0, states=STATES, steps=100)
     late = fit.history[50:]
     error = late.std(ddof=1) / math.sqrt(len(late))
-    assert evidence - 0.05 < late.mean() + 5 * error  # measured: 0.01 below
+    assert evidence - 0.05 - 5 * error < late.mean()  # measured: 0.025 below, with an error of 0.003
     assert late.mean() < evidence + 5 * error  # a bound: beyond it by 5 standard errors once in 3 million
     for node, alpha in fit.posterior.items():
         np.testing.assert_allclose(alpha / alpha.sum(axis=0), means[node], atol=0.01)
