@@ -10,6 +10,7 @@ from pyrogen.plots.embedding import pca_by_factor
 from pyrogen.plots.grids import reconstructions, samples
 from pyrogen.plots.information import mutual_information
 from pyrogen.plots.kl import kl_per_latent
+from pyrogen.plots.ranks import ranks
 from pyrogen.plots.traversal import traversals
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "loss_curves",
     "mutual_information",
     "pca_by_factor",
+    "ranks",
     "reconstructions",
     "samples",
     "traversals",

@@ -8,12 +8,13 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 
-from pyrogen.testing.findings import Finding, Result
+from pyrogen.testing.findings import Finding, Level, Result
 from pyrogen.testing.isolation import nothing_changed
 from pyrogen.testing.pair import Tested
 from pyrogen.testing.weights import NoWeights, log_weights
 
 BATCHES = 20
+MATTERS = 0.5  # with more effective draws than this share, a tail is noise: k̂ errs by 0.2 for S = 1000
 QUESTION = "the guide's draws can be weighted to the posterior"
 _TIED = 5  # draws of the largest weight: it is then the bound, and there is no tail
 
@@ -38,7 +39,8 @@ def importance(tested: Tested, samples: int = 1000, fitted: bool = True, false_a
         samples: S, at least 100.
         fitted: whether the guide has been trained; if not, the figures are shown without a verdict.
         false_alarm: how often a guide whose true k is the threshold may be called a fault. Between the threshold and
-            that bound (1.5 for S = 1000: k̂ itself errs by about (1 + k)/√M from the M largest weights), it is a warning.
+            that bound (1.5 for S = 1000: k̂ errs by about (1 + k)/√M from the M largest weights) it is a warning.
+            Where more than half of the draws are effective it is neither: of equal weights k̂ is noise.
 
     Returns:
         One result; skipped where there are no weights, as for a guide of point masses.
@@ -68,7 +70,7 @@ def importance(tested: Tested, samples: int = 1000, fitted: bool = True, false_a
     detail = _detail(figures, len(k))
     if not fitted:
         return [Result("importance", QUESTION, "measured", f"{detail}; no verdict before training", figures)]
-    findings = _findings(known, threshold, samples, false_alarm)
+    findings = _findings(k[np.isfinite(k) & (effective < MATTERS * samples)], len(k), threshold, samples, false_alarm)
     if not findings:
         detail += "; k̂ sees only where the guide goes, not a mode that it misses"
     return [Result.of("importance", QUESTION, findings, detail, figures)]
@@ -92,7 +94,7 @@ def pareto_k(weights: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray
 
 
 def bounds(weights: NDArray[np.float64]) -> dict[str, float]:
-    """ELBO, importance-weighted bound of S/20 draws and their difference with standard errors, from (S, ...) weights."""
+    """ELBO, importance-weighted bound of S/20 draws, their difference and standard errors from log weights (S, ...)."""
     size = len(weights) // BATCHES
     batches = weights[: size * BATCHES].reshape(BATCHES, size, -1)
     top = batches.max(1)
@@ -114,12 +116,14 @@ def fault_above(threshold: float, samples: int, false_alarm: float) -> float:
     return threshold + float(norm.isf(false_alarm)) * (1 + threshold) / math.sqrt(tail)
 
 
-def _findings(k: NDArray[np.float64], threshold: float, samples: int, false_alarm: float) -> list[Finding]:
+def _findings(
+    k: NDArray[np.float64], elements: int, threshold: float, samples: int, false_alarm: float
+) -> list[Finding]:
     if not (k > threshold).any():
         return []
-    bound = fault_above(threshold, samples, false_alarm / len(k))
-    level = "fault" if (k > bound).any() else "warning"
-    where = "" if len(k) == 1 else f" in {int((k > threshold).sum())} of {len(k)} elements, at most"
+    bound = fault_above(threshold, samples, false_alarm / elements)
+    level: Level = "fault" if (k > bound).any() else "warning"
+    where = "" if elements == 1 else f" in {int((k > threshold).sum())} of {elements} elements, at most"
     message = (
         f"Pareto-k̂ is{where} {k.max():.2f}, above {threshold:.2f} (beyond doubt from {bound:.2f}): the guide is "
         "narrower than the posterior or beside it; train longer or take a richer or wider guide"

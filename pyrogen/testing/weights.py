@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from pyro import distributions as dist
 from pyro import poutine
 from pyro.distributions.util import scale_and_mask
@@ -17,6 +16,7 @@ from pyro.poutine.scale_messenger import ScaleMessenger
 from pyro.poutine.trace_struct import Trace
 from torch import Tensor
 
+from pyrogen.testing.batched import DRAWS, Array, at_once
 from pyrogen.testing.pair import (
     Tested,
     is_auxiliary,
@@ -46,7 +46,7 @@ def unscaled() -> Iterator[None]:
         ScaleMessenger._process_message = original
 
 
-def log_weights(tested: Tested, samples: int) -> NDArray[np.float64]:
+def log_weights(tested: Tested, samples: int) -> Array:
     """log p(x, z) − log q(z) at draws z ~ q, in nats: (samples,), or (samples, elements).
 
     Scales of ``poutine.scale`` are left out and plates take all their indices. Discrete latents that the model
@@ -64,25 +64,29 @@ def log_weights(tested: Tested, samples: int) -> NDArray[np.float64]:
             return _log_weights(tested, samples)
 
 
-def _log_weights(tested: Tested, samples: int) -> NDArray[np.float64]:
+def _log_weights(tested: Tested, samples: int) -> Array:
     guide, model = tested.together(0)
     names = common_plates(guide, model)
-    summed = _refuse(tested, guide, model, names)
-    rows = []
-    if summed:
+    if _refuse(tested, guide, model, names):
         elbo = TraceEnum_ELBO(strict_enumeration_warning=False)
         drawn = poutine.infer_config(tested.guide, lambda site: {"enumerate": None})
+        values = []
         with unscaled():
             for run in range(samples):
                 tested.start(run)
-                rows.append(-float(elbo.loss(tested.model, drawn, *tested.args, **tested.kwargs)))
-        return np.asarray(rows)
-    for run in range(samples):
-        guide, model = tested.together(run)
-        log_p, log_q = (_log_prob(trace, names) for trace in (model, guide))
-        rows.append((log_p - log_q).double().flatten())
-    stacked: NDArray[np.float64] = torch.stack(rows).cpu().numpy()
+                values.append(-float(elbo.loss(tested.model, drawn, *tested.args, **tested.kwargs)))
+        return np.asarray(values)
+    rows = at_once(tested, samples, lambda guide, model: _log_weight(guide, model, names))
+    if rows is None:
+        rows = torch.stack([_log_weight(*tested.together(run), names) for run in range(samples)])
+    stacked: Array = rows.double().cpu().numpy().reshape(samples, -1)
     return stacked if names else stacked[:, 0]
+
+
+def _log_weight(guide: Trace, model: Trace, names: frozenset[str]) -> Tensor:
+    """Of one run, (elements,), or of runs in the plate `DRAWS`, (runs, elements)."""
+    log_p, log_q = (log_density(trace, names | {DRAWS}) for trace in (model, guide))
+    return log_p - log_q
 
 
 def common_plates(*traces: Trace) -> frozenset[str]:
@@ -96,18 +100,19 @@ def common_plates(*traces: Trace) -> frozenset[str]:
     return common or frozenset()
 
 
-def _log_prob(trace: Trace, names: frozenset[str]) -> Any:
+def log_density(trace: Trace, names: frozenset[str]) -> Tensor:
+    """Σ log density over the sites of a trace, without any scale; a dimension is left for each plate of these names."""
     total: Any = 0.0
     for _, site in sites(trace):
+        if is_deterministic(site):
+            continue
         value = site["fn"].log_prob(site["value"], *site["args"], **site["kwargs"])
         value = scale_and_mask(value, 1.0, site["mask"])
-        if names and is_deterministic(site):
-            continue
-        keep = {frame.dim for frame in site["cond_indep_stack"] if frame.name in names}
+        kept = {frame.dim: frame.size for frame in site["cond_indep_stack"] if frame.name in names}
         for dim in range(-value.dim(), 0):
-            if dim not in keep:
+            if dim not in kept:
                 value = value.sum(dim, keepdim=True)
-        total = total + (value if names else value.sum())
+        total = total + value.reshape([kept[dim] for dim in sorted(kept)])
     return torch.as_tensor(total)
 
 

@@ -1,0 +1,290 @@
+"""A guide beside a posterior that is known: KL, moments, distribution functions, and the ELBO beside log p(x)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from pyro.poutine.runtime import Message
+from torch import Tensor
+from torch.distributions import Distribution, kl_divergence
+
+from pyrogen.testing.draws import Array, Difference, Moments, fixed_distributions, guide_draws, own_latents
+from pyrogen.testing.findings import Finding, Report, Result
+from pyrogen.testing.importance import bounds, pareto_k
+from pyrogen.testing.isolation import nothing_changed
+from pyrogen.testing.pair import Tested, whole_plates, without_warnings
+from pyrogen.testing.weights import NoWeights, is_point, log_weights
+
+ROUNDING = 1e-5  # of the evidence's size: float32 sums
+
+
+def compare(
+    model: Callable[..., Any],
+    guide: Callable[..., Any],
+    args: tuple[Any, ...] = (),
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    exact: Mapping[str, Any] | Callable[..., Mapping[str, Any]],
+    evidence: float | None = None,
+    samples: int = 2000,
+    seed: int = 0,
+    false_alarm: float = 1e-6,
+    tolerance: float = 0.1,
+) -> Report:
+    r"""Compare a guide with the exact posterior, and its ELBO with the exact log p(x).
+
+    With t the tolerance, a site passes if, beyond doubt or not,
+
+    - KL(guide ‖ exact) ≤ t²/2 nats an element, the KL of a mean that is t standard deviations off, where both are one
+      distribution and torch knows their KL (no draws, so no false alarm); else
+    - \|mean of guide − mean\| ≤ t sd and \|log(sd of guide / sd)\| ≤ t, each a z-test on draws, and
+    - for one number, \|F_guide − F\| ≤ 0.4 t, by Kolmogorov and Smirnov with the bound of Dvoretzky, Kiefer, Wolfowitz
+      and Massart (1990, https://doi.org/10.1214/aop/1176990746). 0.4 t is what a normal's mean t sds off makes.
+
+    The ELBO, without ``poutine.scale`` and with whole plates, must not lie above `evidence`; the gap between them
+    is KL(guide ‖ posterior) in nats if model and evidence are right. Where all weights are equal, the guide is the
+    posterior, and ELBO and evidence must agree.
+
+    Args:
+        model, guide, args, kwargs: the pair and the arguments of both.
+        exact: by site, the posterior: a distribution of the site's shape, a pair (mean, sd), or an array of exact
+            independent draws (n, *shape); or a callable that makes this mapping from ``*args, **kwargs``.
+        evidence: log p(x) in nats.
+        samples: draws from the guide.
+        seed: of all draws.
+        false_alarm: how often this call may find a fault in a guide within the tolerance; its tests share it equally.
+        tolerance: t, in posterior standard deviations.
+
+    Returns:
+        A report with a question for each site of `exact`, and ``"evidence"`` if it was given.
+
+    Raises:
+        ValueError: for a site that the guide does not draw, or shapes that disagree.
+        TypeError: for an entry of `exact` that is none of the three.
+
+    Example:
+        >>> import pyrogen as pg
+        >>> from pyro import distributions as dist
+        >>> from pyrogen.testing.compare import compare
+        >>> g, x = pg.models.GammaExponential(theta=4.0), torch.tensor([3.0])
+        >>> report = compare(g.model, g.guide, (x,), exact={"z": dist.Gamma(2.0, 4.0)}, evidence=-2 * math.log(4.0))
+        >>> report.ok
+        True
+    """
+    if samples < 100:
+        raise ValueError(f"samples must be at least 100, and it is {samples}")
+    if not 0 < false_alarm < 1:
+        raise ValueError(f"false_alarm is a rate between 0 and 1, and it is {false_alarm}")
+    if not tolerance >= 0:
+        raise ValueError(f"tolerance must be 0 or more, in posterior sds, and it is {tolerance}")
+    tested = Tested(model, guide, tuple(args), dict(kwargs or {}), None, seed)
+    with nothing_changed(model, guide), without_warnings(), whole_plates():
+        known = exact(*tested.args, **tested.kwargs) if callable(exact) else exact
+        with torch.no_grad():
+            first = own_latents(tested, 0)
+            answers = {name: _Exact(name, value, first) for name, value in known.items()}
+            alone = fixed_distributions(tested, first)
+            rate = false_alarm / (sum(answer.tests for answer in answers.values()) + 2 * (evidence is not None) or 1)
+            divergences = {
+                name: _divergence(first[name], answer) if alone else None for name, answer in answers.items()
+            }
+            own = guide_draws(tested, samples) if None in divergences.values() else {}
+        results = [
+            _by_draws(name, own[name], answer, rate, tolerance, samples)
+            if divergences[name] is None
+            else _by_divergence(name, divergences[name], first[name], tolerance)
+            for name, answer in answers.items()
+        ]
+        if evidence is not None:
+            results.append(_evidence(tested, float(evidence), samples, rate))
+    return Report(tuple(results))
+
+
+class _Exact:
+    """One site's posterior as moments, with its distribution or draws where they are known."""
+
+    def __init__(self, name: str, value: Any, first: Mapping[str, Message]) -> None:
+        if name not in first:
+            raise ValueError(f"the guide draws no {name!r}; it draws {', '.join(first) or 'nothing'}")
+        self.shape = tuple(first[name]["value"].shape)
+        self.tests = 6 * max(1, math.prod(self.shape))  # mean and sd, each two-sided, and KS
+        self.distribution: Distribution | None = None
+        self.draws: Array | None = None
+        if isinstance(value, Distribution):
+            self._check(name, value.batch_shape + value.event_shape, "the distribution")
+            self.distribution = value
+            try:
+                self.moments = Moments.exact(self._fill(value.mean), self._fill(value.stddev))
+            except NotImplementedError:
+                self.draws = _plain(value.sample((10_000,)))
+                self.moments = Moments.of_draws(self.draws)
+        elif isinstance(value, tuple | list) and len(value) == 2:
+            mean, sd = (torch.as_tensor(part, dtype=torch.float64) for part in value)
+            for what, part in (("the mean", mean), ("the sd", sd)):
+                self._check(name, part.shape, what)
+            if not (sd > 0).all():
+                raise ValueError(f"the exact sd of {name!r} must be positive, and it is {sd.min().item():g}")
+            self.moments = Moments.exact(self._fill(mean), self._fill(sd))
+        elif isinstance(value, Tensor | np.ndarray):
+            self.draws = _plain(value)
+            if self.draws.shape[1:] != self.shape or len(self.draws) < 100:
+                raise ValueError(
+                    f"exact draws of {name!r} are (n, *{self.shape}) with n at least 100, and these have shape "
+                    f"{self.draws.shape}"
+                )
+            self.moments = Moments.of_draws(self.draws)
+        else:
+            raise TypeError(
+                f"exact[{name!r}] must be a distribution, a pair (mean, sd) or an array of draws, and it is a "
+                f"{type(value).__name__}"
+            )
+
+    def _check(self, name: str, shape: Any, what: str) -> None:
+        try:
+            agrees = tuple(torch.broadcast_shapes(shape, self.shape)) == self.shape
+        except RuntimeError:
+            agrees = False
+        if not agrees:
+            raise ValueError(f"{name!r} has shape {self.shape} in the guide, and {what} given has {tuple(shape)}")
+
+    def _fill(self, value: Tensor) -> Array:
+        return np.broadcast_to(_plain(value), self.shape)
+
+
+def _plain(value: Any) -> Array:
+    array: Array = torch.as_tensor(value).detach().cpu().double().numpy()
+    return array
+
+
+def _divergence(site: Message, answer: _Exact) -> float | None:
+    """KL(guide ‖ exact) in nats, the largest over the batch; None where torch does not know it."""
+    fn = site["fn"]
+    if answer.distribution is None or is_point(fn):
+        return None
+    q, p = _bare(fn), _bare(answer.distribution)
+    try:
+        if tuple(p.batch_shape + p.event_shape) != answer.shape:
+            p = p.expand(answer.shape[: len(answer.shape) - len(p.event_shape)])
+        if q.event_shape != p.event_shape:
+            return None
+        value = kl_divergence(q, p)
+    except (NotImplementedError, RuntimeError, ValueError):
+        return None
+    return float(value.max()) if torch.isfinite(value).all() else math.inf
+
+
+def _bare(fn: Any) -> Any:
+    """Without ``to_event``, so that each number has its KL; a multivariate distribution stays whole."""
+    while type(fn).__name__ == "Independent":
+        fn = fn.base_dist
+    return fn
+
+
+def _by_divergence(name: str, divergence: float | None, site: Message, tolerance: float) -> Result:
+    assert divergence is not None
+    q = _bare(site["fn"])
+    margin = tolerance**2 / 2 * max(1, math.prod(q.event_shape))
+    question = f"{name!r}: KL(guide ‖ exact) at most {margin:.2g} nats an element"
+    figures = {"kl": divergence, "margin": margin}
+    findings = []
+    if not divergence <= margin + 1e-6:
+        message = f"KL(guide ‖ exact) of {name!r} is {divergence:.3g} nats in its worst element, above {margin:.2g}"
+        findings = [Finding("compare", f"{message}: train longer or correct the guide", name, figures=figures)]
+    return Result.of("compare", question, findings, f"{divergence:.2g} nats in the worst element, exact", figures)
+
+
+def _by_draws(name: str, own: Array, answer: _Exact, rate: float, tolerance: float, samples: int) -> Result:
+    difference = Difference.between(Moments.of_draws(own), answer.moments)
+    shifted, stretched = difference.beyond(tolerance, rate)
+    words, numbers = difference.words(shifted, stretched)
+    said = [f"its {words}"] if words else []
+    figures = {
+        "shift": float(np.abs(difference.shift).max()),
+        "sd_ratio": float(np.exp(difference.log_ratio.flat[np.argmax(np.abs(difference.log_ratio))])),
+        "rate_of_each_test": rate,
+    }
+    distance, bound = _kolmogorov(own, answer, rate, tolerance)
+    if distance is not None:
+        figures["kolmogorov"] = distance
+        if distance > bound:
+            said.append(f"its distribution function is {distance:.3f} off, above {bound:.3f}")
+    findings = []
+    if said:
+        message = f"the guide's {name!r} is not the exact posterior's: {' and '.join(said)}"
+        findings = [Finding("compare", message, name, figures=numbers | figures)]
+    detail = f"{figures['shift']:.2g} sds off, sd ratio {figures['sd_ratio']:.3f} in the worst element"
+    return Result.of(
+        "compare",
+        f"{name!r}: mean and sd of {samples} draws within {tolerance:g} posterior sds",
+        findings,
+        f"{detail}; {rate:.0e} false alarms a test",
+        figures,
+    )
+
+
+def _kolmogorov(own: Array, answer: _Exact, rate: float, tolerance: float) -> tuple[float | None, float]:
+    """The distance of the distribution functions of one number, and what the draws and the tolerance explain."""
+    if math.prod(answer.shape) != 1:
+        return None, math.inf
+    ours = np.sort(own.reshape(-1))
+    if answer.draws is not None:
+        theirs = np.sort(answer.draws.reshape(-1))
+        both = np.concatenate([ours, theirs])
+        below = [np.searchsorted(rows, both, side="right") / len(rows) for rows in (ours, theirs)]
+        distance = float(np.abs(below[0] - below[1]).max())
+        counts, rate = [len(ours), len(theirs)], rate / 2
+    elif answer.distribution is not None:
+        try:
+            values = torch.as_tensor(ours.copy()).reshape(-1, *answer.shape)
+            cdf = _plain(_bare(answer.distribution).cdf(values)).reshape(-1)
+        except (NotImplementedError, RuntimeError, ValueError):
+            return None, math.inf
+        n = len(ours)
+        if np.any(np.diff(ours) == 0):  # a discrete one: at the jumps, from the right
+            distance = float(np.abs(np.searchsorted(ours, ours, side="right") / n - cdf).max())
+        else:
+            distance = float(np.maximum(np.arange(1, n + 1) / n - cdf, cdf - np.arange(n) / n).max())
+        counts = [n]
+    else:
+        return None, math.inf
+    return distance, 0.4 * tolerance + sum(math.sqrt(math.log(2 / rate) / (2 * count)) for count in counts)
+
+
+def _evidence(tested: Tested, evidence: float, samples: int, rate: float) -> Result:
+    from scipy.stats import norm
+
+    question = "the ELBO is at most log p(x)"
+    try:
+        weights = log_weights(tested, samples)
+    except NoWeights as reason:
+        return Result("evidence", question, "skipped", f"no ELBO with a density: {reason}")
+    figures = bounds(weights) | {"evidence": evidence}
+    elbo, error = figures["elbo"], figures["elbo_error"]
+    figures["gap"] = evidence - elbo
+    spread = float(np.ptp(weights.reshape(samples, -1).sum(1)))
+    rounding = ROUNDING * max(1.0, abs(evidence))
+    findings = []
+    if not math.isfinite(elbo):
+        findings.append("the ELBO is not finite: the guide draws what the model cannot")
+    elif elbo - evidence > float(norm.isf(rate)) * error + rounding:
+        findings.append(
+            f"the ELBO, {elbo:.5g} ± {error:.2g} nats, lies above log p(x) = {evidence:.5g}: the model's density or "
+            "the evidence given is wrong"
+        )
+    elif spread < 10 * rounding and evidence - elbo > 10 * rounding:
+        findings.append(
+            f"all draws give log p(x) = {elbo:.5g} nats, so that the guide is this model's posterior, and the evidence "
+            f"given is {evidence:.5g}: the model's density or the evidence is wrong"
+        )
+    detail = f"gap {figures['gap']:.3g} ± {error:.2g} nats: ELBO {elbo:.5g}, log p(x) {evidence:.5g}"
+    if math.isfinite(elbo):
+        k, effective = pareto_k(weights.reshape(samples, -1).T)
+        figures |= {"effective_samples": float(np.median(effective))}
+        if np.isfinite(k).all():
+            figures["pareto_k"] = float(k.max())
+    found = [Finding("evidence", message, figures=figures) for message in findings]
+    return Result.of("evidence", question, found, f"{detail}; {rate:.0e} false alarms", figures)
