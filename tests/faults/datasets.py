@@ -85,7 +85,7 @@ FAULTS = [
         RENDERER,
         "0.5 + 0.1 * scale.double()",
         "0.6 + 0.08 * scale.double()",
-        OF_RENDERER + "test_areas_are_those_of_the_outlines",
+        OF_RENDERER + "test_real_frames_are_exact_to_the_pixel",
     ),
     Fault(
         "vertices are cut and not rounded to the grid",

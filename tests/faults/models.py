@@ -112,8 +112,7 @@ FAULTS = [
         BASE,
         "self.prior().sample((n,))",
         "torch.randn(n, self.latent).to(self.beta)",
-        "models/test_vae.py",
-        "models/test_contract.py::test_samples_and_reconstructions_are_images_without_a_gradient",
+        OF_VAE + "test_samples_come_from_the_pairs_own_prior",
     ),
     Fault(
         "a reconstruction decodes a draw in place of the mean",

@@ -26,14 +26,14 @@ FAULTS = [
         MLP,
         "loc, log_variance = self.network(x.flatten(1))",
         "log_variance, loc = self.network(x.flatten(1))",
-        "inference/test_fit.py::test_fit_is_the_hand_written_loop",
+        NETWORKS + "test_the_last_layer_gives_the_means_and_then_the_log_variances",
     ),
     Fault(
         "mean and log-variance change places in the convolutions",
         CONV,
         "loc, log_variance = self.network(x)",
         "log_variance, loc = self.network(x)",
-        "nn/test_networks.py",
+        NETWORKS + "test_the_last_layer_gives_the_means_and_then_the_log_variances",
     ),
     Fault(
         "codes of several batch dimensions are mixed up",

@@ -89,7 +89,7 @@ FAULTS = [
         "plots/elbo.py",
         "np.arange(1, len(way) + 1), way / best",
         "np.arange(2, len(way) + 2), way / best",
-        "plots/test_elbo.py",
+        OF_ELBO + "test_elbo_paths_draws_the_curve_its_path_and_its_maximum",
     ),
     Fault(
         "the star of the maximum stands at the end of the path",
@@ -103,14 +103,14 @@ FAULTS = [
         "plots/elbo.py",
         '["guide q(z)", "exact posterior p(z | x)"]',
         '["exact posterior p(z | x)", "guide q(z)"]',
-        "plots/test_elbo.py",
+        OF_ELBO + "test_guide_and_posterior_draws_both_densities_inside_their_support",
     ),
     Fault(
         "the posterior's shade is the guide's",
         "plots/elbo.py",
         "_density(posterior, z), color=RED",
         "_density(guide, z), color=RED",
-        "plots/test_elbo.py",
+        OF_ELBO + "test_guide_and_posterior_draws_both_densities_inside_their_support",
     ),
     Fault(
         "cells of a table are not escaped",

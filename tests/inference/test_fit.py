@@ -199,6 +199,14 @@ def test_sigint_stops_cleanly_and_the_run_can_go_on(tmp_path):
     assert same(on.pair, whole)
 
 
+def test_a_checkpoint_on_the_way_has_a_row_for_each_step_before_it(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        quiet(make_pair(), Interrupting(binary(), at=20, times=2), steps=60, checkpoint=tmp_path, checkpoint_every=7)
+    kept = pg.inference.checkpoint.read_state(tmp_path / FILE_NAME)
+    assert kept.facts["step"] % 7 == 0 < kept.facts["step"]
+    assert kept.tensors["history"][:, 0].tolist() == list(range(1, kept.facts["step"] + 1))
+
+
 def test_a_second_sigint_interrupts_at_once():
     listener = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):

@@ -5,9 +5,10 @@ import csv
 import numpy as np
 import pytest
 import torch
+from pyro import distributions as dist
 from small import binary, make_pair, quiet
 
-from pyrogen.inference import Constant, Cyclical, History, LinearWarmup
+from pyrogen.inference import Constant, Cyclical, History, LinearWarmup, elbo_terms
 from pyrogen.inference.batches import Order
 
 
@@ -45,6 +46,13 @@ def test_schedules():
 def test_bad_schedules_are_refused(make):
     with pytest.raises(ValueError, match=r"step|period"):
         make()
+
+
+def test_a_guide_without_a_reparametrised_draw_is_refused():
+    pair = make_pair()
+    pair.encode = lambda x: dist.Poisson(torch.ones(len(x), 3)).to_event(1)
+    with pytest.raises(ValueError, match=r"Independent in the guide cannot be reparametrised \(it has no rsample\)"):
+        elbo_terms(pair, binary(6))
 
 
 def test_history_to_csv_and_xarray(tmp_path):

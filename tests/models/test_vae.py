@@ -147,6 +147,14 @@ def test_a_prior_over_anything_but_codes_is_refused(wrong):
             pg.models.VAE(*networks(), prior=prior)
 
 
+def test_samples_come_from_the_pairs_own_prior():
+    decoder = pg.nn.LinearDecoder((2,), 2)
+    decoder.loc.weight.data, decoder.loc.bias.data = torch.eye(2), torch.zeros(2)
+    mean = torch.tensor([50.0, -50.0])
+    pair = pg.models.VAE(pg.nn.LinearEncoder((2,), 2), decoder, prior=dist.Normal(mean, 0.1).to_event(1))
+    assert (pair.sample(100) - mean).abs().max() < 1.0  # ten standard deviations: a false alarm below 1e-20
+
+
 @pytest.mark.parametrize("beta", [-1e-9, -1.0, math.nan, math.inf, -math.inf])
 def test_a_weight_that_is_none_is_refused(beta):
     with pytest.raises(

@@ -68,6 +68,15 @@ def test_the_scale_is_the_exponential_of_half_the_second_output(make):
     torch.testing.assert_close(encoder(x).variance, torch.exp(log_variance).expand(4, 3), rtol=1e-12, atol=0)
 
 
+@pytest.mark.parametrize("network", [pg.nn.MLPEncoder, pg.nn.ConvEncoder])
+def test_the_last_layer_gives_the_means_and_then_the_log_variances(network):
+    encoder = network((1, 16, 16), latent=3)
+    x = torch.rand(4, 1, 16, 16)
+    output = encoder.network(x.flatten(1) if network is pg.nn.MLPEncoder else x)
+    torch.testing.assert_close(encoder(x).mean, output[:, :3])
+    torch.testing.assert_close(encoder(x).variance.log(), output[:, 3:])
+
+
 def layers(network, kind):
     return [layer for layer in network.modules() if isinstance(layer, kind)]
 

@@ -26,6 +26,7 @@ def test_elbo_paths_draws_the_curve_its_path_and_its_maximum():
     np.testing.assert_allclose(dots.get_ydata(), curve(torch.tensor(PATH, dtype=torch.float64)))
     assert star.get_xdata() == [4.0]
     assert star.get_ydata()[0] == pytest.approx(-2 * np.log(4))
+    assert right.lines[1].get_xdata().tolist() == [1, 2, 3, 4]
     assert right.lines[1].get_ydata().tolist() == [0.25, 0.5, 0.875, 1.0]
     assert left.get_ylabel() == "ELBO (nats)"
     assert [text.get_text() for text in fig.legends[0].get_texts()] == ["a", "b"]
@@ -43,6 +44,14 @@ def test_guide_and_posterior_draws_both_densities_inside_their_support():
     z, density = first.lines[0].get_data()
     assert z.min() > 0
     np.testing.assert_allclose(density, 4 * z * np.exp(-2 * z), rtol=1e-5)
+    (edge,) = first.collections[0].get_paths()
+    for z, height in edge.vertices[1 : len(density) + 1]:  # the shade's upper or lower side, first to last
+        assert height in (0, pytest.approx(4**4 / 6 * z**3 * np.exp(-4 * z), rel=1e-5))
+    assert edge.vertices[:, 1].max() == pytest.approx(4**4 / 6 * 0.75**3 * np.exp(-3), rel=1e-3)
+    line, shade = fig.legends[0].legend_handles
+    assert [text.get_text() for text in fig.legends[0].get_texts()] == ["guide q(z)", "exact posterior p(z | x)"]
+    assert line.get_color() == first.lines[0].get_color()
+    assert (shade.get_facecolor()[:3] == first.collections[0].get_facecolor()[0, :3]).all()
     assert second.lines[0].get_xdata().min() == pytest.approx(-5)
     FigureCanvasAgg(fig).print_png(io.BytesIO())
 
