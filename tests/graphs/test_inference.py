@@ -7,6 +7,7 @@ import pytest
 from graphs.inference_joint import bayesian, given, joint, markov
 
 from pyrogen.graphs.inference import evidence_probability, log_partition, map_assignment, marginals, query
+from pyrogen.graphs.inference_posterior import Posterior
 
 SEEDS = range(150)
 CLOSE = {"rtol": 1e-10, "atol": 1e-13}
@@ -271,3 +272,45 @@ def test_impossible_evidence_is_named():
     for method in METHODS:
         with pytest.raises(ValueError, match=r"the evidence \{1: 0, 2: 1\} has probability zero"):
             query(network, "apart", {1: 0, 2: 1}, method)
+
+
+def weather():
+    table = np.arange(1.0, 13.0).reshape(2, 3, 2)
+    return Posterior({"rain": ("no", "yes"), 0: ("a", "b", "c"), "wet": (0, 1)}, table / table.sum())
+
+
+def test_a_posterior_gives_marginals_in_the_order_asked_for():
+    posterior = weather()
+    assert posterior.variables == ("rain", 0, "wet")
+    pair = posterior.marginal("wet", "rain")
+    assert pair.variables == ("wet", "rain")
+    np.testing.assert_allclose(pair.table, posterior.table.sum(axis=1).T, rtol=1e-15)
+    np.testing.assert_allclose(posterior.marginal("wet", "rain", 0).table, posterior.table.transpose(2, 0, 1))
+    assert posterior.marginal(0).as_dict() == pytest.approx({"a": 18 / 78, "b": 26 / 78, "c": 34 / 78})
+    assert pair.as_dict()[1, "no"] == pytest.approx(12 / 78)
+    assert posterior[{"wet": 0, 0: "c"}] == pytest.approx(16 / 78)
+    assert posterior[{}] == pytest.approx(1.0)
+
+
+def test_a_posterior_refuses_unknown_names_and_states():
+    for ask, message in (
+        (lambda: weather().marginal("snow"), "the variables are .*, got 'snow'"),
+        (lambda: weather().marginal(), "one or several different variables"),
+        (lambda: weather().marginal(0, 0), "one or several different variables"),
+        (lambda: weather()[{"snow": 1}], "the variables are .*, got 'snow'"),
+        (lambda: weather()[{"wet": "yes"}], r"'wet' has the states \[0, 1\], got 'yes'"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            ask()
+    with pytest.raises(TypeError, match="expected a mapping from variables to states, got str"):
+        weather()["rain"]
+
+
+def test_a_posterior_prints_as_a_table_and_a_long_one_in_part():
+    lines = str(weather()).splitlines()
+    assert lines[0].split() == ["rain", "0", "wet", "P(rain,", "0,", "wet)"]
+    assert lines[1].split() == ["no", "a", "0", "0.0128"]
+    assert len(lines) == 13
+    long = str(Posterior({"n": tuple(range(1000))}, np.full(1000, 1e-3))).splitlines()
+    assert len(long) == 42
+    assert long[-1] == "… (1,000 rows in all)"
