@@ -55,6 +55,8 @@ def test_zero_divided_by_zero_is_zero():
 
 def test_a_table_beyond_the_limit_is_refused_with_its_size():
     check_size("it", 8, 8)
+    with pytest.raises(ValueError, match="it would hold 9 entries"):
+        check_size("it", 9, 8)
     with pytest.raises(ValueError, match=r"it would hold 1,073,741,824 entries \(8 GiB\), which is more than limit=8"):
         check_size("it", 2**30, 8)
 
