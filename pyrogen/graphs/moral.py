@@ -67,10 +67,13 @@ def moral_graph(dag: Graph) -> Graph:
 
 
 def marry(dag: Graph, among: Iterable[Node]) -> dict[Node, list[Node]]:
-    """The neighbours of each node in the moral graph of the nodes `among`, in their order; unchecked."""
+    """The neighbours of each node in the moral graph of the nodes `among`, in their order.
+
+    With a node, all its parents must be among them. Nothing is checked.
+    """
     joined: dict[Node, set[Node]] = {node: set() for node in among}
     for node in joined:
-        family = [parent for parent in dag.predecessors(node) if parent in joined]
+        family = list(dag.predecessors(node))
         for a, b in [*((parent, node) for parent in family), *combinations(family, 2)]:
             joined[a].add(b)
             joined[b].add(a)
