@@ -142,7 +142,8 @@ def plant(
         files = sorted({_file_of(test) for fault in faults for test in fault.tests})
         servers = Servers(jobs, imported)
         try:
-            with tqdm(total=len(files) + len(faults), unit="run", disable=not progress) as bar:
+            pause = 0.1 if sys.stderr.isatty() else 30.0  # few lines in a log
+            with tqdm(total=len(files) + len(faults), unit="run", disable=not progress, mininterval=pause) as bar:
                 bar.set_description("unmodified")
                 sound = [pool.submit(_baseline, servers, folder, i, file, faults) for i, file in enumerate(files)]
                 for _ in as_completed(sound):

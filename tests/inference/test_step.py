@@ -3,7 +3,7 @@
 import pytest
 import torch
 from pyro import distributions as dist
-from small import binary, make_pair
+from small import SHAPE, binary, make_pair
 
 import pyrogen as pg
 from pyrogen.inference.step import Objective, record, trainable
@@ -21,6 +21,18 @@ def convolutional() -> pg.models.VAE:
     )
 
 
+class Residual(pg.nn.Encoder):
+    """Reads what goes into its ReLU a second time, so that the ReLU must not overwrite it."""
+
+    def __init__(self) -> None:
+        super().__init__(SHAPE, 3)
+        self.first, self.last = torch.nn.Linear(16, 8), torch.nn.Linear(8, 6)
+
+    def parameters_of(self, x):
+        h = self.first(x.flatten(1))
+        return self.last(h.relu() + h).chunk(2, -1)
+
+
 def pairs() -> dict[str, pg.models.VAE]:
     gaussian = make_pair(likelihood=pg.nn.Gaussian(0.5, learned=True))
     with_mixture = make_pair()
@@ -30,6 +42,7 @@ def pairs() -> dict[str, pg.models.VAE]:
         "learned noise": gaussian,
         "continuous Bernoulli": make_pair(likelihood="continuous_bernoulli"),
         "convolutions": convolutional(),
+        "a ReLU beside its input": pg.models.VAE(Residual(), make_pair().decoder),
         "Monte Carlo KL": pg.models.VAE(with_mixture.encoder, with_mixture.decoder, beta=3.0, prior=mixture),
     }
 
