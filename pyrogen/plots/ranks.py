@@ -1,5 +1,6 @@
 r"""Ranks of simulation-based calibration."""
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -127,6 +128,7 @@ def _difference(ax: "Axes", value: NDArray[np.int64], draws: int, prob: float) -
     return outside
 
 
+@lru_cache
 def _band(simulations: int, draws: int, prob: float) -> tuple[NDArray[np.float64], ...]:
     r"""Returns up to 50 points (k + 1)/(draws + 1) with the least and largest share of ranks up to k."""
 
