@@ -76,7 +76,6 @@ FAULTS = [
     Fault("a parameter that is not used", "eight schools", gradients.UnusedParameter, "gradient reach"),
     Fault("a layer that is not used", "vae", gradients.UnusedLayer, "gradient reach"),
     Fault("latent detached before the likelihood", "vae", gradients.LatentDetached, "gradient"),
-    Fault("straight-through signs", "vae", gradients.StraightThrough, "gradient"),
     Fault("rsample of twice the scale", "eight schools", gradients.WideDraws, "gradient"),
     Fault("rsample with the location detached", "eight schools", gradients.HalfPath, "gradient"),
     Fault("rsample without derivatives", "gamma def", gradients.NoPath, "gradient"),

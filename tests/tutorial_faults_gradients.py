@@ -69,17 +69,6 @@ class LatentDetached(deep.VAE):
             pyro.sample("x", dist.Bernoulli(logits=self.decoder(z.detach())).to_event(1), obs=x)
 
 
-class StraightThrough(deep.VAE):
-    """Codes are rounded to their sign, with the identity's derivative."""
-
-    def model(self, x):
-        pyro.module("decoder", self.decoder)
-        with pyro.plate("data", x.shape[0]):
-            z = pyro.sample("z", dist.Normal(x.new_zeros(x.shape[0], self.latent), 1.0).to_event(1))
-            code = z + (torch.sign(z) - z).detach()
-            pyro.sample("x", dist.Bernoulli(logits=self.decoder(code)).to_event(1), obs=x)
-
-
 class WideNormal(dist.Normal):
     """Draws have twice the scale that their density has.
 

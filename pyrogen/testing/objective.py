@@ -18,6 +18,7 @@ from pyrogen.testing.subsampling import Indices, part_of_shuffled
 MARGIN = 0.01  # of the objective's size
 _ROUNDS = (16, 64, 256)
 _PARTS = 64
+_CLEAR = 5  # margins within which the difference must lie beyond doubt to ask no more
 
 
 def objective(tested: Tested, false_alarm: float) -> Result:
@@ -37,7 +38,7 @@ def objective(tested: Tested, false_alarm: float) -> Result:
             difference.add(theirs - ours)
             size.add(ours)
         margin = MARGIN * size.root_mean_square
-        if abs(difference.mean) + 4 * difference.error < margin or exceeds(difference, margin, false_alarm):
+        if abs(difference.mean) + 4 * difference.error < _CLEAR * margin or exceeds(difference, margin, false_alarm):
             break
     findings = []
     if exceeds(difference, margin, false_alarm):
@@ -88,7 +89,7 @@ def minibatch(tested: Tested, false_alarm: float, batch: Batch | None, size: int
                 full.add(tested.value(loss, run))
             difference.add(sum(values) / parts - full.values[-1])
         margin = MARGIN * full.root_mean_square
-        if abs(difference.mean) + 4 * difference.error < margin or exceeds(difference, margin, false_alarm):
+        if abs(difference.mean) + 4 * difference.error < _CLEAR * margin or exceeds(difference, margin, false_alarm):
             break
     findings = []
     if exceeds(difference, margin, false_alarm):

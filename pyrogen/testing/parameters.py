@@ -142,7 +142,7 @@ def _unreached(tested: Tested, loss: Any) -> tuple[list[Finding], int]:
 
 
 def _out_of_domain(tested: Tested) -> Iterator[Finding]:
-    """Parameters that a program cannot bear with the other sign: without a constraint, gradient steps may lead there."""
+    """Parameters that a program cannot bear with the other sign, where gradient steps may lead without a constraint."""
     for name, (parameter, _) in tested.gradients(tested.elbo(), 0)[1].items():
         if not parameter.requires_grad or name.startswith("__baseline_"):
             continue

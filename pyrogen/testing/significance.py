@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from statistics import fmean, stdev
+from statistics import fmean
 
 _BLOCKS = 4
 _BLOCKED = 64  # numbers from which on blocks are asked
@@ -32,7 +32,7 @@ class Sample:
     @property
     def error(self) -> float:
         """The standard error of the mean; infinite for fewer than two numbers."""
-        return stdev(self.values) / math.sqrt(self.count) if self.count > 1 else math.inf
+        return _error(self.values) if self.count > 1 else math.inf
 
     @property
     def root_mean_square(self) -> float:
@@ -60,6 +60,11 @@ def _beyond(values: list[float], margin: float, level: float) -> int:
     """+1 or −1 where the mean is significantly above margin or below −margin, else 0."""
     from scipy.stats import t  # takes a third of a second to import
 
-    mean, error = fmean(values), stdev(values) / math.sqrt(len(values))
+    mean, error = fmean(values), _error(values)
     quantile = float(t.isf(level / 2, len(values) - 1))
     return 0 if abs(mean) - margin <= quantile * error else int(math.copysign(1, mean))
+
+
+def _error(values: list[float]) -> float:
+    mean = fmean(values)
+    return math.sqrt(fmean((value - mean) ** 2 for value in values) / (len(values) - 1))

@@ -1,0 +1,85 @@
+#!/usr/bin/env python
+"""How often `pg.testing.check` finds something: in sound tutorial pairs (never, one hopes) and in planted faults.
+
+Every pair of tests/tutorial_pairs.py is checked at many seeds, which choose its parameters and the random numbers of
+the checks, and so is every fault of tests/tutorial_faults.py. The faults of a poor fit are told that training is over.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from tqdm.auto import tqdm
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+
+
+def one(job: tuple[str, str, int]) -> tuple[tuple[str, str, int], list[str], float]:
+    """(job, names of the checks that found something, seconds)."""
+    import torch
+    import tutorial_faults
+    import tutorial_pairs
+
+    import pyrogen as pg
+
+    torch.set_num_threads(1)
+    kind, name, seed = job
+    case = tutorial_pairs.CASE[name] if kind == "sound" else tutorial_faults.FAULT[name]
+    pair = case.make(seed)
+    fitted = kind == "fault" and case.check == "fit"
+    begun = time.perf_counter()
+    report = pg.testing.check(
+        pair.model, pair.guide, pair.args, pair.kwargs, loss=pair.loss, seed=seed, fitted=fitted, progress=False
+    )
+    found = sorted({finding.check for finding in report.findings})
+    return job, found, time.perf_counter() - begun
+
+
+def main() -> None:
+    """Run all and write the counts."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=100, help="for each sound pair (default: %(default)s)")
+    parser.add_argument("--fault-seeds", type=int, default=20, help="for each fault (default: %(default)s)")
+    parser.add_argument("--jobs", type=int, default=2, help="processes (default: %(default)s)")
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks/results/pair_checks.json")
+    args = parser.parse_args()
+
+    import tutorial_faults
+    import tutorial_pairs
+
+    jobs = [("sound", case.name, seed) for seed in range(args.seeds) for case in tutorial_pairs.CASES]
+    jobs += [("fault", fault.name, seed) for seed in range(args.fault_seeds) for fault in tutorial_faults.FAULTS]
+    rows: dict[str, dict[str, Any]] = {"sound": {}, "fault": {}}
+    with ProcessPoolExecutor(args.jobs) as pool:
+        for (kind, name, seed), found, seconds in tqdm(pool.map(one, jobs), total=len(jobs), mininterval=10):
+            row = rows[kind].setdefault(name, {"seeds": 0, "found": 0, "seconds": 0.0, "checks": {}, "seeds_found": []})
+            row["seeds"] += 1
+            row["seconds"] = round(row["seconds"] + seconds, 3)
+            if found:
+                row["found"] += 1
+                row["seeds_found"].append(seed)
+            for check in found:
+                row["checks"][check] = row["checks"].get(check, 0) + 1
+    for row in rows["fault"].values():
+        del row["seeds_found"]
+    counted = {kind: [sum(row[key] for row in rows[kind].values()) for key in ("found", "seeds")] for kind in rows}
+    result = {
+        "false_alarms": dict(zip(("found", "checked"), counted["sound"], strict=True)),
+        "faults": dict(zip(("found", "checked"), counted["fault"], strict=True)),
+        "machine": {"python": platform.python_version(), "processor": platform.machine()},
+        **rows,
+    }
+    args.out.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(json.dumps({key: result[key] for key in ("false_alarms", "faults")}))
+
+
+if __name__ == "__main__":
+    main()

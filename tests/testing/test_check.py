@@ -1,0 +1,232 @@
+"""`pg.testing.check` on pairs that nobody wrote for it: sound ones bring no finding, each planted fault brings one."""
+
+import json
+
+import pyro
+import pytest
+import torch
+from cases import every_pair
+from pyro import distributions as dist
+from pyro.infer import Trace_ELBO, TraceGraph_ELBO, TraceMeanField_ELBO
+from tutorial_faults import FAULTS
+from tutorial_pairs import CASE, CASES
+
+import pyrogen as pg
+
+EXPECTED = {  # the checks that may bring each kind of fault to light
+    "sites": {"sites"},
+    "plates": {"plates"},
+    "scale": {"scale", "subsampling"},
+    "subsampling": {"subsampling", "plates"},
+    "minibatch": {"minibatch", "subsampling"},
+    "enumeration": {"enumeration", "sites"},
+    "registration": {"registration"},
+    "gradient reach": {"gradient reach"},
+    "gradient": {"gradient", "density"},
+    "support": {"support", "domain", "runs"},
+    "shape": {"shapes", "runs"},
+    "fit": {"importance"},
+}
+
+
+def check(pair, **settings):
+    settings = {"loss": pair.loss, "progress": False} | settings
+    return pg.testing.check(pair.model, pair.guide, pair.args, pair.kwargs, **settings)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_sound_pair_brings_no_finding(case):
+    report = check(case.make(0))
+    assert report.findings == ()
+    report.assert_ok()
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_each_planted_fault_is_found(fault):
+    report = check(fault.make(0), fitted=fault.check == "fit")
+    assert not report.ok
+    assert EXPECTED[fault.check] & {finding.check for finding in report.findings}
+    with pytest.raises(AssertionError, match="fault"):
+        report.assert_ok()
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_no_false_alarm_over_seeds(seed):
+    """The rate is 1e-6 a call; `benchmarks/pair_checks.py` does the same for all pairs."""
+    assert check(CASE["logistic"].make(seed), seed=seed).findings == ()
+
+
+@every_pair
+def test_the_pairs_of_the_package_are_sound(case):
+    x = case.images(12)
+    pair = case.make()
+    loss = TraceMeanField_ELBO() if case.analytic else None
+    report = pg.testing.check(pair.model, pair.guide, (x, 120), loss=loss, size=120, progress=False)
+    assert report.findings == ()
+
+
+@pytest.mark.parametrize("x", [torch.tensor(3.0), torch.tensor([0.5, 2.0, 4.0])])
+def test_the_gamma_pair_is_sound(x):
+    g = pg.models.GammaExponential()
+    assert pg.testing.check(g.model, g.guide, (x,), progress=False).findings == ()
+
+
+def vae_and_images():
+    from cases import CASES as PAIRS
+
+    case = next(case for case in PAIRS if case.name == "mlp")
+    return case.make(), case.images(16)
+
+
+def test_a_batch_is_held_against_the_whole_data():
+    pair, x = vae_and_images()
+    right = pg.testing.check(pair.model, pair.guide, (x,), batch=lambda i: ((x[i], 16), {}), progress=False)
+    wrong = pg.testing.check(pair.model, pair.guide, (x,), batch=lambda i: ((x[i],), {}), progress=False)
+    assert right.findings == ()
+    assert right["minibatch"].outcome == "passed"
+    assert [finding.check for finding in wrong.findings] == ["minibatch"]
+
+
+def test_a_batch_that_stands_for_more_must_say_so():
+    pair, x = vae_and_images()
+    report = pg.testing.check(pair.model, pair.guide, (x,), size=160, progress=False)
+    assert [finding.check for finding in report.findings] == ["subsampling"]
+    assert report.findings[0].figures == {"weight": 1.0, "expected": 10.0}
+
+
+def test_two_modules_of_one_name():
+    """The second takes the first one's parameters from the store, and trains them instead of its own."""
+
+    def pair(net):
+        def model(x):
+            pyro.module("net", net)
+            with pyro.plate("data", len(x)):
+                z = pyro.sample("z", dist.Normal(torch.zeros(len(x), 1), 1.0).to_event(1))
+                pyro.sample("x", dist.Normal(net(z), 1.0).to_event(1), obs=x)
+
+        def guide(x):
+            with pyro.plate("data", len(x)):
+                scale = pyro.param("scale", torch.tensor(0.5), constraint=dist.constraints.positive)
+                pyro.sample("z", dist.Normal(x, scale).to_event(1))
+
+        return model, guide
+
+    x = torch.randn(4, 1)
+    first, second = pair(torch.nn.Linear(1, 1)), pair(torch.nn.Linear(1, 1))
+    assert pg.testing.check(*first, (x,), progress=False).ok
+    assert pg.testing.check(*second, (x,), progress=False).ok  # the store was left as it was
+    Trace_ELBO().loss(*first, x)
+    report = pg.testing.check(*second, (x,), progress=False)
+    assert [finding.check for finding in report.findings][:1] == ["registration"]
+    assert "under a name that no other" in report.findings[0].message
+
+
+def test_a_loss_of_your_own_is_held_against_the_elbo():
+    def mistaken(model, guide, *args):
+        guide_trace = pyro.poutine.trace(guide).get_trace(*args)
+        trace = pyro.poutine.trace(pyro.poutine.replay(model, trace=guide_trace)).get_trace(*args)
+        return -trace.log_prob_sum() - guide_trace.log_prob_sum()  # the guide's sign
+
+    g = pg.models.GammaExponential(3.0)
+    report = pg.testing.check(g.model, g.guide, (torch.tensor(2.0),), loss=mistaken, progress=False)
+    assert report["objective"].outcome == "warning"
+    assert report["objective"].findings[0].figures["negative_elbo"] > 0
+
+
+def test_the_score_function_gradient_must_be_asked_for():
+    pair = CASE["reinforce"].make(0)
+    assert check(pair, loss=TraceGraph_ELBO()).findings == ()
+
+
+class TestNothingChanges:
+    @pytest.mark.parametrize("name", ["prodlda", "subsampled", "reinforce", "ss-vae"])
+    def test_not_a_byte(self, name):
+        pair = CASE[name].make(0)
+        pair.loss.loss_and_grads(pair.model, pair.guide, *pair.args, **pair.kwargs)
+        before = state(pair)
+        check(pair)
+        after = state(pair)
+        assert before.keys() == after.keys()
+        assert all(torch.equal(before[key], after[key]) for key in before)
+
+    def test_nor_an_empty_store(self):
+        pair = CASE["coin"].make(0)
+        check(pair)
+        assert len(pyro.get_param_store()) == 0
+
+    def test_nor_after_a_fault(self):
+        def model():
+            pyro.sample("z", dist.Normal(0.0, 1.0))
+            raise RuntimeError("broken")
+
+        generator = torch.get_rng_state()
+        report = pg.testing.check(model, model, progress=False)
+        assert "RuntimeError: broken" in report.findings[0].message
+        assert torch.equal(generator, torch.get_rng_state())
+
+
+def state(pair):
+    """All that a check might change: parameters, their gradients, buffers and the random state."""
+    store = pyro.get_param_store()
+    found = {"torch": torch.get_rng_state()}
+    for name, value in store.named_parameters():
+        found[name] = value.detach().clone()
+        if value.grad is not None:
+            found[f"{name}.grad"] = value.grad.clone()
+    for program in (pair.model, pair.guide):
+        for name, module in pg.testing.isolation.modules_of(program).items():
+            found |= {f"{name}.{key}": value.clone() for key, value in module.state_dict().items()}
+            found |= {f"{name}.{key}.mode": torch.tensor(part.training) for key, part in module.named_modules()}
+    return found
+
+
+class TestReport:
+    def report(self):
+        return check(next(fault for fault in FAULTS if fault.name == "beta in the model only").make(0))
+
+    def test_a_dict_for_json(self):
+        as_dict = json.loads(json.dumps(self.report().to_dict()))
+        assert as_dict["ok"] is False
+        by_name = {row["check"]: row for row in as_dict["checks"]}
+        assert by_name["scale"]["findings"][0]["site"] == "z"
+        assert by_name["scale"]["outcome"] == "fault"
+        assert by_name["gradient"]["outcome"] == "skipped"
+
+    def test_a_table_that_fits_a_terminal(self):
+        report = self.report()
+        lines = str(report).splitlines()
+        assert max(map(len, lines)) <= 112
+        assert sum(line.startswith("FAULT") for line in lines) == 1
+        assert lines[-1] == "1 fault"
+        assert report.findings[0].message.split(":")[0] in " ".join(str(report).split())
+
+    def test_a_check_by_name(self):
+        report = self.report()
+        assert report["sites"].outcome == "passed"
+        with pytest.raises(KeyError, match="has no check 'nonsense'; it has runs, sites"):
+            report["nonsense"]
+
+    def test_the_same_seed_gives_the_same_report(self):
+        a, b, c = (check(CASE["coin"].make(0), seed=seed).to_dict() for seed in (1, 1, 2))
+        assert a == b != c
+
+
+class TestBadInput:
+    def test_an_empty_trace(self):
+        with pytest.raises(ValueError, match=r"the model has no pyro\.sample site, so nothing can be fitted"):
+            pg.testing.check(lambda: None, lambda: None, progress=False)
+
+    def test_no_program(self):
+        with pytest.raises(TypeError, match="the guide must be a Pyro program, a callable, and it is a int"):
+            pg.testing.check(lambda: None, 3, progress=False)
+
+    def test_other_arguments(self):
+        with pytest.raises(TypeError, match="the model cannot be called with these args and kwargs: missing"):
+            pg.testing.check(lambda x: None, lambda: None, progress=False)
+        with pytest.raises(TypeError, match=r"a tuple, such as args=\(x,\), not a Tensor"):
+            pg.testing.check(lambda x: None, lambda x: None, torch.ones(2), progress=False)
+
+    @pytest.mark.parametrize(("name", "value"), [("false_alarm", 0.0), ("false_alarm", 1.0), ("size", 0)])
+    def test_settings(self, name, value):
+        with pytest.raises(ValueError, match=f"{name} is .* and it is {value}"):
+            pg.testing.check(lambda: None, lambda: None, progress=False, **{name: value})
