@@ -120,7 +120,6 @@ def triangulate(
     later = _eliminate(ug, order, heuristic, sizes)
     chordal = UndirectedGraph()
     chordal.add_nodes_from(ug)
-    chordal.add_edges_from(ug.edges())
     chordal.add_edges_from((node, other) for node in ug for other in ug if other in later[node])
     return chordal
 

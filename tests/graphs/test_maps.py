@@ -60,6 +60,25 @@ def test_i_maps_perfect_maps_and_what_they_disagree_on():
         assert 0.02 < perfect < 0.9
 
 
+def test_no_node_of_a_larger_witness_can_be_left_out():
+    found = 0
+    for rng in seeded(600, 45):
+        ug = random_ug(rng, int(rng.integers(6, 11)), density=rng.uniform(0.1, 0.5))
+        dag = nx.DiGraph(random_dag(rng, len(ug)))
+        dag = nx.relabel_nodes(dag, dict(zip(dag, ug, strict=True)))
+        witness = graphs.disagreement(ug, dag)
+        if witness is None:
+            continue
+        x, y, given = witness
+        for fewer in [set(given), *(set(given) - {node} for node in given)]:
+            left = nx.Graph(ug)
+            left.remove_nodes_from(fewer)
+            disagrees = not nx.has_path(left, x, y) and not nx.is_d_separator(dag, {x}, {y}, fewer)
+            assert disagrees == (fewer == set(given))
+        found += 1
+    assert found > 300
+
+
 @pytest.mark.parametrize("directed", [True, False])
 def test_from_a_minimal_i_map_no_edge_can_go(directed):
     from pgmpy.base import DAG, UndirectedGraph
