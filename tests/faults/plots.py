@@ -124,7 +124,7 @@ FAULTS = [
         "report/page.py",
         "body.append(_figure(block, figure))",
         "body.append(_figure(block, table))",
-        OF_REPORT + "test_a_report_is_a_page_a_text_with_pictures_and_scores",
+        OF_REPORT + "test_tables_and_figures_are_each_numbered_from_one",
     ),
     Fault(
         "a column with one number stands right",

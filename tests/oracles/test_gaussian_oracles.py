@@ -110,6 +110,11 @@ def test_the_mixture_evidence_is_the_integral_over_z():
         prior = math.exp(mixture.log_prior([[z]], weights, locs, scales)[0])
         return prior * math.exp(norm(w[:, 0] * z + b, SIGMA).logpdf(x).sum())
 
+    z = np.array([[-2.5], [0.0], [1.0], [4.0]])
+    each = [norm(m[0], s[0]).pdf(z[:, 0]) for m, s in zip(locs, scales, strict=True)]
+    np.testing.assert_allclose(
+        mixture.log_prior(z, weights, locs, scales), np.log(weights @ np.array(each)), rtol=1e-12
+    )
     for x in X[:3] / 2:
         integral = quad(joint, -8, 8, args=(x,), points=[-2, 0, 0.5, 3], epsabs=0, epsrel=1e-11, limit=200)[0]
         assert mixture.evidence(x[None], w, b, SIGMA, weights, locs, scales)[0] == pytest.approx(math.log(integral))

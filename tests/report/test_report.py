@@ -86,6 +86,20 @@ def test_a_report_is_a_page_a_text_with_pictures_and_scores(tmp_path):
     }  # fmt: skip
 
 
+def test_tables_and_figures_are_each_numbered_from_one(tmp_path):
+    report = Report("Title")
+    for name in ("first", "second"):
+        report.table(["a"], [[1]], f"{name} table").table(["a"], [[1]], f"{name} more")
+        report.figure(drawing(), name, f"{name} figure")
+    page = report.save(tmp_path)
+    expected = ["Table 1. first table", "Table 2. first more", "Figure 1. first figure"]
+    expected += ["Table 3. second table", "Table 4. second more", "Figure 2. second figure"]
+    captions = [word for word in Reader(page.read_text()).words if word.startswith(("Table", "Figure"))]
+    assert captions == expected
+    lines = (tmp_path / "report.md").read_text().splitlines()
+    assert [line for line in lines if line.startswith(("Table", "Figure"))] == expected
+
+
 def test_the_page_needs_nothing_beside_it_and_runs_nothing(tmp_path):
     text = example().save(tmp_path).read_text()
     reader = Reader(text)
