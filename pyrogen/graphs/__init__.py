@@ -6,36 +6,47 @@ A student may start at `pyrogen.graphs.separation`, which asks when two variable
 from pyrogen.graphs.bridge import PyroNetwork, to_pyro
 from pyrogen.graphs.cliques import chordless_cycle, chords, is_chordal, maximal_cliques
 from pyrogen.graphs.equivalence import cpdag, markov_equivalent, v_structures
+from pyrogen.graphs.exercise import check_exercise, read_exercise
+from pyrogen.graphs.factorisation import Factorisation, factorisation
 from pyrogen.graphs.inference import Assignment, evidence_probability, log_partition, map_assignment, marginals, query
 from pyrogen.graphs.inference_posterior import Posterior
 from pyrogen.graphs.learn import Learned, learn
 from pyrogen.graphs.maps import Independence, disagreement, is_i_map, is_perfect_map, minimal_i_map
 from pyrogen.graphs.moral import markov_blanket, moral_graph
 from pyrogen.graphs.networks import bundled, bundled_names, network_from_dict, read_network
+from pyrogen.graphs.numeric import conditional_mutual_information, generic_network
 from pyrogen.graphs.separation import active_trail, d_separated, path, separated
 from pyrogen.graphs.separators import minimum_d_separator
 from pyrogen.graphs.trails import BlockedTrail, blocked_trails, draw_trail
 from pyrogen.graphs.triangulation import elimination_order, junction_tree, triangulate
+from pyrogen.graphs.verdicts import Row, Verdicts
 
 __all__ = [
     "Assignment",
     "BlockedTrail",
+    "Factorisation",
     "Independence",
     "Learned",
     "Posterior",
     "PyroNetwork",
+    "Row",
+    "Verdicts",
     "active_trail",
     "blocked_trails",
     "bundled",
     "bundled_names",
+    "check_exercise",
     "chordless_cycle",
     "chords",
+    "conditional_mutual_information",
     "cpdag",
     "d_separated",
     "disagreement",
     "draw_trail",
     "elimination_order",
     "evidence_probability",
+    "factorisation",
+    "generic_network",
     "is_chordal",
     "is_i_map",
     "is_perfect_map",
@@ -53,6 +64,7 @@ __all__ = [
     "network_from_dict",
     "path",
     "query",
+    "read_exercise",
     "read_network",
     "separated",
     "to_pyro",

@@ -1,0 +1,137 @@
+"""A joint distribution as a product, one factor a node or a clique: written as text, as LaTeX, and read from text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from pyrogen.graphs import boundary
+from pyrogen.graphs.boundary import Graph, Node
+from pyrogen.graphs.cliques import maximal_cliques
+
+FACTOR = re.compile(r"(?P<letter>P|p|φ|ϕ|ψ|phi|psi)\s*\((?P<inside>[^()]*)\)")
+BETWEEN = re.compile(r"[\s·*,]*")
+
+
+class Factorisation(NamedTuple):
+    """p(x) = Π P(x_v | x_parents) of a directed graph, or 1/Z Π φ(x_clique) of an undirected one.
+
+    Args:
+        directed: which of the two.
+        parts: for each factor its nodes; the first is the node itself, and the others its parents, if directed.
+    """
+
+    directed: bool
+    parts: tuple[tuple[Node, ...], ...]
+
+    @property
+    def text(self) -> str:
+        """Such as ``P(A) P(B | A)`` or ``1/Z φ(A, B)``."""
+        return " ".join(
+            [*([] if self.directed else ["1/Z"]), *(self._part(part, "φ", "|", str) for part in self.parts)]
+        )
+
+    @property
+    def latex(self) -> str:
+        r"""Such as ``P(A)\,P(B \mid A)`` or ``\frac{1}{Z}\,\phi(A, B)``, for use between dollar signs."""
+        parts = [self._part(part, r"\phi", r"\mid", _latex) for part in self.parts]
+        return r"\,".join([*([] if self.directed else [r"\frac{1}{Z}"]), *parts])
+
+    def __str__(self) -> str:
+        return self.text
+
+    def _part(self, part: tuple[Node, ...], potential: str, bar: str, show: Callable[[Node], str]) -> str:
+        names = [show(node) for node in part]
+        if not self.directed:
+            return f"{potential}({', '.join(names)})"
+        return f"P({names[0]}{f' {bar} ' + ', '.join(names[1:]) if names[1:] else ''})"
+
+
+def factorisation(graph: Graph) -> Factorisation:
+    r"""The product that a graph stands for: a conditional a node, or a potential a maximal clique.
+
+    Args:
+        graph: a graph of pgmpy or networkx.
+
+    Raises:
+        TypeError, ValueError: for what is no graph, a cycle, or an empty graph.
+
+    Example:
+        >>> import networkx as nx
+        >>> found = factorisation(nx.DiGraph([("A", "C"), ("B", "C")]))
+        >>> print(found, found.latex)
+        P(A) P(C | A, B) P(B) P(A)\,P(C \mid A, B)\,P(B)
+        >>> print(factorisation(nx.Graph([("A", "C"), ("B", "C")])))
+        1/Z φ(A, C) φ(C, B)
+    """
+    if boundary.either(graph).is_directed():
+        return Factorisation(
+            True, tuple((node, *(other for other in graph if graph.has_edge(other, node))) for node in graph)
+        )
+    return Factorisation(False, sets(graph, maximal_cliques(graph)))
+
+
+def sets(graph: Graph, found: Iterable[Iterable[Node]]) -> tuple[tuple[Node, ...], ...]:
+    """Each set as a tuple in the graph's own order."""
+    return tuple(tuple(node for node in graph if node in part) for part in map(set, found))
+
+
+def parse(text: str, graph: Graph) -> Factorisation:
+    """The factorisation that a text such as ``P(A) P(B | A)`` or ``1/Z φ(A, B) phi(B, C)`` names.
+
+    Raises:
+        TypeError: if this is no text.
+        ValueError: for another form, unknown names, a node conditioned twice or not at all, or the wrong kind of factor
+            for the graph.
+
+    Example:
+        >>> import networkx as nx
+        >>> parse("1/Z φ(A,B)phi(B,C)", nx.path_graph(["A", "B", "C"])).parts
+        (('A', 'B'), ('B', 'C'))
+    """
+    if not isinstance(text, str):
+        raise TypeError(f"expected a factorisation as text, got {type(text).__name__}")
+    directed = graph.is_directed()
+    form = "P(A) P(B | A) …" if directed else "1/Z φ(A, B) φ(B, C) …"
+    rest = text.strip()
+    if not directed:
+        rest = re.sub(r"^1\s*/\s*Z", "", rest)
+    parts: list[tuple[Node, ...]] = []
+    while rest := rest[len(BETWEEN.match(rest).group()) :]:  # type: ignore[union-attr]  # it matches nothing too
+        match = FACTOR.match(rest)
+        if match is None or (match["letter"] in "Pp") != directed:
+            raise ValueError(f"expected a factorisation of the form {form}, got {text!r}")
+        head, bar, tail = match["inside"].partition("|")
+        before, after = _listed(head), _listed(tail)
+        if (len(before) != 1 if directed else not before or bar) or (bar and not after):
+            raise ValueError(f"expected a factorisation of the form {form}, got {match.group()!r} in it")
+        names = [*before, *after]
+        boundary.names(graph, names, f"the factor {match.group()}")
+        parts.append(tuple(names))
+        rest = rest[match.end() :]
+    if directed:
+        heads = [part[0] for part in parts]
+        for node in graph:
+            if heads.count(node) != 1:
+                raise ValueError(f"expected one factor P({node} …), got {heads.count(node)}")
+        _acyclic(parts)
+    elif not parts:
+        raise ValueError(f"expected a factorisation of the form {form}, got {text!r}")
+    return Factorisation(directed, tuple(parts))
+
+
+def _acyclic(parts: Iterable[tuple[Node, ...]]) -> None:
+    import networkx as nx
+
+    boundary.directed(nx.DiGraph([(parent, node) for node, *parents in parts for parent in parents] or {0: []}))
+
+
+def _listed(text: str) -> Sequence[str]:
+    return [name.strip() for name in text.split(",")] if text.strip() else []
+
+
+def _latex(name: Node) -> str:
+    """A name in math mode: upright if longer than a letter, its special characters escaped."""
+    text = re.sub(r"([_%$#&{}])", r"\\\1", str(name).replace("\\", r"\backslash "))
+    return text if len(str(name)) == 1 else rf"\mathrm{{{text}}}"
