@@ -130,6 +130,26 @@ def test_latents_marked_in_the_guide_are_drawn():
     assert np.exp(found).std() > 0
 
 
+def test_latents_marked_on_both_sides_are_drawn_and_summed():
+    seen = []
+
+    def model(x):
+        j = pyro.sample("j", dist.Bernoulli(0.3), infer={"enumerate": "parallel"})
+        k = pyro.sample("k", dist.Bernoulli(0.8), infer={"enumerate": "parallel"})
+        pyro.sample("x", dist.Normal(3 * k + j, 1.0), obs=x)
+
+    def guide(x):
+        seen.append(pyro.sample("j", dist.Bernoulli(0.6), infer={"enumerate": "parallel"}))
+
+    x = torch.tensor(1.0)
+    found = log_weights(Pair(model, guide, (x,)), 20)
+    j = torch.stack(seen[-20:])
+    on, off = (dist.Normal(3 * k + j, 1.0).log_prob(x) + math.log(p) for k, p in ((1.0, 0.8), (0.0, 0.2)))
+    by_hand = torch.logaddexp(on, off) + dist.Bernoulli(0.3).log_prob(j) - dist.Bernoulli(0.6).log_prob(j)
+    assert j.unique().tolist() == [0.0, 1.0]
+    assert found == pytest.approx(by_hand.numpy(), abs=1e-5)
+
+
 def test_programs_that_cannot_run_at_once_run_one_by_one():
     def model(x):
         z = pyro.sample("z", dist.Normal(torch.zeros(3), 1.0).to_event(1))
