@@ -82,7 +82,7 @@ def calibrate(
     Args:
         model, guide, args, kwargs: the pair, and arguments like those that it is meant for. Their tensors that are
             what the model observes (the same tensor, a view of it, or an equal one) are replaced by simulations.
-        simulations: how many data sets.
+        simulations: how many data sets. Below 60 only gross misfits are beyond doubt at a rate of 1e-6.
         draws: L.
         train: how the guide is fitted to each data set, always from the parameters at which it stands now: None for
             an amortised guide, which needs none; a number of Adam steps on the guide's parameters; or a callable

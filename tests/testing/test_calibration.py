@@ -170,7 +170,7 @@ def test_the_guide_is_fitted_again_and_the_model_stays():
     guide = Watched()
     noisy(DATA), guide(DATA)
     before = fingerprint(guide)
-    ask((noisy, guide), simulations=10, draws=9, train=30, lr=0.1)
+    ask((noisy, guide), simulations=10, draws=9, train=40, lr=0.1)
     assert fingerprint(guide) == before
     assert {noise for _, _, noise in seen} == {1.0}
     data = list(dict.fromkeys(total for total, _, _ in seen if total != round(float(DATA.sum()), 4)))
@@ -183,7 +183,7 @@ def test_the_guide_is_fitted_again_and_the_model_stays():
 
 def test_unfitted_guides_are_not_calibrated():
     guide = AutoNormal(noisy, init_scale=0.01)
-    result = ask((noisy, guide), simulations=30, draws=9)
+    result = ask((noisy, guide), simulations=60, draws=9)
     assert not result.report.ok
 
 
