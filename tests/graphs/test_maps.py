@@ -173,6 +173,19 @@ def test_v_structures_and_cpdags_of_random_graphs():
         assert set(graphs.cpdag(dag).directed_edges) == set.intersection(*members)
 
 
+def test_cpdags_are_those_of_pgmpy():
+    from pgmpy.base import DAG
+
+    for rng in seeded(200, 46):
+        dag = random_dag(rng, int(rng.integers(5, 13)))
+        words = {node: f"n{i:02}" for i, node in enumerate(dag)}  # pgmpy sorts names, so they must be of one kind
+        theirs = DAG()
+        theirs.add_nodes_from(words.values())
+        theirs.add_edges_from((words[a], words[b]) for a, b in dag.edges)
+        found = {(words[a], words[b]) for a, b in graphs.cpdag(dag).directed_edges}
+        assert set(theirs.to_pdag().directed_edges) == found
+
+
 def test_large_graphs():
     start = time.perf_counter()
     for rng in seeded(2, 44):
