@@ -13,10 +13,13 @@ import platform
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from tqdm.auto import tqdm
+
+from pyrogen.files import write_atomically
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
@@ -55,29 +58,30 @@ def main() -> None:
     import tutorial_faults
     import tutorial_pairs
 
+    started = time.perf_counter()
     jobs = [("sound", case.name, seed) for seed in range(args.seeds) for case in tutorial_pairs.CASES]
     jobs += [("fault", fault.name, seed) for seed in range(args.fault_seeds) for fault in tutorial_faults.FAULTS]
     rows: dict[str, dict[str, Any]] = {"sound": {}, "fault": {}}
     with ProcessPoolExecutor(args.jobs) as pool:
         for (kind, name, seed), found, seconds in tqdm(pool.map(one, jobs), total=len(jobs), mininterval=10):
-            row = rows[kind].setdefault(name, {"seeds": 0, "found": 0, "seconds": 0.0, "checks": {}, "seeds_found": []})
+            row = rows[kind].setdefault(name, {"seeds": 0, "found": 0, "seconds": 0.0, "checks": {}, "at_seeds": []})
             row["seeds"] += 1
             row["seconds"] = round(row["seconds"] + seconds, 3)
-            if found:
-                row["found"] += 1
-                row["seeds_found"].append(seed)
+            row["found"] += bool(found)
+            if bool(found) == (kind == "sound"):  # a false alarm, or a fault that was missed
+                row["at_seeds"].append(seed)
             for check in found:
                 row["checks"][check] = row["checks"].get(check, 0) + 1
-    for row in rows["fault"].values():
-        del row["seeds_found"]
     counted = {kind: [sum(row[key] for row in rows[kind].values()) for key in ("found", "seeds")] for kind in rows}
     result = {
         "false_alarms": dict(zip(("found", "checked"), counted["sound"], strict=True)),
         "faults": dict(zip(("found", "checked"), counted["fault"], strict=True)),
-        "machine": {"python": platform.python_version(), "processor": platform.machine()},
+        "date": date.today().isoformat(),
+        "python": platform.python_version(),
+        "seconds": round(time.perf_counter() - started),
         **rows,
     }
-    args.out.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_atomically(args.out, (json.dumps(result, ensure_ascii=False, indent=1) + "\n").encode())
     print(json.dumps({key: result[key] for key in ("false_alarms", "faults")}))
 
 

@@ -16,7 +16,7 @@ from pyrogen.testing.significance import Sample, exceeds
 from pyrogen.testing.subsampling import Indices, part_of_shuffled
 
 MARGIN = 0.01  # of the objective's size
-_ROUNDS = (16, 64, 256)
+_ROUNDS = (16, 64, 128)
 _PARTS = 64
 _CLEAR = 5  # margins within which the difference must lie beyond doubt to ask no more
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import inspect
 import math
+import random
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import pyro
 import torch
 from pyro import poutine
@@ -77,7 +79,12 @@ class Tested:
 
     def start(self, seed: int) -> None:
         """Set the random state in which run number `seed` begins."""
-        pyro.set_rng_seed(self.seed * 1_000_003 + seed)
+        number = self.seed * 1_000_003 + seed
+        random.seed(number)
+        np.random.seed(number % 2**32)  # noqa: NPY002 (programs may draw from it)
+        torch.default_generator.manual_seed(number)  # torch.manual_seed formats a stack trace for CUDA each time
+        if torch.cuda.is_initialized():
+            torch.cuda.manual_seed_all(number)
 
     def _run(self, program: Program, seed: int) -> Trace:
         self.start(seed)
