@@ -1,6 +1,13 @@
-"""Questions that any Pyro model/guide pair can be put, with answers that say what to do."""
+"""Questions that any Pyro model/guide pair can be put, with answers that say what to do.
 
+`check` is the one to begin with. `compare` holds a guide against a known posterior, `against_nuts` against NUTS, and
+`calibrate` against its own model's simulations.
+"""
+
+from pyrogen.testing.calibration import Calibration, calibrate
 from pyrogen.testing.check import check
+from pyrogen.testing.compare import compare
 from pyrogen.testing.findings import Finding, Report, Result
+from pyrogen.testing.nuts import against_nuts
 
-__all__ = ["Finding", "Report", "Result", "check"]
+__all__ = ["Calibration", "Finding", "Report", "Result", "against_nuts", "calibrate", "check", "compare"]

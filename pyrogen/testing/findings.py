@@ -66,8 +66,19 @@ class Result:
         outcome: Outcome = "passed"
         if found:
             outcome = "fault" if any(one.level == "fault" for one in found) else "warning"
-            detail = detail or f"{len(found)} found"
         return cls(check, question, outcome, detail, dict(figures or {}), found)
+
+    def lines(self, widest: int = 0) -> list[str]:
+        """The rows of a table, with the check's name in a column of that width."""
+        lines = [f"{_MARK[self.outcome]:>5}  {self.check:<{widest}}  {self.question}".rstrip()]
+        indent = " " * (9 + max(widest, len(self.check)))
+        for text in ([self.detail] if self.detail else []) + [f"→ {one.message}" for one in self.findings]:
+            hanging = indent + "  " * text.startswith("→")
+            lines += textwrap.wrap(text, _WIDTH, initial_indent=indent, subsequent_indent=hanging)
+        return lines
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
 
 
 @dataclass(frozen=True)
@@ -127,14 +138,7 @@ class Report:
 
     def __str__(self) -> str:
         widest = max((len(result.check) for result in self.results), default=0)
-        lines = []
-        for result in self.results:
-            lines.append(f"{_MARK[result.outcome]:>5}  {result.check:<{widest}}  {result.question}".rstrip())
-            indent = " " * (9 + widest)
-            for text in ([result.detail] if result.detail else []) + [f"→ {one.message}" for one in result.findings]:
-                lines += textwrap.wrap(
-                    text, _WIDTH, initial_indent=indent, subsequent_indent=indent + "  " * text.startswith("→")
-                )
+        lines = [line for result in self.results for line in result.lines(widest)]
         faults = sum(one.level == "fault" for one in self.findings)
         warnings = len(self.findings) - faults
         verdict = "sound, as far as was asked" if self.ok else f"{faults} fault{'s' * (faults != 1)}"

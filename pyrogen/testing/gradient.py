@@ -75,6 +75,9 @@ def gradient(tested: Tested, false_alarm: float) -> Result:
         false_alarm: the probability of a finding in a sound pair, for all groups together.
     """
     trace, loss = tested.guide_alone(), tested.elbo()
+    if not (tested.evaluates or tested.loss is None):
+        name = type(tested.loss).__name__
+        return Result("gradient", QUESTION, "skipped", f"{name} has no value that its gradient descends")
     drawn = [site for _, site in latents(trace)]
     if any(is_discrete(site) and not marked_for_enumeration(site) for site in drawn):
         return Result("gradient", QUESTION, "skipped", "the guide draws discrete values: no second estimator is known")

@@ -15,13 +15,33 @@ import numpy as np
 import pyro
 import torch
 from pyro import poutine
-from pyro.infer import ELBO, Trace_ELBO, TraceEnum_ELBO
+from pyro.infer import (
+    ELBO,
+    JitTrace_ELBO,
+    JitTraceEnum_ELBO,
+    JitTraceGraph_ELBO,
+    JitTraceMeanField_ELBO,
+    RenyiELBO,
+    Trace_ELBO,
+    TraceEnum_ELBO,
+    TraceGraph_ELBO,
+    TraceMeanField_ELBO,
+    TraceTailAdaptive_ELBO,
+)
 from pyro.poutine.runtime import Message
 from pyro.poutine.subsample_messenger import SubsampleMessenger, _Subsample
 from pyro.poutine.trace_struct import Trace
 from torch import Tensor
 
 from pyrogen.testing.isolation import Program
+
+EVALUATED = (Trace_ELBO, TraceGraph_ELBO, TraceMeanField_ELBO, TraceEnum_ELBO, RenyiELBO)
+_UNCOMPILED = {
+    JitTrace_ELBO: Trace_ELBO,
+    JitTraceEnum_ELBO: TraceEnum_ELBO,
+    JitTraceGraph_ELBO: TraceGraph_ELBO,
+    JitTraceMeanField_ELBO: TraceMeanField_ELBO,
+}
 
 
 @dataclass(frozen=True)
@@ -91,12 +111,25 @@ class Tested:
         return poutine.trace(program).get_trace(*self.args, **self.kwargs)
 
     def elbo(self) -> Any:
-        """The loss under test: the one given, or the ELBO of Pyro that these sites call for."""
-        if self.loss is not None:
+        """The loss to evaluate: the one given, uncompiled; else the ELBO of Pyro that these sites call for."""
+        if self.evaluates:
+            if type(self.loss) in _UNCOMPILED:
+                plain, given = _UNCOMPILED[type(self.loss)], self.loss
+                return plain(
+                    given.num_particles, given.max_plate_nesting, vectorize_particles=given.vectorize_particles
+                )
             return self.loss
         guide, model = self.guide_alone(), self.model_alone()
         marked = any(marked_for_enumeration(site) for trace in (guide, model) for _, site in latents(trace))
         return TraceEnum_ELBO() if marked else Trace_ELBO()
+
+    @property
+    def evaluates(self) -> bool:
+        """Whether a loss was given whose value is the objective that its gradient descends."""
+        other = isinstance(self.loss, ELBO) and (
+            not isinstance(self.loss, EVALUATED) or isinstance(self.loss, TraceTailAdaptive_ELBO)
+        )
+        return self.loss is not None and not other
 
     def value(self, loss: Any, seed: int) -> float:
         """One estimate of the loss, in nats; Pyro's own validation, which structure has seen through, is off."""

@@ -113,18 +113,22 @@ def _infinite(guide: Trace, model: Trace) -> Iterator[Finding]:
 def _unreached(tested: Tested, loss: Any) -> tuple[list[Finding], int]:
     linked: dict[str, bool] = {}
     moved: dict[str, bool] = {}
+    kept: list[tuple[Tensor, Tensor]] = []
     for run in range(_RUNS):
-        if run == 1:  # what had a gradient of zero at the start may have left it
+        if run == 1:  # what had a gradient of zero at the start may leave it
             generator = torch.Generator().manual_seed(tested.seed)
             with torch.no_grad():
-                for _, (parameter, _) in tested.gradients(loss, 0)[1].items():
-                    noise = torch.randn(parameter.shape, generator=generator)
-                    parameter += _NUDGE * noise.to(parameter)
+                for parameter, _ in tested.gradients(loss, 0)[1].values():
+                    kept.append((parameter, parameter.detach().clone()))
+                    parameter += _NUDGE * torch.randn(parameter.shape, generator=generator).to(parameter)
         for name, (parameter, gradient) in tested.gradients(loss, run)[1].items():
             if not parameter.requires_grad or name.startswith("__baseline_"):  # a running mean of Pyro's own
                 continue
             linked[name] = linked.get(name, False) or gradient is not None
             moved[name] = moved.get(name, False) or (gradient is not None and bool((gradient != 0).any()))
+    with torch.no_grad():
+        for parameter, value in kept:
+            parameter.copy_(value)
     findings = []
     for name, found in moved.items():
         if found:

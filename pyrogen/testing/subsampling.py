@@ -119,9 +119,9 @@ def _underweight(run: Trace, size: int) -> Iterator[Finding]:
         frames = [f for f in site["cond_indep_stack"] if f.dim is not None]
         if not frames:
             continue
-        rows = max(f.size for f in frames)
         weight = float(torch.as_tensor(site["scale"]).double().mean())
-        if abs(weight * rows - size) > 1e-6 * size:
+        rows = max(f.size for f in frames)
+        if all(abs(weight * f.size - size) > 1e-6 * size for f in frames):
             yield Finding(
                 "subsampling",
                 f"the {rows} rows of {name!r} weigh {weight:.4g} each and stand for {weight * rows:.4g} observations, "

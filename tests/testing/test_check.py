@@ -7,7 +7,17 @@ import pytest
 import torch
 from cases import every_pair
 from pyro import distributions as dist
-from pyro.infer import Trace_ELBO, TraceGraph_ELBO, TraceMeanField_ELBO
+from pyro.infer import (
+    SVI,
+    JitTrace_ELBO,
+    RenyiELBO,
+    ReweightedWakeSleep,
+    Trace_ELBO,
+    TraceGraph_ELBO,
+    TraceMeanField_ELBO,
+    TraceTailAdaptive_ELBO,
+)
+from pyro.infer.autoguide import AutoNormal
 from tutorial_faults import FAULTS
 from tutorial_pairs import CASE, CASES
 
@@ -138,6 +148,34 @@ def test_the_score_function_gradient_must_be_asked_for():
     assert check(pair, loss=TraceGraph_ELBO()).findings == ()
 
 
+@pytest.mark.parametrize(
+    ("loss", "skipped"),
+    [
+        (RenyiELBO(alpha=0.5, num_particles=4), {"objective"}),
+        (JitTrace_ELBO(), set()),
+        (Trace_ELBO(num_particles=3, vectorize_particles=True, max_plate_nesting=1), set()),
+        (ReweightedWakeSleep(num_particles=3), {"objective", "gradient"}),
+        (TraceTailAdaptive_ELBO(num_particles=4, vectorize_particles=True), {"objective", "gradient"}),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_other_losses_of_pyro(loss, skipped):
+    report = check(CASE["eight schools"].make(0), loss=loss)
+    assert report.findings == ()
+    assert {result.check for result in report.results if result.outcome == "skipped"} == skipped | {
+        "density",
+        "minibatch",
+    }
+
+
+def test_an_autoguide_that_was_never_called():
+    model = CASE["regression"].make(0).model
+    pyro.clear_param_store()
+    guide, args = AutoNormal(model), CASE["regression"].make(0).args
+    assert pg.testing.check(model, guide, args, progress=False).findings == ()
+    SVI(model, guide, pyro.optim.Adam({"lr": 0.01}), Trace_ELBO()).step(*args)
+
+
 class TestNothingChanges:
     @pytest.mark.parametrize("name", ["prodlda", "subsampled", "reinforce", "ss-vae"])
     def test_not_a_byte(self, name):
@@ -202,6 +240,7 @@ class TestReport:
 
     def test_a_check_by_name(self):
         report = self.report()
+        assert str(report["scale"]).splitlines()[0].split() == str(report).splitlines()[3].split()
         assert report["sites"].outcome == "passed"
         with pytest.raises(KeyError, match="has no check 'nonsense'; it has runs, sites"):
             report["nonsense"]
