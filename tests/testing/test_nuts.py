@@ -49,10 +49,10 @@ def faked(monkeypatch):
 
 
 def test_nuts_samples_the_posterior_without_scale_and_with_whole_plates():
-    """Two chains on half-seen data under β = 5; the exact guide passes, and what NUTS drew has the exact moments."""
+    """Two chains on half-seen data under β = 50; the exact guide passes, and what NUTS drew has the exact moments."""
 
     def model(x):
-        with poutine.scale(scale=5.0):
+        with poutine.scale(scale=50.0):
             z = pyro.sample("z", dist.Normal(0.0, 1.0))
         with pyro.plate("data", len(x), subsample_size=3) as index:
             pyro.sample("x", dist.Normal(z, 1.0), obs=x[index])
@@ -134,6 +134,12 @@ def test_where_nuts_has_not_converged_nothing_is_a_fault(faked, how):
     assert report["nuts"].outcome == "warning"
     assert report["against_nuts"].outcome == ("passed" if how == "stuck" else "warning")  # stuck: the error is large
     assert report.ok
+
+
+@pytest.mark.parametrize(("r_hat", "effective", "divergent"), [(1.2, 500.0, 0), (1.0, 50.0, 0), (1.0, 500.0, 30)])
+def test_each_sign_that_nuts_has_not_converged_counts(r_hat, effective, divergent):
+    assert nuts._sampler_result({"z": (None, 1.0, 500.0)}, 0, 1000).outcome == "passed"
+    assert nuts._sampler_result({"z": (None, r_hat, effective)}, divergent, 1000).outcome == "warning"
 
 
 # --- bad input
