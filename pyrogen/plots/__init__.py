@@ -7,14 +7,18 @@ scikit-learn are imported when a figure is made, not when this package is. No fu
 from pyrogen.plots.curves import loss_curves
 from pyrogen.plots.elbo import elbo_paths, guide_and_posterior
 from pyrogen.plots.embedding import pca_by_factor
+from pyrogen.plots.graphs import graph
 from pyrogen.plots.grids import reconstructions, samples
 from pyrogen.plots.information import mutual_information
 from pyrogen.plots.kl import kl_per_latent
 from pyrogen.plots.ranks import ranks
+from pyrogen.plots.tables import conditional_tables
 from pyrogen.plots.traversal import traversals
 
 __all__ = [
+    "conditional_tables",
     "elbo_paths",
+    "graph",
     "guide_and_posterior",
     "kl_per_latent",
     "loss_curves",

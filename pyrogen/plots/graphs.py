@@ -1,0 +1,254 @@
+r"""Graphs as a person draws them: observed nodes shaded, an active trail coloured, cliques outlined."""
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pyrogen.graphs import boundary
+from pyrogen.plots.layout import GAP, HEIGHT, Point, layout, widths
+from pyrogen.plots.style import COLOURS, styled
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Node = Hashable
+
+LINE = "#444444"
+SHADE = "#C9CDD2"
+TRAIL = COLOURS[1]
+OUTLINES = (COLOURS[0], COLOURS[2], COLOURS[3], COLOURS[5], COLOURS[4], "#7A5C2E", "#6A4C93")
+HATCHES = ("///", "\\\\\\", "...", "|||", "---", "xxx", "+++")
+MARGIN = 0.3  # inches
+LARGEST = 600  # nodes
+
+
+@styled
+def graph(
+    graph: Any,
+    given: Any = (),
+    trail: Sequence[Node] = (),
+    cliques: Iterable[Iterable[Node]] = (),
+    title: str = "",
+    positions: Mapping[Node, Point] | None = None,
+    shaded: str = "observed",
+) -> "Figure":
+    r"""Draws a directed graph in layers, all arrows pointing down, or an undirected one with edges of like length.
+
+    Args:
+        graph: A graph of pgmpy or networkx, directed without cycles or undirected.
+        given: The observed nodes, one name or several: they are shaded.
+        trail: The nodes of a trail or path in order (see `pyrogen.graphs.active_trail`), or of a cycle, its first node
+            again at the end: it is coloured.
+        cliques: Sets of nodes: each is outlined and hatched.
+        title: Above the graph.
+        positions: The centre of each node, in any unit, such as Graphviz or networkx finds them; None for the layout
+            described in `pyrogen.plots.layout`.
+        shaded: What the legend calls the nodes in `given`.
+
+    Returns:
+        A figure as large as the graph needs.
+
+    Raises:
+        TypeError: If this is no graph.
+        ValueError: For a cycle, an empty graph, more than 600 nodes, an unknown name, a trail that does not follow
+            edges, or positions that leave out a node or are not finite.
+
+    Example:
+        >>> import networkx as nx
+        >>> from pyrogen.plots import graph
+        >>> fig = graph(nx.DiGraph([("A", "C"), ("B", "C")]), given="C", trail=["A", "C", "B"])
+        >>> [text.get_text() for text in fig.legends[0].get_texts()]
+        ['observed', 'active trail A → C ← B']
+    """
+
+    from matplotlib.figure import Figure
+
+    from pyrogen.graphs import draw_trail
+
+    boundary.either(graph)
+    if len(graph) > LARGEST:
+        raise ValueError(f"expected at most {LARGEST} nodes, as more cannot be read, got {len(graph)}")
+    observed = boundary.names(graph, given, "given", empty=True)
+    way = tuple(trail)
+    closed = len(way) > 3 and way[0] == way[-1]
+    boundary.names(graph, list(way[closed:]), "trail", empty=True)
+    drawn = draw_trail(graph, way)
+    groups = [boundary.names(graph, list(clique), "a clique") for clique in cliques]
+    at, bends = layout(graph) if positions is None else (_scaled(graph, positions), {})
+
+    layered = graph.is_directed() and positions is None
+    wide = widths(graph)
+    pad = MARGIN + (0.12 * min(len(groups), 4) if groups else 0.0)
+    points = [point for path in bends.values() for point in path]
+    left = min([*(at[node][0] - wide[node] / 2 for node in graph), *(x for x, _ in points)]) - pad
+    right = max([*(at[node][0] + wide[node] / 2 for node in graph), *(x for x, _ in points)]) + pad
+    low = min(y for _, y in at.values()) - HEIGHT / 2 - pad
+    high = max(y for _, y in at.values()) + HEIGHT / 2 + pad
+    handles = _handles(graph, shaded if observed else "", drawn if len(way) > 1 else "", groups)
+    width = max(
+        right - left, 0.082 * len(title) + 0.4, *(0.085 * len(handle.get_label()) + 0.9 for handle in handles), 2
+    )
+    columns = _columns(handles, width)
+    below = 0.24 * -(-len(handles) // columns) + 0.12 if handles else 0.0
+    above = 0.4 if title else 0.0
+    fig = Figure(figsize=(width, high - low + below + above))
+    total = high - low + below + above
+    ax = fig.add_axes((0.0, below / total, 1.0, (high - low) / total))
+    spare = (width - (right - left)) / 2
+    ax.set(xlim=(left - spare, right + spare), ylim=(low, high))
+    ax.set_axis_off()
+    for number, group in enumerate(groups):
+        _outline(ax, [at[node] for node in group], [wide[node] for node in group], number)
+    on_trail = {frozenset(step) for step in pairwise(way)}
+    for a, b in graph.edges:
+        points = [at[a], *bends.get((a, b), []), at[b]]
+        _edge(ax, graph.is_directed(), not layered, points, wide[a], wide[b], {a, b} in on_trail)
+    for node in graph:
+        _node(ax, node, at[node], wide[node], node in observed, node in way)
+    if title:
+        fig.text(0.5, 1 - 0.2 / total, title, ha="center", va="center", fontsize=11)
+    if handles:
+        fig.legend(handles=handles, loc="lower center", ncols=columns, borderaxespad=0.3)
+    return fig
+
+
+def _node(ax: "Axes", node: Node, at: Point, wide: float, observed: bool, on_trail: bool) -> None:
+    from matplotlib.patches import Ellipse
+
+    colour, line = (TRAIL, 2.2) if on_trail else (LINE, 1.2)
+    face = SHADE if observed else "white"
+    ax.add_patch(
+        Ellipse(at, wide, HEIGHT, facecolor=face, edgecolor=colour, linewidth=line, zorder=4, gid=f"node {node}")
+    )
+    ax.text(*at, str(node), ha="center", va="center_baseline", fontsize=10, zorder=5)
+
+
+def _edge(
+    ax: "Axes", directed: bool, free: bool, points: list[Point], start: float, end: float, on_trail: bool
+) -> None:
+    from matplotlib.patches import FancyArrowPatch
+
+    points = [_border(points[0], points[1], start, free), *points[1:-1], _border(points[-1], points[-2], end, free)]
+    colour, line = (TRAIL, 2.4) if on_trail else (LINE, 1.1)
+    style = "-|>" if directed else "-"
+    ax.add_patch(
+        FancyArrowPatch(
+            path=_smooth(points), arrowstyle=style, mutation_scale=15 if on_trail else 12, color=colour, linewidth=line,
+            shrinkA=0, shrinkB=0, joinstyle="miter",
+            zorder=3 if on_trail else 2,
+        )
+    )  # fmt: skip
+
+
+def _border(centre: Point, towards: Point, wide: float, free: bool) -> Point:
+    r"""Returns where the line to a point leaves the node's ellipse, with a hair of space.
+
+    A flat line to another layer leaves it near the top or the bottom, or it would run over the node's neighbours.
+    """
+
+    dx, dy = towards[0] - centre[0], towards[1] - centre[1]
+    if not free:
+        dx = float(np.clip(dx, -0.7 * abs(dy) * wide / HEIGHT, 0.7 * abs(dy) * wide / HEIGHT))
+    scale = 1 / np.hypot(dx / (wide / 2 + 0.02), dy / (HEIGHT / 2 + 0.02))
+    return centre[0] + dx * scale, centre[1] + dy * scale
+
+
+def _smooth(points: list[Point]) -> Any:
+    r"""Returns a path through the points: straight for two, and else a cubic that turns softly at each."""
+
+    from matplotlib.path import Path
+
+    if len(points) == 2:
+        return Path(points)
+    at = np.array(points)
+    steps = np.diff(at, axis=0)
+    lengths = np.hypot(*steps.T)
+    steps /= lengths[:, None]
+    slopes = np.concatenate([steps[:1], steps[1:] + steps[:-1], steps[-1:]])
+    slopes /= np.maximum(np.hypot(*slopes.T), 1e-9)[:, None]
+    vertices, codes = [at[0]], [Path.MOVETO]
+    for i, length in enumerate(lengths):  # handles as short as the piece, so that no curve overshoots
+        vertices += [at[i] + slopes[i] * length / 3, at[i + 1] - slopes[i + 1] * length / 3, at[i + 1]]
+        codes += [Path.CURVE4] * 3
+    return Path(np.array(vertices), codes)
+
+
+def _outline(ax: "Axes", centres: list[Point], wide: list[float], number: int) -> None:
+    r"""Draws the convex hull of the nodes' ellipses, each clique's a little larger than the one before."""
+
+    from matplotlib.patches import Polygon
+    from scipy.spatial import ConvexHull
+
+    more = 0.09 + 0.055 * (number % 5)
+    angle = np.linspace(0, 2 * np.pi, 48, endpoint=False)
+    rim = np.concatenate(
+        [
+            np.stack([x + (w / 2 + more) * np.cos(angle), y + (HEIGHT / 2 + more) * np.sin(angle)], axis=1)
+            for (x, y), w in zip(centres, wide, strict=True)
+        ]
+    )
+    corners = rim[ConvexHull(rim).vertices]
+    colour = OUTLINES[number % len(OUTLINES)]
+    hatch = HATCHES[number % len(HATCHES)]
+    ax.add_patch(Polygon(corners, facecolor=colour, alpha=0.10, linewidth=0, zorder=0))
+    ax.add_patch(
+        Polygon(corners, facecolor="none", edgecolor=(*_rgb(colour), 0.28), hatch=hatch, linewidth=0, zorder=0.5)
+    )
+    ax.add_patch(Polygon(corners, facecolor="none", edgecolor=colour, linewidth=1.6, zorder=1))
+
+
+def _handles(graph: Any, shaded: str, trail: str, groups: Sequence[Sequence[Node]]) -> list[Any]:
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    handles: list[Any] = []
+    if shaded:
+        handles.append(Patch(facecolor=SHADE, edgecolor=LINE, label=shaded))
+    if trail:
+        cycle = trail.split()[0] == trail.split()[-1]
+        what = "cycle" if cycle else "active trail" if graph.is_directed() else "path"
+        handles.append(Line2D([], [], color=TRAIL, linewidth=2.4, label=f"{what} {trail}"))
+    for number, group in enumerate(groups):
+        colour = OUTLINES[number % len(OUTLINES)]
+        handles.append(
+            Patch(
+                facecolor=(*_rgb(colour), 0.12), edgecolor=colour, hatch=HATCHES[number % len(HATCHES)],
+                label=f"{{{', '.join(map(str, group))}}}",
+            )
+        )  # fmt: skip
+    return handles
+
+
+def _columns(handles: list[Any], width: float) -> int:
+    longest = max((0.085 * len(handle.get_label()) + 0.75 for handle in handles), default=1.0)
+    return max(1, min(len(handles), int(width / longest)))
+
+
+def _rgb(colour: str) -> tuple[float, float, float]:
+    from matplotlib.colors import to_rgb
+
+    return to_rgb(colour)
+
+
+def _scaled(graph: Any, positions: Mapping[Node, Point]) -> dict[Node, Point]:
+    r"""Returns positions in inches, as near to each other as the nodes' sizes allow."""
+
+    missing = [node for node in graph if node not in positions]
+    if missing:
+        raise ValueError(f"positions must place all nodes, but {missing[0]!r} is missing")
+    at = np.array([positions[node] for node in graph], dtype=np.float64)
+    if at.shape != (len(graph), 2) or not np.isfinite(at).all():
+        raise ValueError(f"positions must be two finite numbers for each node, got shape {at.shape}")
+    wide = np.array(list(widths(graph).values()))
+    gap = np.abs(at[:, None] - at[None])
+    need = np.stack([(wide[:, None] + wide[None]) / 2 + GAP, np.full((len(at), len(at)), HEIGHT + GAP)], axis=-1)
+    with np.errstate(divide="ignore"):
+        factor = (need / gap).min(axis=-1)  # apart in one direction is enough
+    np.fill_diagonal(factor, 0)
+    if np.isinf(factor).any():
+        raise ValueError("positions must be different for different nodes")
+    scale = max(float(factor.max()), 1e-9) if len(at) > 1 else 1.0
+    return dict(zip(graph, map(tuple, (at * scale).tolist()), strict=True))
