@@ -1,19 +1,22 @@
 # Everything runs in .venv, installed once under constraints.txt; `make demo` and `make test` need only Python 3.11+.
 PYTHON ?= python3
+JOBS   ?= 2
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test docs lint clean
+.PHONY: help install demo test faults docs lint clean
 
 help:
 	@echo "make demo   train VAE and β-VAE (β = 1, 4, 8) on dSprites; the report lands in out/demo/report.html"
 	@echo "            make demo ARGS=\"--steps 4000 --out out/longer\" passes options; --help lists them"
 	@echo "make test   run the whole test suite"
+	@echo "make faults plant some 250 small faults in copies of the package, one at a time: the tests must see each"
 	@echo "make docs   build the documentation into docs/_build/html"
 	@echo "make lint   ruff and mypy"
 	@echo "make clean  remove .venv, the built documentation and caches (out/ stays)"
+	@echo "JOBS=4 after test or faults takes more processes than two"
 	@echo "PYTHON=python3.12 in front of the target's name chooses the Python that makes .venv"
 
 install: $(READY)
@@ -30,7 +33,10 @@ demo: $(READY)
 	$(BIN)/python examples/beta_vae_dsprites.py --out out/demo $(ARGS)
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(JOBS)
+
+faults: $(READY)
+	$(BIN)/python tests/planted_faults.py --jobs $(JOBS)
 
 $(VENV)/.docs: $(READY)
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[docs]'
