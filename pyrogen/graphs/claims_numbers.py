@@ -45,7 +45,9 @@ def scaling(subject: Subject, claim: Claim) -> Row:
     factor = next(one for one in scaled.factors if set(one.variables) == set(nodes))
     factor.values = factor.values * by
     names = list(network)
-    before, after = ([_by_query(one, names), exact_table(one, names), _written_out(one)] for one in (network, scaled))
+    before, after = (
+        [_by_query(one, names), exact_table(one, names), _written_out(one, names)] for one in (network, scaled)
+    )
     z = [[math.exp(log_partition(one)), one.get_partition_function(), _total(one)] for one in (network, scaled)]
     bound = 16 * terms(network) * EPSILON
     off = [float(np.abs(a - b).max()) for a, b in zip(before, after, strict=True)]
@@ -53,7 +55,7 @@ def scaling(subject: Subject, claim: Claim) -> Row:
     grows = claim.get("z_factor")
     wrong_z = grows is not None and abs(ratios[0] / float(grows) - 1) > bound
     ways = {
-        way: (off[place] < bound, abs(ratios[place] / by - 1) < bound)
+        way: (off[place] < bound, bool(abs(ratios[place] / by - 1) < bound))
         for place, way in enumerate(("pyrogen", "pgmpy", "written out"))
     }
     potential = f"φ({', '.join(map(str, nodes))})"
@@ -134,7 +136,7 @@ def _removal_directed(subject: Subject, claim: Claim, node: Node) -> Row:
     pairs = {
         "pyrogen": (_by_query(network, names), _by_query(rest, names)),
         "pgmpy": (exact_table(network, names), exact_table(rest, names)),
-        "written out": (_written_out(network).sum(list(network).index(node)), _written_out(rest)),
+        "written out": (_written_out(network, [node, *names]).sum(0), _written_out(rest, names)),
     }
     off = {way: float(np.abs(a - b).max()) for way, (a, b) in pairs.items()}
     ways = {way: "always" if value < bound else "never" for way, value in off.items()}
@@ -163,8 +165,8 @@ def _removed(whole: Any, rest: Any, node: Node, kept: bool) -> dict[str, bool]:
             rest.get_partition_function() / whole.get_partition_function(),
         ),
         "written out": (
-            _written_out(whole).sum(list(whole).index(node)),
-            _written_out(rest),
+            _written_out(whole, [node, *names]).sum(0),
+            _written_out(rest, names),
             _total(rest) / _total(whole),
         ),
     }
@@ -245,18 +247,20 @@ def _by_query(network: Any, names: list[Node]) -> Table:
     return posterior.marginal(*names).table if len(names) > 1 else posterior.table
 
 
-def _written_out(network: Any) -> Table:
-    """The joint distribution of all nodes as one table, a product entry by entry."""
-    table = _unnormalised(network)
+def _written_out(network: Any, names: list[Node]) -> Table:
+    """The joint distribution of all nodes as one table, a product entry by entry, its axes in the order of `names`.
+
+    The order has to be given: pgmpy's copies may have their nodes in another one.
+    """
+    table = _unnormalised(network, names)
     return table / table.sum()
 
 
 def _total(network: Any) -> float:
-    return float(_unnormalised(network).sum())
+    return float(_unnormalised(network, list(network)).sum())
 
 
-def _unnormalised(network: Any) -> Table:
-    names = list(network)
+def _unnormalised(network: Any, names: list[Node]) -> Table:
     factors = [one.to_factor() for one in network.cpds] if network.is_directed() else network.factors
     sizes = {name: size for one in factors for name, size in zip(one.variables, one.cardinality, strict=True)}
     if math.prod(sizes.values()) > JOINT:

@@ -126,9 +126,9 @@ def _pulled(way: list[Point], obstacles: list[tuple[Point, float]]) -> list[Poin
 
 
 def _meets(start: Point, end: Point, centre: Point, wide: float) -> bool:
-    r"""Whether a line comes closer to a node than a tenth of an inch: in units in which its rim is a circle."""
+    r"""Whether a line comes closer to a node than a fifth of an inch: in units in which its rim is a circle."""
 
-    size = np.array([wide / 2 + 0.1, HEIGHT / 2 + 0.1])
+    size = np.array([wide / 2 + 0.2, HEIGHT / 2 + 0.2])
     a, b = ((np.array(point) - centre) / size for point in (start, end))
     along = b - a
     t = np.clip(-(a @ along) / (along @ along), 0, 1)
