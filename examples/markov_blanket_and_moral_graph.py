@@ -57,7 +57,7 @@ def draw(network: Any, claims: tuple[Any, ...]) -> dict[str, Any]:
             figures["stated_cliques"] = pg.plots.graph(moral, cliques=sets, title=title)
     if cycle and not pg.graphs.is_chordal(moral):
         way = [*cycle, cycle[0]]
-        title = f"The cycle {' – '.join(way)}"
+        title = f"The cycle {' – '.join(map(str, way))}"
         figures["cycle"] = pg.plots.graph(moral, trail=way, title=title)
     if network.cpds:
         figures["tables"] = pg.plots.conditional_tables(network)

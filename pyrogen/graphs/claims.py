@@ -80,7 +80,7 @@ def independence(subject: Subject, claim: Claim) -> Row:
     separate = d_separated if subject.directed else separated
     why = evidence.why_directed if subject.directed else evidence.why_undirected
     found = subject.draws.dependences(x, y, given)
-    ways = {
+    ways: dict[str, Any] = {
         "pyrogen": separate(subject.graph, x, y, given),
         "pgmpy": opinions.pgmpy_separated(subject.pgmpy, x, y, given),
         "networkx": opinions.networkx_separated(subject.networkx, x, y, given),
@@ -180,7 +180,7 @@ def chordal(subject: Subject, claim: Claim) -> Row:
     import networkx as nx
 
     cycle = chordless_cycle(subject.graph)
-    ways = {
+    ways: dict[str, Any] = {
         "pyrogen": is_chordal(subject.graph),
         "pgmpy": bool(subject.pgmpy.is_triangulated()),
         "networkx": bool(nx.is_chordal(subject.networkx)),

@@ -8,6 +8,7 @@ can have: n ε for each entry (see `pyrogen.graphs.numeric`), and in logarithms 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -201,7 +202,7 @@ def _row(claim: Claim, text: str, found: str, lines: list[str], ways: dict[str, 
     )  # fmt: skip
 
 
-def _conditional(x: list[Node], given: list[Node]) -> str:
+def _conditional(x: Sequence[object], given: Sequence[object]) -> str:
     left, right = (", ".join(map(str, side)) for side in (x, given))
     return f"p({left} | {right})" if given else f"p({left})"
 

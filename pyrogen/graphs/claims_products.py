@@ -125,7 +125,7 @@ def i_map(subject: Subject, claim: Claim) -> Row:
     """Whether all that the map asserts holds in the network, and for a perfect map the reverse too."""
     of, map_ = subject.network, claim["map"]
     perfect = claim["kind"] == "perfect_map"
-    ways = {
+    ways: dict[str, Any] = {
         "pyrogen": (is_perfect_map if perfect else is_i_map)(map_, of),
         **_enumerated(of, map_, subject.of_network, perfect),
     }

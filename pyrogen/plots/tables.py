@@ -111,20 +111,22 @@ def _cell(value: Any) -> str:
 
 
 def _draw_table(ax: "Axes", title: str, head: list[str], body: list[list[Any]], total: int) -> None:
+    from matplotlib.transforms import Bbox
+
     ax.set_axis_off()
     ax.set_title(title, fontsize=STYLE["axes.titlesize"], pad=6)
     lines = [head, *([_cell(value) for value in row] for row in body)]
     if total > len(body):
         lines.append([f"… {total} rows" if column == 0 else "" for column in range(len(head))])
     most = max((value for row in body for value in row if isinstance(value, float)), default=1.0) or 1.0
-    colours = [["#E9ECEF"] * len(head)]
+    colours: list[Any] = [["#E9ECEF"] * len(head)]
     for row in body:
         colours.append(["#F6F7F8" if isinstance(value, str) else _tint(value / most) for value in row])
     colours += [["white"] * len(head)] * (len(lines) - len(colours))
     share = np.array(_column_widths(head, body))
     made = ax.table(
         cellText=lines, cellColours=colours, colWidths=(share / share.sum()).tolist(), cellLoc="center",
-        bbox=(0, 0, 1, 1),
+        bbox=Bbox.unit(),
     )  # fmt: skip
     made.auto_set_font_size(False)
     made.set_fontsize(9)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pyrogen.graphs import check_exercise, read_exercise
+from pyrogen.graphs.exercise import KINDS
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")  # of pgmpy, when it is imported
 
@@ -248,3 +249,13 @@ def test_no_file_and_no_draws(tmp_path):
         check_exercise(tmp_path / "none.json")
     with pytest.raises(ValueError, match="draws must be at least 1, got 0"):
         check_exercise(DATA / "markov_network.json", draws=0)
+
+
+def test_the_readme_s_example_is_as_it_says(tmp_path):
+    text = (DATA / "README.md").read_text(encoding="utf-8")
+    (block,) = (part.split("```")[0] for part in text.split("```json")[1:])
+    verdicts = check_exercise(written(tmp_path, block))
+    assert [row.agrees for row in verdicts] == [True, False, False, None]
+    assert "Two of these three stated answers are wrong." in text
+    for kind in KINDS:
+        assert f"`{kind}`" in text
