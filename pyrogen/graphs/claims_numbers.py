@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyrogen.graphs import evidence
+from pyrogen.graphs import boundary, evidence
 from pyrogen.graphs.boundary import Node
 from pyrogen.graphs.claims import Claim, Subject, independence, judged
 from pyrogen.graphs.inference import log_partition, query
@@ -31,7 +31,7 @@ def equal_conditionals(subject: Subject, claim: Claim) -> Row:
     x, given, also = claim["x"], claim["given"], claim["also"]
     row = independence(subject, {**claim, "y": also, "text": None})
     lines = [f"it says that {evidence.independence(x, also, given)}", *row.evidence]
-    if has_tables(subject.network):
+    if has_tables(subject.network) and _joint_states(subject.network, [*x, *given, *also]) <= JOINT:
         lines.append(_conditionals(subject.network, x, given, also))
     left, right = (_conditional(x, condition) for condition in (given, [*given, *also]))
     holds = row.computed == "true"
@@ -118,6 +118,15 @@ def removal(subject: Subject, claim: Claim) -> Row:
     )
     text = f"φ({node}) drops out of 1/Z φ({node}) φ(rest){subject.where}, {z}"
     return _row(claim, text, found, lines, by_way, reason)
+
+
+def check_small(network: Any) -> None:
+    """Refuses a network whose joint distribution is too large to be written out."""
+    states = _joint_states(network, list(network))
+    if states > JOINT:
+        raise ValueError(
+            f"the joint distribution is written out, so it may have at most {JOINT:,} states, got {states:,}"
+        )
 
 
 def has_tables(network: Any) -> bool:
@@ -257,6 +266,14 @@ def _written_out(network: Any, names: list[Node]) -> Table:
     return table / table.sum()
 
 
+def _joint_states(network: Any, names: list[Node]) -> int:
+    """How many joint states these nodes have; two each if the network has no tables."""
+    if not has_tables(network):
+        return 2 ** len(names)
+    states = boundary.states(network)
+    return math.prod(len(states[name]) for name in names)
+
+
 def _total(network: Any) -> float:
     return float(_unnormalised(network, list(network)).sum())
 
@@ -264,8 +281,6 @@ def _total(network: Any) -> float:
 def _unnormalised(network: Any, names: list[Node]) -> Table:
     factors = [one.to_factor() for one in network.cpds] if network.is_directed() else network.factors
     sizes = {name: size for one in factors for name, size in zip(one.variables, one.cardinality, strict=True)}
-    if math.prod(sizes.values()) > JOINT:
-        raise ValueError(f"expected at most {JOINT:,} joint states, got {math.prod(sizes.values()):,}")
     table = np.ones([sizes[name] for name in names])
     for one in factors:
         order = sorted(one.variables, key=names.index)

@@ -210,10 +210,25 @@ def _in_numbers(subject: Subject, stated: Factorisation) -> list[str]:
 
 
 def _enumerated(of: Graph, map_: Graph, draws: Draws, perfect: bool) -> dict[str, bool | None]:
-    """The verdict from all independences one by one: by pgmpy, by networkx, and from the numbers of random networks."""
+    """The verdict from all independences one by one: by pgmpy, by networkx, and from the numbers of random networks.
+
+    Of a larger graph those are asked that imply all others (see `pyrogen.graphs.maps`), and no numbers.
+    """
     triples = opinions.statements(of)
     if triples is None:
-        return dict.fromkeys(("pgmpy", "networkx", "numbers"))
+        asked = [(map_, of), (of, map_)] if perfect else [(map_, of)]
+        bases = [(opinions.basis(one), other) for one, other in asked]
+        if any(basis is None for basis, _ in bases):
+            return dict.fromkeys(("pgmpy", "networkx", "numbers"))
+        return {
+            "pgmpy": all(
+                all(opinions.pgmpy_asserts(opinions.by_pgmpy(other), basis)) for basis, other in bases if basis
+            ),
+            "networkx": all(
+                all(opinions.networkx_asserts(opinions.by_networkx(other), basis)) for basis, other in bases if basis
+            ),
+            "numbers": None,
+        }
 
     def compare(asserted: Any, true: Any) -> bool:
         return all(b == a if perfect else b or not a for a, b in zip(asserted, true, strict=True))

@@ -223,6 +223,8 @@ def _further(claim: dict[str, Any], network: Any, directed: bool) -> None:
             _positive(claim.get(field, 1), field)
     elif kind == "removal":
         _removable(claim, network, directed)
+    if kind in ("scaling", "removal"):
+        claims_numbers.check_small(network)
 
 
 def _removable(claim: dict[str, Any], network: Any, directed: bool) -> None:

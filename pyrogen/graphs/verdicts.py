@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 GLUED = re.compile(r"\w*\([^()]{,24}\)|\{[^{}]{,24}\}|\S+ [–→←] \S+(?: [–→←] \S+)?|\S+ ⊥ \S+")
+DISAGREE, ALONE = "THE WAYS DISAGREE", "ONE WAY ALONE"
 WIDTH = 118  # characters of the evidence's lines
 
 
@@ -44,9 +45,9 @@ class Row:
 
     @property
     def agreement(self) -> str:
-        """``yes``, ``NO``, ``not stated``, or loudly that the ways of computing it disagree."""
+        """``yes``, ``NO``, ``not stated``, or loudly that the ways of computing it disagree, or only one could."""
         if not self.sound:
-            return "THE WAYS DISAGREE"
+            return DISAGREE if len([way for way in self.ways.values() if way is not None]) > 1 else ALONE
         return "not stated" if self.agrees is None else "yes" if self.agrees else "NO"
 
 
@@ -103,7 +104,7 @@ class Verdicts:
         stated = [row for row in self.rows if row.agrees is not None]
         lines = [f"{len(stated) - len(self.wrong)} of {len(stated)} stated answers are right."]
         lines += [f"Wrong: {row.claim}, stated {row.stated}: {row.reason}" for row in self.wrong]
-        lines += [f"THE WAYS DISAGREE on: {row.claim}: {_ways(row)}" for row in self.rows if not row.sound]
+        lines += [f"{row.claim}: {_ways(row)}" for row in self.rows if not row.sound]
         return "\n".join(part for line in lines for part in _filled(line, "", "  "))
 
     def to_markdown(self) -> str:
@@ -166,7 +167,7 @@ def _ways(row: Row) -> str:
     too_large = f"; too large for {', '.join(left)}" if left else ""
     if row.sound:
         return f"the same by {', '.join(asked)}{too_large}"
-    return "THE WAYS DISAGREE: " + "; ".join(f"{way}: {shown(value)}" for way, value in asked.items()) + too_large
+    return f"{row.agreement}: " + "; ".join(f"{way}: {shown(value)}" for way, value in asked.items()) + too_large
 
 
 def _cells(row: Row) -> tuple[str, str, str, str]:
