@@ -61,7 +61,7 @@ def main(argv: list[str] | None = None) -> None:
             title = f"{', '.join(x)} and {', '.join(y)}{' given ' + ', '.join(given) if given else ''}: {verdict}"
             figures[f"claim_{number}"] = pg.plots.graph(network, given=given, trail=trail or (), title=title)
     if network.cpds:
-        figures["tables"] = pg.plots.conditional_tables(network)
+        figures["tables"] = pg.plots.conditional_tables(network, title=exercise.note.split(".")[0])
         belief = pg.graphs.marginals(network)
         lines += ["", f"With the tables of the file ({exercise.note.split('.')[0].lower()}):"]
         for node in network:

@@ -34,8 +34,9 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def draw(network: Any, claims: tuple[Any, ...]) -> dict[str, Any]:
+def draw(exercise: Any) -> dict[str, Any]:
     """The figures: both graphs, blankets, the chordless cycle, the cliques computed and stated, the tables."""
+    network = exercise.network
     moral = pg.graphs.moral_graph(network)
     figures = {
         "network": pg.plots.graph(network, title="The Bayesian network"),
@@ -43,7 +44,7 @@ def draw(network: Any, claims: tuple[Any, ...]) -> dict[str, Any]:
         "maximal_cliques": pg.plots.graph(moral, cliques=pg.graphs.maximal_cliques(moral), title="Its maximal cliques"),
     }
     cycle = pg.graphs.chordless_cycle(moral)
-    for claim in claims:
+    for claim in exercise.claims:
         if claim["kind"] == "markov_blanket":
             (node,) = claim["of"]
             blanket = pg.graphs.markov_blanket(network, node)
@@ -60,7 +61,7 @@ def draw(network: Any, claims: tuple[Any, ...]) -> dict[str, Any]:
         title = f"The cycle {' – '.join(map(str, way))}"
         figures["cycle"] = pg.plots.graph(moral, trail=way, title=title)
     if network.cpds:
-        figures["tables"] = pg.plots.conditional_tables(network)
+        figures["tables"] = pg.plots.conditional_tables(network, title=exercise.note.split(".")[0])
     return figures
 
 
@@ -86,7 +87,7 @@ def main(argv: list[str] | None = None) -> None:
         "",
         str(verdicts),
     ]
-    for name, figure in draw(exercise.network, exercise.claims).items():
+    for name, figure in draw(exercise).items():
         figure.savefig(args.out / f"{name}.png")
     both = {"directed": directed, "undirected": undirected}
     products = {name: {"text": one.text, "latex": one.latex} for name, one in both.items()}

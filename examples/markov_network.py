@@ -31,15 +31,16 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def draw(network: Any, claims: tuple[Any, ...]) -> dict[str, Any]:
+def draw(exercise: Any) -> dict[str, Any]:
     """The figures: the graph, its cliques computed and stated, a path for each separation, the potentials."""
+    network = exercise.network
     figures = {
         "network": pg.plots.graph(network, title="The Markov network"),
         "maximal_cliques": pg.plots.graph(
             network, cliques=pg.graphs.maximal_cliques(network), title="Its maximal cliques"
         ),
     }
-    for number, claim in enumerate(claims, 1):
+    for number, claim in enumerate(exercise.claims, 1):
         if claim["kind"] == "maximal_cliques" and claim["stated"]:
             sets, title = claim["stated"], "The maximal cliques as stated"
             figures["stated_cliques"] = pg.plots.graph(network, cliques=sets, title=title)
@@ -50,7 +51,7 @@ def draw(network: Any, claims: tuple[Any, ...]) -> dict[str, Any]:
             title = f"{', '.join(x)} and {', '.join(y)}{' given ' + ', '.join(given) if given else ''}: {verdict}"
             figures[f"claim_{number}"] = pg.plots.graph(network, given=given, trail=path or (), title=title)
     if network.factors:
-        figures["potentials"] = pg.plots.conditional_tables(network)
+        figures["potentials"] = pg.plots.conditional_tables(network, title=exercise.note.split(".")[0])
     return figures
 
 
@@ -68,7 +69,7 @@ def main(argv: list[str] | None = None) -> None:
         sys.exit(f"{Path(__file__).name}: {error}")
     product = pg.graphs.factorisation(exercise.network)
     lines = [f"The joint distribution: {product.text}", f"in LaTeX: {product.latex}", "", str(verdicts)]
-    for name, figure in draw(exercise.network, exercise.claims).items():
+    for name, figure in draw(exercise).items():
         figure.savefig(args.out / f"{name}.png")
     content = {**verdicts.to_dict(), "factorisation": {"text": product.text, "latex": product.latex}}
     write_atomically(args.out / "claims.json", (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())

@@ -16,13 +16,14 @@ Node = Hashable
 
 
 @styled
-def conditional_tables(network: Any, nodes: Any = None, rows: int = 24) -> "Figure":
+def conditional_tables(network: Any, nodes: Any = None, rows: int = 24, title: str = "") -> "Figure":
     r"""Draws the tables of a discrete network: P(node | parents) with a row for each state of the parents, or φ.
 
     Args:
         network: A discrete Bayesian or Markov network of pgmpy with tables.
         nodes: Whose tables, one name or several; of a Markov network all potentials with one of them; None for all.
         rows: The most rows of a table; what is beyond is left out, and the table says so.
+        title: Above them all, such as where the numbers are from.
 
     Returns:
         A figure with one table a panel, probabilities darker the larger they are.
@@ -50,24 +51,27 @@ def conditional_tables(network: Any, nodes: Any = None, rows: int = 24) -> "Figu
     grids = [_grid(table, states) for table in _tables(network, asked)]
     if len(grids) > 40:
         raise ValueError(f"expected at most 40 tables, as more cannot be read, got {len(grids)}: name some nodes")
-    shown = [(title, head, body[:rows], len(body)) for title, head, body in grids]
-    wide = [max(sum(_column_widths(head, body)), 0.085 * len(title) + 0.3) for title, head, body, _ in shown]
+    shown = [(name, head, body[:rows], len(body)) for name, head, body in grids]
+    wide = [max(sum(_column_widths(head, body)), 0.085 * len(name) + 0.3) for name, head, body, _ in shown]
     lines: list[list[int]] = [[]]
     for number in range(len(shown)):  # as many in a line as fit
         if lines[-1] and sum(wide[other] + 0.5 for other in lines[-1]) + wide[number] > 10.5:
             lines.append([])
         lines[-1].append(number)
     high = [max(0.27 * (len(shown[i][2]) + 1 + (shown[i][3] > rows)) + 0.62 for i in line) for line in lines]
-    width = max(sum(wide[i] + 0.5 for i in line) for line in lines) + 0.2
-    fig = Figure(figsize=(width, sum(high)))
+    width = max(*(sum(wide[i] + 0.5 for i in line) + 0.2 for line in lines), 0.082 * len(title) + 0.4)
     top = sum(high)
+    total_height = top + (0.35 if title else 0.0)
+    fig = Figure(figsize=(width, total_height))
+    if title:
+        fig.text(0.5, 1 - 0.2 / total_height, title, ha="center", va="center", fontsize=11)
     for line, height in zip(lines, high, strict=True):
         x = 0.3
         for i in line:
-            title, head, body, total = shown[i]
+            name, head, body, total = shown[i]
             tall = 0.27 * (len(body) + 1 + (total > rows))
-            ax = fig.add_axes((x / width, (top - 0.42 - tall) / sum(high), wide[i] / width, tall / sum(high)))
-            _draw_table(ax, title, head, body, total)
+            ax = fig.add_axes((x / width, (top - 0.42 - tall) / total_height, wide[i] / width, tall / total_height))
+            _draw_table(ax, name, head, body, total)
             x += wide[i] + 0.5
         top -= height
     return fig
