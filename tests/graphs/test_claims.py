@@ -62,6 +62,11 @@ def judge(tmp_path, network, *claims):
             True,
             "a → m ← b: d, observed, descends from the collider m",
         ),
+        (
+            {"kind": "independence", "x": "a", "y": "b", "given": "m", "stated": False},
+            True,
+            "active trail a → m ← b: the collider m is observed",
+        ),
         ({"kind": "independence", "x": ["a", "b"], "y": "d", "given": ["m"], "stated": True}, True, "blocked at m"),
         ({"kind": "independence", "x": "a", "y": "m", "stated": True}, False, "they are joined"),
         ({"kind": "independence", "graph": "moral", "x": "a", "y": "b", "stated": True}, False, "the path a – b"),
