@@ -6,7 +6,7 @@ A student may start at `pyrogen.graphs.separation`, which asks when two variable
 from pyrogen.graphs.bridge import PyroNetwork, to_pyro
 from pyrogen.graphs.cliques import chordless_cycle, chords, is_chordal, maximal_cliques
 from pyrogen.graphs.equivalence import cpdag, markov_equivalent, v_structures
-from pyrogen.graphs.exercise import check_exercise, read_exercise
+from pyrogen.graphs.exercise import Exercise, check_exercise, read_exercise
 from pyrogen.graphs.factorisation import Factorisation, factorisation
 from pyrogen.graphs.inference import Assignment, evidence_probability, log_partition, map_assignment, marginals, query
 from pyrogen.graphs.inference_posterior import Posterior
@@ -14,7 +14,7 @@ from pyrogen.graphs.learn import Learned, learn
 from pyrogen.graphs.maps import Independence, disagreement, is_i_map, is_perfect_map, minimal_i_map
 from pyrogen.graphs.moral import markov_blanket, moral_graph
 from pyrogen.graphs.networks import bundled, bundled_names, network_from_dict, read_network
-from pyrogen.graphs.numeric import conditional_mutual_information, generic_network
+from pyrogen.graphs.numeric import Dependence, conditional_mutual_information, generic_network
 from pyrogen.graphs.separation import active_trail, d_separated, path, separated
 from pyrogen.graphs.separators import minimum_d_separator
 from pyrogen.graphs.trails import BlockedTrail, blocked_trails, draw_trail
@@ -24,6 +24,8 @@ from pyrogen.graphs.verdicts import Row, Verdicts
 __all__ = [
     "Assignment",
     "BlockedTrail",
+    "Dependence",
+    "Exercise",
     "Factorisation",
     "Independence",
     "Learned",

@@ -144,7 +144,7 @@ probability ( wet | rain ) { (no) 0.9, 0.1; (yes) 0.1, 0.9; }
 
 def test_a_rounded_table_is_no_reason_for_the_ways_to_disagree(tmp_path):
     tables = copy.deepcopy(GOOD["network"]["tables"])
-    tables[0]["values"] = [0.8, 0.199]
+    tables[1]["values"] = [[0.9, 0.099], [0.1, 0.9]]
     (row,) = check_exercise(
         written(tmp_path, {**changed(network={"tables": tables}), "claims": [{"kind": "removal", "node": "wet"}]})
     )
