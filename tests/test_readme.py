@@ -8,7 +8,7 @@ README = Path(__file__).parents[1] / "README.md"
 
 def test_the_readmes_code_runs(tmp_path, monkeypatch):
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.DOTALL)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     code = "\n".join(blocks)
     for large, small in (("DSprites()", "DSprites(cache=None)"), ("700_000", "200"), ("10_000", "20"), ("2000", "2")):
         assert large in code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -28,26 +29,17 @@ _SMOOTH: tuple[type, ...] = (
     dist.Unit,
 )
 _WRAPPERS: tuple[type, ...] = (torch.distributions.Independent, dist.MaskedDistribution)
-_GAMMAS = {
-    type_: kind
-    for kind in ("Gamma", "Beta", "Dirichlet")
-    for type_ in (getattr(dist, kind), getattr(torch.distributions, kind))
-}
+Sampler = Callable[[], Tensor]
 
 
 def draws_smoothly(fn: Any) -> bool:
     """Whether a draw of `fn` at equal random numbers is a smooth function of its parameters, by itself or coupled."""
-    if isinstance(fn, _SMOOTH) or type(fn) in _GAMMAS:
-        return True
-    base = getattr(fn, "base_dist", None)
-    if base is None or not getattr(fn, "has_rsample", False):
-        return False
-    return draws_smoothly(base) if isinstance(fn, _WRAPPERS) else _by_itself(base)
+    return _by_itself(fn) or _sampler(fn) is not None
 
 
 def _by_itself(fn: Any) -> bool:
-    """As `draws_smoothly`, with the library's own sampler: what lies under a transform is not coupled."""
-    base = getattr(fn, "base_dist", None)
+    """As `draws_smoothly`, by the library's own sampler."""
+    base = getattr(fn, "base_dist", None)  # Independent, Expanded, Masked, Transformed
     return isinstance(fn, _SMOOTH) or (base is not None and getattr(fn, "has_rsample", False) and _by_itself(base))
 
 
@@ -58,31 +50,68 @@ def is_point(fn: Any) -> bool:
 
 
 class Coupled(Messenger):
-    """Draws Gamma, Beta and Dirichlet latents by inverting their distribution functions.
+    """Draws latents that are made of gamma variables by inverting the gamma distribution function.
 
     The library's sampler rejects, so that at equal random numbers its draws jump as the parameters move. A gamma draw
-    is here F⁻¹(u; α)/β for a uniform u, and a Beta or a Dirichlet is made of such. The gradient in α is the implicit
-    one, −(∂F/∂α)/(∂F/∂z) (Figurnov et al. 2018, https://arxiv.org/abs/1805.08498).
+    is here F⁻¹(u; α)/β for a uniform u; Beta, Dirichlet, Chi2, Student's t and transforms of these are made of such.
+    The gradient in α is the implicit one, −(∂F/∂α)/(∂F/∂z) (Figurnov et al. 2018, https://arxiv.org/abs/1805.08498).
     """
 
     def _pyro_sample(self, msg: Message) -> None:
-        if msg["is_observed"] or msg["value"] is not None or msg["infer"].get("enumerate"):
+        if msg["is_observed"] or msg["value"] is not None or msg["infer"].get("enumerate") or _by_itself(msg["fn"]):
             return
-        fn: Any = msg["fn"]
-        while isinstance(fn, _WRAPPERS):
-            fn = fn.base_dist  # type: ignore[attr-defined]
-        if type(fn) in _GAMMAS:
-            msg["value"], msg["done"] = _draw(fn, _GAMMAS[type(fn)]), True
+        if (sampler := _sampler(msg["fn"])) is not None:
+            msg["value"], msg["done"] = sampler(), True
 
 
-def _draw(fn: Any, kind: str) -> Tensor:
-    if kind == "Gamma":
-        return _standard_gamma(fn.concentration.expand(fn.batch_shape)) / fn.rate
-    if kind == "Beta":
-        one, zero = (_standard_gamma(c) for c in (fn.concentration1, fn.concentration0))
-        return _inside(one / (one + zero))
+def _sampler(fn: Any) -> Sampler | None:
+    """How to draw from a distribution made of gamma variables; None for any other, a user's subclass too."""
+    kind = type(fn)
+    if issubclass(kind, _WRAPPERS):
+        return _sampler(fn.base_dist)
+    if kind.__name__ not in _MADE_OF_GAMMAS or not kind.__module__.startswith(("torch.", "pyro.")):
+        inner = _sampler(fn.base_dist) if _is_transformed(fn) else None
+        return None if inner is None else lambda: _through(fn.transforms, inner())
+    return lambda: _MADE_OF_GAMMAS[kind.__name__](fn)
+
+
+def _is_transformed(fn: Any) -> bool:
+    return isinstance(fn, torch.distributions.TransformedDistribution)
+
+
+def _through(transforms: Iterable[Any], value: Tensor) -> Tensor:
+    for transform in transforms:
+        value = transform(value)
+    return value
+
+
+def _gamma(fn: Any) -> Tensor:
+    return _standard_gamma(fn.concentration.expand(fn.batch_shape)) / fn.rate
+
+
+def _beta(fn: Any) -> Tensor:
+    one, zero = (_standard_gamma(c) for c in torch.broadcast_tensors(fn.concentration1, fn.concentration0))
+    step = torch.finfo(one.dtype).eps
+    return (one / (one + zero)).clamp(step, 1 - step)
+
+
+def _dirichlet(fn: Any) -> Tensor:
     parts = _standard_gamma(fn.concentration)
     return parts / parts.sum(-1, keepdim=True)
+
+
+def _student_t(fn: Any) -> Tensor:
+    df = fn.df.expand(fn.batch_shape)
+    return fn.loc + fn.scale * torch.randn_like(df) * (df / (2 * _standard_gamma(df / 2))).sqrt()
+
+
+_MADE_OF_GAMMAS: dict[str, Callable[[Any], Tensor]] = {
+    "Gamma": _gamma,
+    "Chi2": _gamma,
+    "Beta": _beta,
+    "Dirichlet": _dirichlet,
+    "StudentT": _student_t,
+}
 
 
 def _standard_gamma(shape: Tensor) -> Tensor:
@@ -94,8 +123,3 @@ def _standard_gamma(shape: Tensor) -> Tensor:
     tiny = torch.finfo(at.dtype).tiny
     z = torch.from_numpy(np.atleast_1d(value)).reshape(at.shape).to(at).clamp_min(tiny)
     return z + (shape - at) * torch._standard_gamma_grad(at, z)  # the value is z, the derivative the implicit one
-
-
-def _inside(value: Tensor) -> Tensor:
-    step = torch.finfo(value.dtype).eps
-    return value.clamp(step, 1 - step)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pyro
 import torch
+from pyro import distributions as dist
 from pyro import poutine
 from pyro.infer import (
     ELBO,
@@ -28,6 +29,7 @@ from pyro.infer import (
     TraceMeanField_ELBO,
     TraceTailAdaptive_ELBO,
 )
+from pyro.poutine.messenger import Messenger
 from pyro.poutine.runtime import Message
 from pyro.poutine.subsample_messenger import SubsampleMessenger, _Subsample
 from pyro.poutine.trace_struct import Trace
@@ -90,10 +92,22 @@ class Tested:
 
     def guide_alone(self, seed: int = 0) -> Trace:
         """A run of the guide."""
+        if self._runs_the_model:
+            return self.together(seed)[0]
         return self._run(self.guide, seed)
+
+    @property
+    def _runs_the_model(self) -> bool:
+        """Whether the guide is one of Pyro's messengers, which run the model themselves and draw at its sites."""
+        return isinstance(poutine.unwrap(self.guide), Messenger)
 
     def together(self, seed: int = 0) -> tuple[Trace, Trace]:
         """A run of the guide, and one of the model at the guide's draws: (guide's trace, model's trace)."""
+        if self._runs_the_model:
+            self.start(seed)
+            self.guide(*self.args, **self.kwargs)
+            model, guide = poutine.unwrap(self.guide).get_traces()
+            return guide, model
         guide = self._run(self.guide, seed)
         return guide, poutine.trace(poutine.replay(self.model, trace=guide)).get_trace(*self.args, **self.kwargs)
 
@@ -181,8 +195,17 @@ def observed(trace: Trace) -> Iterator[tuple[str, Message]]:
 
 
 def is_deterministic(site: Message) -> bool:
-    """Whether a site only records a value."""
-    return bool(site["infer"].get("_deterministic"))
+    """Whether a site only records a value: a ``pyro.deterministic``, or a latent that a reparametrisation computes."""
+    return bool(site["infer"].get("_deterministic")) or (
+        site["is_observed"] and isinstance(_bare(site["fn"]), dist.Delta)
+    )
+
+
+def _bare(fn: Any) -> Any:
+    """A distribution without the wrappers of .to_event, .expand and .mask."""
+    while type(fn).__name__ in ("Independent", "ExpandedDistribution", "MaskedDistribution"):
+        fn = fn.base_dist
+    return fn
 
 
 def is_auxiliary(site: Message) -> bool:

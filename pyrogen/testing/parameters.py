@@ -133,15 +133,18 @@ def _unreached(tested: Tested, loss: Any) -> tuple[list[Finding], int]:
     for name, found in moved.items():
         if found:
             continue
-        why = "is always exactly zero" if linked[name] else "does not exist"
-        findings.append(
-            Finding(
-                "gradient reach",
-                f"the gradient of the loss in {name!r} {why}: look for detach, no_grad, .data or .item on its way to "
-                "the densities, or do not register it",
-                name,
+        if linked[name]:
+            message = (
+                f"the gradient of the loss in {name!r} is always exactly zero: look for a dead unit or a factor of 0 "
+                "on its way to the densities"
             )
-        )
+            findings.append(Finding("gradient reach", message, name, level="warning"))
+        else:
+            message = (
+                f"no gradient of the loss reaches {name!r}: look for detach, no_grad, .data or .item on its way to the "
+                "densities, or do not register it"
+            )
+            findings.append(Finding("gradient reach", message, name))
     return findings, len(moved)
 
 

@@ -19,6 +19,7 @@ from pyrogen.testing.coupling import Coupled, is_point
 from pyrogen.testing.pair import Tested
 
 _GROUPS = 8
+_ROUNDING = 8  # units in the last place by which sums in a loss may err
 _ONE = torch.Size()
 Gradients = dict[str, tuple[Tensor, Tensor | None]]
 
@@ -69,13 +70,17 @@ def _along(found: Gradients, group: Group) -> float:
 
 
 def by_differences(tested: Tested, loss: Any, groups: list[Group], run: int) -> Iterator[tuple[float, float, float]]:
-    """For each group: g · v, its finite difference at equal noise, and by how much halving the step changes that."""
+    """For each group: g · v, its finite difference at equal noise, and how sure that is.
+
+    The last is what halving the step changes, and what rounding of the loss alone may make of it.
+    """
     tested = replace(tested, guide=Coupled()(tested.guide))
-    _, found = tested.gradients(loss, run)
+    value, found = tested.gradients(loss, run)
     for group in groups:
         step = 1e-3 if all(p.dtype == torch.float64 for p in group.parameters) else 1e-2
         wide, narrow = (_difference(tested, loss, group, h, run) for h in (step, step / 2))
-        yield _along(found, group), narrow + (narrow - wide) / 3, abs(wide - narrow)
+        rounding = _ROUNDING * max(torch.finfo(p.dtype).eps for p in group.parameters) * abs(value) / step
+        yield _along(found, group), narrow + (narrow - wide) / 3, abs(wide - narrow) + rounding
 
 
 def _difference(tested: Tested, loss: Any, group: Group, h: float, run: int) -> float:

@@ -31,12 +31,12 @@ def outside_support(pairs: Iterable[tuple[str, Message, Message]]) -> Iterator[F
             if theirs["fn"].has_enumerate_support and not _inside(a, theirs["fn"].enumerate_support(expand=False)):
                 yield _outside(name, ours, theirs, "has more values than the model's")
         elif b is not None and not isinstance(theirs["fn"], dist.Delta):
-            for probe in _values_of(b, value):
+            for probe in _values_of(theirs["fn"]):
                 if not _inside(a, probe):
                     yield _outside(name, ours, theirs, f"can draw {_example(probe, a)}")
                     break
             else:
-                unreached = [probe for probe in _values_of(a, value) if not _inside(b, probe)]
+                unreached = [probe for probe in _values_of(ours["fn"]) if not _inside(b, probe)]
                 if unreached:
                     yield Finding(
                         "support",
@@ -79,16 +79,26 @@ def _inside(support: Any, value: Any) -> bool:
         return True  # the support cannot say
 
 
-def _values_of(support: Any, like: torch.Tensor) -> Iterator[torch.Tensor]:
-    """Values all over a support, in the shape of `like`; none where the support has no transform."""
+def _values_of(fn: Any) -> Iterator[torch.Tensor]:
+    """Values all over what a distribution can draw, in the shape of a draw; none where that cannot be told."""
+    shape = fn.batch_shape + fn.event_shape
+    if isinstance(fn, torch.distributions.TransformedDistribution):  # may declare the last transform's whole codomain
+        for value in _values_of(fn.base_dist):
+            for transform in fn.transforms:
+                value = transform(value)
+            yield value.detach().expand(shape)
+        return
+    if type(fn).__name__ in ("Independent", "MaskedDistribution"):
+        yield from _values_of(fn.base_dist)
+        return
+    support = _support_of(fn)
     for spread in (-6.0, -1.0, 1.0, 6.0):
         try:
             transform = transform_to(support)
-            noise = spread * torch.rand(transform.inverse_shape(like.shape), dtype=like.dtype, device=like.device)
-            value = transform(noise)
-        except (NotImplementedError, RuntimeError, ValueError, TypeError):
+            value = transform(spread * torch.rand(transform.inverse_shape(shape)))
+        except (NotImplementedError, RuntimeError, ValueError, TypeError, AttributeError):
             return
-        if value.shape == like.shape:
+        if value.shape == shape:
             yield value
 
 
