@@ -155,6 +155,10 @@ def test_not_stated_is_not_judged(tmp_path):
     rows = judge(tmp_path, COLLIDER, {"kind": "moral_graph"}, {"kind": "chordal"}, {"kind": "factorisation"})
     assert [row.agreement for row in rows] == ["not stated"] * 3
     assert rows[0].computed == "a – b, a – m, b – m, m – d"
+    verdicts = Verdicts("t", rows)
+    assert verdicts.wrong == ()
+    assert "0 of 0 stated answers are right." in str(verdicts)
+    assert "Wrong" not in str(verdicts)
 
 
 def test_random_claims_are_sound(tmp_path):

@@ -109,6 +109,12 @@ def test_nothing_overlaps_in_random_graphs():
             assert [pair for pair in untidy(one, fig) if len(pair) == 2] == [], seed
 
 
+@pytest.mark.parametrize("graph", [nx.complete_graph(9), nx.star_graph(14), nx.complete_bipartite_graph(4, 7)])
+def test_long_names_do_not_overlap_either(graph):
+    graph = nx.relabel_nodes(graph, lambda node: f"a rather long name {node}")
+    assert [pair for pair in untidy(graph, plots.graph(graph)) if len(pair) == 2] == []
+
+
 def test_all_arrows_point_down(alarm):
     for graph in (PART_1, PART_2, alarm):
         at, _ = layout(graph)
