@@ -63,7 +63,8 @@ def main() -> None:
     jobs += [("fault", fault.name, seed) for seed in range(args.fault_seeds) for fault in tutorial_faults.FAULTS]
     rows: dict[str, dict[str, Any]] = {"sound": {}, "fault": {}}
     with ProcessPoolExecutor(args.jobs) as pool:
-        for (kind, name, seed), found, seconds in tqdm(pool.map(one, jobs), total=len(jobs), mininterval=10):
+        answers = pool.map(one, jobs)
+        for number, ((kind, name, seed), found, seconds) in enumerate(tqdm(answers, total=len(jobs), mininterval=10)):
             row = rows[kind].setdefault(name, {"seeds": 0, "found": 0, "seconds": 0.0, "checks": {}, "at_seeds": []})
             row["seeds"] += 1
             row["seconds"] = round(row["seconds"] + seconds, 3)
@@ -72,17 +73,30 @@ def main() -> None:
                 row["at_seeds"].append(seed)
             for check in found:
                 row["checks"][check] = row["checks"].get(check, 0) + 1
-    counted = {kind: [sum(row[key] for row in rows[kind].values()) for key in ("found", "seeds")] for kind in rows}
+            if number % 100 == 99 or number == len(jobs) - 1:  # a run that is stopped leaves what it has
+                write(args.out, rows, time.perf_counter() - started)
+    print({key: value for key, value in json.loads(args.out.read_text()).items() if key in ("false_alarms", "faults")})
+
+
+def write(path: Path, rows: dict[str, dict[str, Any]], seconds: float) -> None:
+    """The counts as JSON."""
     result = {
-        "false_alarms": dict(zip(("found", "checked"), counted["sound"], strict=True)),
-        "faults": dict(zip(("found", "checked"), counted["fault"], strict=True)),
+        "false_alarms": count(rows["sound"]),
+        "faults": count(rows["fault"]),
         "date": date.today().isoformat(),
         "python": platform.python_version(),
-        "seconds": round(time.perf_counter() - started),
+        "seconds": round(seconds),
         **rows,
     }
-    write_atomically(args.out, (json.dumps(result, ensure_ascii=False, indent=1) + "\n").encode())
-    print(json.dumps({key: result[key] for key in ("false_alarms", "faults")}))
+    write_atomically(path, (json.dumps(result, ensure_ascii=False, indent=1) + "\n").encode())
+
+
+def count(rows: dict[str, Any]) -> dict[str, int]:
+    """In how many of how many checks something was found."""
+    return {
+        "found": sum(row["found"] for row in rows.values()),
+        "checked": sum(row["seeds"] for row in rows.values()),
+    }
 
 
 if __name__ == "__main__":

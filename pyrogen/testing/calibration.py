@@ -27,7 +27,7 @@ class Calibration:
     """The ranks of simulation-based calibration, and what they say. ``print`` shows the report.
 
     Attributes:
-        ranks: by site, how many of the guide's draws lie below the truth, 0 to `draws`: (simulations, *shape).
+        ranks: by site, how many of the guide's draws lie below the truth, 0 to `draws`: ``(simulations, *shape)``.
         draws: the guide's draws in each simulation.
         false_alarm: how often a guide within the margin is called a fault, over all sites and elements.
         report: a result for each site; ``report.ok`` and ``report.assert_ok()`` as of `check`.
@@ -83,7 +83,7 @@ def calibrate(
         model, guide, args, kwargs: the pair, and arguments like those that it is meant for. Their tensors that are
             what the model observes (the same tensor, a view of it, or an equal one) are replaced by simulations.
         simulations: how many data sets. Below 60 only gross misfits are beyond doubt at a rate of 1e-6.
-        draws: L.
+        draws: L, how many draws of the guide the truth is ranked among.
         train: how the guide is fitted to each data set, always from the parameters at which it stands now: None for
             an amortised guide, which needs none; a number of Adam steps on the guide's parameters; or a callable
             ``train(model, guide, args, kwargs)``.

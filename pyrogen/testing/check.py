@@ -18,6 +18,7 @@ from pyrogen.testing.structure import structure
 from pyrogen.testing.subsampling import subsampling
 
 FALSE_ALARM = 1e-6
+_NOT_ASKED = "not asked, because the faults above come first"
 _TESTS = 5  # with a false-alarm rate: density, objective, minibatch, gradient, importance
 
 
@@ -131,7 +132,7 @@ def check(
             if sound or not needs_sound:
                 _answer(results, name, ask, sound)
             else:
-                results.append(Result(name, "", "skipped", "the faults above come first"))
+                results.append(Result(name, _NOT_ASKED, "skipped"))
             if name == "runs" and not Report(tuple(results)).ok:
                 break
     return Report(tuple(results))
@@ -147,7 +148,7 @@ def _answer(results: list[Result], name: str, ask: Callable[[], Iterable[Result]
         if sound:
             results.append(Result.of(name, "the programs run in this check", [_failure(name, "the pair", error)]))
         else:
-            results.append(Result(name, "", "skipped", "the faults above come first"))
+            results.append(Result(name, _NOT_ASKED, "skipped"))
 
 
 def _runs(tested: Tested) -> Result:

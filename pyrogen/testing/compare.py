@@ -52,7 +52,7 @@ def compare(
     Args:
         model, guide, args, kwargs: the pair and the arguments of both.
         exact: by site, the posterior: a distribution of the site's shape, a pair (mean, sd), or an array of exact
-            independent draws (n, *shape); or a callable that makes this mapping from ``*args, **kwargs``.
+            independent draws ``(n, *shape)``; or a callable that makes this mapping from ``*args, **kwargs``.
         evidence: log p(x) in nats.
         samples: draws from the guide.
         seed: of all draws.

@@ -10,7 +10,7 @@ from typing import Any, Literal
 Level = Literal["fault", "warning"]
 Outcome = Literal["passed", "fault", "warning", "measured", "skipped"]
 _MARK = {"passed": "ok", "fault": "FAULT", "warning": "warn", "measured": "", "skipped": "skip"}
-_WIDTH = 112
+_WIDTH = 80
 
 
 @dataclass(frozen=True)

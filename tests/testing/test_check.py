@@ -233,7 +233,7 @@ class TestReport:
     def test_a_table_that_fits_a_terminal(self):
         report = self.report()
         lines = str(report).splitlines()
-        assert max(map(len, lines)) <= 112
+        assert max(map(len, lines)) <= 80
         assert sum(line.startswith("FAULT") for line in lines) == 1
         assert lines[-1] == "1 fault"
         assert report.findings[0].message.split(":")[0] in " ".join(str(report).split())
