@@ -162,7 +162,7 @@ class Plan:
 
     def largest_table(self, enumerated: Iterable[Node]) -> int:
         """The entries of the largest table (for each row of data) on the way that opt_einsum plans for Pyro."""
-        import opt_einsum  # type: ignore[import-untyped]
+        import opt_einsum
 
         kept = {node: opt_einsum.get_symbol(place) for place, node in enumerate(self.order) if node in set(enumerated)}
         terms = {clique: tuple(node for node in clique if node in kept) for clique in self.cliques}

@@ -20,7 +20,7 @@ def columns(data: Any, what: str = "data") -> dict[Node, Any]:
         TypeError: for anything else.
         ValueError: for a column that is there twice, columns of several lengths, or no rows.
     """
-    import pandas as pd  # type: ignore[import-untyped]
+    import pandas as pd
 
     if isinstance(data, pd.DataFrame):
         found: dict[Node, Any] = {}
