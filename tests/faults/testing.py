@@ -225,6 +225,13 @@ FAULTS = [
         SOUND + "[coin]",
     ),
     Fault(
+        "latents that the model alone enumerates are drawn for the ELBO to compare with",
+        OBJECTIVE,
+        "for trace in (tested.guide_alone(), tested.model_alone()) for",
+        "for trace in (tested.guide_alone(),) for",
+        OF_QUESTIONS + "test_a_latent_enumerated_in_the_model_alone_is_no_wrong_objective",
+    ),
+    Fault(
         "a loss of one's own is a fault",
         OBJECTIVE,
         'level="fault" if known else "warning"',
