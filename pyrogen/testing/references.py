@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from pyro import distributions as dist
-from pyro.infer import Trace_ELBO
+from pyro.infer import Trace_ELBO, TraceGraph_ELBO
 from pyro.poutine.messenger import Messenger
 from pyro.poutine.runtime import Message
 from torch import Tensor
@@ -46,6 +46,9 @@ def groups_of(tested: Tested, loss: Any) -> list[Group]:
     """
     _, found = tested.gradients(loss, 0)
     names = [n for n, (p, _) in found.items() if p.requires_grad and p.is_floating_point() and p.numel()]
+    if isinstance(loss, TraceGraph_ELBO):  # a baseline's own parameters descend a loss of their own
+        plain = tested.gradients(Trace_ELBO(), 0)[1]
+        names = [n for n in names if n in plain and plain[n][1] is not None]
     generator = torch.Generator().manual_seed(tested.seed + 1)
     direction = {}
     for name in names:
