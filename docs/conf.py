@@ -61,5 +61,5 @@ nitpick_ignore_regex = [
     (r"py:.*", r"(collections|contextlib|os|pathlib|types|typing|typing_extensions)\..*"),  # Python's own
     (r"py:.*", "|".join(dir(builtins))),
     (r"py:class", r"Figure|Path"),  # matplotlib's and pathlib's: imported for type checkers alone
-    (r"py:.*", "Array|ArrayLike|Node|Numbers|State"),  # aliases, which are no objects
+    (r"py:.*", "Array|ArrayLike|Claim|Node|Numbers|State"),  # aliases, which are no objects
 ]

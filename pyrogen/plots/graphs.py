@@ -81,7 +81,7 @@ def graph(
 
     layered = graph.is_directed() and positions is None
     wide = widths(graph)
-    pad = MARGIN + (0.12 * min(len(groups), 4) if groups else 0.0)
+    pad = max([MARGIN, *(_reach(number) + 0.12 for number in range(len(groups)))])  # room for each outline
     points = [point for path in bends.values() for point in path]
     left = min([*(at[node][0] - wide[node] / 2 for node in graph), *(x for x, _ in points)]) - pad
     right = max([*(at[node][0] + wide[node] / 2 for node in graph), *(x for x, _ in points)]) + pad
@@ -176,13 +176,19 @@ def _smooth(points: list[Point]) -> Any:
     return Path(np.array(vertices), codes)
 
 
+def _reach(number: int) -> float:
+    r"""Returns how far a clique's outline runs from its nodes, in inches: neighbours in the list differ."""
+
+    return 0.09 + 0.055 * (number % 5)
+
+
 def _outline(ax: "Axes", centres: list[Point], wide: list[float], number: int) -> None:
     r"""Draws the convex hull of the nodes' ellipses, each clique's a little larger than the one before."""
 
     from matplotlib.patches import Polygon
     from scipy.spatial import ConvexHull
 
-    more = 0.09 + 0.055 * (number % 5)
+    more = _reach(number)
     angle = np.linspace(0, 2 * np.pi, 48, endpoint=False)
     rim = np.concatenate(
         [
