@@ -37,10 +37,12 @@ class _Evidence:
         return MARGIN * self.size + median(self.curvature.values)
 
     def wrong(self, rate: float) -> bool:
-        return exceeds(self.difference, self.margin, rate)
+        return self.difference.count > 1 and exceeds(self.difference, self.margin, rate)
 
     def settled(self, rate: float) -> bool:
-        return self.wrong(rate) or abs(self.difference.mean) + 4 * self.difference.error < 5 * self.margin
+        if not self.difference.count:
+            return False
+        return self.wrong(rate) or abs(self.difference.mean) + 4 * self.difference.error < 1.5 * self.margin
 
     def finding(self) -> Finding:
         bias, error = self.difference.mean, self.difference.error
@@ -95,22 +97,25 @@ def gradient(tested: Tested, false_alarm: float) -> Result:
     )
     done = 0
     for runs in rounds:
+        unclear = [one for one in evidence if not one.settled(rate)]
+        if not unclear or any(one.wrong(rate) for one in evidence):
+            break
         for run in range(done, runs):
-            compared = compare(tested, loss, [one.group for one in evidence], run + 1)
-            for one, (mine, reference, curvature) in zip(evidence, compared, strict=True):
+            compared = compare(tested, loss, [one.group for one in unclear], run + 1)
+            for one, (mine, reference, curvature) in zip(unclear, compared, strict=True):
                 one.difference.add(mine - reference)
                 one.gradient.add(max(abs(mine), abs(reference)) if smooth else abs(mine))
                 one.curvature.add(curvature)
         done = runs
-        if all(one.settled(rate) for one in evidence):
-            break
     findings = [one.finding() for one in evidence if one.wrong(rate)]
-    unsure = [one for one in evidence if not one.wrong(rate) and one.difference.error > 0.2 * one.size]
+    unsure = [one for one in evidence if not one.wrong(rate) and one.difference.error + one.margin > 0.2 * one.size]
     if not findings and len(unsure) == len(evidence):
         return Result("gradient", QUESTION, "skipped", f"too noisy to tell after {done} runs against {way}")
-    worst = max(abs(one.difference.mean) / one.size if one.size else 0.0 for one in evidence)
+    told = [one for one in evidence if one not in unsure]
+    worst = max(abs(one.difference.mean) / one.size if one.size else 0.0 for one in told)
     detail = (
-        f"against {way}, at most {100 * worst:.2g} % off, {done} runs, {len(evidence)} group(s) of parameters"
+        f"against {way}, at most {100 * worst:.2g} % off, {done} runs, "
+        f"{len(evidence)} group(s) of parameters"
         + (f", {len(unsure)} of them too noisy to tell" if unsure else "")
         + f"; false alarms {false_alarm:.0e}"
     )

@@ -18,7 +18,7 @@ from pyrogen.testing.subsampling import Indices, part_of_shuffled
 MARGIN = 0.01  # of the objective's size
 _ROUNDS = (8, 32, 128)
 _PARTS = 64
-_CLEAR = 5  # margins within which the difference must lie beyond doubt to ask no more
+_CLEAR = 1.5  # margins within which the difference must lie beyond doubt to ask no more
 
 
 def objective(tested: Tested, false_alarm: float) -> Result:

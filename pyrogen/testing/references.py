@@ -19,6 +19,8 @@ from pyrogen.testing.coupling import Coupled, is_point
 from pyrogen.testing.pair import Tested
 
 _GROUPS = 8
+_STEPS = (1e-2, 1e-3)  # of a parameter's size; the second where the first leaves a doubt
+_SURE = 0.02
 _ROUNDING = 8  # units in the last place by which sums in a loss may err
 _ONE = torch.Size()
 Gradients = dict[str, tuple[Tensor, Tensor | None]]
@@ -80,10 +82,21 @@ def by_differences(tested: Tested, loss: Any, groups: list[Group], run: int) -> 
     tested = replace(tested, guide=Coupled()(tested.guide))
     value, found = tested.gradients(loss, run)
     for group in groups:
-        step = 1e-3 if all(p.dtype == torch.float64 for p in group.parameters) else 1e-2
-        wide, narrow = (_difference(tested, loss, group, h, run) for h in (step, step / 2))
-        rounding = _ROUNDING * max(torch.finfo(p.dtype).eps for p in group.parameters) * abs(value) / step
-        yield _along(found, group), narrow + (narrow - wide) / 3, abs(wide - narrow) + rounding
+        mine = _along(found, group)
+        tried = []
+        for step in _STEPS:
+            tried.append(_extrapolated(tested, loss, group, step, run, value))
+            reference, doubt = min(tried, key=lambda one: one[1])
+            if doubt < _SURE * max(abs(mine), abs(reference)):
+                break
+        yield mine, reference, doubt
+
+
+def _extrapolated(tested: Tested, loss: Any, group: Group, step: float, run: int, value: float) -> tuple[float, float]:
+    """The finite difference from two steps, and how far it may be off."""
+    wide, narrow = (_difference(tested, loss, group, h, run) for h in (step, step / 2))
+    rounding = _ROUNDING * max(torch.finfo(p.dtype).eps for p in group.parameters) * abs(value) / step
+    return narrow + (narrow - wide) / 3, abs(wide - narrow) + rounding
 
 
 def _difference(tested: Tested, loss: Any, group: Group, h: float, run: int) -> float:
