@@ -223,7 +223,8 @@ def _conditionals(network: Any, x: list[Node], given: list[Node], also: list[Nod
     short = table.sum(last, keepdims=True)
     with np.errstate(invalid="ignore"):
         narrow, wide = (one / one.sum(xs, keepdims=True) for one in (table, short))
-    off = np.nan_to_num(np.abs(narrow - wide))
+    off = np.abs(narrow - wide)
+    off = np.where(np.isnan(off), -1.0, off)  # conditions of probability zero
     at = np.unravel_index(int(off.argmax()), off.shape)
     names = [*x, *given, *also]
     states = {

@@ -14,6 +14,12 @@ error of at most n ε, where ε = 2⁻⁵², and n counts the factors multiplied
 products above is then off by D = 4 n ε. Written as Σ p · (r − 1 − log r), which is the same sum as Σ p (r − 1) = 0,
 an exact independence computes to at most D²/2 + ε D < D². `Dependence.bound` is D², about 10⁻²⁵ for eight binary nodes;
 the dependences of random tables lie near 10⁻³, and above 10⁻¹⁰ even after long trails.
+
+**Zeros.** With q = p(x, z) p(y, z) / p(z) the sum is Σ (q − p − p log (q / p)), where a state of p = 0 counts q. A sum
+of products that are not negative is zero only if each of them has a factor zero, so that a zero is exact, and under an
+exact independence q is zero where p is: the bound stays. What float64 is too coarse for is lost, less than 10⁻³⁰⁰
+of a Bayesian network. The potentials of a Markov network are divided by powers of two until none exceeds one, and one
+whose Z is then below e⁻⁶⁰⁰ is refused.
 """
 
 from __future__ import annotations
@@ -30,12 +36,14 @@ from numpy.typing import NDArray
 from pyrogen.graphs import boundary
 from pyrogen.graphs.boundary import Graph, Node, Nodes
 from pyrogen.graphs.cliques import maximal_cliques
+from pyrogen.graphs.inference import log_partition
 
 Table = NDArray[np.float64]
 
 EPSILON = float(np.finfo(np.float64).eps)
 JOINT = 2**16  # states of the largest joint distribution that is written out
 SUMMED = 2**20  # terms of the longest sum in an elimination of a larger network
+SMALLEST = -600.0  # log Z, in nats, of the smallest that leaves what float64 loses far below any bound
 
 
 class Dependence(NamedTuple):
@@ -45,6 +53,8 @@ class Dependence(NamedTuple):
     bound: float
 
     def __bool__(self) -> bool:
+        if math.isnan(self.nats):
+            raise ValueError("whether it is zero cannot be said, as its value is no number")
         return self.nats > self.bound
 
 
@@ -59,7 +69,8 @@ def generic_network(graph: Graph, rng: np.random.Generator) -> Any:
         rng: draws the numbers.
 
     Raises:
-        TypeError, ValueError: for what is no graph, a cycle, or an empty graph.
+        TypeError, ValueError: for what is no graph, a cycle, or an empty graph; TypeError for another kind of `rng`,
+            such as a seed.
 
     Example:
         >>> import networkx as nx
@@ -70,6 +81,8 @@ def generic_network(graph: Graph, rng: np.random.Generator) -> Any:
     from pgmpy.factors.discrete import DiscreteFactor, TabularCPD
     from pgmpy.models import DiscreteBayesianNetwork, DiscreteMarkovNetwork
 
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(f"rng must be a numpy Generator such as numpy.random.default_rng(0), got {type(rng).__name__}")
     directed = boundary.either(graph).is_directed()
     network = DiscreteBayesianNetwork() if directed else DiscreteMarkovNetwork()
     network.add_nodes_from(graph)
@@ -102,11 +115,12 @@ def conditional_mutual_information(network: Any, x: Nodes, y: Nodes, given: Node
     """I(x; y | given) in nats, by exact inference with pgmpy; true as a condition if it is beyond rounding.
 
     Args:
-        network: a discrete Bayesian or Markov network of pgmpy, all its tables positive.
+        network: a discrete Bayesian or Markov network of pgmpy; its tables may have zeros.
         x, y, given: as for `pyrogen.graphs.d_separated`.
 
     Raises:
-        TypeError, ValueError: for unknown names, a node on two sides, or more than 65,536 joint states of these nodes.
+        TypeError, ValueError: for unknown names, a node on two sides, or more than 65,536 joint states of these nodes;
+            ValueError for a Markov network whose potentials leave no state, or only such as float64 cannot hold.
 
     Example:
         >>> import networkx as nx
@@ -124,11 +138,14 @@ def conditional_mutual_information(network: Any, x: Nodes, y: Nodes, given: Node
         raise ValueError(f"expected at most {JOINT:,} joint states of x, y and given, got {size:,}")
     cuts = len(sides[0]), len(sides[0]) + len(sides[1])
     axes = tuple(range(cuts[0])), tuple(range(*cuts))
-    return dependence(exact_table(network, names), *axes, terms(network))
+    table = exact_table(network if network.is_directed() else _scaled(network), names)
+    if not np.isfinite(table).all():
+        raise ValueError("expected a distribution, but some entries of its tables are no finite numbers")
+    return dependence(table, *axes, terms(network))
 
 
 def dependence(table: Table, x: Iterable[int], y: Iterable[int], n: int) -> Dependence:
-    """I(x; y | the other axes) of a positive joint table, whose entries are off by n roundings at most.
+    """I(x; y | the other axes) of a joint table, whose entries are off by n roundings at most, its zeros exact.
 
     Args:
         table: sums to one.
@@ -137,9 +154,32 @@ def dependence(table: Table, x: Iterable[int], y: Iterable[int], n: int) -> Depe
     """
     xs, ys = tuple(x), tuple(y)
     xz, yz = table.sum(ys, keepdims=True), table.sum(xs, keepdims=True)
-    both = table * yz.sum(ys, keepdims=True)
-    off = (xz * yz - both) / both  # r − 1
-    return Dependence(float((table * (off - np.log1p(off))).sum()), (4 * n * EPSILON) ** 2)
+    z = yz.sum(ys, keepdims=True)
+    product = np.divide(xz, z, out=np.zeros_like(xz), where=z > 0) * yz
+    there = table > 0
+    p, q = table[there], product[there]
+    off = (q - p) / p  # r − 1
+    nats = float((p * (off - np.log1p(off))).sum() + product[~there].sum())
+    return Dependence(nats, (4 * n * EPSILON) ** 2)
+
+
+def _scaled(network: Any) -> Any:
+    """A Markov network with each potential divided by a power of two, which is exact, so that none exceeds one."""
+    scaled = network.copy()
+    for factor in scaled.factors:
+        values = np.asarray(factor.values, dtype=np.float64)
+        if not np.isfinite(values).all() or not values.max() > 0:
+            raise ValueError(
+                f"the potential over {', '.join(map(str, factor.variables))} must be finite and somewhere positive"
+            )
+        factor.values = np.ldexp(values, -int(np.frexp(values.max())[1]))
+    z = log_partition(scaled)  # refuses zero
+    if z < SMALLEST:
+        raise ValueError(
+            f"with each potential's largest entry near one, log Z must be at least {SMALLEST:g} nats, got {z:.4g}: the "
+            "states that are left are too improbable for float64"
+        )
+    return scaled
 
 
 def terms(network: Any) -> int:

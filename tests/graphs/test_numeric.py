@@ -6,9 +6,11 @@ import networkx as nx
 import numpy as np
 import pytest
 from graphs_enumerated import random_dag, random_query, random_ug
+from pgmpy.factors.discrete import DiscreteFactor, TabularCPD
+from pgmpy.models import DiscreteBayesianNetwork, DiscreteMarkovNetwork
 
 from pyrogen.graphs import conditional_mutual_information, generic_network
-from pyrogen.graphs.numeric import Draws, dependence, exact_table, interaction_bound, interactions, terms
+from pyrogen.graphs.numeric import Dependence, Draws, dependence, exact_table, interaction_bound, interactions, terms
 from pyrogen.graphs.opinions import (
     by_networkx,
     by_pgmpy,
@@ -145,3 +147,87 @@ def test_too_many_states_are_refused():
         conditional_mutual_information(network, 0, 1, given=list(range(2, 17)))
     with pytest.raises(ValueError, match="x names 'Z'"):
         conditional_mutual_information(network, "Z", 1)
+
+
+def sparse_network(seed):
+    """A chain with a fork, half of whose table entries are zero, and its joint distribution written out."""
+    rng = np.random.default_rng(seed)
+    edges = [("A", "B"), ("B", "C"), ("B", "D")]
+    tables = {}
+    for node, parent in (("A", ()), ("B", ("A",)), ("C", ("B",)), ("D", ("B",))):
+        table = rng.uniform(0.1, 1.0, (3, *[3] * len(parent))) * (rng.random((3, *[3] * len(parent))) < 0.5)
+        table[rng.integers(3)] += 0.2 * (table.sum(0) == 0)
+        tables[node] = table / table.sum(0)
+    network = DiscreteBayesianNetwork(edges)
+    for node, parent in (("A", []), ("B", ["A"]), ("C", ["B"]), ("D", ["B"])):
+        network.add_cpds(TabularCPD(node, 3, tables[node].reshape(3, -1), parent or None, [3] * len(parent) or None))
+    return network, np.einsum("a,ba,cb,db->abcd", *(tables[node] for node in "ABCD"))
+
+
+def test_zeros_count_as_the_definition_says():
+    """0 log 0 = 0: against the sum over the states that are possible, for tables half of whose entries are zero."""
+    kept = 0
+    for seed in range(40):
+        network, joint = sparse_network(seed)
+        table = joint.sum(2)  # a, b, d
+        p_ab, p_bd, p_b = table.sum(2, keepdims=True), table.sum(0, keepdims=True), table.sum((0, 2), keepdims=True)
+        assert (table == 0).any()
+        assert not conditional_mutual_information(network, "A", "D", "B"), seed  # no false alarm: the bound is exact
+        assert not conditional_mutual_information(network, "C", ["A", "D"], "B"), seed
+        p_ad = table.sum(1)
+        q = p_ad.sum(1, keepdims=True) * p_ad.sum(0, keepdims=True)
+        there = p_ad > 0
+        wanted = (p_ad[there] * np.log(p_ad[there] / q[there])).sum()
+        assert conditional_mutual_information(network, "A", "D").nats == pytest.approx(wanted, abs=1e-14)
+        kept += wanted > 1e-3
+        there = table > 0
+        direct = (table[there] * np.log((table * p_b)[there] / (p_ab * p_bd)[there])).sum()
+        assert direct == pytest.approx(0, abs=1e-14)
+    assert kept > 10
+
+
+def test_a_variable_and_its_copy_share_all_they_have():
+    network = DiscreteBayesianNetwork([("a", "b")])
+    network.add_cpds(TabularCPD("a", 2, [[0.4], [0.6]]), TabularCPD("b", 2, [[1, 0], [0, 1]], ["a"], [2]))
+    found = conditional_mutual_information(network, "a", "b")
+    assert found.nats == pytest.approx(-0.4 * np.log(0.4) - 0.6 * np.log(0.6), rel=1e-12)
+    assert bool(found) is True
+
+
+def test_no_number_is_not_no_dependence():
+    with pytest.raises(ValueError, match="its value is no number"):
+        bool(Dependence(float("nan"), 1e-26))
+
+
+def test_potentials_may_be_of_any_size_but_must_leave_a_state():
+    def chain(scale, a=(1.0, 2.0)):
+        network = DiscreteMarkovNetwork([("a", "b"), ("b", "c")])
+        network.add_factors(
+            DiscreteFactor(["a"], [2], list(a)),
+            DiscreteFactor(["a", "b"], [2, 2], scale * np.array([1.0, 0.0, 2.0, 3.0])),
+            DiscreteFactor(["b", "c"], [2, 2], scale * np.array([1.0, 0.0, 2.0, 3.0])),
+        )
+        return network
+
+    wanted = conditional_mutual_information(chain(1.0), "a", "c").nats
+    assert wanted > 1e-3
+    for scale in (1e-200, 1e200):
+        assert conditional_mutual_information(chain(scale), "a", "c").nats == pytest.approx(wanted, rel=1e-12)
+        assert not conditional_mutual_information(chain(scale), "a", "c", "b")
+    network = DiscreteMarkovNetwork([("a", "b")])
+    network.add_factors(DiscreteFactor(["a"], [2], [1, 0]), DiscreteFactor(["a", "b"], [2, 2], [0, 0, 1, 1]))
+    with pytest.raises(ValueError, match="multiply to zero everywhere"):
+        conditional_mutual_information(network, "a", "b")
+    network = DiscreteMarkovNetwork([("a", "b")])
+    network.add_factors(
+        DiscreteFactor(["a"], [2], [1, 1e-300]), DiscreteFactor(["a", "b"], [2, 2], [1e-300, 1e-300, 1, 1])
+    )
+    with pytest.raises(ValueError, match="too improbable for float64"):
+        conditional_mutual_information(network, "a", "b")
+    with pytest.raises(ValueError, match="potential over a must be finite and somewhere positive"):
+        conditional_mutual_information(chain(1.0, (0.0, 0.0)), "a", "b")
+
+
+def test_a_seed_is_no_generator():
+    with pytest.raises(TypeError, match=r"rng must be a numpy Generator such as .*, got int"):
+        generic_network(nx.DiGraph(["AB"]), 0)
