@@ -11,7 +11,8 @@ from pyrogen.testing.findings import Finding, Report, Result
 from pyrogen.testing.gradient import gradient
 from pyrogen.testing.importance import importance
 from pyrogen.testing.isolation import nothing_changed
-from pyrogen.testing.objective import minibatch, objective
+from pyrogen.testing.jacobian import jacobian
+from pyrogen.testing.objective import check_batch, minibatch, objective
 from pyrogen.testing.pair import Batch, Tested, sites, without_warnings
 from pyrogen.testing.parameters import parameters
 from pyrogen.testing.structure import structure
@@ -54,6 +55,7 @@ def check(
     finite           no value or log density is NaN or infinite
     gradient reach   a gradient reaches each parameter
     domain           the programs run wherever the optimiser may lead the parameters
+    jacobian         latents computed from auxiliary ones carry the Jacobian of the change of variables
     density          draws of your own distributions follow their log_prob (t-test)
     objective        the loss is −Σ (log p − log q) of these programs (t-test)
     minibatch        the objective of batches is on average that of the full data (t-test)
@@ -107,17 +109,22 @@ def check(
         'z' is weighted by 1 in the model and by 4 in the guide, so its KL is not weighted by either: enter the same
         poutine.scale around it on both sides
     """
-    if not 0 < false_alarm < 1:
+    if isinstance(false_alarm, str) or not 0 < false_alarm < 1:
         raise ValueError(f"false_alarm is a probability between 0 and 1, and it is {false_alarm}")
-    if size is not None and size < 1:
-        raise ValueError(f"size is the number N of observations in the data set, and it is {size}")
+    if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
+        raise ValueError(
+            f"size is N, the number of observations in the data set, a positive integer, and it is {size!r}"
+        )
+    if batch is not None:
+        check_batch(batch)
     tested = Tested(model, guide, args, dict(kwargs or {}), loss, seed)
     rate = false_alarm / _TESTS
     questions: list[tuple[str, bool, Callable[[], Iterable[Result]]]] = [  # name, whether a fault before it forbids it
         ("runs", False, lambda: [_runs(tested)]),
         ("structure", True, lambda: structure(tested)),
         ("subsampling", False, lambda: [subsampling(tested, size)]),
-        ("parameters", False, lambda: parameters(tested)),
+        ("registration", False, lambda: parameters(tested)),
+        ("jacobian", True, lambda: [jacobian(tested)]),
         ("density", True, lambda: [density(tested, rate)]),
         ("objective", True, lambda: [objective(tested, rate)]),
         ("minibatch", True, lambda: [minibatch(tested, rate, batch, size)]),

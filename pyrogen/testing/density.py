@@ -35,7 +35,7 @@ def density(tested: Tested, false_alarm: float) -> Result:
     trace = tested.guide_alone()
     own = {name: site for name, site in latents(trace) if _is_own(site["fn"]) and not is_point(site["fn"])}
     if not own:
-        return Result("density", QUESTION, "skipped", "all are torch's or Pyro's, which are trusted")
+        return Result("density", QUESTION, "inapplicable", "all are torch's or Pyro's, which are trusted")
     parameters = {
         name: parameter
         for name, (parameter, _) in tested.gradients(tested.elbo(), 0)[1].items()

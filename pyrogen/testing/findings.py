@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Level = Literal["fault", "warning"]
-Outcome = Literal["passed", "fault", "warning", "measured", "skipped"]
-_MARK = {"passed": "ok", "fault": "FAULT", "warning": "warn", "measured": "", "skipped": "skip"}
+Outcome = Literal["passed", "fault", "warning", "measured", "skipped", "inapplicable"]
+_MARK = {"passed": "ok", "fault": "FAULT", "warning": "warn", "measured": "", "skipped": "skip", "inapplicable": "–"}
 _WIDTH = 80
 
 
@@ -39,7 +39,8 @@ class Result:
     Attributes:
         check: the check's name.
         question: what was asked, in a few words.
-        outcome: ``"passed"``, ``"fault"``, ``"warning"``, ``"measured"`` (a number without a verdict) or ``"skipped"``.
+        outcome: ``"passed"``, ``"fault"``, ``"warning"``, ``"measured"`` (a number without a verdict),
+            ``"skipped"`` (not answered) or ``"inapplicable"`` (there is nothing to ask).
         detail: the answer in a few words: the figure with its unit, or why the check was skipped.
         figures: the numbers, by name.
         findings: what is wrong; empty unless the outcome is a fault or a warning.

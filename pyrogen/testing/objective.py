@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -11,9 +12,9 @@ from pyro.poutine.subsample_messenger import _Subsample
 from torch import Tensor
 
 from pyrogen.testing.findings import Finding, Result
+from pyrogen.testing.indices import Indices, handed_over, part_of_shuffled
 from pyrogen.testing.pair import Batch, Tested, latents, marked_for_enumeration, whole_plates
 from pyrogen.testing.significance import Sample, exceeds
-from pyrogen.testing.subsampling import Indices, part_of_shuffled
 
 MARGIN = 0.01  # of the objective's size
 _ROUNDS = (8, 32, 128)
@@ -35,7 +36,7 @@ def objective(tested: Tested, false_alarm: float) -> Result:
             "objective", question, "skipped", f"{type(tested.loss).__name__} is meant to be another objective"
         )
     if any(marked_for_enumeration(site) for site in drawn):
-        return Result("objective", question, "skipped", "enumerated latents have no such sum")
+        return Result("objective", question, "inapplicable", "enumerated latents have no such sum")
     difference, size = Sample(), Sample()
     for runs in _ROUNDS:
         for run in range(difference.count, runs):
@@ -79,13 +80,23 @@ def minibatch(tested: Tested, false_alarm: float, batch: Batch | None, size: int
     question = "a batch's objective is that of the full data, on average"
     loss = tested.elbo()
     draws = [node["fn"] for node in tested.model_alone().nodes.values() if isinstance(node.get("fn"), _Subsample)]
-    inside = any(fn.subsample_size is not None and fn.subsample_size < fn.size for fn in draws)
-    if batch is None and not inside:
+    cuts = [fn for fn in draws if _cuts(fn) and not handed_over(tested, fn.size, fn.subsample_size or 0)]
+    if batch is None and not cuts:
         return Result(
-            "minibatch", question, "skipped", "nothing is subsampled inside; batch= would say how you cut one"
+            "minibatch", question, "inapplicable", "no plate cuts a batch itself; batch= would say how you do it"
         )
+    try:
+        with whole_plates():
+            tested.value(loss, 0)
+    except (RuntimeError, IndexError, ValueError) as error:
+        said = " ".join(str(error).split())[:100]
+        message = (
+            f"with its plates whole the pair fails ({said} ...), so its batches cannot be held against the full data: "
+            "something beside the observations is not indexed by the plate, or B stands there as a number"
+        )
+        return Result.of("minibatch", question, [Finding("minibatch", message, level="warning")])
     rows = size or next((len(a) for a in tested.args if isinstance(a, Tensor) and a.dim()), 0)
-    parts = 4 if batch else min(_PARTS, max(math.ceil(fn.size / fn.subsample_size) for fn in draws if _cuts(fn)))
+    parts = 4 if batch else min(_PARTS, max(math.ceil(fn.size / (fn.subsample_size or 1)) for fn in cuts))
     difference, full = Sample(), Sample()
     for runs in _ROUNDS:
         for run in range(difference.count, runs):
@@ -125,3 +136,12 @@ def _part(tested: Tested, loss: Any, batch: Batch | None, rows: int, run: int, p
             return tested.value(loss, run)
     args, kwargs = batch(part_of_shuffled(rows, max(1, math.ceil(rows / 4)), seed, part))
     return tested.with_args(args, kwargs).value(loss, run)
+
+
+def check_batch(batch: Any) -> None:
+    """Raise ``TypeError`` unless `batch` makes ``(args, kwargs)`` from row indices."""
+    if not callable(batch):
+        raise TypeError(f"batch is a callable that makes (args, kwargs) from row indices, and it is {batch!r}")
+    made = batch(torch.zeros(1, dtype=torch.int64))
+    if not (isinstance(made, tuple) and len(made) == 2 and isinstance(made[0], tuple) and isinstance(made[1], Mapping)):
+        raise TypeError("batch must return (args, kwargs), a tuple and a mapping, such as ((x[rows], N), {})")

@@ -68,6 +68,14 @@ class Tested:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int):
+            raise TypeError(f"seed must be an integer, and it is {self.seed!r}")
+        if isinstance(self.loss, type):
+            raise TypeError(f"loss is the class {self.loss.__name__}: pass an instance, {self.loss.__name__}()")
+        own = self.loss is not None and not isinstance(self.loss, ELBO)
+        if own and (not callable(self.loss) or hasattr(self.loss, "step")):
+            wanted = "an ELBO of Pyro or a callable loss(model, guide, *args, **kwargs)"
+            raise TypeError(f"loss must be {wanted}, not {_kind(self.loss)}")
         if not isinstance(self.args, tuple | list):
             raise TypeError(
                 f"args are the arguments of model and guide as a tuple, such as args=(x,), not {_kind(self.args)}"
@@ -197,11 +205,11 @@ def observed(trace: Trace) -> Iterator[tuple[str, Message]]:
 def is_deterministic(site: Message) -> bool:
     """Whether a site only records a value: a ``pyro.deterministic``, or a latent that a reparametrisation computes."""
     return bool(site["infer"].get("_deterministic")) or (
-        site["is_observed"] and isinstance(_bare(site["fn"]), dist.Delta)
+        site["is_observed"] and isinstance(bare(site["fn"]), dist.Delta)
     )
 
 
-def _bare(fn: Any) -> Any:
+def bare(fn: Any) -> Any:
     """A distribution without the wrappers of .to_event, .expand and .mask."""
     while type(fn).__name__ in ("Independent", "ExpandedDistribution", "MaskedDistribution"):
         fn = fn.base_dist

@@ -21,7 +21,7 @@ _NUDGE = 0.02  # moves parameters off places where a gradient vanishes by symmet
 def parameters(tested: Tested) -> list[Result]:
     """Whether Pyro knows each parameter that the densities depend on, and a gradient reaches each that it knows."""
     guide, model = tested.together()
-    found, where = _unregistered(tested, guide, model), _infinite(guide, model)
+    found, where = [*_unregistered(tested, guide, model), *_unsteady(tested)], _infinite(guide, model)
     results = [
         Result.of("registration", "SVI sees each parameter that the densities depend on", found),
         Result.of("finite", "each term of the ELBO is finite", where),
@@ -66,6 +66,49 @@ def _unregistered(tested: Tested, guide: Trace, model: Trace) -> Iterator[Findin
                 "module has",
                 owner,
             )
+
+
+def _unsteady(tested: Tested) -> Iterator[Finding]:
+    """Parameters that a step cannot move: named anew on each call, or set back by the programs."""
+    runs = [
+        {n for trace in tested.together(run) for n, s in trace.nodes.items() if s["type"] == "param"}
+        for run in range(3)
+    ]
+    fresh = [runs[1] - runs[0], runs[2] - runs[1] - runs[0]]
+    if all(fresh):
+        names = ", then ".join(repr(min(names)) for names in fresh)
+        yield Finding(
+            "registration",
+            f"the programs ask for other parameters on each call, {names}: give a parameter one name, or it starts "
+            "anew each time",
+        )
+        return
+    before = {name: p for name, p in _stored().items() if p.requires_grad and name in runs[2]}
+    kept = {name: p.detach().clone() for name, p in before.items()}
+    with torch.no_grad():
+        for p in before.values():
+            p += _NUDGE * (1 + p.abs())
+    moved = {name: p.detach().clone() for name, p in before.items()}
+    try:
+        tested.together(0)
+        after = _stored()
+        back = [n for n, p in before.items() if after.get(n) is not p or not torch.equal(p.detach(), moved[n])]
+    finally:
+        with torch.no_grad():
+            for name, p in before.items():
+                p.copy_(kept[name])
+    for name in back:
+        yield Finding(
+            "registration",
+            f"{name!r} is set back on each call, so no step moves it: take clear_param_store, .data and in-place "
+            "assignments out of the programs",
+            name,
+        )
+
+
+def _stored() -> dict[str, Tensor]:
+    """The unconstrained parameters in Pyro's store, by name."""
+    return dict(pyro.get_param_store().named_parameters())
 
 
 def _leaves(trace: Trace) -> Iterator[Tensor]:
@@ -133,6 +176,8 @@ def _unreached(tested: Tested, loss: Any) -> tuple[list[Finding], int]:
     for name, found in moved.items():
         if found:
             continue
+        if linked[name] and not _free(name):
+            continue
         if linked[name]:
             message = (
                 f"the gradient of the loss in {name!r} is always exactly zero: look for a dead unit or a factor of 0 "
@@ -146,6 +191,21 @@ def _unreached(tested: Tested, loss: Any) -> tuple[list[Finding], int]:
             )
             findings.append(Finding("gradient reach", message, name))
     return findings, len(moved)
+
+
+def _free(name: str) -> bool:
+    """Whether a parameter's constraint leaves it anything to be moved: a unit triangular matrix of one row is 1."""
+    store = pyro.get_param_store()
+    if name not in store:
+        return True
+    unconstrained = _stored()[name]
+    before = store[name].detach().clone()
+    with torch.no_grad():
+        kept = unconstrained.detach().clone()
+        unconstrained += 0.1
+        after = store[name].detach().clone()
+        unconstrained.copy_(kept)
+    return not torch.equal(before, after)
 
 
 def _out_of_domain(tested: Tested) -> Iterator[Finding]:

@@ -32,11 +32,11 @@ def outside_support(pairs: Iterable[tuple[str, Message, Message]]) -> Iterator[F
                 yield _outside(name, ours, theirs, "has more values than the model's")
         elif b is not None and not isinstance(theirs["fn"], dist.Delta):
             for probe in _values_of(theirs["fn"]):
-                if not _inside(a, probe):
+                if _possible(theirs["fn"], probe) and not _inside(a, probe):
                     yield _outside(name, ours, theirs, f"can draw {_example(probe, a)}")
                     break
             else:
-                unreached = [probe for probe in _values_of(ours["fn"]) if not _inside(b, probe)]
+                unreached = [p for p in _values_of(ours["fn"]) if _possible(ours["fn"], p) and not _inside(b, p)]
                 if unreached:
                     yield Finding(
                         "support",
@@ -77,6 +77,14 @@ def _inside(support: Any, value: Any) -> bool:
         return bool(support.check(value).all())
     except (NotImplementedError, RuntimeError, ValueError, TypeError):
         return True  # the support cannot say
+
+
+def _possible(fn: Any, value: torch.Tensor) -> bool:
+    """Whether a distribution gives a value a density: it may declare more than it draws."""
+    try:
+        return bool(torch.isfinite(fn.log_prob(value)).all())
+    except (NotImplementedError, RuntimeError, ValueError):
+        return False
 
 
 def _values_of(fn: Any) -> Iterator[torch.Tensor]:

@@ -19,13 +19,14 @@ from pyrogen.testing.density import density
 from pyrogen.testing.draws import Moments
 from pyrogen.testing.gradient import gradient
 from pyrogen.testing.importance import bounds, importance
+from pyrogen.testing.indices import part_of_shuffled
 from pyrogen.testing.isolation import nothing_changed
 from pyrogen.testing.objective import objective
 from pyrogen.testing.pair import Tested as Pair
 from pyrogen.testing.parameters import parameters
 from pyrogen.testing.significance import Sample, exceeds
 from pyrogen.testing.structure import structure
-from pyrogen.testing.subsampling import part_of_shuffled, subsampling
+from pyrogen.testing.subsampling import subsampling
 from pyrogen.testing.weights import log_weights
 
 RATE = 1e-6
