@@ -219,7 +219,8 @@ def judged(
     """The row of a claim that is true or false; `witness` says what is wrong with a stated witness, if anything is."""
     stated = claim["stated"]
     agrees = None if stated is None else stated == holds and not witness
-    if stated == holds and witness:
+    half_right = stated == holds and bool(witness)
+    if half_right:
         reason = f"the answer is right, its reason is not: {witness}"
     return Row(
         claim["kind"],
@@ -230,6 +231,7 @@ def judged(
         tuple(lines),
         ways,
         reason if agrees is False else "",
+        "right, wrong reason" if half_right else "",
     )
 
 

@@ -1,17 +1,17 @@
-"""Claims on cliques, products and I-maps, judged; see `pyrogen.graphs.claims`."""
+"""Claims on cliques and products, judged; see `pyrogen.graphs.claims`."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from pyrogen.graphs import evidence, opinions
-from pyrogen.graphs.boundary import Graph, Node
-from pyrogen.graphs.claims import Claim, Subject, from_edges, judged
+from pyrogen.graphs.boundary import Node
+from pyrogen.graphs.claims import Claim, Subject, from_edges
 from pyrogen.graphs.cliques import maximal_cliques
-from pyrogen.graphs.factorisation import Factorisation, factorisation, parse, sets
-from pyrogen.graphs.maps import Independence, disagreement, is_i_map, is_perfect_map
+from pyrogen.graphs.factorisation import Factorisation, factorisation, formed, sets
+from pyrogen.graphs.maps import disagreement, is_i_map
 from pyrogen.graphs.numeric import Draws, interaction_bound, interactions, terms
-from pyrogen.graphs.separation import d_separated, separated
+from pyrogen.graphs.products import flaw, read
 from pyrogen.graphs.verdicts import Row
 
 
@@ -82,7 +82,7 @@ def compare_cliques(subject: Subject, stated: list[frozenset[Node]]) -> tuple[li
     if witness is not None:
         lines.append(
             f"a product over the list alone would make {witness}, which the network does not assert: "
-            + _why_not(subject.network, witness)
+            + evidence.why_not(subject.network, *witness)
         )
     return lines, reasons
 
@@ -91,55 +91,40 @@ def product(subject: Subject, claim: Claim) -> Row:
     """The joint distribution as a product: is every distribution of the graph such a product?"""
     own = factorisation(subject.graph)
     lines = [f"computed: {own.text}", f"in LaTeX: {own.latex}"]
-    stated = None if claim["stated"] is None else parse(claim["stated"], subject.graph)
+    read_as = None if claim["stated"] is None else read(claim["stated"], subject.graph)
+    wrong = flaw(read_as, subject.graph) if read_as else ""
+    stated = formed(read_as, subject.graph) if read_as and not wrong else None
     ways = (_directed_ways if subject.directed else _undirected_ways)(subject, stated or own)
     holds = all(way for way in ways.values() if way is not None)
-    agrees, reason = None if stated is None else holds, ""
-    if stated is not None and not subject.directed:
+    agrees, reason, remark = None if read_as is None else holds and not wrong, wrong, ""
+    if wrong:
+        lines.append("what is said to be the same by all is the computed product: the stated one is none")
+    elif stated is not None and read_as is not None and not subject.directed:
         more, reasons = compare_cliques(subject, [frozenset(part) for part in stated.parts])
-        agrees = holds and not any("is no clique" in reason for reason in reasons)
-        lines += more
+        agrees = holds and read_as.constant and not any("is no clique" in reason for reason in reasons)
+        lines += more + _twice(stated)
         if not holds:
             reasons.append("so not every distribution of the graph is such a product")
             lines += _in_numbers(subject, stated)
-        reason = "; ".join(reasons)
+        elif agrees and _twice(stated):
+            remark = "not minimal"
+        reason = "; ".join([*reasons, *([] if read_as.constant else ["no 1/Z: the product does not sum to one"])])
     elif stated is not None and not holds:
         reason = _wrong_parents(subject, stated)
-    elif stated is not None and {(part[0], frozenset(part[1:])) for part in stated.parts} != {
-        (part[0], frozenset(part[1:])) for part in own.parts
-    }:
-        lines.append("the product stated holds as well, though it is not the one that the arrows give")
+    elif stated is not None:
+        remark, more = _other_parents(subject, stated)
+        lines += more
     return Row(
         claim["kind"],
         claim.get("text") or f"joint distribution{subject.where}",
-        "" if stated is None else stated.text,
+        "" if read_as is None else read_as.text,
         own.text,
         agrees,
         tuple(lines),
         ways,
         reason if agrees is False else "",
+        remark,
     )
-
-
-def i_map(subject: Subject, claim: Claim) -> Row:
-    """Whether all that the map asserts holds in the network, and for a perfect map the reverse too."""
-    of, map_ = subject.network, claim["map"]
-    perfect = claim["kind"] == "perfect_map"
-    ways: dict[str, Any] = {
-        "pyrogen": (is_perfect_map if perfect else is_i_map)(map_, of),
-        **_enumerated(of, map_, subject.of_network, perfect),
-    }
-    false_in_map = disagreement(map_, of)
-    lost_in_map = disagreement(of, map_) if perfect else None
-    lines = []
-    if false_in_map is not None:
-        lines.append(f"the map asserts {false_in_map}; the network does not: {_why_not(of, false_in_map)}")
-    if lost_in_map is not None:
-        lines.append(f"the network asserts {lost_in_map}; the map does not: {_why_not(map_, lost_in_map)}")
-    reason = lines[0] if lines else ("they assert the same independences" if perfect else "all it asserts is so")
-    wrong = _wrong_witness(of, map_, claim["witness"]) if claim.get("witness") and not ways["pyrogen"] else ""
-    text = f"{claim['map_name']} is a{' perfect' if perfect else 'n'} I-map of the network"
-    return judged(claim, text, ways["pyrogen"], lines or [reason], ways, reason, wrong)
 
 
 def _directed_ways(subject: Subject, stated: Factorisation) -> dict[str, bool | None]:
@@ -209,48 +194,6 @@ def _in_numbers(subject: Subject, stated: Factorisation) -> list[str]:
     ]
 
 
-def _enumerated(of: Graph, map_: Graph, draws: Draws, perfect: bool) -> dict[str, bool | None]:
-    """The verdict from all independences one by one: by pgmpy, by networkx, and from the numbers of random networks.
-
-    Of a larger graph those are asked that imply all others (see `pyrogen.graphs.maps`), and no numbers.
-    """
-    triples = opinions.statements(of)
-    if triples is None:
-        asked = [(map_, of), (of, map_)] if perfect else [(map_, of)]
-        bases = [(opinions.basis(one), other) for one, other in asked]
-        if any(basis is None for basis, _ in bases):
-            return dict.fromkeys(("pgmpy", "networkx", "numbers"))
-        return {
-            "pgmpy": all(
-                all(opinions.pgmpy_asserts(opinions.by_pgmpy(other), basis)) for basis, other in bases if basis
-            ),
-            "networkx": all(
-                all(opinions.networkx_asserts(opinions.by_networkx(other), basis)) for basis, other in bases if basis
-            ),
-            "numbers": None,
-        }
-
-    def compare(asserted: Any, true: Any) -> bool:
-        return all(b == a if perfect else b or not a for a, b in zip(asserted, true, strict=True))
-
-    pgmpy = [list(opinions.pgmpy_asserts(opinions.by_pgmpy(graph), triples)) for graph in (map_, of)]
-    networkx = [list(opinions.networkx_asserts(opinions.by_networkx(graph), triples)) for graph in (map_, of)]
-    return {
-        "pgmpy": compare(*pgmpy),
-        "networkx": compare(*networkx),
-        "numbers": compare(networkx[0], list(draws.independent(triples))) if draws.small else None,
-    }
-
-
-def _wrong_witness(of: Graph, map_: Graph, witness: Claim) -> str:
-    """What is wrong with the independence that is stated to tell map and network apart; "" if it does."""
-    sides = [list(witness[side]) for side in ("x", "y", "given")]
-    here, there = ((d_separated if g.is_directed() else separated)(g, *sides) for g in (of, map_))
-    if here != there:
-        return ""
-    return f"{evidence.independence(*sides)} {'holds' if here else 'fails'} in both graphs"
-
-
 def _wrong_parents(subject: Subject, stated: Factorisation) -> str:
     for node, *parents in stated.parts:
         missing = [other for other in subject.graph.predecessors(node) if other not in parents]
@@ -259,6 +202,29 @@ def _wrong_parents(subject: Subject, stated: Factorisation) -> str:
     return "it is not a product that the network's arrows allow"
 
 
-def _why_not(graph: Graph, found: Independence) -> str:
-    why = evidence.why_directed if graph.is_directed() else evidence.why_undirected
-    return why(graph, [found.x], [found.y], found.given)[0]
+def _other_parents(subject: Subject, stated: Factorisation) -> tuple[str, list[str]]:
+    """What is to be said of a true product with other parents than the arrows give: in two words, and in sentences."""
+    lines, other = [], False
+    for node, *parents in stated.parts:
+        own = list(subject.graph.predecessors(node))
+        more = [str(parent) for parent in parents if parent not in own]
+        if more:
+            no_parent = "is no parent" if len(more) == 1 else "are no parents"
+            lines.append(f"P({node} | {', '.join(map(str, parents))}): {evidence.listing(more)} {no_parent} of {node}")
+        other = other or not set(own) <= set(parents)
+    if not lines and not other:
+        return "", []
+    how = "with other arrows" if other else "though with more parents than it needs"
+    return "other arrows" if other else "not minimal", [f"the product stated holds as well, {how}", *lines]
+
+
+def _twice(stated: Factorisation) -> list[str]:
+    """Which of the stated potentials are on the same nodes, or on some of another's."""
+    lines = []
+    for place, part in enumerate(stated.parts):
+        for number, other in enumerate(stated.parts):
+            if set(part) < set(other) or (set(part) == set(other) and number < place):
+                one, two = (f"φ({', '.join(map(str, names))})" for names in (part, other))
+                lines.append(f"{one} can be left out, as {two} takes it in")
+                break
+    return lines

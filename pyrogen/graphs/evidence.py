@@ -69,6 +69,11 @@ def why_undirected(ug: Graph, x: Sequence[Node], y: Sequence[Node], given: Seque
     return [f"{draw_trail(ug, way)} is cut at {node}" for way, node in met.items()] + more
 
 
+def why_not(graph: Graph, x: Node, y: Node, given: Iterable[Node]) -> str:
+    """Why a graph does not assert x ⊥ y | given, in a clause."""
+    return (why_directed if graph.is_directed() else why_undirected)(graph, [x], [y], list(given))[0]
+
+
 def in_numbers(found: Sequence[Dependence] | None, what: str) -> str:
     """What the random networks say of I(x; y | z)."""
     if found is None:

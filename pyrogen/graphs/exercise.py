@@ -37,10 +37,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pyrogen.graphs import boundary, claims, claims_numbers, claims_products
+from pyrogen.graphs import boundary, claims, claims_maps, claims_numbers, claims_products
 from pyrogen.graphs.claims import Claim, Subject
-from pyrogen.graphs.factorisation import parse
 from pyrogen.graphs.networks import network_from_dict, read_network
+from pyrogen.graphs.products import read
 from pyrogen.graphs.verdicts import Row, Verdicts
 
 
@@ -68,8 +68,8 @@ KINDS = {
     "markov_blanket": Kind(claims.blanket, ("of",), ("graph",), "network", "names"),
     "factorisation": Kind(claims_products.product, (), ("graph",), "network", "product"),
     "moral_graph": Kind(claims.moral, (), (), "undirected", "edges"),
-    "i_map": Kind(claims_products.i_map, (), ("map", "witness"), "network", "truth"),
-    "perfect_map": Kind(claims_products.i_map, (), ("map", "witness"), "network", "truth"),
+    "i_map": Kind(claims_maps.i_map, (), ("map", "witness"), "network", "truth"),
+    "perfect_map": Kind(claims_maps.i_map, (), ("map", "witness"), "network", "truth"),
     "chordal": Kind(claims.chordal, (), ("graph", "witness"), "undirected", "truth"),
     "maximal_cliques": Kind(claims_products.cliques, (), ("graph",), "undirected", "sets"),
     "equal_conditionals": Kind(claims_numbers.equal_conditionals, ("x", "given", "also"), (), "network", "truth"),
@@ -257,7 +257,7 @@ def _stated(value: Any, form: str, network: Any, directed: bool) -> Any:
     if form == "names":
         return _names(network, value, "stated", empty=True)
     if form == "product":
-        parse(value, network if directed or not network.is_directed() else claims.moral_graph(network))
+        read(value, network if directed or not network.is_directed() else claims.moral_graph(network))
         return value
     if form == "removal":
         if value not in claims_numbers.REMOVALS:

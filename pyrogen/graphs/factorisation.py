@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from pyrogen.graphs import boundary
 from pyrogen.graphs.boundary import Graph, Node
 from pyrogen.graphs.cliques import maximal_cliques
-
-FACTOR = re.compile(r"(?P<letter>P|p|φ|ϕ|ψ|phi|psi)\s*\((?P<inside>[^()]*)\)")
-BETWEEN = re.compile(r"[\s·*,]*")
+from pyrogen.graphs.products import Stated, flaw, read
 
 
 class Factorisation(NamedTuple):
@@ -82,53 +80,22 @@ def parse(text: str, graph: Graph) -> Factorisation:
 
     Raises:
         TypeError: if this is no text.
-        ValueError: for another form, unknown names, a node conditioned twice or not at all, or the wrong kind of factor
-            for the graph.
+        ValueError: for text that `pyrogen.graphs.products.read` refuses, and for what its `flaw` finds.
 
     Example:
         >>> import networkx as nx
         >>> parse("1/Z φ(A,B)phi(B,C)", nx.path_graph(["A", "B", "C"])).parts
         (('A', 'B'), ('B', 'C'))
     """
-    if not isinstance(text, str):
-        raise TypeError(f"expected a factorisation as text, got {type(text).__name__}")
-    directed = graph.is_directed()
-    form = "P(A) P(B | A) …" if directed else "1/Z φ(A, B) φ(B, C) …"
-    rest = text.strip()
-    if not directed:
-        rest = re.sub(r"^1\s*/\s*Z", "", rest)
-    parts: list[tuple[Node, ...]] = []
-    while rest := rest[len(BETWEEN.match(rest).group()) :]:  # type: ignore[union-attr]  # it matches nothing too
-        match = FACTOR.match(rest)
-        if match is None or (match["letter"] in "Pp") != directed:
-            raise ValueError(f"expected a factorisation of the form {form}, got {text!r}")
-        head, bar, tail = match["inside"].partition("|")
-        before, after = _listed(head), _listed(tail)
-        if (len(before) != 1 if directed else not before or bar) or (bar and not after):
-            raise ValueError(f"expected a factorisation of the form {form}, got {match.group()!r} in it")
-        names = [*before, *after]
-        boundary.names(graph, names, f"the factor {match.group()}")
-        parts.append(tuple(names))
-        rest = rest[match.end() :]
-    if directed:
-        heads = [part[0] for part in parts]
-        for node in graph:
-            if heads.count(node) != 1:
-                raise ValueError(f"expected one factor P({node} …), got {heads.count(node)}")
-        _acyclic(parts)
-    elif not parts:
-        raise ValueError(f"expected a factorisation of the form {form}, got {text!r}")
-    return Factorisation(directed, tuple(parts))
+    stated = read(text, graph)
+    if wrong := flaw(stated, graph):
+        raise ValueError(f"expected a factorisation of the graph, got {text!r}: {wrong}")
+    return formed(stated, graph)
 
 
-def _acyclic(parts: Iterable[tuple[Node, ...]]) -> None:
-    import networkx as nx
-
-    boundary.directed(nx.DiGraph([(parent, node) for node, *parents in parts for parent in parents] or {0: []}))
-
-
-def _listed(text: str) -> Sequence[str]:
-    return [name.strip() for name in text.split(",")] if text.strip() else []
+def formed(stated: Stated, graph: Graph) -> Factorisation:
+    """A product that has the form that the graph's have."""
+    return Factorisation(graph.is_directed(), tuple((*part.before, *part.after) for part in stated.parts))
 
 
 def _latex(name: Node) -> str:

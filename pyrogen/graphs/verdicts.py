@@ -26,6 +26,7 @@ class Row:
         evidence: what a person can follow, a line each.
         ways: what each way of computing it gives; None for a way that this graph is too large for.
         reason: in one sentence why the answer stated is wrong; "" if it is not.
+        remark: on how it agrees, such as ``"not minimal"``, or what the agreement is called where it does not.
     """
 
     kind: str
@@ -36,6 +37,7 @@ class Row:
     evidence: tuple[str, ...]
     ways: Mapping[str, Any]
     reason: str = ""
+    remark: str = ""
 
     @property
     def sound(self) -> bool:
@@ -45,10 +47,16 @@ class Row:
 
     @property
     def agreement(self) -> str:
-        """``yes``, ``NO``, ``not stated``, or loudly that the ways of computing it disagree, or only one could."""
+        """``yes``, ``NO``, ``not stated``, or loudly that the ways of computing it disagree, or only one could.
+
+        ``yes, not minimal`` and ``yes, other arrows`` are of products that hold and are not the graph's own;
+        ``right, wrong reason`` is of a right answer with a witness or number that is wrong, which is not agreement.
+        """
         if not self.sound:
             return DISAGREE if len([way for way in self.ways.values() if way is not None]) > 1 else ALONE
-        return "not stated" if self.agrees is None else "yes" if self.agrees else "NO"
+        if self.agrees is None:
+            return "not stated"
+        return (f"yes, {self.remark}" if self.remark else "yes") if self.agrees else self.remark or "NO"
 
 
 @dataclass(frozen=True)
@@ -84,7 +92,7 @@ class Verdicts:
         """Claim, stated, computed and agreement in aligned columns, without the evidence."""
         head = ("", "claim", "stated", "computed", "agreement")
         cells = [(str(number), *_cells(row)) for number, row in enumerate(self.rows, 1)]
-        limits = (4, 44, 30, 30, 18)
+        limits = (4, 44, 30, 30, 19)
         widths = [
             min(limit, max(len(row[column]) for row in [head, *cells]))
             for column, limit in zip(range(len(head)), limits, strict=True)
@@ -143,7 +151,7 @@ class Verdicts:
 def details(row: Row, number: int) -> str:
     """A claim with its two answers and its evidence, as text of several lines."""
     stated = f"stated {row.stated}, computed {row.computed}" if row.stated else f"computed {row.computed}"
-    agreement = {"yes": "agree", "NO": "THEY DIFFER"}.get(row.agreement, row.agreement)
+    agreement = "THEY DIFFER" if row.agreement == "NO" else re.sub("^yes", "agree", row.agreement)
     lines = _filled(f"{number}. {row.claim}: {stated}: {agreement}", "", "   ")
     if row.reason:
         lines += _filled(f"Why: {row.reason}", "   ", "   ")

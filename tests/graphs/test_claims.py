@@ -12,7 +12,8 @@ from graphs_enumerated import random_dag, random_ug
 from pyrogen import graphs
 from pyrogen.graphs import check_exercise, factorisation
 from pyrogen.graphs.claims import Subject
-from pyrogen.graphs.claims_products import _directed_ways, _enumerated, _undirected_ways
+from pyrogen.graphs.claims_maps import _enumerated
+from pyrogen.graphs.claims_products import _directed_ways, _undirected_ways
 from pyrogen.graphs.factorisation import Factorisation, parse
 from pyrogen.graphs.numeric import Draws
 from pyrogen.graphs.verdicts import Row, Verdicts
@@ -252,6 +253,69 @@ def test_a_fault_of_one_way_is_seen(tmp_path, monkeypatch):
     monkeypatch.setattr("pyrogen.graphs.opinions.pgmpy_separated", lambda *sides: True)
     with pytest.raises(AssertionError, match="THE WAYS DISAGREE"):
         judge(tmp_path, COLLIDER, {"kind": "independence", "x": "a", "y": "d", "stated": False})
+
+
+CHAIN = {"kind": "bayesian", "nodes": ["a", "b", "c"], "edges": [["a", "b"], ["b", "c"]]}
+FACTORED = {"kind": "markov", "nodes": ["a", "b", "c"], "edges": [["a", "b"], ["b", "c"]]}
+
+
+@pytest.mark.parametrize(
+    ("network", "stated", "agreement", "words"),
+    [
+        (CHAIN, "P(a) P(b|a)", "NO", "it has no factor for c"),
+        (CHAIN, "P(a)", "NO", "it has no factor for b and c"),
+        (CHAIN, "P(a|b) P(b|a) P(c|b)", "NO", "the cycle b → a → b, so that it need not sum to one"),
+        (CHAIN, "P(a) P(a) P(b|a) P(c|b)", "NO", "P(a) stands there twice, but each node has one factor"),
+        (CHAIN, "P(a) P(a|b) P(b|a) P(c|b)", "NO", "P(a) and P(a | b) are all there"),
+        (CHAIN, "P(a,b) P(c|b)", "NO", "P(a, b) is of 2 nodes"),
+        (CHAIN, "1/Z phi(a,b) phi(b,c)", "NO", "φ(a, b) is a potential"),
+        (CHAIN, "1/Z P(a) P(b|a) P(c|b)", "NO", "it has 1/Z, but a product of conditionals sums to one without it"),
+        (CHAIN, "P(a) P(b|b) P(c|b)", "NO", "P(b | b) names b twice"),
+        (
+            CHAIN,
+            "P(a,b) = P(a) P(b|a) P(c|b)",
+            "NO",
+            "on the left side is not the joint distribution, as it leaves out c",
+        ),
+        (CHAIN, "P(a) P(b|a) P(c|a)", "NO", "P(c …) leaves out b, a parent of c"),
+        (CHAIN, "P(a,b,c) = P(a) P(b|a) P(c|b)", "yes", "computed: P(a)"),
+        (CHAIN, r"$p(a, b, c) = P(a)\,P(b \mid a) \cdot P(c\mid b)$", "yes", "computed: P(a)"),
+        (CHAIN, "P(a) P(b|a) P(c|b,a)", "yes, not minimal", "P(c | b, a): a is no parent of c"),
+        (CHAIN, "P(c) P(b|c) P(a|b)", "yes, other arrows", "P(b | c): c is no parent of b"),
+        (FACTORED, "P(a) P(b|a) P(c|b)", "NO", "P(a) is a conditional"),
+        (FACTORED, "phi(a,b) phi(b,c)", "NO", "no 1/Z: the product does not sum to one"),
+        (FACTORED, "phi(a,b)", "NO", "the list misses the maximal clique {b, c}"),
+        (FACTORED, "1/Z phi(a,a) phi(b,c)", "NO", "φ(a, a) names a twice"),
+        (FACTORED, "1/Z phi(a,b,c)", "NO", "a – c is no edge"),
+        (
+            FACTORED,
+            "1/Z phi(a,b) phi(b,a) phi(b,c)",
+            "yes, not minimal",
+            "φ(b, a) can be left out, as φ(a, b) takes it in",
+        ),
+        (FACTORED, "1/Z phi(a) phi(a,b) phi(b,c)", "yes, not minimal", "φ(a) can be left out, as φ(a, b) takes it in"),
+        (FACTORED, r"P(a,b,c) = \frac{1}{Z}\,\phi(a, b)\,\psi(b, c)", "yes", "computed: 1/Z"),
+    ],
+)
+def test_a_stated_product_is_judged_whatever_its_form(tmp_path, network, stated, agreement, words):
+    row = judge(tmp_path, network, {"kind": "factorisation", "stated": stated})
+    assert row.agreement == agreement
+    assert any(words in line for line in (*row.evidence, row.reason)), (row.reason, row.evidence)
+    assert bool(row.reason) == (agreement == "NO")
+    assert ";" not in row.reason or "misses" in row.reason or "clique" in row.reason
+
+
+def test_every_product_in_latex_is_read_back():
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        for make in (random_dag, random_ug):
+            graph = make(rng, 5, kind="networkx")
+            names = ["x", "rain_fall", "50%", "a&b", "T"]
+            graph = nx.relabel_nodes(graph, dict(zip(sorted(graph, key=str), names, strict=True)))
+            found = factorisation(graph)
+            assert parse(found.latex, graph) == found
+            assert parse(f"${found.latex}$", graph) == found
+            assert parse(found.text, graph) == found
 
 
 def test_products_as_text_and_latex():
