@@ -11,13 +11,16 @@ import torch
 from numpy.typing import NDArray
 
 from pyrogen.progress import progress_bar
+from pyrogen.testing import settings
 from pyrogen.testing.draws import guide_draws, own_latents
 from pyrogen.testing.findings import Finding, Report, Result
 from pyrogen.testing.isolation import nothing_changed
+from pyrogen.testing.joint import ROUNDING, log_joints
 from pyrogen.testing.pair import Tested, whole_plates, without_warnings
 from pyrogen.testing.simulation import from_prior, refit
 from pyrogen.testing.weights import common_plates
 
+JOINT = "log joint"  # the column of log p(x, z)
 POINTS = 20  # of the distribution function at which it is tested
 Ranks = NDArray[np.int64]
 
@@ -27,10 +30,11 @@ class Calibration:
     """The ranks of simulation-based calibration, and what they say. ``print`` shows the report.
 
     Attributes:
-        ranks: by site, how many of the guide's draws lie below the truth, 0 to `draws`: ``(simulations, *shape)``.
+        ranks: by site, how many of the guide's draws lie below the truth, 0 to `draws`: ``(simulations, *shape)``; in
+            ``"log joint"`` how many have a lower log p(x, z).
         draws: the guide's draws in each simulation.
         false_alarm: how often a guide within the margin is called a fault, over all sites and elements.
-        report: a result for each site; ``report.ok`` and ``report.assert_ok()`` as of `check`.
+        report: a result for each of `ranks`; ``report.ok`` and ``report.assert_ok()`` as of `check`.
     """
 
     ranks: Mapping[str, Ranks]
@@ -74,6 +78,11 @@ def calibrate(
     draws of it is taken: r = #{z₁ … z_L < z*}, ties at random. If the guide is the posterior, r is uniform on 0 … L.
     A guide too narrow piles ranks up at both ends, one too wide in the middle, a biased one at one end.
 
+    The ranks of latents alone cannot see a guide that returns the prior: over data made by the model the truth has the
+    prior's distribution too. So log p(x, z) is ranked as well (Modrák et al. 2023, https://arxiv.org/abs/2211.02383),
+    as ``"log joint"``, without ``poutine.scale`` and at other draws of the guide, wherever the guide draws all latents
+    of the model and `simulate` returns them. Where it is missing from `ranks`, that blind spot remains.
+
     Each element of each latent is tested: at 20 points of its distribution function the count of ranks below is
     binomial, exactly; the tests share `false_alarm` equally. Elements of a plate that holds all sites are independent
     and are taken together. ``pg.plots.ranks`` draws the result. Parameters of the model stay as they are, and nothing
@@ -82,7 +91,9 @@ def calibrate(
     Args:
         model, guide, args, kwargs: the pair, and arguments like those that it is meant for. Their tensors that are
             what the model observes (the same tensor, a view of it, or an equal one) are replaced by simulations.
-        simulations: how many data sets. Below 60 only gross misfits are beyond doubt at a rate of 1e-6.
+        simulations: how many data sets. At a rate of 1e-6 and for one latent, a guide 0.5 posterior sds off is found
+            with probability 0.35 by 200 and 0.95 by 400, one 0.6 times as wide as the posterior 0.5 by 200; below 60
+            only gross misfits are.
         draws: L, how many draws of the guide the truth is ranked among.
         train: how the guide is fitted to each data set, always from the parameters at which it stands now: None for
             an amortised guide, which needs none; a number of Adam steps on the guide's parameters; or a callable
@@ -98,6 +109,7 @@ def calibrate(
             both ends as 2 m √(F (1 − F)). A guide 0.08 posterior sds off stands at 0.03.
 
     Raises:
+        TypeError: for a setting of another kind than those above.
         ValueError: where the data cannot be put back, or model and guide share no latent.
 
     Example:
@@ -111,14 +123,11 @@ def calibrate(
         (True, (50,))
     """
     for name, value, least in (("simulations", simulations, 10), ("draws", draws, 9)):
-        if value < least:
-            raise ValueError(f"{name} must be at least {least}, and it is {value}")
-    if train is not None and not callable(train) and (isinstance(train, bool) or int(train) != train or train < 1):
-        raise ValueError(f"train is None, a number of steps or a callable, and it is {train!r}")
-    if not 0 < false_alarm < 1 or not 0 <= margin < 0.5:
-        raise ValueError(
-            f"false_alarm lies between 0 and 1 and margin between 0 and 0.5, and they are {false_alarm} and {margin}"
-        )
+        settings.whole(name, value, least)
+    settings.whole("seed", seed)
+    settings.rate(false_alarm)
+    settings.margin("margin", margin, below=0.5)
+    _check_callables(train, lr, simulate)
     tested = Tested(model, guide, tuple(args), dict(kwargs or {}), loss, seed)
     rows: dict[str, list[Ranks]] = {}
     with nothing_changed(model, guide), without_warnings():
@@ -146,11 +155,35 @@ def calibrate(
                     refit(again, elbo, int(train), lr, 3 * run + 1)
                 with whole_plates():
                     drawn = guide_draws(again, draws, start=(run + 1) * 100_003)
-                generator = np.random.default_rng([seed, run])
+                    joint = log_joints(again, truth, draws, run)
+                generator = np.random.default_rng([abs(seed), run])
                 for name in names:
                     rows.setdefault(name, []).append(_rank(truth[name], drawn[name], name, generator))
+                if joint is not None:
+                    rows.setdefault(JOINT, []).append(_rank(*joint, JOINT, generator, ROUNDING))
+    if len(rows.get(JOINT, [])) < simulations:
+        rows.pop(JOINT, None)
+    else:
+        pooled[JOINT] = tuple(range(rows[JOINT][0].ndim))
     ranks = {name: np.stack(values) for name, values in rows.items()}
     return Calibration(ranks, draws, false_alarm, _report(ranks, pooled, draws, false_alarm, margin))
+
+
+def _check_callables(train: Any, lr: Any, simulate: Any) -> None:
+    if train is not None and not callable(train):
+        try:
+            settings.whole("train", train)
+        except TypeError:
+            raise TypeError(
+                f"train is None, a number of steps or a callable, and it is {settings.shown(train)}"
+            ) from None
+        settings.whole("train", train, 1)
+    if not settings.number("lr", lr) > 0:
+        raise ValueError(f"lr must be above 0, and it is {lr}")
+    if simulate is not None and not callable(simulate):
+        raise TypeError(
+            f"simulate is None or a callable that returns (latents by site, args), and it is {settings.shown(simulate)}"
+        )
 
 
 def _dims(site: Any, plates: frozenset[str]) -> tuple[int, ...]:
@@ -165,11 +198,17 @@ def _simulated(given: tuple[Any, ...]) -> tuple[dict[str, torch.Tensor], tuple[A
     return dict(given[0]), tuple(given[1]), dict(given[2]) if len(given) == 3 else {}
 
 
-def _rank(truth: Any, drawn: NDArray[np.float64], name: str, generator: np.random.Generator) -> Ranks:
+def _rank(
+    truth: Any, drawn: NDArray[np.float64], name: str, generator: np.random.Generator, rounding: float = 0.0
+) -> Ranks:
     value = torch.as_tensor(truth).detach().cpu().double().numpy()
     if value.shape != drawn.shape[1:]:
         raise ValueError(f"{name!r} has shape {value.shape} in the truth and {drawn.shape[1:]} in the guide")
-    below, ties = (drawn < value).sum(0), (drawn == value).sum(0)
+    same = drawn == value
+    if rounding:
+        with np.errstate(invalid="ignore"):  # −∞ − (−∞)
+            same |= np.abs(drawn - value) <= rounding * np.maximum(1.0, np.abs(value))
+    below, ties = ((drawn < value) & ~same).sum(0), same.sum(0)
     ranks: Ranks = np.asarray(below + generator.integers(0, ties + 1), dtype=np.int64)
     return ranks
 
@@ -210,7 +249,8 @@ def _report(
         findings = []
         if p[worst] < rate:
             count = "" if len(p) == 1 else f" in {int((p < rate).sum())} of {len(p)} elements"
-            message = f"the ranks of {name!r} are not uniform{count} (p = {p[worst]:.1g}): the guide {_words(scaled)}"
+            words = _words_of_joint(scaled) if name == JOINT else _words(scaled)
+            message = f"the ranks of {name!r} are not uniform{count} (p = {p[worst]:.1g}): the guide {words}"
             findings = [Finding("calibration", message, name, figures=figures)]
         detail = (
             f"{len(rows)} × {rows.shape[1]} ranks, least p {p[worst]:.2g}; mean {shift + 0.5:.3f} (½ if calibrated), "
@@ -237,3 +277,10 @@ def _words(scaled: NDArray[np.float64]) -> str:
     elif spread < 0.93 and not said:  # ranks piled up at one end are close together too
         said.append("is too wide (ranks in the middle)")
     return " and ".join(said) or "has another shape than the posterior"
+
+
+def _words_of_joint(scaled: NDArray[np.float64]) -> str:
+    shift = scaled.mean() - 0.5
+    if shift > 0.05:
+        return "draws what is less probable than the truth: it is too wide or does not follow the data"
+    return "draws what is more probable than the truth: it is too narrow" if shift < -0.05 else _words(scaled)

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import torch
 from pyro.poutine.runtime import Message
-from torch import Tensor
-from torch.distributions import Distribution, kl_divergence
+from torch.distributions import kl_divergence
 
+from pyrogen.testing import settings
 from pyrogen.testing.draws import Array, Difference, Moments, fixed_distributions, guide_draws, own_latents
 from pyrogen.testing.findings import Finding, Report, Result
 from pyrogen.testing.importance import bounds, pareto_k
 from pyrogen.testing.isolation import nothing_changed
+from pyrogen.testing.known import Known, check_exact, plain
 from pyrogen.testing.pair import Tested, whole_plates, without_warnings
 from pyrogen.testing.weights import NoWeights, is_point, log_weights
 
@@ -37,13 +38,16 @@ def compare(
 ) -> Report:
     r"""Compare a guide with the exact posterior, and its ELBO with the exact log p(x).
 
-    With t the tolerance, a site passes if, beyond doubt or not,
+    With t the tolerance, the guide of a site is granted
 
     - KL(guide ‖ exact) ≤ t²/2 nats an element, the KL of a mean that is t standard deviations off, where both are one
-      distribution and torch knows their KL (no draws, so no false alarm); else
+      distribution and torch knows their KL (computed, so that there is no chance in it); else
     - \|mean of guide − mean\| ≤ t sd and \|log(sd of guide / sd)\| ≤ t, each a z-test on draws, and
     - for one number, \|F_guide − F\| ≤ 0.4 t, by Kolmogorov and Smirnov with the bound of Dvoretzky, Kiefer, Wolfowitz
       and Massart (1990, https://doi.org/10.1214/aop/1176990746). 0.4 t is what a normal's mean t sds off makes.
+
+    What is estimated from draws is a fault only if it is beyond its margin by more than the draws' noise explains at
+    the rate `false_alarm`; a site of which nothing is beyond it passes.
 
     The ELBO, without ``poutine.scale`` and with whole plates, must not lie above `evidence`; the gap between them
     is KL(guide ‖ posterior) in nats if model and evidence are right. Where all weights are equal, the guide is the
@@ -63,8 +67,9 @@ def compare(
         A report with a question for each site of `exact`, and ``"evidence"`` if it was given.
 
     Raises:
-        ValueError: for a site that the guide does not draw, or shapes that disagree.
-        TypeError: for an entry of `exact` that is none of the three.
+        ValueError: for a site that the guide does not draw, shapes that disagree, or nothing to compare with.
+        TypeError: for an `exact` that is no mapping, an entry of it that is none of the three, a setting that is no
+            number.
 
     Example:
         >>> import pyrogen as pg
@@ -75,18 +80,22 @@ def compare(
         >>> report.ok
         True
     """
-    if samples < 100:
-        raise ValueError(f"samples must be at least 100, and it is {samples}")
-    if not 0 < false_alarm < 1:
-        raise ValueError(f"false_alarm is a rate between 0 and 1, and it is {false_alarm}")
-    if not tolerance >= 0:
-        raise ValueError(f"tolerance must be 0 or more, in posterior sds, and it is {tolerance}")
+    settings.whole("samples", samples, 100)
+    settings.whole("seed", seed)
+    settings.rate(false_alarm)
+    settings.margin("tolerance", tolerance)
+    if evidence is not None and not math.isfinite(settings.number("evidence", evidence)):
+        raise ValueError(f"evidence is log p(x) in nats, a finite number, and it is {float(evidence)}")
+    check_exact(exact)
     tested = Tested(model, guide, tuple(args), dict(kwargs or {}), None, seed)
     with nothing_changed(model, guide), without_warnings(), whole_plates():
         known = exact(*tested.args, **tested.kwargs) if callable(exact) else exact
+        check_exact(known, made=True)
+        if not known and evidence is None:
+            raise ValueError("there is nothing to compare with: exact names no site, and evidence is None")
         with torch.no_grad():
             first = own_latents(tested, 0)
-            answers = {name: _Exact(name, value, first) for name, value in known.items()}
+            answers = {name: Known(name, value, first) for name, value in known.items()}
             alone = fixed_distributions(tested, first)
             rate = false_alarm / (sum(answer.tests for answer in answers.values()) + 2 * (evidence is not None) or 1)
             divergences = {
@@ -104,63 +113,7 @@ def compare(
     return Report(tuple(results))
 
 
-class _Exact:
-    """One site's posterior as moments, with its distribution or draws where they are known."""
-
-    def __init__(self, name: str, value: Any, first: Mapping[str, Message]) -> None:
-        if name not in first:
-            raise ValueError(f"the guide draws no {name!r}; it draws {', '.join(first) or 'nothing'}")
-        self.shape = tuple(first[name]["value"].shape)
-        self.tests = 6 * max(1, math.prod(self.shape))  # mean and sd, each two-sided, and KS
-        self.distribution: Distribution | None = None
-        self.draws: Array | None = None
-        if isinstance(value, Distribution):
-            self._check(name, value.batch_shape + value.event_shape, "the distribution")
-            self.distribution = value
-            try:
-                self.moments = Moments.exact(self._fill(value.mean), self._fill(value.stddev))
-            except NotImplementedError:
-                self.draws = _plain(value.sample((10_000,)))
-                self.moments = Moments.of_draws(self.draws)
-        elif isinstance(value, tuple | list) and len(value) == 2:
-            mean, sd = (torch.as_tensor(part, dtype=torch.float64) for part in value)
-            for what, part in (("the mean", mean), ("the sd", sd)):
-                self._check(name, part.shape, what)
-            if not (sd > 0).all():
-                raise ValueError(f"the exact sd of {name!r} must be positive, and it is {sd.min().item():g}")
-            self.moments = Moments.exact(self._fill(mean), self._fill(sd))
-        elif isinstance(value, Tensor | np.ndarray):
-            self.draws = _plain(value)
-            if self.draws.shape[1:] != self.shape or len(self.draws) < 100:
-                raise ValueError(
-                    f"exact draws of {name!r} are (n, *{self.shape}) with n at least 100, and these have shape "
-                    f"{self.draws.shape}"
-                )
-            self.moments = Moments.of_draws(self.draws)
-        else:
-            raise TypeError(
-                f"exact[{name!r}] must be a distribution, a pair (mean, sd) or an array of draws, and it is a "
-                f"{type(value).__name__}"
-            )
-
-    def _check(self, name: str, shape: Any, what: str) -> None:
-        try:
-            agrees = tuple(torch.broadcast_shapes(shape, self.shape)) == self.shape
-        except RuntimeError:
-            agrees = False
-        if not agrees:
-            raise ValueError(f"{name!r} has shape {self.shape} in the guide, and {what} given has {tuple(shape)}")
-
-    def _fill(self, value: Tensor) -> Array:
-        return np.broadcast_to(_plain(value), self.shape)
-
-
-def _plain(value: Any) -> Array:
-    array: Array = torch.as_tensor(value).detach().cpu().double().numpy()
-    return array
-
-
-def _divergence(site: Message, answer: _Exact) -> float | None:
+def _divergence(site: Message, answer: Known) -> float | None:
     """KL(guide ‖ exact) in nats, the largest over the batch; None where torch does not know it."""
     fn = site["fn"]
     if answer.distribution is None or is_point(fn):
@@ -197,7 +150,7 @@ def _by_divergence(name: str, divergence: float | None, site: Message, tolerance
     return Result.of("compare", question, findings, f"{divergence:.2g} nats in the worst element, exact", figures)
 
 
-def _by_draws(name: str, own: Array, answer: _Exact, rate: float, tolerance: float, samples: int) -> Result:
+def _by_draws(name: str, own: Array, answer: Known, rate: float, tolerance: float, samples: int) -> Result:
     difference = Difference.between(Moments.of_draws(own), answer.moments)
     shifted, stretched = difference.beyond(tolerance, rate)
     words, numbers = difference.words(shifted, stretched)
@@ -226,7 +179,7 @@ def _by_draws(name: str, own: Array, answer: _Exact, rate: float, tolerance: flo
     )
 
 
-def _kolmogorov(own: Array, answer: _Exact, rate: float, tolerance: float) -> tuple[float | None, float]:
+def _kolmogorov(own: Array, answer: Known, rate: float, tolerance: float) -> tuple[float | None, float]:
     """The distance of the distribution functions of one number, and what the draws and the tolerance explain."""
     if math.prod(answer.shape) != 1:
         return None, math.inf
@@ -240,7 +193,7 @@ def _kolmogorov(own: Array, answer: _Exact, rate: float, tolerance: float) -> tu
     elif answer.distribution is not None:
         try:
             values = torch.as_tensor(ours.copy()).reshape(-1, *answer.shape)
-            cdf = _plain(_bare(answer.distribution).cdf(values)).reshape(-1)
+            cdf = plain(_bare(answer.distribution).cdf(values)).reshape(-1)
         except (NotImplementedError, RuntimeError, ValueError):
             return None, math.inf
         n = len(ours)

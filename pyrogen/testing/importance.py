@@ -8,12 +8,16 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 
+from pyrogen.testing import settings
 from pyrogen.testing.findings import Finding, Level, Result
 from pyrogen.testing.isolation import nothing_changed
 from pyrogen.testing.pair import Tested
 from pyrogen.testing.weights import NoWeights, log_weights
 
 BATCHES = 20
+FAULT = 1.0  # from this k on the weights have no mean, and the weighted draws settle on nothing
+SURE = 5.0  # standard errors
+LOOSE = 1.0  # nats an element that the bound may lie above the ELBO
 MATTERS = 0.5  # with more effective draws than this share, a tail is noise: k̂ errs by 0.2 for S = 1000
 QUESTION = "the guide's draws can be weighted to the posterior"
 _TIED = 5  # draws of the largest weight: it is then the bound, and there is no tail
@@ -27,6 +31,17 @@ def importance(tested: Tested, samples: int = 1000, fitted: bool = True, false_a
     al. 2024, https://arxiv.org/abs/1507.02646; as a test of guides, Yao et al. 2018, https://arxiv.org/abs/1802.02538).
     k̂ sees only where the guide goes: a guide wider than the posterior, or on one of its two modes, has a small k̂.
 
+    - k̂ above 1 is a fault: weights with such a tail have no mean, so no reweighting of these draws helps.
+    - k̂ above the threshold, up to 1, is a warning: the guide may serve, its draws are not the posterior's.
+    - A bound more than 1 nat (an element) above the ELBO, by five standard errors, is a warning where k̂ is small: the
+      guide is wider than the posterior. In a sound pair that takes a chance of 4e-5 (Student's t of 20 batches).
+
+    Where more than half of the draws are effective k̂ counts for nothing: of equal weights it is noise. From the M
+    largest weights k̂ errs by about (1 + k)/√M, so a guide is called a fault at the rate `false_alarm` only if its k is
+    above k₀ = (1 − z/√M)/(1 + z/√M), z the normal quantile of that rate: k₀ = 0.34 for 1000 draws and 1e-6. Between
+    k₀ and 1 the chance grows: 2 % for k = 0.7, half for 1. k is that of the M largest weights: log-normal ones, as of
+    a guide that is off to one side, have k = 0 in the limit and look like 1 to 1000 draws when they vary enough.
+
     The weights leave out ``poutine.scale`` (β) and take whole plates; see `log_weights`. Where all sites share a plate
     (an amortised guide) each element has its own weights and its own k̂.
 
@@ -38,18 +53,17 @@ def importance(tested: Tested, samples: int = 1000, fitted: bool = True, false_a
         tested: the pair.
         samples: S, at least 100.
         fitted: whether the guide has been trained; if not, the figures are shown without a verdict.
-        false_alarm: how often a guide whose true k is the threshold may be called a fault. Between the threshold and
-            that bound (1.5 for S = 1000: k̂ errs by about (1 + k)/√M from the M largest weights) it is a warning.
-            Where more than half of the draws are effective it is neither: of equal weights k̂ is noise.
+        false_alarm: how often a guide whose true k is at most k₀ may be called a fault, over all elements together
+            (Bonferroni). Where even k = 0 would be called one more often (few draws), the bound lies above 1.
 
     Returns:
         One result; skipped where there are no weights, as for a guide of point masses.
 
     Raises:
-        ValueError: for fewer than 100 samples.
+        ValueError: for fewer than 100 samples, which have no tail to fit.
     """
-    if samples < 100:
-        raise ValueError(f"a tail takes at least 100 draws to fit, and samples={samples}")
+    settings.whole("samples", samples, 100)
+    settings.rate(false_alarm)
     with nothing_changed(tested.model, tested.guide):
         try:
             weights = log_weights(tested, samples)
@@ -70,7 +84,8 @@ def importance(tested: Tested, samples: int = 1000, fitted: bool = True, false_a
     detail = _detail(figures, len(k))
     if not fitted:
         return [Result("importance", QUESTION, "measured", f"{detail}; no verdict before training", figures)]
-    findings = _findings(k[np.isfinite(k) & (effective < MATTERS * samples)], len(k), threshold, samples, false_alarm)
+    told = k[np.isfinite(k) & (effective < MATTERS * samples)]
+    findings = _tail(told, len(k), threshold, samples, false_alarm) or _gap(figures, len(k))
     if not findings:
         detail += "; k̂ sees only where the guide goes, not a mode that it misses"
     return [Result.of("importance", QUESTION, findings, detail, figures)]
@@ -108,27 +123,48 @@ def bounds(weights: NDArray[np.float64]) -> dict[str, float]:
     return figures
 
 
-def fault_above(threshold: float, samples: int, false_alarm: float) -> float:
-    """The k̂ that a true k at the threshold exceeds at this rate, by the normal error of a Pareto shape."""
+def fault_above(samples: int, rate: float) -> float:
+    """The k̂ beyond which a guide is a fault: 1, or what a true k of 0 exceeds at this rate where that is more."""
+    return max(FAULT, _noise(samples, rate))
+
+
+def sound_below(samples: int, rate: float) -> float:
+    """k₀: a true k up to this has a k̂ beyond `fault_above` at most at this rate; (1 + k)/√M is the error of k̂."""
+    noise = _noise(samples, rate)
+    return max(0.0, (FAULT - noise) / (1 + noise))
+
+
+def _noise(samples: int, rate: float) -> float:
+    """z/√M: the error at k = 0 of a shape from the M largest of the weights, as many as ArviZ takes."""
     from scipy.stats import norm
 
-    tail = math.ceil(min(samples / 5, 3 * math.sqrt(samples)))
-    return threshold + float(norm.isf(false_alarm)) * (1 + threshold) / math.sqrt(tail)
+    return float(norm.isf(rate)) / math.sqrt(math.ceil(min(samples / 5, 3 * math.sqrt(samples))))
 
 
-def _findings(
-    k: NDArray[np.float64], elements: int, threshold: float, samples: int, false_alarm: float
-) -> list[Finding]:
+def _tail(k: NDArray[np.float64], elements: int, threshold: float, samples: int, false_alarm: float) -> list[Finding]:
     if not (k > threshold).any():
         return []
-    bound = fault_above(threshold, samples, false_alarm / elements)
+    bound = fault_above(samples, false_alarm / elements)
     level: Level = "fault" if (k > bound).any() else "warning"
     where = "" if elements == 1 else f" in {int((k > threshold).sum())} of {elements} elements, at most"
     message = (
-        f"Pareto-k̂ is{where} {k.max():.2f}, above {threshold:.2f} (beyond doubt from {bound:.2f}): the guide is "
-        "narrower than the posterior or beside it; train longer or take a richer or wider guide"
+        f"Pareto-k̂ is{where} {k.max():.2f} (a warning above {threshold:.2f}, a fault above {bound:.2f}, where the "
+        "weights have no mean and no reweighting helps): the guide is narrower than the posterior or beside it; train "
+        "longer or take a richer or wider guide"
     )
     return [Finding("importance", message, level=level, figures={"pareto_k": float(k.max()), "threshold": threshold})]
+
+
+def _gap(figures: dict[str, float], elements: int) -> list[Finding]:
+    gap, error = figures["gap"] / elements, figures["gap_error"] / elements
+    if not gap - LOOSE > SURE * error:
+        return []
+    each = "" if elements == 1 else " an element"
+    message = (
+        f"the ELBO is {gap:.2g} ± {error:.1g} nats{each} below a tighter bound: the guide is wider than the posterior; "
+        "train longer or take a richer guide"
+    )
+    return [Finding("importance", message, level="warning", figures={"gap": gap, "gap_error": error})]
 
 
 def _outside(weights: NDArray[np.float64], fitted: bool) -> Result:

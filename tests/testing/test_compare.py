@@ -150,8 +150,14 @@ def test_a_guide_of_one_point_has_no_elbo():
         ({"z": dist.Normal(torch.zeros(2), 1.0)}, ValueError, r"has shape \(\) in the guide"),
         ({"z": (torch.zeros(3), 1.0)}, ValueError, r"the mean given has \(3,\)"),
         ({"z": (0.0, 0.0)}, ValueError, "must be positive"),
-        ({"z": torch.zeros(200, 3)}, ValueError, "exact draws of 'z'"),
+        ({"z": torch.zeros(200, 3)}, ValueError, r"exact draws of 'z' are \(n,\) with n at least 100"),
         ({"z": "normal"}, TypeError, "must be a distribution"),
+        ({"z": dist.Normal}, TypeError, "and it is the class Normal"),
+        (dist.Normal, TypeError, "exact must be a mapping .* and it is the class Normal"),
+        (dist.Normal(0.0, 1.0), TypeError, "exact must be a mapping .* and it is Normal"),
+        (3, TypeError, "exact must be a mapping .* and it is 3"),
+        (lambda x: x, TypeError, "the callable exact must return a mapping .* and it is a Tensor"),
+        ({}, ValueError, "nothing to compare with"),
     ],
 )
 def test_bad_answers_are_refused(exact, error, words):
@@ -163,3 +169,25 @@ def test_bad_answers_are_refused(exact, error, words):
 def test_bad_settings_are_refused(settings):
     with pytest.raises(ValueError, match=next(iter(settings))):
         compare(*one_mean(), (DATA,), exact={}, **settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "words"),
+    [
+        ({"evidence": math.nan}, ValueError, "evidence is log p"),
+        ({"evidence": math.inf}, ValueError, "evidence is log p"),
+        ({"evidence": "a"}, TypeError, "evidence must be a number, and it is 'a'"),
+        ({"false_alarm": "a"}, TypeError, "false_alarm must be a number"),
+        ({"seed": "a"}, TypeError, "seed must be a whole number"),
+        ({"samples": "many"}, TypeError, "samples must be a whole number"),
+        ({"tolerance": math.nan}, ValueError, "tolerance must be 0 or more"),
+    ],
+)
+def test_settings_of_another_kind_are_refused(settings, error, words):
+    with pytest.raises(error, match=words):
+        compare(*one_mean(), (DATA,), exact={"z": (0.0, 1.0)}, **settings)
+
+
+def test_draws_of_many_numbers_are_asked_for_by_shape():
+    with pytest.raises(ValueError, match=r"exact draws of 'z' are \(n, 6\)"):
+        compare(*local_means(), (DATA,), exact={"z": torch.zeros(200, 3)})

@@ -132,7 +132,7 @@ def test_where_nuts_has_not_converged_nothing_is_a_fault(faked, how):
     faked(draws, 200 if how == "divergent" else 0)
     report = ask(one_mean(3.0))
     assert report["nuts"].outcome == "warning"
-    assert report["against_nuts"].outcome == ("passed" if how == "stuck" else "warning")  # stuck: the error is large
+    assert report["against_nuts"].outcome == ("measured" if how == "stuck" else "warning")  # stuck: the error is large
     assert report.ok
 
 
@@ -140,6 +140,23 @@ def test_where_nuts_has_not_converged_nothing_is_a_fault(faked, how):
 def test_each_sign_that_nuts_has_not_converged_counts(r_hat, effective, divergent):
     assert nuts._sampler_result({"z": (None, 1.0, 500.0)}, 0, 1000).outcome == "passed"
     assert nuts._sampler_result({"z": (None, r_hat, effective)}, divergent, 1000).outcome == "warning"
+
+
+def test_too_few_effective_draws_ask_for_more_samples_and_nothing_is_judged(faked):
+    """Four chains of the same 15 values, each of them 20 times over: R̂ is fine, and 66 draws count."""
+    result = nuts._sampler_result({"z": (None, 1.0, 71.4)}, 0, 1000)
+    (finding,) = result.findings
+    assert finding.message == "only 71 effective draws, 100 are needed: take more samples"
+    assert "non-centred" in nuts._sampler_result({"z": (None, 1.2, 71.4)}, 0, 1000).findings[0].message
+    levels, rng = np.linspace(-1.8, 1.8, 15), np.random.default_rng(0)
+    draws = np.repeat([rng.permutation(levels) for _ in range(4)], 20, axis=1)
+    faked(MEAN + SD * (draws + 0.1 * rng.standard_normal(draws.shape)))
+    report = ask(one_mean())
+    assert report["nuts"].figures["r_hat"] <= 1.05
+    assert "take more samples" in report["nuts"].findings[0].message
+    assert report["against_nuts"].outcome == "measured"
+    assert report["against_nuts"].detail.startswith("not judged")
+    assert "z shift" in report["against_nuts"].figures
 
 
 # --- bad input
@@ -163,4 +180,10 @@ def test_different_latents_are_refused():
 @pytest.mark.parametrize("settings", [{"samples": 10}, {"chains": 0}, {"false_alarm": 2.0}, {"margin": -1.0}])
 def test_bad_settings_are_refused(settings):
     with pytest.raises(ValueError, match=next(iter(settings))):
+        ask(one_mean(), **settings)
+
+
+@pytest.mark.parametrize("settings", [{"false_alarm": "a"}, {"seed": "a"}, {"samples": 200.5}, {"margin": "wide"}])
+def test_settings_of_another_kind_are_refused(settings):
+    with pytest.raises(TypeError, match=f"{next(iter(settings))} must be a"):
         ask(one_mean(), **settings)
