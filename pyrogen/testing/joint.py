@@ -43,8 +43,8 @@ def log_joints(tested: Tested, truth: dict[str, Any], number: int, run: int) -> 
             one = _finite(log_density(at_truth, names))
         except Exception:  # whatever a user's program raises at latents that its prior cannot draw
             return None
-    rows = _finite(rows)
-    return None if rows.shape[1:] != one.shape else (one, rows)
+    drawn_ones = _finite(rows)
+    return None if drawn_ones.shape[1:] != one.shape else (one, drawn_ones)
 
 
 def _finite(values: Tensor) -> Array:

@@ -170,7 +170,7 @@ def _sampler_result(sampler: Mapping[str, tuple[Moments, float, float]], diverge
     if not (r_hat <= R_HAT and effective >= EFFECTIVE and divergent <= DIVERGENT * total):
         advice = "take more samples and warm-up, or write the model in a non-centred way"
         message = f"NUTS has not converged, so it cannot judge the guide ({detail}): {advice}"
-        if r_hat <= R_HAT and divergent <= DIVERGENT * total and 0 < effective < EFFECTIVE:
+        if r_hat <= R_HAT and divergent / total <= DIVERGENT and 0 < effective < EFFECTIVE:
             message = f"only {effective:.0f} effective draws, {EFFECTIVE} are needed: take more samples"
     findings = [Finding("nuts", message, level="warning", figures=figures)] if message else []
     return Result.of("nuts", "NUTS itself converged", findings, detail, figures)

@@ -8,7 +8,7 @@ GRADIENT, REFERENCES, COUPLING = "testing/gradient.py", "testing/references.py",
 SIGNIFICANCE, ISOLATION, FINDINGS = "testing/significance.py", "testing/isolation.py", "testing/findings.py"
 CHECK, PAIR, IMPORTANCE, WEIGHTS = "testing/check.py", "testing/pair.py", "testing/importance.py", "testing/weights.py"
 NUTS, CALIBRATION, SIMULATION = "testing/nuts.py", "testing/calibration.py", "testing/simulation.py"
-COMPARE, DRAWS = "testing/compare.py", "testing/draws.py"
+COMPARE, DRAWS, JOINT = "testing/compare.py", "testing/draws.py", "testing/joint.py"
 FOUND = "testing/test_check.py::test_each_planted_fault_is_found"
 SOUND = "testing/test_check.py::test_a_sound_pair_brings_no_finding"
 OF_CHECK = "testing/test_check.py::"
@@ -442,6 +442,27 @@ FAULTS = [
         OF_QUESTIONS + "test_the_threshold_of_k_knows_the_number_of_draws",
     ),
     Fault(
+        "weights without a mean are a mere warning",
+        IMPORTANCE,
+        "FAULT = 1.0",
+        "FAULT = 3.0",
+        OF_IMPORTANCE + "test_a_guide_beside_the_posterior_is_a_fault_from_one_on",
+    ),
+    Fault(
+        "a guide wider than the posterior passes",
+        IMPORTANCE,
+        "LOOSE = 1.0",
+        "LOOSE = 100.0",
+        OF_IMPORTANCE + "test_a_guide_too_wide_has_a_small_k_and_its_gap_is_a_warning",
+    ),
+    Fault(
+        "the gap of a plate is that of all its elements",
+        IMPORTANCE,
+        'figures["gap"] / elements, figures["gap_error"] / elements',
+        'figures["gap"], figures["gap_error"]',
+        OF_IMPORTANCE + "test_a_guide_too_wide_has_a_small_k_and_its_gap_is_a_warning",
+    ),
+    Fault(
         "beta tempers the importance weights",
         WEIGHTS,
         "ScaleMessenger._process_message = lambda self, msg: None",
@@ -489,6 +510,34 @@ FAULTS = [
         "halves = draws if len(draws) > 1 else",
         "halves = draws if len(draws) > 0 else",
         OF_NUTS + "test_wrong_guides_are_found_over_seeds",
+    ),
+    Fault(
+        "a guide that NUTS could not judge passes",
+        NUTS,
+        'if first.outcome != "passed" and not findings:',
+        "if False:",
+        OF_NUTS + "test_too_few_effective_draws_ask_for_more_samples_and_nothing_is_judged",
+    ),
+    Fault(
+        "the log joint is not ranked",
+        CALIBRATION,
+        "                if joint is not None:",
+        "                if False:",
+        OF_CALIBRATION + "test_a_guide_that_returns_the_prior_is_found_by_the_log_joint_alone",
+    ),
+    Fault(
+        "the log joint is ranked among the same draws in each simulation",
+        JOINT,
+        "tested.seed + 7919 * (run + 1)",
+        "tested.seed",
+        OF_CALIBRATION + "test_log_joints_are_the_densities_at_the_truth_and_at_draws",
+    ),
+    Fault(
+        "rounding breaks the ties of log joints",
+        CALIBRATION,
+        '        with np.errstate(invalid="ignore"):  # −∞ − (−∞)\n            same |=',
+        '        with np.errstate(invalid="ignore"):  # −∞ − (−∞)\n            same &=',
+        OF_CALIBRATION + "test_the_log_joint_of_an_exact_guide_is_uniform",
     ),
     Fault(
         "ties count as above",

