@@ -15,7 +15,7 @@ from pyro.nn import PyroModule, PyroParam
 from scipy.stats import binom
 
 import pyrogen as pg
-from pyrogen.testing.calibration import calibrate, uniformity
+from pyrogen.testing.calibration import _rank, calibrate, uniformity
 from pyrogen.testing.joint import log_joints
 from pyrogen.testing.pair import Tested as Pair
 from pyrogen.testing.simulation import from_prior
@@ -191,6 +191,14 @@ def test_log_joints_are_the_densities_at_the_truth_and_at_draws():
     assert (
         log_joints(Pair(model, lambda x: pyro.sample("w", dist.Normal(0.0, 1.0)), (DATA,)), {"z": truth}, 9, 0) is None
     )
+
+
+def test_what_differs_by_rounding_is_a_tie():
+    generator = np.random.default_rng(0)
+    nearly = np.full(99, -100.0 - 1e-5)
+    assert len({int(_rank(-100.0, nearly, "log joint", generator, 1e-5)) for _ in range(200)}) > 50
+    assert int(_rank(-100.0, nearly, "z", generator)) == 99
+    assert int(_rank(-100.0, np.full(99, -np.inf), "log joint", generator, 1e-5)) == 99
 
 
 def test_draws_that_the_model_cannot_have_made_rank_below_the_truth():
