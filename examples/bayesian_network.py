@@ -13,6 +13,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pyrogen as pg
 from pyrogen.files import check_writable, write_atomically
@@ -37,6 +38,15 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+def blocking(network: Any, x: list[str], y: list[str], given: list[str]) -> list[str]:
+    """The nodes that block the trails between x and y; none if there are too many trails to list them."""
+    try:
+        blocked = pg.graphs.blocked_trails(network, x, y, given, limit=1000)
+    except ValueError:
+        return []
+    return [node for node in network if any(node == trail.node for trail in blocked)]
+
+
 def main(argv: list[str] | None = None) -> None:
     """Check, print, draw."""
     args = arguments(argv)
@@ -59,11 +69,15 @@ def main(argv: list[str] | None = None) -> None:
             trail = pg.graphs.active_trail(network, x, y, given)
             verdict = "independent" if trail is None else "dependent"
             title = f"{', '.join(x)} and {', '.join(y)}{' given ' + ', '.join(given) if given else ''}: {verdict}"
-            figures[f"claim_{number}"] = pg.plots.graph(network, given=given, trail=trail or (), title=title)
+            figures[f"claim_{number}"] = pg.plots.graph(
+                network, given=given, trail=trail or (), title=title, ends=[*x, *y],
+                blocking=() if trail else blocking(network, x, y, given),
+            )  # fmt: skip
     if network.cpds:
         figures["tables"] = pg.plots.conditional_tables(network, title=exercise.note.split(".")[0])
         belief = pg.graphs.marginals(network)
-        lines += ["", f"With the tables of the file ({exercise.note.split('.')[0].lower()}):"]
+        note = exercise.note.split(".")[0].lower()
+        lines += ["", f"With the tables of the file{f' ({note})' if note else ''}:"]
         for node in network:
             lines += [f"P({node} = {state}) = {p:.4f}" for state, p in list(belief[node].as_dict().items())[1:]]
     for name, figure in figures.items():

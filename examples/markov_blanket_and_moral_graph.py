@@ -38,9 +38,12 @@ def draw(exercise: Any) -> dict[str, Any]:
     """The figures: both graphs, blankets, the chordless cycle, the cliques computed and stated, the tables."""
     network = exercise.network
     moral = pg.graphs.moral_graph(network)
+    new = [(a, b) for a, b in moral.edges if not (network.has_edge(a, b) or network.has_edge(b, a))]
     figures = {
         "network": pg.plots.graph(network, title="The Bayesian network"),
-        "moral_graph": pg.plots.graph(moral, title="Its Markov network: the moral graph"),
+        "moral_graph": pg.plots.graph(
+            moral, title="Its Markov network: the moral graph", dashed=new, dashes="joins two parents of a node"
+        ),
         "maximal_cliques": pg.plots.graph(moral, cliques=pg.graphs.maximal_cliques(moral), title="Its maximal cliques"),
     }
     cycle = pg.graphs.chordless_cycle(moral)

@@ -31,6 +31,13 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+def cutting(network: Any, x: list[str], y: list[str], given: list[str]) -> list[str]:
+    """The observed nodes that paths from x to y meet first."""
+    path = pg.graphs.path
+    near = [node for node in given if path(network, x, node, [one for one in given if one != node]) is not None]
+    return [node for node in near if path(network, node, y, x) is not None]
+
+
 def draw(exercise: Any) -> dict[str, Any]:
     """The figures: the graph, its cliques computed and stated, a path for each separation, the potentials."""
     network = exercise.network
@@ -49,7 +56,10 @@ def draw(exercise: Any) -> dict[str, Any]:
             path = pg.graphs.path(network, x, y, given)
             verdict = "independent" if path is None else "dependent"
             title = f"{', '.join(x)} and {', '.join(y)}{' given ' + ', '.join(given) if given else ''}: {verdict}"
-            figures[f"claim_{number}"] = pg.plots.graph(network, given=given, trail=path or (), title=title)
+            figures[f"claim_{number}"] = pg.plots.graph(
+                network, given=given, trail=path or (), title=title, ends=[*x, *y],
+                blocking=() if path else cutting(network, x, y, given),
+            )  # fmt: skip
     if network.factors:
         figures["potentials"] = pg.plots.conditional_tables(network, title=exercise.note.split(".")[0])
     return figures

@@ -127,7 +127,8 @@ def ordering(graph: Graph, order: Iterable[Node], what: str = "order") -> tuple[
     found = names(graph, order, what, empty=True)
     if len(found) != len(graph):
         missing = [node for node in graph if node not in set(found)]
-        raise ValueError(f"{what} must name all {len(graph)} nodes, but {_listed(missing)} is missing")
+        verb = "is" if len(missing) == 1 else "are"
+        raise ValueError(f"{what} must name all {len(graph)} nodes, but {_listed(missing)} {verb} missing")
     return tuple(order)
 
 

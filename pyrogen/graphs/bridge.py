@@ -98,6 +98,11 @@ class PyroNetwork:
         self._potentials = [] if known.directed else [torch.as_tensor(factor.log) for factor in known.factors]
         self.sites: dict[Node, str] = {node: self._plan.sites[node] for node in known.states}
 
+    def __repr__(self) -> str:
+        kind = "Bayesian" if self._directed else "Markov"
+        names = [*map(str, list(self.sites)[: boundary.SHOWN]), *(["…"] if len(self.sites) > boundary.SHOWN else [])]
+        return f"PyroNetwork({kind}, {len(self.sites)} nodes: {', '.join(names)})"
+
     def __call__(self, evidence: Mapping[Node, State] | None = None, data: Any = None) -> dict[Node, Tensor]:
         """The program: one joint draw, or one for each row of `data`.
 

@@ -91,15 +91,14 @@ def independence(subject: Subject, claim: Claim) -> Row:
     sides = [", ".join(map(str, side)) for side in (x, y, given)]
     lines = [*words, evidence.in_numbers(found, f"{sides[0]}; {sides[1]}{' | ' + sides[2] if given else ''}")]
     if not holds:
-        reason = f"there is {_an(words[0])}"
+        reason = words[0] if words[0].startswith("the ") else f"there is the {words[0]}"
     elif len(words) == 1:
         reason = words[0]
     else:
         reason = f"each of the {len(words)} trails is blocked" if subject.directed else "every path is cut"
-        stops = sorted({str(node) for node in given if any(f"at {node}" in word.split(":")[0] for word in words)})
-        reason += (
-            f", at {evidence.listing(stops)}, which {'is' if len(stops) == 1 else 'are'} observed" if stops else ""
-        )
+        heads = [word.split(":")[0] for word in words]
+        stops = [str(node) for node in subject.graph if any(head.endswith(f" at {node}") for head in heads)]
+        reason += f" at {evidence.either(stops)}" if stops else ""
     return judged(claim, evidence.independence(x, y, given) + subject.where, holds, lines, ways, reason)
 
 
@@ -210,7 +209,15 @@ def chordal(subject: Subject, claim: Claim) -> Row:
             wrong_witness = f"the cycle {drawn} has the chord {evidence.edge(*found[0])}"
         elif set(witness) != set(cycle or ()):
             lines.append(_no_chord(subject, witness))
-    return judged(claim, f"chordal{subject.where}", holds, lines, ways, reason, wrong_witness)
+    return judged(
+        claim,
+        f"{'the moral graph' if subject.moral else 'the network'} is chordal",
+        holds,
+        lines,
+        ways,
+        reason,
+        wrong_witness,
+    )
 
 
 def judged(
@@ -286,7 +293,3 @@ def _set_difference(missing: Any, extra: Any) -> str:
         else []
     )
     return " and ".join(parts)
-
-
-def _an(words: str) -> str:
-    return words if words.startswith("the ") else f"the {words}"

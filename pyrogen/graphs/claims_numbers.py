@@ -108,8 +108,13 @@ def removal(subject: Subject, claim: Claim) -> Row:
     by_way = {way: _removal_word(*(ways[what][way] for what in ways)) for way in ("pyrogen", "pgmpy", "written out")}
     found = by_way["pyrogen"]
     z = "Z kept" if kept else "Z computed anew"
-    if not (has_tables(subject.network) and not subject.moral):
-        lines.insert(0, "with random potentials, seed 0, on the other maximal cliques")
+    own_numbers = has_tables(subject.network) and not subject.moral
+    lines.insert(
+        0,
+        "in numbers, with the file's other potentials"
+        if own_numbers
+        else "in numbers, on a random network, seed 0, with two states a node, and its other potentials",
+    )
     what = f"the sum of φ({node})"
     reason = (
         f"Z holds {what} as a factor, which only cancels if Z is computed anew"
@@ -153,6 +158,9 @@ def _removal_directed(subject: Subject, claim: Claim, node: Node) -> Row:
     sums = network.get_cpds(node).values.sum(0)
     total = ", ".join(f"{value:.10g}" for value in np.unique(np.ravel(sums)))
     lines = [
+        "in numbers, with the file's tables"
+        if has_tables(subject.network)
+        else "in numbers, with random tables of two states a node (seed 0)",
         f"P({node}{' | …' if list(network.predecessors(node)) else ''}) sums to {total}, whatever the tables are",
         f"the joint of the other nodes, summed over {node} or with {node} left out, differs by "
         f"{max(off.values()):.0e} at most (rounding {bound:.0e})",

@@ -41,7 +41,7 @@ def cliques(subject: Subject, claim: Claim) -> Row:
 
 def compare_cliques(subject: Subject, stated: list[frozenset[Node]]) -> tuple[list[str], list[str]]:
     """Evidence and reasons for what a list of maximal cliques misses, or names wrongly."""
-    graph, lines, reasons = subject.graph, [], []
+    graph, lines, reasons, missed = subject.graph, [], [], []
     found = maximal_cliques(graph)
     covered = {frozenset(edge) for edge in graph.edges if any(set(edge) <= one for one in stated)}
 
@@ -58,7 +58,11 @@ def compare_cliques(subject: Subject, stated: list[frozenset[Node]]) -> tuple[li
         inside = [name(one) for one in stated if one < clique]
         uncovered = [edge for edge in sets(graph, graph.edges) if set(edge) <= clique and set(edge) not in covered]
         pairs = sets(graph, (edge for edge in graph.edges if set(edge) <= clique))
-        lines.append(f"{name(clique)} is a clique: {', '.join(evidence.edge(*edge) for edge in pairs)} are all edges")
+        if not pairs:
+            lines.append(f"{', '.join(map(str, clique))} has no neighbour, so it is a maximal clique by itself")
+        else:
+            drawn = ", ".join(evidence.edge(*edge) for edge in pairs)
+            lines.append(f"{name(clique)} is a clique: {drawn} {'is an edge' if len(pairs) == 1 else 'are all edges'}")
         for a, b in uncovered:
             because = f", and {evidence.married(subject.network, a, b)}" if subject.moral else ""
             lines.append(f"no set in the list holds the edge {evidence.edge(a, b)}{because}")
@@ -73,9 +77,10 @@ def compare_cliques(subject: Subject, stated: list[frozenset[Node]]) -> tuple[li
         elif inside:
             reasons.append(f"{evidence.listing(inside)} can grow to the clique {name(clique)}")
         else:
-            reasons.append(
-                f"the list misses the maximal clique {name(clique)}, whose nodes are all joined to each other"
-            )
+            missed.append(name(clique))
+    if missed:
+        which = "maximal clique" if len(missed) == 1 else "maximal cliques"
+        reasons.append(f"the list misses the {which} {evidence.listing(missed)}")
     asserted = from_edges(graph, covered)
     witness = disagreement(asserted, graph) if covered != {frozenset(edge) for edge in graph.edges} else None
     witness = None if witness is None else disagreement(asserted, subject.network) or witness

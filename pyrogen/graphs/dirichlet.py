@@ -7,9 +7,15 @@ diag ψ′(αₖ) − ψ′(Σα) 1 1ᵀ (Khan & Lin 2017, https://arxiv.org/abs
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.distributions import Dirichlet, kl_divergence
+
+from pyrogen.graphs.boundary import Node
 
 
 def expected_log(alpha: Tensor) -> Tensor:
@@ -42,3 +48,16 @@ def sample_log(alpha: Tensor, particles: int) -> Tensor:
     """log θ, ``(particles, …, K)``, through which gradients reach α."""
     theta = Dirichlet(alpha).rsample((particles,))
     return theta.clamp_min(torch.finfo(theta.dtype).tiny).log()
+
+
+def prior(value: Any, node: Node, shape: list[int]) -> NDArray[np.float64]:
+    """A stated prior as concentrations in the shape of the node's table; refuses what is none."""
+    try:
+        table = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        table = np.array(np.nan)  # such as the name of a prior
+    if table.shape not in ((), tuple(shape)) or not (np.isfinite(table) & (table > 0)).all():
+        raise ValueError(
+            f"the prior of {node!r} must be one positive number or an array {tuple(shape)} of them, got {value!r}"
+        )
+    return np.broadcast_to(table, shape)

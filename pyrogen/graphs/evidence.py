@@ -24,6 +24,11 @@ def listing(parts: Sequence[str]) -> str:
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}" if parts else "none"
 
 
+def either(parts: Sequence[str]) -> str:
+    """Words joined as ``a, b or c``."""
+    return " or ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else parts[0]
+
+
 def independence(x: Sequence[Node], y: Sequence[Node], given: Sequence[Node]) -> str:
     """``A ⊥ B, C | D``."""
     sides = [", ".join(map(str, side)) for side in (x, y, given)]
@@ -51,8 +56,8 @@ def why_undirected(ug: Graph, x: Sequence[Node], y: Sequence[Node], given: Seque
 
     way = path(ug, list(x), list(y), list(given))
     if way is not None:
-        avoids = f" meets none of {listing([str(node) for node in given])}" if given else " is open"
-        return [f"the path {draw_trail(ug, way)}{avoids}"]
+        avoids = ": it meets no observed node" if given else ""
+        return [f"the path {draw_trail(ug, way)} is open{avoids}"]
     plain = nx.Graph(ug.edges())
     plain.add_nodes_from(ug)
     paths = [

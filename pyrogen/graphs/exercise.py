@@ -37,7 +37,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pyrogen.graphs import boundary, claims, claims_maps, claims_numbers, claims_products
+from pyrogen.graphs import boundary, claims, claims_maps, claims_numbers, claims_products, fields
 from pyrogen.graphs.claims import Claim, Subject
 from pyrogen.graphs.networks import network_from_dict, read_network
 from pyrogen.graphs.products import read
@@ -76,16 +76,6 @@ KINDS = {
     "scaling": Kind(claims_numbers.scaling, ("nodes", "by"), ("z_factor",), "network", "truth"),
     "removal": Kind(claims_numbers.removal, ("node",), ("graph", "constant", "potential"), "network", "removal"),
 }
-SIDES = {
-    "x": False,
-    "y": False,
-    "of": False,
-    "also": False,
-    "nodes": False,
-    "node": False,
-    "given": True,
-}  # may be empty
-ONE = ("of", "node")
 
 
 class Exercise(NamedTuple):
@@ -153,7 +143,7 @@ def read_exercise(path: str | os.PathLike[str]) -> Exercise:
 
 
 def _checked(content: Any, folder: Path) -> Exercise:
-    _fields(content, "an exercise", {"title", "network", "claims"}, {"note"})
+    fields.only(content, "an exercise", {"title", "network", "claims"}, {"note"})
     network = content["network"]
     network = read_network(folder / network) if isinstance(network, str) else network_from_dict(network)
     for table in network.cpds if network.is_directed() else ():
@@ -162,8 +152,12 @@ def _checked(content: Any, folder: Path) -> Exercise:
         raise ValueError('"claims" must be a list of one or more')
     found = []
     for number, one in enumerate(content["claims"], 1):
-        kind = one.get("kind") if isinstance(one, Mapping) else None
-        if kind not in KINDS:
+        if not isinstance(one, Mapping):
+            raise ValueError(f"claim {number}: it must be a JSON object, got {type(one).__name__}")
+        if "kind" not in one:
+            raise ValueError(f'claim {number}: it needs the field "kind", one of {", ".join(KINDS)}')
+        kind = one["kind"]
+        if not isinstance(kind, str) or kind not in KINDS:
             raise ValueError(f"claim {number}: the kinds are {', '.join(KINDS)}, got {kind!r}")
         try:
             found.append(_claim(one, KINDS[kind], network))
@@ -174,7 +168,7 @@ def _checked(content: Any, folder: Path) -> Exercise:
 
 def _claim(content: Claim, kind: Kind, network: Any) -> Claim:
     """A claim with all its fields checked, its names as lists, and the defaults filled in."""
-    _fields(content, "it", {"kind", *kind.needs}, {"stated", "text", "note", *kind.takes})
+    fields.only(content, "it", {"kind", *kind.needs}, {"stated", "text", "note", *kind.takes})
     directed = network.is_directed()
     claim: dict[str, Any] = {"stated": None, **content}
     graph = content.get("graph", "moral" if directed and kind.graph == "undirected" else "network")
@@ -188,8 +182,8 @@ def _claim(content: Claim, kind: Kind, network: Any) -> Claim:
     claim["graph"] = graph
     if "given" in kind.needs + kind.takes:
         claim.setdefault("given", [])
-    for side in set(claim) & set(SIDES):
-        claim[side] = _names(network, claim[side], side)
+    for side in set(claim) & set(fields.SIDES):
+        claim[side] = fields.names(network, claim[side], side)
     boundary.apart(**{side: claim[side] for side in ("x", "y", "given", "also") if side in claim})
     if claim["stated"] is not None:
         claim["stated"] = _stated(claim["stated"], kind.stated, network, directed and graph == "network")
@@ -200,6 +194,8 @@ def _claim(content: Claim, kind: Kind, network: Any) -> Claim:
 def _further(claim: dict[str, Any], network: Any, directed: bool) -> None:
     """Checks the fields that only some kinds have, and puts the graph that ``map`` means in its place."""
     kind = claim["kind"]
+    if claim.get("witness") is not None and claim["stated"] is True:
+        raise ValueError('a "witness" shows why the answer is false, so it cannot go with "stated": true')
     if kind in ("i_map", "perfect_map"):
         named = claim.get("map", "moral")
         if named == "moral" and not network.is_directed():
@@ -208,19 +204,19 @@ def _further(claim: dict[str, Any], network: Any, directed: bool) -> None:
         claim["map"] = claims.moral_graph(network) if named == "moral" else network_from_dict(named)
         boundary.same_nodes(claim["map"], network)
         if claim.get("witness") is not None:
-            _fields(claim["witness"], "the witness", {"x", "y"}, {"given"})
-            sides = {side: _names(network, claim["witness"].get(side, []), side) for side in ("x", "y", "given")}
+            fields.only(claim["witness"], "the witness", {"x", "y"}, {"given"})
+            sides = {side: fields.names(network, claim["witness"].get(side, []), side) for side in ("x", "y", "given")}
             boundary.apart(**sides)
             claim["witness"] = sides
     elif kind == "chordal" and claim.get("witness") is not None:
-        claim["witness"] = _names(network, claim["witness"], "witness", ordered=True)
+        claim["witness"] = fields.names(network, claim["witness"], "witness", ordered=True)
     elif kind == "scaling":
         if network.is_directed():
             raise ValueError("it needs a Markov network, got a Bayesian network")
         if not any(set(one.variables) == set(claim["nodes"]) for one in network.factors):
             raise ValueError(f"the network has no potential over {', '.join(claim['nodes'])} alone")
         for field in ("by", "z_factor"):
-            _positive(claim.get(field, 1), field)
+            fields.positive(claim.get(field, 1), field)
     elif kind == "removal":
         _removable(claim, network, directed)
     if kind in ("scaling", "removal"):
@@ -245,7 +241,14 @@ def _removable(claim: dict[str, Any], network: Any, directed: bool) -> None:
         if not isinstance(claim["potential"], list) or not claim["potential"]:
             raise ValueError(f'"potential" must be a list of positive numbers, got {claim["potential"]!r}')
         for value in claim["potential"]:
-            _positive(value, "potential")
+            fields.positive(value, "potential")
+        if claims_numbers.has_tables(network):
+            count = len(boundary.states(network)[node])
+            if len(claim["potential"]) != count:
+                raise ValueError(
+                    f'"potential" must have a number for each of the {count} states of {node}, '
+                    f"got {len(claim['potential'])}"
+                )
 
 
 def _stated(value: Any, form: str, network: Any, directed: bool) -> Any:
@@ -255,7 +258,7 @@ def _stated(value: Any, form: str, network: Any, directed: bool) -> Any:
             raise ValueError(f'"stated" must be true or false, got {value!r}')
         return value
     if form == "names":
-        return _names(network, value, "stated", empty=True)
+        return fields.names(network, value, "stated", empty=True)
     if form == "product":
         read(value, network if directed or not network.is_directed() else claims.moral_graph(network))
         return value
@@ -265,31 +268,7 @@ def _stated(value: Any, form: str, network: Any, directed: bool) -> Any:
         return value
     if not isinstance(value, list) or not all(isinstance(one, list) for one in value):
         raise ValueError(f'"stated" must be a list of lists of names, got {value!r}')
-    found = [_names(network, one, "stated") for one in value]
+    found = [fields.names(network, one, "stated") for one in value]
     if form == "edges" and any(len(one) != 2 for one in found):
         raise ValueError('"stated" must be a list of edges, each a list of two names')
     return found
-
-
-def _names(network: Any, value: Any, what: str, empty: bool | None = None, ordered: bool = False) -> list[str]:
-    if not isinstance(value, str) and not (isinstance(value, list) and all(isinstance(one, str) for one in value)):
-        raise ValueError(f'"{what}" must be a name or a list of names, got {value!r}')
-    found = boundary.names(network, value, f'"{what}"', empty=SIDES.get(what, False) if empty is None else empty)
-    if what in ONE and len(found) != 1:
-        raise ValueError(f'"{what}" must be one name, got {len(found)}')
-    return list(value) if isinstance(value, list) else [value]
-
-
-def _positive(value: Any, what: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
-        raise ValueError(f'"{what}" must be a positive number, got {value!r}')
-
-
-def _fields(content: Any, what: str, needs: set[str], takes: set[str]) -> None:
-    if not isinstance(content, Mapping):
-        raise ValueError(f"{what} must be a JSON object, got {type(content).__name__}")
-    for field in sorted(needs - set(content)):
-        raise ValueError(f'{what} needs the field "{field}"')
-    for field in content:
-        if field not in needs | takes:
-            raise ValueError(f'{what} has the fields {", ".join(sorted(needs | takes))}, got "{field}"')

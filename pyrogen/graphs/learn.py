@@ -28,7 +28,7 @@ REACH = 2.0  # the most by which a step multiplies or divides a concentration
 FLOOR = 0.1  # of what prior and complete rows alone give: the least concentration that incomplete ones may leave
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Learned:
     """What `learn` found.
 
@@ -45,6 +45,14 @@ class Learned:
     history: NDArray[np.float64]
     states: dict[Node, tuple[State, ...]]
     _problem: Problem
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{node}: {table.size}" for node, table in list(self.posterior.items())[: boundary.SHOWN])
+        more = ", …" if len(self.posterior) > boundary.SHOWN else ""
+        return (
+            f"Learned({len(self.posterior)} nodes; concentrations {sizes}{more}; "
+            f"ELBO {self.history[-1]:.6g} nats after {len(self.history)} steps)"
+        )
 
     def model(self, data: Any) -> None:
         """p(θ) Π p(row | θ), a Pyro program: sites ``"theta <site>"`` ``(rows, K)`` and one for each node in a
@@ -260,19 +268,10 @@ def _problem(graph: Any, seen: Indices, known: Mapping[Node, tuple[State, ...]],
             row = row * sizes[parent] + seen[parent]
         hits = torch.bincount(row[~missing], minlength=math.prod(shape))
         counts[node] = hits.reshape(-1, sizes[node]).to(torch.float64)
-        priors[node] = _matrix(_prior(each[node], node, shape))
+        priors[node] = _matrix(dirichlet.prior(each[node], node, shape))
     plan = Plan(list(nx.topological_sort(graph)), sizes, [(node, *parents[node]) for node in known], LIMIT)
     gaps, weights = torch.stack([seen[node][missing] for node in known], dim=1).unique(dim=0, return_counts=True)
     return Problem(plan, parents, priors, counts, dict(zip(known, gaps.T, strict=True)), weights.to(torch.float64))
-
-
-def _prior(value: Any, node: Node, shape: list[int]) -> NDArray[np.float64]:
-    table = np.asarray(value, dtype=np.float64)
-    if table.shape not in ((), tuple(shape)) or not (np.isfinite(table) & (table > 0)).all():
-        raise ValueError(
-            f"the prior of {node!r} must be one positive number or an array {tuple(shape)} of them, got {value!r}"
-        )
-    return np.broadcast_to(table, shape)
 
 
 def _matrix(table: NDArray[np.float64]) -> Tensor:

@@ -81,12 +81,37 @@ def blocked_trails(
     opens = ancestors(dag, shut)
     blocked = []
     for trail in trails:
-        for a, node, b in zip(trail, trail[1:], trail[2:], strict=False):
-            how = joint(dag, a, node, b)
-            if node not in opens if how == "collider" else node in shut:
-                blocked.append(BlockedTrail(trail, node, how, draw_trail(dag, trail)))
-                break
+        if stop := _stop(dag, trail, shut, opens):
+            blocked.append(BlockedTrail(trail, *stop, draw_trail(dag, trail)))
     return tuple(blocked)
+
+
+def blocker(graph: Graph, trail: Trail, given: Nodes | None = ()) -> Node | None:
+    """The first node that blocks a trail, or in an undirected graph cuts a path; None where nothing does.
+
+    Raises:
+        TypeError, ValueError: for what is no graph, unknown names, or nodes in a row that are not joined.
+
+    Example:
+        >>> import networkx as nx
+        >>> dag = nx.DiGraph([("A", "B"), ("C", "B")])
+        >>> blocker(dag, ("A", "B", "C")), blocker(dag, ("A", "B", "C"), given="B")
+        ('B', None)
+    """
+    shut = set(boundary.names(boundary.either(graph), given, "given", empty=True))
+    draw_trail(graph, trail)
+    if graph.is_directed():
+        stop = _stop(graph, trail, shut, ancestors(graph, shut))
+        return stop[0] if stop else None
+    return next((node for node in trail[1:-1] if node in shut), None)
+
+
+def _stop(dag: Graph, trail: Trail, shut: set[Node], opens: set[Node]) -> tuple[Node, Joint] | None:
+    for a, node, b in zip(trail, trail[1:], trail[2:], strict=False):
+        how = joint(dag, a, node, b)
+        if node not in opens if how == "collider" else node in shut:
+            return node, how
+    return None
 
 
 def joint(dag: Graph, a: Node, node: Node, b: Node) -> Joint:

@@ -119,7 +119,7 @@ class Verdicts:
         """The table in Markdown, the evidence in a column of it."""
         lines = ["| claim | stated | computed | agreement | evidence |", "|---|---|---|---|---|"]
         for row in self.rows:
-            evidence = "<br>".join([*([f"**{row.reason}**"] if row.reason else []), *row.evidence, _ways(row)])
+            evidence = "<br>".join([*([f"**{row.reason}**"] if row.reason else []), *_further(row), _ways(row)])
             lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in (*_cells(row), evidence)) + " |")
         return "\n".join(lines) + "\n"
 
@@ -155,7 +155,7 @@ def details(row: Row, number: int) -> str:
     lines = _filled(f"{number}. {row.claim}: {stated}: {agreement}", "", "   ")
     if row.reason:
         lines += _filled(f"Why: {row.reason}", "   ", "   ")
-    for line in (*row.evidence, _ways(row)):
+    for line in (*_further(row), _ways(row)):
         lines += _filled(line, "   - ", "     ")
     return "\n".join(lines)
 
@@ -167,6 +167,11 @@ def shown(value: Any) -> str:
     if isinstance(value, set | frozenset):
         return f"{{{', '.join(sorted(map(shown, value)))}}}"
     return str(value)
+
+
+def _further(row: Row) -> list[str]:
+    """The evidence that the reason does not hold already."""
+    return [line for line in row.evidence if line not in row.reason]
 
 
 def _ways(row: Row) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyrogen.graphs import boundary
+from pyrogen.plots import outlines
 from pyrogen.plots.layout import GAP, HEIGHT, Point, layout, widths
 from pyrogen.plots.style import COLOURS, styled
 
@@ -19,8 +20,8 @@ Node = Hashable
 LINE = "#444444"
 SHADE = "#C9CDD2"
 TRAIL = COLOURS[1]
-OUTLINES = (COLOURS[0], COLOURS[2], COLOURS[3], COLOURS[5], COLOURS[4], "#7A5C2E", "#6A4C93")
-HATCHES = ("///", "\\\\\\", "...", "|||", "---", "xxx", "+++")
+RING = COLOURS[0]
+STOP = "#B00020"
 MARGIN = 0.3  # inches
 LARGEST = 600  # nodes
 
@@ -34,6 +35,10 @@ def graph(
     title: str = "",
     positions: Mapping[Node, Point] | None = None,
     shaded: str = "observed",
+    ends: Any = (),
+    blocking: Any = (),
+    dashed: Iterable[Iterable[Node]] = (),
+    dashes: str = "dashed",
 ) -> "Figure":
     r"""Draws a directed graph in layers, all arrows pointing down, or an undirected one with edges of like length.
 
@@ -41,12 +46,18 @@ def graph(
         graph: A graph of pgmpy or networkx, directed without cycles or undirected.
         given: The observed nodes, one name or several: they are shaded.
         trail: The nodes of a trail or path in order (see `pyrogen.graphs.active_trail`), or of a cycle, its first node
-            again at the end: it is coloured.
-        cliques: Sets of nodes: each is outlined and hatched.
+            again at the end: it is coloured. The legend says whether it is active given `given`, or where it is
+            blocked.
+        cliques: Sets of nodes: each is outlined and hatched. A maximal clique of an undirected graph has the same
+            colour in every drawing of it.
         title: Above the graph.
         positions: The centre of each node, in any unit, such as Graphviz or networkx finds them; None for the layout
             described in `pyrogen.plots.layout`.
         shaded: What the legend calls the nodes in `given`.
+        ends: The nodes that a question is about: each gets a ring.
+        blocking: Nodes that block the trails between these: their rim is dotted.
+        dashed: Edges to be drawn dashed, such as those that moralising adds.
+        dashes: What the legend calls these.
 
     Returns:
         A figure as large as the graph needs.
@@ -54,7 +65,7 @@ def graph(
     Raises:
         TypeError: If this is no graph.
         ValueError: For a cycle, an empty graph, more than 600 nodes, an unknown name, a trail that does not follow
-            edges, or positions that leave out a node or are not finite.
+            edges, a dashed edge that is none, or positions that leave out a node or are not finite.
 
     Example:
         >>> import networkx as nx
@@ -66,8 +77,6 @@ def graph(
 
     from matplotlib.figure import Figure
 
-    from pyrogen.graphs import draw_trail
-
     boundary.either(graph)
     if len(graph) > LARGEST:
         raise ValueError(f"expected at most {LARGEST} nodes, as more cannot be read, got {len(graph)}")
@@ -75,19 +84,25 @@ def graph(
     way = tuple(trail)
     closed = len(way) > 3 and way[0] == way[-1]
     boundary.names(graph, list(way[closed:]), "trail", empty=True)
-    drawn = draw_trail(graph, way)
+    drawn = _called(graph, way, observed)
+    asked = boundary.names(graph, ends, "ends", empty=True)
+    stops = boundary.names(graph, blocking, "blocking", empty=True)
+    broken = {frozenset(boundary.names(graph, list(edge), "a dashed edge")) for edge in dashed}
+    for edge in broken - {frozenset(edge) for edge in graph.edges}:
+        raise ValueError(f"dashed must name edges, but {' and '.join(map(repr, edge))} are not joined")
     groups = [boundary.names(graph, list(clique), "a clique") for clique in cliques]
     at, bends = layout(graph) if positions is None else (_scaled(graph, positions), {})
 
     layered = graph.is_directed() and positions is None
     wide = widths(graph)
-    pad = max([MARGIN, *(_reach(number) + 0.12 for number in range(len(groups)))])  # room for each outline
+    pad = max([MARGIN, *(outlines.reach(number) + 0.12 for number in range(len(groups)))])  # room for each outline
     points = [point for path in bends.values() for point in path]
     left = min([*(at[node][0] - wide[node] / 2 for node in graph), *(x for x, _ in points)]) - pad
     right = max([*(at[node][0] + wide[node] / 2 for node in graph), *(x for x, _ in points)]) + pad
     low = min(y for _, y in at.values()) - HEIGHT / 2 - pad
     high = max(y for _, y in at.values()) + HEIGHT / 2 + pad
-    handles = _handles(graph, shaded if observed else "", drawn if len(way) > 1 else "", groups)
+    colours = outlines.numbers(graph, groups)
+    handles = _handles(shaded if observed else "", drawn, dashes if broken else "", asked, stops, groups, colours)
     width = max(
         right - left, 0.082 * len(title) + 0.4, *(0.085 * len(handle.get_label()) + 0.9 for handle in handles), 2
     )
@@ -101,13 +116,16 @@ def graph(
     ax.set(xlim=(left - spare, right + spare), ylim=(low, high))
     ax.set_axis_off()
     for number, group in enumerate(groups):
-        _outline(ax, [at[node] for node in group], [wide[node] for node in group], number)
+        outlines.draw(ax, [at[node] for node in group], [wide[node] for node in group], number, colours[number])
     on_trail = {frozenset(step) for step in pairwise(way)}
     for a, b in graph.edges:
         points = [at[a], *bends.get((a, b), []), at[b]]
-        _edge(ax, graph.is_directed(), not layered, points, wide[a], wide[b], {a, b} in on_trail)
+        style = "--" if {a, b} in broken else "-"
+        _edge(ax, graph.is_directed(), not layered, points, wide[a], wide[b], {a, b} in on_trail, style)
     for node in graph:
-        _node(ax, node, at[node], wide[node], node in observed, node in way)
+        _node(ax, node, at[node], wide[node], node in observed, node in way, node in stops)
+        if node in asked:
+            ax.add_patch(_ring(node, at[node], wide[node]))
     if title:
         fig.text(0.5, 1 - 0.2 / total, title, ha="center", va="center", fontsize=11)
     if handles:
@@ -115,19 +133,38 @@ def graph(
     return fig
 
 
-def _node(ax: "Axes", node: Node, at: Point, wide: float, observed: bool, on_trail: bool) -> None:
+def _node(ax: "Axes", node: Node, at: Point, wide: float, observed: bool, on_trail: bool, stops: bool) -> None:
     from matplotlib.patches import Ellipse
 
-    colour, line = (TRAIL, 2.2) if on_trail else (LINE, 1.2)
+    colour, line, style = (TRAIL, 2.2, "-") if on_trail else (LINE, 1.2, "-")
+    if stops:
+        colour, line, style = STOP, 2.4, ":"
     face = SHADE if observed else "white"
     ax.add_patch(
-        Ellipse(at, wide, HEIGHT, facecolor=face, edgecolor=colour, linewidth=line, zorder=4, gid=f"node {node}")
-    )
+        Ellipse(
+            at, wide, HEIGHT, facecolor=face, edgecolor=colour, linewidth=line, linestyle=style, zorder=4,
+            gid=f"node {node}",
+        )
+    )  # fmt: skip
     ax.text(*at, str(node), ha="center", va="center_baseline", fontsize=10, zorder=5)
 
 
+def _ring(node: Node, at: Point, wide: float) -> Any:
+    from matplotlib.patches import Ellipse
+
+    size = wide + 0.13, HEIGHT + 0.13
+    return Ellipse(at, *size, facecolor="none", edgecolor=RING, linewidth=1.6, zorder=3.5, gid=f"ring {node}")
+
+
 def _edge(
-    ax: "Axes", directed: bool, free: bool, points: list[Point], start: float, end: float, on_trail: bool
+    ax: "Axes",
+    directed: bool,
+    free: bool,
+    points: list[Point],
+    start: float,
+    end: float,
+    on_trail: bool,
+    dashes: str = "-",
 ) -> None:
     from matplotlib.patches import FancyArrowPatch
 
@@ -137,7 +174,7 @@ def _edge(
     ax.add_patch(
         FancyArrowPatch(
             path=_smooth(points), arrowstyle=style, mutation_scale=15 if on_trail else 12, color=colour, linewidth=line,
-            shrinkA=0, shrinkB=0, joinstyle="miter",
+            shrinkA=0, shrinkB=0, joinstyle="miter", linestyle=dashes,
             zorder=3 if on_trail else 2,
         )
     )  # fmt: skip
@@ -176,67 +213,51 @@ def _smooth(points: list[Point]) -> Any:
     return Path(np.array(vertices), codes)
 
 
-def _reach(number: int) -> float:
-    r"""Returns how far a clique's outline runs from its nodes, in inches: neighbours in the list differ."""
+def _called(graph: Any, way: Sequence[Node], observed: Sequence[Node]) -> str:
+    r"""Returns what the legend calls a trail: active only if it is."""
 
-    return 0.09 + 0.055 * (number % 5)
+    from pyrogen.graphs.trails import blocker, draw_trail
 
-
-def _outline(ax: "Axes", centres: list[Point], wide: list[float], number: int) -> None:
-    r"""Draws the convex hull of the nodes' ellipses, each clique's a little larger than the one before."""
-
-    from matplotlib.patches import Polygon
-    from scipy.spatial import ConvexHull
-
-    more = _reach(number)
-    angle = np.linspace(0, 2 * np.pi, 48, endpoint=False)
-    rim = np.concatenate(
-        [
-            np.stack([x + (w / 2 + more) * np.cos(angle), y + (HEIGHT / 2 + more) * np.sin(angle)], axis=1)
-            for (x, y), w in zip(centres, wide, strict=True)
-        ]
-    )
-    corners = rim[ConvexHull(rim).vertices]
-    colour = OUTLINES[number % len(OUTLINES)]
-    hatch = HATCHES[number % len(HATCHES)]
-    ax.add_patch(Polygon(corners, facecolor=colour, alpha=0.10, linewidth=0, zorder=0))
-    ax.add_patch(
-        Polygon(corners, facecolor="none", edgecolor=(*_rgb(colour), 0.28), hatch=hatch, linewidth=0, zorder=0.5)
-    )
-    ax.add_patch(Polygon(corners, facecolor="none", edgecolor=colour, linewidth=1.6, zorder=1))
+    drawn = draw_trail(graph, tuple(way))
+    if len(way) < 2:
+        return ""
+    if way[0] == way[-1]:
+        return f"cycle {drawn}"
+    stop = blocker(graph, tuple(way), list(observed))
+    if graph.is_directed():
+        return f"active trail {drawn}" if stop is None else f"trail {drawn}, blocked at {stop}"
+    return f"path {drawn}" if stop is None else f"path {drawn}, cut at {stop}"
 
 
-def _handles(graph: Any, shaded: str, trail: str, groups: Sequence[Sequence[Node]]) -> list[Any]:
+def _handles(
+    shaded: str,
+    trail: str,
+    dashes: str,
+    asked: Sequence[Node],
+    stops: Sequence[Node],
+    groups: Sequence[Sequence[Node]],
+    colours: Sequence[int],
+) -> list[Any]:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
     handles: list[Any] = []
+    if asked:
+        handles.append(Patch(facecolor="none", edgecolor=RING, linewidth=1.6, label="asked about"))
     if shaded:
         handles.append(Patch(facecolor=SHADE, edgecolor=LINE, label=shaded))
+    if stops:
+        handles.append(Patch(facecolor="none", edgecolor=STOP, linewidth=2.2, linestyle=":", label="blocks a trail"))
     if trail:
-        cycle = trail.split()[0] == trail.split()[-1]
-        what = "cycle" if cycle else "active trail" if graph.is_directed() else "path"
-        handles.append(Line2D([], [], color=TRAIL, linewidth=2.4, label=f"{what} {trail}"))
-    for number, group in enumerate(groups):
-        colour = OUTLINES[number % len(OUTLINES)]
-        handles.append(
-            Patch(
-                facecolor=(*_rgb(colour), 0.12), edgecolor=colour, hatch=HATCHES[number % len(HATCHES)],
-                label=f"{{{', '.join(map(str, group))}}}",
-            )
-        )  # fmt: skip
-    return handles
+        handles.append(Line2D([], [], color=TRAIL, linewidth=2.4, label=trail))
+    if dashes:
+        handles.append(Line2D([], [], color=LINE, linewidth=1.1, linestyle="--", label=dashes))
+    return handles + [outlines.handle(group, colour) for group, colour in zip(groups, colours, strict=True)]
 
 
 def _columns(handles: list[Any], width: float) -> int:
     longest = max((0.085 * len(handle.get_label()) + 0.75 for handle in handles), default=1.0)
     return max(1, min(len(handles), int(width / longest)))
-
-
-def _rgb(colour: str) -> tuple[float, float, float]:
-    from matplotlib.colors import to_rgb
-
-    return to_rgb(colour)
 
 
 def _scaled(graph: Any, positions: Mapping[Node, Point]) -> dict[Node, Point]:

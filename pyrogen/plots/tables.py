@@ -26,7 +26,8 @@ def conditional_tables(network: Any, nodes: Any = None, rows: int = 24, title: s
         title: Above them all, such as where the numbers are from.
 
     Returns:
-        A figure with one table a panel, probabilities darker the larger they are.
+        A figure with one table a panel, its cells darker the larger their number is: from 0 to 1 for probabilities,
+        from 0 to the table's largest for potentials.
 
     Raises:
         TypeError: If this is no network with tables.
@@ -122,7 +123,9 @@ def _draw_table(ax: "Axes", title: str, head: list[str], body: list[list[Any]], 
     lines = [head, *([_cell(value) for value in row] for row in body)]
     if total > len(body):
         lines.append([f"… {total} rows" if column == 0 else "" for column in range(len(head))])
-    most = max((value for row in body for value in row if isinstance(value, float)), default=1.0) or 1.0
+    most = 1.0
+    if not title.startswith("P("):
+        most = max((value for row in body for value in row if isinstance(value, float)), default=1.0) or 1.0
     colours: list[Any] = [["#E9ECEF"] * len(head)]
     for row in body:
         colours.append(["#F6F7F8" if isinstance(value, str) else _tint(value / most) for value in row])

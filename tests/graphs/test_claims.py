@@ -127,7 +127,7 @@ def test_claims_on_a_collider_and_its_child(tmp_path, claim, agrees, words):
         ({"kind": "removal", "node": "X", "stated": "only if its potential sums to one"}, True, "sums to 7"),
         ({"kind": "removal", "node": "X", "stated": "always"}, False, "only cancels if Z is computed anew"),
         ({"kind": "removal", "node": "X", "constant": "anew", "stated": "always"}, True, "sums to one"),
-        ({"kind": "removal", "node": "X", "potential": [0.25, 0.75], "stated": "always"}, False, "sums to 2"),
+        ({"kind": "removal", "node": "X", "potential": [0.25, 0.25, 0.5], "stated": "always"}, False, "sums to 2"),
         ({"kind": "equal_conditionals", "x": "A", "given": ["B", "D"], "also": "C", "stated": True}, True, "differ by"),
         ({"kind": "independence", "x": "A", "y": "X", "stated": True}, True, "no path joins A and X at all"),
     ],

@@ -8,6 +8,7 @@ import pytest
 
 from pyrogen.graphs import check_exercise, read_exercise
 from pyrogen.graphs.exercise import KINDS
+from pyrogen.graphs.verdicts import details
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")  # of pgmpy, when it is imported
 
@@ -160,7 +161,8 @@ def test_a_rounded_table_is_no_reason_for_the_ways_to_disagree(tmp_path):
         ("{}", 'an exercise needs the field "claims"'),
         (changed(claim=[]), 'an exercise has the fields claims, network, note, title, got "claim"'),
         (changed(claims=[]), '"claims" must be a list of one or more'),
-        (changed(claims=["M"]), "claim 1: the kinds are independence, .*, got None"),
+        (changed(claims=["M"]), "claim 1: it must be a JSON object, got str"),
+        (changed(claims=[{"x": "rain"}]), 'claim 1: it needs the field "kind", one of independence, '),
         (changed(claims=[{"kind": "guess"}]), "claim 1: the kinds are independence, .*, got 'guess'"),
         (changed(network={"edges": [["rain", "wet"], ["wet", "rain"]]}), "has no cycle, but .* rain → wet → rain"),
         (changed(network={"edges": [["rain", "snow"]]}), "edges names 'snow', but the nodes are rain, wet"),
@@ -195,6 +197,8 @@ def test_a_rounded_table_is_no_reason_for_the_ways_to_disagree(tmp_path):
             claim("i_map", map={"kind": "markov", "nodes": ["rain"]}),
             "over the same nodes, but only the second has 'wet'",
         ),
+        (claim("perfect_map", stated=True, witness={"x": "rain", "y": "wet"}), 'cannot go with "stated": true'),
+        (claim("chordal", stated=True, witness=["rain", "wet"]), 'cannot go with "stated": true'),
         (claim("perfect_map", witness={"x": "rain"}), 'the witness needs the field "y"'),
         (claim("scaling", nodes=["rain"], by=5), "it needs a Markov network"),
         (claim("removal", node="rain"), "but wet is a child of rain"),
@@ -235,6 +239,7 @@ MARKOV = {
         ({"kind": "removal", "node": "A"}, "A has some"),
         ({"kind": "removal", "node": "C", "constant": "old"}, '"constant" must be "kept" or "anew"'),
         ({"kind": "removal", "node": "C", "potential": [1, -1]}, '"potential" must be a positive number, got -1'),
+        ({"kind": "removal", "node": "C", "potential": [1, 2, 3]}, "for each of the 2 states of C, got 3"),
         ({"kind": "removal", "node": "C", "potential": []}, '"potential" must be a list of positive numbers'),
     ],
 )
@@ -248,6 +253,39 @@ def test_no_file_and_no_draws(tmp_path):
         check_exercise(tmp_path / "none.json")
     with pytest.raises(ValueError, match="draws must be at least 1, got 0"):
         check_exercise(DATA / "markov_network.json", draws=0)
+
+
+def test_the_numbers_of_a_removal_say_whose_they_are(tmp_path):
+    (own,) = check_exercise(written(tmp_path, {**MARKOV, "claims": [{"kind": "removal", "node": "C"}]}))
+    assert own.evidence[0] == "in numbers, with the file's other potentials"
+    (tables,) = check_exercise(written(tmp_path, claim("removal", node="wet")))
+    assert tables.evidence[0] == "in numbers, with the file's tables"
+    bare = {"kind": "markov", "nodes": ["A", "B", "C"], "edges": [["A", "B"]]}
+    bare = {"title": "t", "network": bare, "claims": [{"kind": "removal", "node": "C", "potential": [1, 2, 3]}]}
+    (random,) = check_exercise(written(tmp_path, bare))
+    assert "on a random network, seed 0, with two states a node" in random.evidence[0]
+    assert "φ = (1, 2, 3), which sums to 6" in random.evidence[2]
+
+
+def test_what_is_said_once_is_not_said_again(tmp_path):
+    network = {"kind": "markov", "nodes": ["a", "b", "c", "d", "alone"]}
+    network["edges"] = [["a", "b"], ["b", "c"], ["c", "d"], ["d", "a"]]
+    claims = [
+        {"kind": "independence", "x": "a", "y": "c", "given": "b", "stated": True},
+        {"kind": "independence", "x": "a", "y": "c", "given": ["b", "d"], "stated": False},
+        {"kind": "maximal_cliques", "stated": [["a", "b"], ["c", "d"]]},
+        {"kind": "chordal", "stated": False, "witness": ["a", "b", "d"]},
+    ]
+    verdicts = check_exercise(written(tmp_path, {"title": "t", "network": network, "claims": claims}))
+    path, cut, cliques, chordal = verdicts
+    assert path.reason == "the path a – d – c is open: it meets no observed node"
+    assert details(path, 1).count("a – d – c") == 1
+    assert cut.reason == "every path is cut at b or d"
+    assert cliques.reason == "the list misses the maximal cliques {a, d}, {b, c} and {alone}"
+    assert "alone has no neighbour, so it is a maximal clique by itself" in cliques.evidence
+    assert "{b, c} is a clique: b – c is an edge" in cliques.evidence
+    assert (chordal.claim, chordal.agreement) == ("the network is chordal", "right, wrong reason")
+    assert chordal in verdicts.wrong
 
 
 def test_the_readme_s_example_is_as_it_says(tmp_path):

@@ -337,3 +337,18 @@ BAD = [
 def test_bad_input_is_told_in_a_sentence(args, settings, error, message):
     with pytest.raises(error, match=message):
         quietly(*args, **settings)
+
+
+def test_a_prior_by_name_is_refused_in_one_sentence():
+    with pytest.raises(
+        ValueError, match=r"the prior of 'a' must be one positive number or an array \(2,\) .*, got 'BDeu'"
+    ):
+        learn(nx.DiGraph(["ab"]), {"a": [0, 1], "b": [1, 0]}, prior="BDeu", progress=False)
+
+
+def test_what_was_learned_prints_in_a_line():
+    fit = learn(nx.DiGraph(["ab"]), {"a": [0, 1], "b": [1, 0]}, progress=False)
+    assert repr(fit) == str(fit)
+    assert str(fit).startswith("Learned(2 nodes; concentrations a: 2, b: 4; ELBO -")
+    assert "\n" not in str(fit)
+    assert repr(to_pyro(fit.network)) == "PyroNetwork(Bayesian, 2 nodes: a, b)"

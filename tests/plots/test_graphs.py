@@ -28,7 +28,8 @@ def alarm():
 
 
 def ellipses(fig):
-    return {patch.get_gid().removeprefix("node "): patch for patch in fig.axes[0].patches if isinstance(patch, Ellipse)}
+    found = [patch for patch in fig.axes[0].patches if isinstance(patch, Ellipse)]
+    return {patch.get_gid().removeprefix("node "): patch for patch in found}
 
 
 def lines(fig):
@@ -185,6 +186,69 @@ def test_a_cycle_may_be_drawn_and_nodes_alone_are_seen():
     lonely = nx.Graph()
     lonely.add_nodes_from("abcdefg")
     assert untidy(lonely, plots.graph(lonely)) == []
+
+
+def legend(fig):
+    return [text.get_text() for text in fig.legends[0].get_texts()]
+
+
+def test_a_trail_is_called_active_only_if_it_is():
+    assert legend(plots.graph(PART_1, trail="MITF")) == ["trail M → I → T ← F, blocked at T"]
+    assert legend(plots.graph(PART_1, given="T", trail="MITF")) == ["observed", "active trail M → I → T ← F"]
+    assert legend(plots.graph(PART_1, given="D", trail="MITF")) == ["observed", "active trail M → I → T ← F"]
+    assert legend(plots.graph(PART_1, given=["T", "I"], trail="MITF"))[1] == "trail M → I → T ← F, blocked at I"
+    assert legend(plots.graph(PART_3, trail="GEB")) == ["path G – E – B"]
+    assert legend(plots.graph(PART_3, given="E", trail="GEB"))[1] == "path G – E – B, cut at E"
+
+
+def test_what_is_asked_about_and_what_blocks_is_marked():
+    fig = plots.graph(PART_1, given="I", ends=["M", "T"], blocking=["I", "D"])
+    assert legend(fig) == ["asked about", "observed", "blocks a trail"]
+    rings = {patch.get_gid() for patch in fig.axes[0].patches if (patch.get_gid() or "").startswith("ring")}
+    assert rings == {"ring M", "ring T"}
+    dotted = {name for name, node in ellipses(fig).items() if node.get_linestyle() == ":"}
+    assert {name for name in dotted if not name.startswith("ring")} == {"I", "D"}
+
+
+def test_dashed_edges_are_those_named():
+    moral = graphs.moral_graph(PART_2)
+    fig = plots.graph(moral, dashed=[("A", "B"), ("O", "A")], dashes="new")
+    dashed = {
+        frozenset(edge) for edge, line in zip(moral.edges, lines(fig), strict=True) if line.get_linestyle() == "--"
+    }
+    assert dashed == {frozenset("AB"), frozenset("OA")}
+    assert legend(fig) == ["new"]
+    with pytest.raises(ValueError, match="dashed must name edges"):
+        plots.graph(moral, dashed=[("C", "A")])
+
+
+def test_a_set_has_one_colour_in_all_drawings():
+    moral = graphs.moral_graph(PART_2)
+    stated = [set("C"), set("TMA"), set("TMB"), set("TAO"), set("SO"), set("BS")]
+
+    def colours(cliques):
+        drawn = [patch for patch in plots.graph(moral, cliques=cliques).axes[0].patches if isinstance(patch, Polygon)]
+        hatched = [patch for patch in drawn if patch.get_hatch()]
+        return {frozenset(one): to_hex(patch.get_edgecolor()) for one, patch in zip(cliques, hatched, strict=True)}
+
+    ours, theirs = colours(list(graphs.maximal_cliques(moral))), colours(stated)
+    both = set(ours) & set(theirs)
+    assert len(both) == 4
+    assert all(ours[one] == theirs[one] for one in both)
+    assert len(set(theirs.values())) == len(stated)
+    assert not {theirs[one] for one in theirs if one not in both} & {ours[one] for one in both}
+
+
+def test_probabilities_are_shaded_from_0_to_1():
+    network = graphs.generic_network(nx.DiGraph(["AB"]), np.random.default_rng(0))
+    network.get_cpds("A").values[:] = [0.2, 0.8]
+    network.get_cpds("B").values[:] = [[0.2, 0.3], [0.8, 0.7]]
+    first, second = (axes.tables[0].get_celld() for axes in plots.conditional_tables(network).axes)
+    assert first[1, 0].get_facecolor() == second[1, 1].get_facecolor()  # 0.2 in a table whose largest is 0.8
+    network.get_cpds("A").values[:] = [0.5, 0.5]
+    half = plots.conditional_tables(network).axes[0].tables[0].get_celld()[1, 0].get_facecolor()
+    assert half != first[1, 1].get_facecolor()
+    assert sum(first[1, 1].get_facecolor()[:3]) < sum(half[:3]) < sum(first[1, 0].get_facecolor()[:3])
 
 
 def test_positions_may_come_from_elsewhere():
