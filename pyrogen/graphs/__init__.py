@@ -1,6 +1,17 @@
 """Graphical models: what a graph says, whether it is so, and exact answers; graphs are pgmpy's or networkx's objects.
 
 A student may start at `pyrogen.graphs.separation`, which asks when two variables of a network are independent.
+
+- **Separation:** `d_separated`, `separated`, `active_trail`, `path`, `blocked_trails`, `draw_trail`,
+  `minimum_d_separator`, `conditional_mutual_information` and `generic_network` for the same in numbers.
+- **Maps:** `markov_blanket`, `moral_graph`, `is_i_map`, `is_perfect_map`, `minimal_i_map`, `disagreement`,
+  `markov_equivalent`, `v_structures`, `cpdag`.
+- **Cliques:** `maximal_cliques`, `is_chordal`, `chordless_cycle`, `chords`, `triangulate`, `elimination_order`,
+  `junction_tree`, `factorisation`.
+- **Inference:** `bundled`, `bundled_names`, `read_network`, `network_from_dict`; `query`, `marginals`,
+  `map_assignment`, `evidence_probability`, `log_partition`.
+- **Pyro:** `to_pyro`, `learn`.
+- **Exercises:** `check_exercise`, `read_exercise`.
 """
 
 from pyrogen.graphs.bridge import PyroNetwork, to_pyro
