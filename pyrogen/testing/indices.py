@@ -109,8 +109,11 @@ def _unmoved(site: Message, frame: CondIndepStackFrame, name: str, traces: list[
     if frame.dim is None or any(name not in trace for trace in traces):
         return False
     value, fn = site["value"], site["fn"]
-    here = fn.log_prob(value)
-    if not all(same(trace.nodes[name]["fn"].log_prob(value), here) for trace in traces):
+    try:
+        here = fn.log_prob(value)
+        if not all(same(trace.nodes[name]["fn"].log_prob(value), here) for trace in traces):
+            return False
+    except Exception:  # a flow without an inverse, a value outside of another run's support
         return False
     one = value.select(frame.dim - fn.event_dim, 0).unsqueeze(frame.dim - fn.event_dim).expand_as(value)
     rows = fn.log_prob(one)

@@ -21,7 +21,8 @@ _NUDGE = 0.02  # moves parameters off places where a gradient vanishes by symmet
 def parameters(tested: Tested) -> list[Result]:
     """Whether Pyro knows each parameter that the densities depend on, and a gradient reaches each that it knows."""
     guide, model = tested.together()
-    found, where = [*_unregistered(tested, guide, model), *_unsteady(tested)], _infinite(guide, model)
+    found, where = list(_unregistered(tested, guide, model)), list(_infinite(guide, model))  # before any other run:
+    found += _unsteady(tested)  # a flow without an inverse knows the densities of its last draws alone
     results = [
         Result.of("registration", "SVI sees each parameter that the densities depend on", found),
         Result.of("finite", "each term of the ELBO is finite", where),
@@ -71,8 +72,8 @@ def _unregistered(tested: Tested, guide: Trace, model: Trace) -> Iterator[Findin
 def _unsteady(tested: Tested) -> Iterator[Finding]:
     """Parameters that a step cannot move: named anew on each call, or set back by the programs."""
     runs = [
-        {n for trace in tested.together(run) for n, s in trace.nodes.items() if s["type"] == "param"}
-        for run in range(3)
+        {n for trace in tested.together(0) for n, s in trace.nodes.items() if s["type"] == "param"}
+        for _ in range(3)  # at the same random numbers: a name may follow the rows that a plate draws
     ]
     fresh = [runs[1] - runs[0], runs[2] - runs[1] - runs[0]]
     if all(fresh):

@@ -119,12 +119,18 @@ def _scales(model: Trace, guide: Trace) -> Iterator[Finding]:
                 figures={"model": float(a.double().mean()), "guide": float(b.double().mean())},
             )
         if _differ(_mask(ours), _mask(theirs)):
-            yield Finding(
-                "scale",
-                f"{name!r} is masked differently in model and guide: give it the same mask on both sides, by "
-                "poutine.mask or by .mask",
-                name,
-            )
+            if name.endswith("_unobserved"):
+                message = (
+                    f"Pyro's obs_mask masks {name!r} in the model alone, so that the guide's entropy at the observed "
+                    "entries grows without bound: write the guide of this site by hand under "
+                    "poutine.mask(mask=~obs_mask), or give missing rows a site of their own"
+                )
+            else:
+                message = (
+                    f"{name!r} is masked differently in model and guide: give it the same mask on both sides, by "
+                    "poutine.mask or by .mask"
+                )
+            yield Finding("scale", message, name)
 
 
 def _mask(site: Message) -> torch.Tensor:

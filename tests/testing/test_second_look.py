@@ -118,6 +118,35 @@ def test_parameters_named_anew_on_each_call():
     assert "other parameters on each call" in found[0].message
 
 
+def test_names_may_follow_the_rows_that_a_plate_draws():
+    def model(y):
+        for i in pyro.plate("data", len(y), subsample_size=2):
+            z = pyro.sample(f"z_{i}", dist.Normal(0.0, 1.0))
+            pyro.sample(f"y_{i}", dist.Normal(z, 1.0), obs=y[i])
+
+    def guide(y):
+        for i in pyro.plate("data", len(y), subsample_size=2):
+            pyro.sample(f"z_{i}", dist.Normal(pyro.param(f"loc_{i}", torch.tensor(0.2)), 0.5))
+
+    assert checks(model, guide, Y) == []
+
+
+def test_a_flow_without_an_inverse():
+    torch.manual_seed(0)
+    flow = dist.transforms.Planar(2)
+
+    def model(y):
+        z = pyro.sample("z", dist.Normal(torch.zeros(2), 1.0).to_event(1))
+        with pyro.plate("data", len(y)):
+            pyro.sample("y", dist.Normal(z[0] * z[1], 1.0), obs=y)
+
+    def guide(y):
+        pyro.module("flow", flow)
+        pyro.sample("z", dist.TransformedDistribution(dist.Normal(torch.zeros(2), 1.0).to_event(1), [flow]))
+
+    assert findings(model, guide, Y) == ()
+
+
 @pytest.mark.parametrize("how", ["cleared", "filled"])
 def test_parameters_set_back_on_each_call(how):
     def guide(y):
