@@ -11,7 +11,7 @@ from pyro.poutine.runtime import Message
 from torch.distributions import transform_to
 
 from pyrogen.testing.findings import Finding
-from pyrogen.testing.pair import is_discrete
+from pyrogen.testing.pair import bare, is_discrete
 
 
 def outside_support(pairs: Iterable[tuple[str, Message, Message]]) -> Iterator[Finding]:
@@ -57,12 +57,7 @@ def _outside(name: str, ours: Message, theirs: Message, what: str) -> Finding:
 
 
 def _kind(site: Message) -> str:
-    fn = site["fn"]
-    while isinstance(fn, dist.Independent | torch.distributions.Independent) or hasattr(fn, "base_dist"):
-        if type(fn).__name__ not in ("Independent", "ExpandedDistribution", "MaskedDistribution"):
-            break
-        fn = fn.base_dist
-    return type(fn).__name__
+    return type(bare(site["fn"])).__name__
 
 
 def _support_of(fn: Any) -> Any:

@@ -19,6 +19,7 @@ from torch import Tensor
 from pyrogen.testing.batched import DRAWS, Array, at_once
 from pyrogen.testing.pair import (
     Tested,
+    bare,
     is_auxiliary,
     is_deterministic,
     latents,
@@ -152,11 +153,7 @@ def _refuse_points(tested: Tested, theirs: dict[str, Any]) -> None:
 
 def is_point(fn: Any) -> bool:
     """Whether a distribution is a Delta, whatever is wrapped around it."""
-    while not isinstance(fn, dist.Delta) and hasattr(fn, "base_dist"):
-        if type(fn).__name__ not in ("Independent", "ExpandedDistribution", "MaskedDistribution"):
-            return False
-        fn = fn.base_dist
-    return isinstance(fn, dist.Delta)
+    return isinstance(bare(fn), dist.Delta)
 
 
 def _refuse_weighted_data(guide: Trace, model: Trace) -> None:
