@@ -35,7 +35,8 @@ class Pair(Described, Named, nn.Module, ABC):
     """A Pyro model and guide with one latent ``z`` and one observation ``x`` in the plate ``data``.
 
     ``SVI(pair.model, pair.guide, optim, loss).step(x)`` trains it, and so does ``pg.fit(pair, data, ...)``. A subclass
-    writes `model`, `guide`, `prior`, `encode` and `decode`, and enters `plate` and `kl_weight` in model *and* guide.
+    writes `model`, `guide` and `prior`, and enters `plate` and `kl_weight` in model *and* guide. `encode`, `decode` and
+    `check` are those of its ``encoder`` and ``decoder``, unless it writes its own.
 
     Args:
         beta: β ≥ 0, the weight of the KL term in the training objective.
@@ -44,6 +45,7 @@ class Pair(Described, Named, nn.Module, ABC):
         beta: β as a tensor (a buffer: it is saved with the weights and is no parameter).
         shape: the shape of one x.
         latent: the number of latent dimensions L.
+        code_shape: the event shape of z: ``(L,)``, unless the codes lie on a grid.
         name: this object's prefix in Pyro's parameter store. Each object has its own, deep copies too, so two pairs in
             one process never share a weight.
     """
@@ -51,6 +53,8 @@ class Pair(Described, Named, nn.Module, ABC):
     beta: Tensor
     shape: tuple[int, ...]
     latent: int
+    encoder: Any
+    decoder: Any
 
     def __init__(self, beta: float = 1.0) -> None:
         super().__init__()
@@ -69,19 +73,29 @@ class Pair(Described, Named, nn.Module, ABC):
 
     @abstractmethod
     def prior(self) -> dist.TorchDistribution:
-        """p(z): batch shape (), event shape (L,)."""
+        """p(z): batch shape (), event shape ``code_shape``."""
 
-    @abstractmethod
     def encode(self, x: Tensor) -> dist.TorchDistribution:
-        """q(z | x): batch shape ``(*batch,)``, event shape (L,)."""
+        """q(z | x): batch shape ``(*batch,)``, event shape ``code_shape``."""
+        return self.encoder(self.as_data(x))
 
-    @abstractmethod
     def decode(self, z: Tensor) -> dist.TorchDistribution:
         """p(x | z): batch shape ``(*batch,)``, event shape ``shape``."""
+        return self.decoder(z)
 
-    @abstractmethod
     def check(self, x: Tensor) -> None:
         """Raise ``ValueError`` unless x is ``(*batch, *shape)`` with values that the likelihood can produce."""
+        if tuple(x.shape[-len(self.shape) :]) != self.shape:
+            raise ValueError(
+                f"images must have shape (*batch, {', '.join(map(str, self.shape))}), and these have {tuple(x.shape)}"
+            )
+        if hasattr(self.decoder, "likelihood"):  # a network of another make may have none
+            self.decoder.likelihood.check(x)
+
+    @property
+    def code_shape(self) -> tuple[int, ...]:
+        """The event shape of z."""
+        return (self.latent,)
 
     def plate(self, x: Tensor, size: int | None = None) -> pyro.plate:
         """The plate of the data: B images stand for `size` (N), so every site in it is weighted by N / B.
@@ -102,9 +116,35 @@ class Pair(Described, Named, nn.Module, ABC):
         On one side alone β would be ignored or wrong, silently: Pyro's mean-field ELBO reads the guide's weight, its
         Monte Carlo fallback each side's own.
         """
-        weight = poutine.scale(scale=1.0)
-        weight.scale = self.beta  # set here: with validation on, the constructor refuses β = 0
-        return weight
+        return _weighted(self.beta)
+
+    def charge(self, name: str, nats: Tensor, weight: Tensor | float = 1.0) -> None:
+        """Add weight × nats to what training minimises; the history gets a column `name` of the nats themselves.
+
+        To be called in the guide, inside the plate, for a term that is neither log p(x | z) nor the KL, such as a
+        commitment or a total correlation. Every Pyro ELBO for reparametrised guides counts it; `pg.evaluate` keeps it
+        out of the bound.
+
+        Args:
+            name: the site's name.
+            nats: (B,), one value an image.
+            weight: any number, 0 and negative ones too.
+        """
+        with _weighted(weight):
+            pyro.factor(name, nats, has_rsample=True)
+
+    def monitored(self, q: dist.TorchDistribution, z: Tensor, size: int) -> dict[str, Tensor]:
+        """Scalars for the history that are no terms of the objective, such as a perplexity; none by default.
+
+        Args:
+            q: q(z | x) of a batch, as the guide has it.
+            z: its draw, (B, *code_shape).
+            size: N, the number of images that the batch stands for.
+        """
+        return {}
+
+    def initialise(self, x: Tensor) -> None:
+        """Set what should start from data; ``pg.fit`` calls it with up to 4,096 images before the first step."""
 
     def as_data(self, x: Tensor) -> Tensor:
         """x in the pair's own floating-point type, so that uint8 images can be passed as they are."""
@@ -124,3 +164,27 @@ class Pair(Described, Named, nn.Module, ABC):
     def reconstruct(self, x: Tensor) -> Tensor:
         """The mean of p(x | z) at the mean of q(z | x), ``(*batch, *shape)``."""
         return self.decode(self.encode(x).mean).mean
+
+
+def matched(encoder: Any, decoder: Any) -> tuple[tuple[int, ...], int]:
+    """The shape of x and the number of latents, on which two networks must agree.
+
+    Raises:
+        TypeError: if one of them does not say.
+        ValueError: if they disagree.
+    """
+    for what in ("latent", "shape"):
+        if not (hasattr(encoder, what) and hasattr(decoder, what)):
+            raise TypeError(
+                f"encoder and decoder must both say their {what}: subclass pg.nn.Encoder and pg.nn.Decoder"
+            )
+        mine, theirs = getattr(encoder, what), getattr(decoder, what)
+        if mine != theirs:
+            raise ValueError(f"the networks disagree: {what} is {mine} in the encoder and {theirs} in the decoder")
+    return encoder.shape, encoder.latent
+
+
+def _weighted(weight: Tensor | float) -> AbstractContextManager[Any]:
+    context = poutine.scale(scale=1.0)
+    context.scale = weight  # set here: with validation on, the constructor refuses what is not positive
+    return context

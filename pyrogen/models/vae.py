@@ -10,7 +10,7 @@ import torch
 from pyro import distributions as dist
 from torch import Tensor
 
-from pyrogen.models.base import Pair
+from pyrogen.models.base import Pair, matched
 from pyrogen.nn import Decoder, Encoder
 
 Prior: TypeAlias = dist.TorchDistribution | Callable[[], dist.TorchDistribution]
@@ -51,16 +51,8 @@ class VAE(Pair):
 
     def __init__(self, encoder: Encoder, decoder: Decoder, beta: float = 1.0, prior: Prior | None = None) -> None:
         super().__init__(beta)
-        for what in ("latent", "shape"):
-            if not (hasattr(encoder, what) and hasattr(decoder, what)):
-                raise TypeError(
-                    f"encoder and decoder must both say their {what}: subclass pg.nn.Encoder and pg.nn.Decoder"
-                )
-            mine, theirs = getattr(encoder, what), getattr(decoder, what)
-            if mine != theirs:
-                raise ValueError(f"the networks disagree: {what} is {mine} in the encoder and {theirs} in the decoder")
+        self.shape, self.latent = matched(encoder, decoder)
         self.encoder, self.decoder = encoder, decoder
-        self.shape, self.latent = encoder.shape, encoder.latent
         self.register_buffer("origin", torch.zeros(self.latent), persistent=False)
         self._prior = prior
         batch, event = (tuple(shape) for shape in (self.prior().batch_shape, self.prior().event_shape))
@@ -92,20 +84,3 @@ class VAE(Pair):
         if self._prior is None:
             return dist.Normal(self.origin, torch.ones_like(self.origin)).to_event(1)
         return self._prior if isinstance(self._prior, torch.distributions.Distribution) else self._prior()
-
-    def encode(self, x: Tensor) -> dist.TorchDistribution:
-        """q(z | x), batch shape ``(*batch,)``, event shape (L,)."""
-        return self.encoder(self.as_data(x))
-
-    def decode(self, z: Tensor) -> dist.TorchDistribution:
-        """p(x | z), batch shape ``(*batch,)``, event shape ``shape``."""
-        return self.decoder(z)
-
-    def check(self, x: Tensor) -> None:
-        """Raise ``ValueError`` unless x is ``(*batch, *shape)`` with values that the likelihood can produce."""
-        if tuple(x.shape[-len(self.shape) :]) != self.shape:
-            raise ValueError(
-                f"images must have shape (*batch, {', '.join(map(str, self.shape))}), and these have {tuple(x.shape)}"
-            )
-        if hasattr(self.decoder, "likelihood"):  # a network of another make may have none
-            self.decoder.likelihood.check(x)

@@ -16,7 +16,8 @@ from pyrogen.nn.likelihoods import Likelihood, make_likelihood
 class Encoder(Described, nn.Module, ABC):
     """q(z | x) = N(μ(x), diag σ²(x)): a tensor ``(*batch, *shape)`` to a Normal over ``(latent,)``.
 
-    A subclass gives `parameters_of`. Any leading dimensions are batch; so is none. ``pg.fit`` records what the networks
+    A subclass gives `parameters_of`; one whose log σ² is None is a point, q(z | x) = δ(z − μ(x)), as a plain
+    autoencoder has it. Any leading dimensions are batch; so is none. ``pg.fit`` records what the networks
     compute and replays it, so they must not branch in Python on the values of x.
 
     Args:
@@ -30,16 +31,17 @@ class Encoder(Described, nn.Module, ABC):
         self.latent = check_latent(latent)
 
     @abstractmethod
-    def parameters_of(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """μ and log σ², each (B, L), of a batch ``(B, *shape)``."""
+    def parameters_of(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        """μ and log σ², each (B, L), of a batch ``(B, *shape)``; μ and None for a point."""
 
     def forward(self, x: Tensor) -> dist.TorchDistribution:
         """The posterior q(z | x), batch shape ``x.shape[:-len(shape)]``, event shape ``(latent,)``."""
         batch = batch_shape(x, self.shape, "x")
         loc, log_variance = self.parameters_of(x if len(batch) == 1 else x.reshape(-1, *self.shape))
-        if len(batch) != 1:
-            loc, log_variance = (t.reshape(*batch, self.latent) for t in (loc, log_variance))
-        return dist.Normal(loc, (0.5 * log_variance).exp()).to_event(1)
+        loc = loc.reshape(*batch, self.latent)
+        if log_variance is None:
+            return dist.Delta(loc).to_event(1)
+        return dist.Normal(loc, (0.5 * log_variance).exp().reshape(*batch, self.latent)).to_event(1)
 
 
 class Decoder(Described, nn.Module, ABC):

@@ -12,7 +12,7 @@ from pyrogen.nn.likelihoods import Likelihood
 
 
 class ConvEncoder(Encoder):
-    """Four convolutions (kernel 4, stride 2, ReLU), one hidden layer, then μ and log σ².
+    """Four convolutions (kernel 4, stride 2, ReLU), one hidden layer, then μ and log σ², or μ alone.
 
     Source: the architecture of Locatello et al. 2019 (https://arxiv.org/abs/1811.12359, table 1), after Higgins et
     al. 2017 and Burgess et al. 2018 (https://arxiv.org/abs/1804.03599).
@@ -22,6 +22,7 @@ class ConvEncoder(Encoder):
         latent: the number of latent dimensions L.
         channels: output channels of each convolution.
         hidden: units of the fully connected layer.
+        point: whether q(z | x) is the point μ(x), a Delta, in place of a Normal.
 
     Example:
         >>> import torch
@@ -30,23 +31,30 @@ class ConvEncoder(Encoder):
     """
 
     def __init__(
-        self, shape: Sequence[int], latent: int, channels: Sequence[int] = (32, 32, 64, 64), hidden: int = 256
+        self,
+        shape: Sequence[int],
+        latent: int,
+        channels: Sequence[int] = (32, 32, 64, 64),
+        hidden: int = 256,
+        point: bool = False,
     ) -> None:
         super().__init__(shape, latent)
+        self.point = point
         smallest = _smallest_map(self.shape, channels, hidden)
         widths = [self.shape[0], *channels]
         layers: list[nn.Module] = []
         for before, after in pairwise(widths):
             layers += [nn.Conv2d(before, after, kernel_size=4, stride=2, padding=1), nn.ReLU()]
         features = smallest[0] * smallest[1] * smallest[2]
+        width = self.latent if point else 2 * self.latent
         self.network = nn.Sequential(
-            *layers, nn.Flatten(), nn.Linear(features, hidden), nn.ReLU(), nn.Linear(hidden, 2 * self.latent)
+            *layers, nn.Flatten(), nn.Linear(features, hidden), nn.ReLU(), nn.Linear(hidden, width)
         )
 
-    def parameters_of(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """μ and log σ², each (B, L)."""
-        loc, log_variance = self.network(x).chunk(2, dim=-1)
-        return loc, log_variance
+    def parameters_of(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        """μ and log σ², each (B, L); μ and None for a point."""
+        output = self.network(x)
+        return (output, None) if self.point else output.chunk(2, dim=-1)
 
 
 class ConvDecoder(Decoder):

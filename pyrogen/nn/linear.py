@@ -19,6 +19,7 @@ class LinearEncoder(Encoder):
     Args:
         shape: the shape of one x; it is flattened.
         latent: the number of latent dimensions L.
+        point: whether q(z | x) is the point μ(x), a Delta, in place of a Normal.
 
     Example:
         >>> import torch
@@ -26,15 +27,15 @@ class LinearEncoder(Encoder):
         [1.0, 1.0]
     """
 
-    def __init__(self, shape: Sequence[int], latent: int) -> None:
+    def __init__(self, shape: Sequence[int], latent: int, point: bool = False) -> None:
         super().__init__(shape, latent)
         self.loc = nn.Linear(event_size(self.shape), self.latent)
-        self.log_variance = nn.Parameter(torch.zeros(self.latent))
+        self.log_variance = None if point else nn.Parameter(torch.zeros(self.latent))
 
-    def parameters_of(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """μ and log σ², each (B, L)."""
+    def parameters_of(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        """μ and log σ², each (B, L); μ and None for a point."""
         loc = self.loc(x.flatten(1))
-        return loc, self.log_variance.expand_as(loc)
+        return loc, None if self.log_variance is None else self.log_variance.expand_as(loc)
 
 
 class LinearDecoder(Decoder):

@@ -12,12 +12,13 @@ from pyrogen.nn.likelihoods import Likelihood
 
 
 class MLPEncoder(Encoder):
-    """Fully connected ReLU layers, then μ and log σ².
+    """Fully connected ReLU layers, then μ and log σ², or μ alone.
 
     Args:
         shape: the shape of one x; it is flattened.
         latent: the number of latent dimensions L.
         hidden: units of each hidden layer.
+        point: whether q(z | x) is the point μ(x), a Delta, in place of a Normal.
 
     Example:
         >>> import torch
@@ -25,14 +26,18 @@ class MLPEncoder(Encoder):
         torch.Size([5, 3])
     """
 
-    def __init__(self, shape: Sequence[int], latent: int, hidden: Sequence[int] = (256, 256)) -> None:
+    def __init__(
+        self, shape: Sequence[int], latent: int, hidden: Sequence[int] = (256, 256), point: bool = False
+    ) -> None:
         super().__init__(shape, latent)
-        self.network = _layers([event_size(self.shape), *_check_hidden(hidden), 2 * self.latent])
+        self.point = point
+        width = self.latent if point else 2 * self.latent
+        self.network = _layers([event_size(self.shape), *_check_hidden(hidden), width])
 
-    def parameters_of(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """μ and log σ², each (B, L)."""
-        loc, log_variance = self.network(x.flatten(1)).chunk(2, dim=-1)
-        return loc, log_variance
+    def parameters_of(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        """μ and log σ², each (B, L); μ and None for a point."""
+        output = self.network(x.flatten(1))
+        return (output, None) if self.point else output.chunk(2, dim=-1)
 
 
 class MLPDecoder(Decoder):

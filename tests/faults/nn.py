@@ -31,15 +31,15 @@ FAULTS = [
     Fault(
         "mean and log-variance change places in the convolutions",
         CONV,
-        "loc, log_variance = self.network(x)",
-        "log_variance, loc = self.network(x)",
+        "else output.chunk(2, dim=-1)",
+        "else output.chunk(2, dim=-1)[::-1]",
         NETWORKS + "test_the_last_layer_gives_the_means_and_then_the_log_variances",
     ),
     Fault(
         "codes of several batch dimensions are mixed up",
         BASE,
-        "(t.reshape(*batch, self.latent) for t",
-        "(t.reshape(self.latent, *batch).movedim(0, -1) for t",
+        "loc = loc.reshape(*batch, self.latent)",
+        "loc = loc.reshape(self.latent, *batch).movedim(0, -1)",
         NETWORKS + "test_images_are_encoded_one_by_one",
     ),
     Fault(
