@@ -1,5 +1,6 @@
 """Data sets with known factors."""
 
+from pyrogen.datasets.digits import Digits
 from pyrogen.datasets.dsprites import DSprites
 
-__all__ = ["DSprites"]
+__all__ = ["DSprites", "Digits"]

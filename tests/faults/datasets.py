@@ -3,6 +3,7 @@
 from faults.fault import Fault
 
 FACTORED, RENDERER, SPRITES = "datasets/factored.py", "datasets/renderer.py", "datasets/sprites.py"
+IMAGES = "datasets/images.py"
 PACKED, SOURCES, ORIGINAL = "datasets/packed.py", "datasets/sources.py", "datasets/original.py"
 OF_DSPRITES = "datasets/test_dsprites.py::"
 OF_RENDERER = "datasets/test_renderer.py::"
@@ -33,14 +34,14 @@ FAULTS = [
     ),
     Fault(
         "the parts of a split share a picture",
-        FACTORED,
+        IMAGES,
         "order[n_train : n_train + n_test]",
         "order[n_train - 1 : n_train - 1 + n_test]",
         OF_DSPRITES + "test_a_split_is_disjoint_and_repeatable",
     ),
     Fault(
         "a split ignores its seed",
-        FACTORED,
+        IMAGES,
         "torch.Generator().manual_seed(seed)",
         "torch.Generator().manual_seed(0)",
         OF_DSPRITES + "test_a_split_is_disjoint_and_repeatable",
