@@ -1,10 +1,28 @@
 r"""The boundary of the metrics: what comes in is made a checked numpy array here, and trusted afterwards."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+
+@dataclass(frozen=True)
+class MixedFactors:
+    r"""Checked factors, some of them continuous: (N, K) float64, with a name and a kind a column.
+
+    A discrete column holds 0, ..., V_k - 1 with every value present, a continuous one the numbers that were given.
+    """
+
+    values: NDArray[np.float64]
+    continuous: tuple[bool, ...]
+    names: tuple[str, ...]
+
+    def discrete(self, k: int) -> NDArray[np.int64]:
+        r"""Returns column k of the values as int64 (N,); of a continuous factor this makes no sense."""
+
+        return self.values[:, k].astype(np.int64)
 
 
 def as_codes(codes: ArrayLike, name: str = "codes") -> NDArray[np.float64]:
@@ -41,6 +59,74 @@ def as_factors(factors: ArrayLike, rows: int | None = None) -> NDArray[np.int64]
     return np.stack([np.unique(column, return_inverse=True)[1] for column in array.T], axis=1).astype(np.int64)
 
 
+def as_mixed_factors(
+    factors: ArrayLike,
+    continuous: bool | int | str | Sequence[int | str] = (),
+    factor_names: Sequence[str] | None = None,
+    rows: int | None = None,
+    leave_out: int | str | Sequence[int | str] = (),
+) -> MixedFactors:
+    r"""Returns factors (N, K), discrete or continuous, that are finite and have at least two values each.
+
+    `continuous` names the continuous columns, by index or by name, or is True for all of them; the others are discrete.
+    An array has one dtype, so discrete columns may be floats beside a continuous one; they must hold whole numbers.
+    """
+
+    array = _to_numpy(factors)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"factors must be numbers, got an array of dtype {array.dtype}.")
+    _check_table(array, "factors", "(N, K): one row an image, one column a factor")
+    if rows is not None and len(array) != rows:
+        raise ValueError(f"codes and factors must have one row an image each, got {rows} and {len(array)} rows.")
+    number = array.shape[1]
+    real, names = _continuous_columns(number, continuous, factor_names)
+    kept, _ = kept_factors(number, leave_out, factor_names)
+    if array.dtype.kind == "f" and not real:
+        raise TypeError(
+            f"factors must be integers (the index of each factor's value), got dtype {array.dtype}; "
+            "convert them, or say which are continuous: continuous=[...] with their indices or names, or True for all."
+        )
+    values = as_codes(array, "factors")
+    whole = (values == np.floor(values)).all(axis=0)
+    broken = [names[k] for k in kept if k not in real and not whole[k]]
+    if broken:
+        raise ValueError(
+            f"discrete factors must hold whole numbers, and these do not: {_listed(broken)}; "
+            "name them in continuous, or number their values."
+        )
+    single = [names[k] for k in kept if np.ptp(values[:, k]) == 0]
+    if single:
+        raise ValueError(f"factors with a single value cannot be scored, leave them out: {_listed(single)}.")
+    columns = [values[:, k] if k in real else np.unique(values[:, k], return_inverse=True)[1] for k in kept]
+    return MixedFactors(
+        np.stack(columns, axis=1).astype(np.float64),
+        tuple(k in real for k in kept),
+        tuple(names[k] for k in kept),
+    )
+
+
+def split_rows(
+    rows: int, train: int | None = None, test: int | None = None, seed: int = 0
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    r"""Returns the indices of training and test rows: disjoint, drawn at random by `seed`.
+
+    Without sizes these are two thirds and one third of the rows, at most 10,000 and 5,000.
+    """
+
+    for name, size in (("train", train), ("test", test)):
+        if size is not None and (isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1):
+            raise ValueError(f"{name} must be a positive number of rows, got {size!r}.")
+    most = rows - (test or 1)
+    if most < 1 or (train or 1) > most:
+        asked = ", ".join(f"{name}={size}" for name, size in (("train", train), ("test", test)) if size is not None)
+        raise ValueError(f"training and test rows are disjoint, and {asked} ask for more than the {rows} rows given.")
+    if train is None:
+        train = min(10_000, most, -(-2 * rows // 3) if test is None else most)
+    test = min(5_000, rows - train) if test is None else test
+    order = np.random.default_rng(seed).permutation(rows)
+    return order[:train], order[train : train + test]
+
+
 def as_scale(scale: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[np.float64]:
     r"""Returns the posterior standard deviations as float64 (N, L), positive and of the codes' shape."""
 
@@ -69,16 +155,7 @@ def kept_factors(
     if len(names) != number or len(set(names)) != number:
         raise ValueError(f"factor_names must be {number} different names, one a column of factors, got {names}.")
     asked = [leave_out] if isinstance(leave_out, int | np.integer | str) else list(leave_out)
-    out = set()
-    for item in asked:
-        if isinstance(item, str) and factor_names is None:
-            raise ValueError(f"leave_out names {item!r} but factor_names is not given; give it, or use an index.")
-        if isinstance(item, str) and item in names:
-            out.add(names.index(item))
-        elif isinstance(item, int | np.integer) and not isinstance(item, bool) and 0 <= item < number:
-            out.add(int(item))
-        else:
-            raise ValueError(f"leave_out has {item!r}, which is no factor; expected 0..{number - 1} or one of {names}.")
+    out = {_column(item, names, factor_names is not None, "leave_out") for item in asked}
     kept = [k for k in range(number) if k not in out]
     if not kept:
         raise ValueError(f"leave_out leaves no factor to score; all {number} are left out.")
@@ -89,6 +166,31 @@ def _to_numpy(value: Any) -> NDArray[Any]:
     if hasattr(value, "detach"):  # a torch tensor that requires grad or lies on a device has no direct numpy view
         value = value.detach().cpu()
     return np.asarray(value)
+
+
+def _continuous_columns(
+    number: int, continuous: bool | int | str | Sequence[int | str], factor_names: Sequence[str] | None
+) -> tuple[set[int], list[str]]:
+    names = kept_factors(number, (), factor_names)[1]
+    if isinstance(continuous, bool):
+        return set(range(number)) if continuous else set(), names
+    asked = [continuous] if isinstance(continuous, int | np.integer | str) else list(continuous)
+    return {_column(item, names, factor_names is not None, "continuous") for item in asked}, names
+
+
+def _column(item: int | str, names: Sequence[str], named: bool, argument: str) -> int:
+    if isinstance(item, str) and not named:
+        raise ValueError(f"{argument} names {item!r} but factor_names is not given; give it, or use an index.")
+    if isinstance(item, str) and item in names:
+        return names.index(item)
+    if isinstance(item, int | np.integer) and not isinstance(item, bool) and 0 <= item < len(names):
+        return int(item)
+    expected = f"0..{len(names) - 1} or one of {list(names)}"
+    raise ValueError(f"{argument} has {item!r}, which is no factor; expected {expected}.")
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(map(repr, names))
 
 
 def _check_table(array: NDArray[Any], name: str, meaning: str) -> None:
