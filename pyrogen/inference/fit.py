@@ -19,13 +19,15 @@ from torch.optim import Optimizer
 
 from pyrogen.described import describe
 from pyrogen.errors import CheckpointError
-from pyrogen.inference.batches import Order, as_source, fingerprint
+from pyrogen.inference.batches import Order, Source, as_source, fingerprint
 from pyrogen.inference.history import History
 from pyrogen.inference.keeper import Keeper
 from pyrogen.inference.run import Run
 from pyrogen.inference.schedules import Constant, Schedule
 from pyrogen.inference.step import trainable
 from pyrogen.models import Pair
+
+INITIAL = 4096  # images at most that a pair may start from, such as a codebook by k-means
 
 
 @dataclass
@@ -63,7 +65,9 @@ def fit(
 ) -> Fit:
     """Train `pair` on `data` by stochastic variational inference, in place.
 
-    Each step lowers −E_q log p(x | z) + β KL(q(z | x) ‖ p(z)), in nats per image, on one batch. Nothing is left in
+    Each step lowers −E_q log p(x | z) + β KL(q(z | x) ‖ p(z)), in nats per image, on one batch, and what the pair
+    charges its guide beside that. Before the first step the pair may start parts of itself from data
+    (``pair.initialise``). Nothing is left in
     Pyro's parameter store, the caller's random state is as before, and the same arguments give the same weights.
 
     Args:
@@ -138,6 +142,8 @@ def fit(
     with torch.random.fork_rng([place] if place.type == "cuda" else []), _interruptible() as interrupted:
         torch.manual_seed(seed)
         try:
+            if type(pair).initialise is not Pair.initialise and not (keeper and keeper.saved):
+                pair.initialise(_first_images(source, order).to(place))
             run = Run(pair, source, order, schedule or Constant(), optimizer)
             if keeper:
                 keeper.restore(run)
@@ -148,6 +154,12 @@ def fit(
             for parameter in parameters:
                 parameter.grad = None
     return Fit(pair, run.history, run.step, run.step < steps)
+
+
+def _first_images(source: Source, order: Order) -> Tensor:
+    """The images of the first batches, as many as `INITIAL` and one epoch allow."""
+    batches = min(order.steps_per_epoch, max(1, INITIAL // order.batch_size))
+    return source.images(torch.cat([order(step) for step in range(batches)]))
 
 
 def _check_settings(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -24,14 +25,18 @@ class History:
 
     Columns: step (1, 2, ...), epoch (fractions of one), beta (the β in force), seconds (of training, over all
     resumptions), objective, reconstruction, kl and, where the KL splits over latents, kl_0 ... kl_{L-1}; the terms in
-    nats per image of that step's batch. The clock is read with the terms, every 50 steps or so.
+    nats per image of that step's batch. A pair whose guide is a point has ``penalty``, −log p(z), in place of kl.
+    What a pair charges its guide beside these follows, such as a commitment, then what it only watches, such as a
+    perplexity. The clock is read with the terms, every 50 steps or so.
 
     Args:
         columns: the names of the terms, after the four of the clock.
+        monitored: those among them that are no terms in nats.
     """
 
-    def __init__(self, columns: Sequence[str]) -> None:
-        self.columns = (*CLOCK, *columns)
+    def __init__(self, columns: Sequence[str], monitored: Sequence[str] = ()) -> None:
+        self.columns, self.monitored = (*CLOCK, *columns), tuple(monitored)
+        self.per_latent = tuple(name for name in columns if re.fullmatch(r"kl_\d+", name))
         self._blocks: list[NDArray[np.float64]] = []
 
     def __len__(self) -> int:
@@ -39,7 +44,7 @@ class History:
 
     def __getitem__(self, column: str) -> NDArray[np.float64]:
         if column == "kl_per_latent":
-            return self.array[:, [i for i, name in enumerate(self.columns) if name.startswith("kl_")]]
+            return self.array[:, [self.columns.index(name) for name in self.per_latent]]
         if column not in self.columns:
             raise KeyError(f"the history has no column {column!r}; it has {', '.join(self.columns)}")
         return self.array[:, self.columns.index(column)]
@@ -48,7 +53,8 @@ class History:
         if not len(self):
             return "History(no steps)"
         last = self.array[-100:].mean(0)
-        terms = ", ".join(f"{name} {last[self.columns.index(name)]:.2f}" for name in self.columns[4:7])
+        shown = [name for name in self.columns[len(CLOCK) :] if name not in (*self.per_latent, *self.monitored)]
+        terms = ", ".join(f"{name} {last[self.columns.index(name)]:.2f}" for name in shown)
         return f"History({len(self)} steps; mean of the last {min(100, len(self))}: {terms} nats per image)"
 
     @property
@@ -78,9 +84,9 @@ class History:
 
         units = {"epoch": "epochs", "beta": "1", "seconds": "s"}
         variables: dict[str, tuple[Any, ...]] = {
-            name: ("step", self[name], {"units": units.get(name, "nats per image")})
+            name: ("step", self[name], {} if name in self.monitored else {"units": units.get(name, "nats per image")})
             for name in self.columns[1:]
-            if not name.startswith("kl_")
+            if name not in self.per_latent
         }
         per_latent = self["kl_per_latent"]
         if per_latent.shape[1]:

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from pyrogen.errors import DivergenceError
 from pyrogen.inference.batches import Order, Source
-from pyrogen.inference.history import History
+from pyrogen.inference.history import CLOCK, History
 from pyrogen.inference.objectives import elbo_terms
 from pyrogen.inference.schedules import Schedule
 from pyrogen.inference.step import Objective, record, trainable
@@ -28,6 +28,7 @@ from pyrogen.progress import progress_bar
 if TYPE_CHECKING:
     from pyrogen.inference.keeper import Keeper
 
+SHOWN = {"objective": "objective", "reconstruction": "reconstruction", "kl": "KL", "penalty": "penalty"}
 FLUSH_EVERY = 50  # steps between two looks at the terms: on an accelerator each look waits for it
 
 
@@ -42,10 +43,12 @@ class Run:
         pair.train()
         with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
             x = self._batch(0)
+            before = {name: tensor.clone() for name, tensor in pair.state_dict().items()}
             self.sites = _validate(pair, x)
             objective = Objective(pair, len(source))
             self.gradients = record(objective, x)
-        self.history = History(objective.columns)
+            _put_back(pair, before)
+        self.history = History(objective.columns, objective.monitored)
         self._rows: list[Tensor] = []
         self._betas: list[float] = []
 
@@ -97,30 +100,43 @@ class Run:
         self._rows, self._betas = [], []
         if not np.isfinite(rows).all():
             self._report_divergence(rows, int(numbers[0]))
-        mean = rows.mean(0)
-        bar.set_postfix_str(f"objective {mean[0]:.2f}, reconstruction {mean[1]:.2f}, KL {mean[2]:.2f}", refresh=False)
+        terms = zip(self.history.columns[len(CLOCK) :], rows.mean(0), strict=True)
+        shown = [f"{SHOWN[name]} {mean:.2f}" for name, mean in terms if name in SHOWN]
+        bar.set_postfix_str(", ".join(shown), refresh=False)
         bar.update(self.step - bar.n)
 
     def _report_divergence(self, rows: NDArray[np.float64], first: int) -> None:
         at = int(np.flatnonzero(~np.isfinite(rows).all(1))[0])
         bad = [i for i in range(rows.shape[1]) if not math.isfinite(rows[at, i])]
         column = min((i for i in bad if i != 0), default=0)  # the objective is the sum of the others
-        term, site = {0: ("objective", "all"), 1: ("reconstruction", self.sites[0])}.get(column, ("KL", self.sites[1]))
+        name = self.history.columns[len(CLOCK) + column]
+        name = "kl" if name in self.history.per_latent else name
         raise DivergenceError(
-            f"at step {first + at} the {term} term of site {site!r} became {rows[at, column]}: try a smaller lr, a β "
-            "warm-up or data on a smaller scale; the checkpoint before it, if one was asked for, is kept"
+            f"at step {first + at} the {SHOWN.get(name, name)} term of site {self.sites.get(name, name)!r} became "
+            f"{rows[at, column]}: try a smaller lr, a β warm-up or data on a smaller scale; the checkpoint before it, "
+            "if one was asked for, is kept"
         )
 
 
-def _validate(pair: Pair, x: Tensor) -> tuple[str, str]:
-    """One evaluation with all of Pyro's checks on; the names of the observed and the latent sites."""
+def _validate(pair: Pair, x: Tensor) -> dict[str, str]:
+    """One evaluation with all of Pyro's checks on; the sites behind the history's columns."""
     pair.check(x)
     with pyro.validation_enabled(True), torch.no_grad():
         terms = elbo_terms(pair, x)
-    for kind, sites in {"reconstruction": terms.reconstruction, "KL": terms.kl}.items():
+    kinds = {"reconstruction": terms.reconstruction, "kl": terms.kl, "penalty": terms.penalty, "charge": terms.charges}
+    for kind, sites in kinds.items():
         for name, value in sites.items():
             if not torch.isfinite(value).all():
                 raise DivergenceError(
-                    f"at step 1 the {kind} term of site {name!r} is not finite: check the initial weights"
+                    f"at step 1 the {SHOWN.get(kind, kind)} term of site {name!r} is not finite: check the initial "
+                    "weights"
                 )
-    return ", ".join(terms.reconstruction), ", ".join(terms.kl)
+    return {"objective": "all"} | {kind: ", ".join(sites) for kind, sites in kinds.items()}
+
+
+@torch.no_grad()
+def _put_back(pair: Pair, state: dict[str, Tensor]) -> None:
+    """Undo what a guide in training mode changed in place (running means, a codebook) while it was tried out."""
+    for name, tensor in pair.state_dict().items():
+        if not torch.equal(tensor, state[name]):
+            tensor.copy_(state[name])

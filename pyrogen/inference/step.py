@@ -24,11 +24,12 @@ class Objective(nn.Module):
         super().__init__()
         self.pair, self.size = pair, size
         self.columns: tuple[str, ...] = ()
+        self.monitored: tuple[str, ...] = ()
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The objective (a scalar with its gradient) and the row of terms that the history keeps, nats per image."""
         terms = elbo_terms(self.pair, x, self.size)
-        self.columns = terms.columns
+        self.columns, self.monitored = terms.columns, tuple(terms.monitored)
         return terms.objective, terms.row()
 
 

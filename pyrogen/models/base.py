@@ -144,7 +144,11 @@ class Pair(Described, Named, nn.Module, ABC):
         return {}
 
     def initialise(self, x: Tensor) -> None:
-        """Set what should start from data; ``pg.fit`` calls it with up to 4,096 images before the first step."""
+        """Set what should start from data, such as a codebook, if that was not done before; by default nothing.
+
+        ``pg.fit`` calls it before the first step of each run that does not resume, with the images (n, *shape) of the
+        first batches, up to 4,096. Who trains by SVI calls it first.
+        """
 
     def as_data(self, x: Tensor) -> Tensor:
         """x in the pair's own floating-point type, so that uint8 images can be passed as they are."""
@@ -175,9 +179,7 @@ def matched(encoder: Any, decoder: Any) -> tuple[tuple[int, ...], int]:
     """
     for what in ("latent", "shape"):
         if not (hasattr(encoder, what) and hasattr(decoder, what)):
-            raise TypeError(
-                f"encoder and decoder must both say their {what}: subclass pg.nn.Encoder and pg.nn.Decoder"
-            )
+            raise TypeError(f"encoder and decoder must both say their {what}: subclass pg.nn.Encoder and pg.nn.Decoder")
         mine, theirs = getattr(encoder, what), getattr(decoder, what)
         if mine != theirs:
             raise ValueError(f"the networks disagree: {what} is {mine} in the encoder and {theirs} in the decoder")

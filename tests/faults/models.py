@@ -32,15 +32,15 @@ FAULTS = [
     Fault(
         "beta is squared",
         BASE,
-        "weight.scale = self.beta ",
-        "weight.scale = self.beta**2 ",
+        "return _weighted(self.beta)",
+        "return _weighted(self.beta**2)",
         OF_VAE + "test_the_loss_is_linear_in_beta",
     ),
     Fault(
         "a beta of 0 counts as 1",
         BASE,
-        "weight.scale = self.beta ",
-        "weight.scale = torch.where(self.beta == 0, torch.ones_like(self.beta), self.beta) ",
+        "return _weighted(self.beta)",
+        "return _weighted(torch.where(self.beta == 0, torch.ones_like(self.beta), self.beta))",
         OF_VAE + "test_without_kl_only_the_reconstruction_trains",
     ),
     Fault(
