@@ -14,8 +14,8 @@ class Digits(Images):
     r"""1,797 handwritten digits of 8 x 8 pixels with 17 levels of grey, about 180 of each digit.
 
     Each pixel is the share of dark ones among the 4 x 4 of a finer, black and white scan. Nothing is downloaded: the
-    file is part of scikit-learn, and its order is kept. Both parts of a :meth:`split` have the same 13 writers: held-out
-    images are new, their writers are not.
+    file is part of scikit-learn, and its order is kept. Both parts of a :meth:`split` have the same 13 writers:
+    held-out images are new, their writers are not.
 
     Also a map-style torch data set: ``ds[i]`` is ``(image (1, 8, 8) float32, factors (1,) int64)``.
 

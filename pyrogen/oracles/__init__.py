@@ -3,6 +3,6 @@
 They import nothing else of pyrogen, so that a fault in a pair cannot hide in its oracle.
 """
 
-from pyrogen.oracles import gamma_exponential, gaussian, importance_weighted, mixture, ppca
+from pyrogen.oracles import gamma_exponential, gaussian, importance_weighted, mixture, ppca, two_sample
 
-__all__ = ["gamma_exponential", "gaussian", "importance_weighted", "mixture", "ppca"]
+__all__ = ["gamma_exponential", "gaussian", "importance_weighted", "mixture", "ppca", "two_sample"]
