@@ -170,7 +170,9 @@ def tell_stated_and_measured(page: Report, args: argparse.Namespace, scores: Sco
     page.table(["model", *names], rows, caption)
     page.text("\n".join(f"- {line}" for line in claims(scores)))
     caption = "The bound and the likelihood at β = 1: −ELBO and the importance-weighted NLL, nats per image."
-    rows = [[label, -s.elbo, s.nll, s.active_units, s.importance_samples] for label, s in scores.items()]
+    rows = [
+        [label, -s.elbo if s.elbo else None, s.nll, s.active_units, s.importance_samples] for label, s in scores.items()
+    ]
     page.table(["model", "−ELBO", "NLL", "active units", "importance samples"], rows, caption)
     if args.smoke:
         page.text("**This was a smoke run of a few steps: its numbers mean nothing.**")
@@ -309,7 +311,7 @@ def claims(scores: Scores) -> list[str]:
         return ["One β alone shows no trend."]
     ordered = list(scores.values())
     rising = all(a.reconstruction < b.reconstruction for a, b in pairwise(ordered))
-    falling = all(a.kl > b.kl for a, b in pairwise(ordered))
+    falling = all(a > b for a, b in pairwise(s.kl for s in ordered if s.kl is not None))
     values = ", ".join(f"{s.metrics['mig']:.3f}" for s in ordered)
     best = max(scores, key=lambda label: scores[label].metrics["mig"])
     return [

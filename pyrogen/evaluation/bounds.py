@@ -6,9 +6,10 @@ import math
 from dataclasses import dataclass
 
 import torch
+from pyro.distributions import TorchDistribution
 from torch import Tensor
 
-from pyrogen.inference.objectives import divergence
+from pyrogen.inference.objectives import divergence, is_point
 from pyrogen.models import Pair
 
 
@@ -29,9 +30,13 @@ class ElboTerms:
 
 @torch.no_grad()
 def elbo_terms_per_image(pair: Pair, x: Tensor) -> ElboTerms:
-    """The terms of the ELBO at β = 1 for images ``(B, *shape)``."""
+    """The terms of the ELBO at β = 1 for images ``(B, *shape)``.
+
+    Raises:
+        ValueError: if q(z | x) is a point in a continuous space: there is no bound then.
+    """
     x = pair.as_data(x)
-    q = pair.encode(x)
+    q = _with_a_density(pair.encode(x))
     z = q.rsample()
     kl = divergence(q, pair.prior(), z)
     return ElboTerms(-pair.decode(z).log_prob(x), kl.sum(-1) if kl.dim() > 1 else kl, kl if kl.dim() > 1 else None)
@@ -49,11 +54,14 @@ def importance_weighted_bound(pair: Pair, x: Tensor, samples: int, at_once: int 
         x: images ``(B, *shape)``.
         samples: K, the number of draws.
         at_once: how many images are decoded together; it bounds the memory and changes no expectation.
+
+    Raises:
+        ValueError: if there is no sample to draw, or q(z | x) is a point in a continuous space.
     """
     if samples < 1:
         raise ValueError(f"the bound needs at least one importance sample, and samples={samples}")
     x = pair.as_data(x)
-    q, p = pair.encode(x), pair.prior()
+    q, p = _with_a_density(pair.encode(x)), pair.prior()
     total = torch.full((len(x),), -math.inf, dtype=x.dtype, device=x.device)
     left, chunk = samples, max(1, at_once // len(x))
     while left:
@@ -62,3 +70,11 @@ def importance_weighted_bound(pair: Pair, x: Tensor, samples: int, at_once: int 
         total = torch.logaddexp(total, weights.logsumexp(0))
         left -= len(z)
     return total - math.log(samples)
+
+
+def _with_a_density(q: TorchDistribution) -> TorchDistribution:
+    if is_point(q):
+        raise ValueError(
+            "the guide is a point in a continuous space (a Delta): it has no density, so this pair bounds no log p(x)"
+        )
+    return q

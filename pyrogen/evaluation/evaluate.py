@@ -11,9 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pyrogen.evaluation.bounds import elbo_terms_per_image, importance_weighted_bound
+from pyrogen.evaluation.bounds import importance_weighted_bound
 from pyrogen.evaluation.scores import Scores
 from pyrogen.inference.batches import Source, as_source
+from pyrogen.inference.objectives import factorises, site_terms
 from pyrogen.models import Pair
 from pyrogen.progress import progress_bar
 
@@ -34,14 +35,17 @@ def evaluate(
 ) -> Scores:
     """The ELBO and its terms at β = 1, an importance-weighted NLL and disentanglement metrics.
 
-    No weight, mode or random state changes.
+    No weight, mode or random state changes. Where the guide is a point in a continuous space (a Delta, as in a plain
+    autoencoder) there is no bound: ELBO, KL and NLL are then None. A code from a finite set, as in a VQ-VAE, has a
+    probability, and its −log p(x | z) − log p(z) is a bound like any other.
 
     Args:
         pair: a pyrogen pair.
         data: held-out images: a tensor, a pyrogen data set or a map-style torch ``Dataset``.
         metrics: functions of (codes, factors), such as ``pg.metrics.mig`` or a ``functools.partial`` of it; codes
-            are the posterior means. One that takes ``scale`` is also given the posterior standard deviations, one
-            that takes ``factor_names`` the names. The data must then have ``factors(index)``.
+            (N, L) are the posterior means, flattened where they lie on a grid. One that takes ``scale`` is also given
+            the posterior standard deviations, one that takes ``factor_names`` the names. The data must then have
+            ``factors(index)``.
         images: at most how many images the ELBO and the metrics are computed on, drawn by `seed`.
         nll_images: at most how many of them the NLL is computed on.
         importance_samples: K of the NLL; the estimate falls towards −log p(x) as K grows.
@@ -77,52 +81,74 @@ def evaluate(
         pair.eval()
         with torch.random.fork_rng([device] if device.type == "cuda" else []), torch.no_grad():
             torch.manual_seed(seed)
-            scores, means, scales = _terms(pair, source, index, batch_size, progress)
-            bound = _bound(pair, source, index[:nll_images], importance_samples, batch_size, progress)
+            terms, extra, means, scales = _terms(pair, source, index, batch_size, progress)
+            kl_per_latent, units = terms.pop("kl_per_latent", None), terms.pop("units", None)
+            if "kl" in terms:
+                terms["nll"] = -_bound(pair, source, index[:nll_images], importance_samples, batch_size, progress)
     finally:
         for module, mode in modes:  # a part may have been frozen on its own
             module.training = mode
-    terms = {name: column.double() for name, column in scores.items() if name != "kl_per_latent"}
-    terms["nll"] = -bound.double()
+    mean = {name: float(terms[name].mean()) for name in terms}
     return Scores(
-        **{name: float(column.mean()) for name, column in terms.items()},
+        elbo=mean.get("elbo"),
+        reconstruction=mean["reconstruction"],
+        kl=mean.get("kl"),
+        objective=mean["objective"],
+        nll=mean.get("nll"),
         standard_errors={name: _standard_error(column) for name, column in terms.items()},
         beta=float(pair.beta),
-        kl_per_latent=scores["kl_per_latent"].double().mean(0).tolist() if "kl_per_latent" in scores else None,
-        active_units=int((means.double().var(0) > ACTIVE).sum()) if len(means) > 1 else 0,
+        kl_per_latent=None if kl_per_latent is None else kl_per_latent.mean(0).tolist(),
+        active_units=None if units is None else int((units.var(0) > ACTIVE).sum()) if len(units) > 1 else 0,
         images=len(index),
-        nll_images=len(bound),
-        importance_samples=importance_samples,
+        nll_images=len(terms.get("nll", ())),
+        importance_samples=importance_samples if "nll" in terms else 0,
         metrics=_metrics(metrics, means, scales, data, index),
+        extra=extra,
+        latent=pair.latent,
     )
 
 
 def _terms(
     pair: Pair, source: Source, index: Tensor, batch_size: int, progress: bool
-) -> tuple[dict[str, Tensor], Tensor, Tensor]:
-    """The ELBO's terms (n,) by name, posterior means and standard deviations (n, L)."""
+) -> tuple[dict[str, Tensor], dict[str, float], Tensor, Tensor]:
+    """The objective's terms (n,) by name, means of charges and monitored numbers, posterior means and sd (n, L)."""
     rows: dict[str, list[Tensor]] = {}
+    totals: dict[str, float] = {}
     for x in _batches(pair, source, index, batch_size, "ELBO", progress):
-        terms, q = elbo_terms_per_image(pair, x), pair.encode(x)
+        sites, q, z = site_terms(pair, x)
         row = {
-            "elbo": -(terms.reconstruction + terms.kl),
-            "reconstruction": terms.reconstruction,
-            "kl": terms.kl,
-            "objective": terms.reconstruction + pair.beta * terms.kl,
-            "means": q.mean,
-            "scales": q.stddev,
+            "objective": sum((site.weighted() for site in sites), torch.zeros(())),
+            "means": q.mean.flatten(1),
+            "scales": q.stddev.flatten(1),
         }
-        if terms.kl_per_latent is not None:
-            row["kl_per_latent"] = terms.kl_per_latent
+        for site in sites:
+            if site.kind == "charge":
+                totals[site.name] = totals.get(site.name, 0.0) + float(site.nats.sum())
+            else:
+                row[site.kind] = site.per_image()
+            if site.kind == "kl" and site.nats.dim() > 1:
+                row["kl_per_latent"] = site.nats
+        if "kl" in row:
+            row["elbo"] = -(row["reconstruction"] + row["kl"])
+        if "kl" in row and factorises(q):
+            row["units"] = row["means"]
+        for name, number in pair.monitored(q, z, len(x)).items():
+            totals[name] = totals.get(name, 0.0) + float(number) * len(x)
         for name, value in row.items():
-            rows.setdefault(name, []).append(value.cpu())
-    scores = {name: torch.cat(column) for name, column in rows.items()}
-    return scores, scores.pop("means"), scores.pop("scales")
+            rows.setdefault(name, []).append(value.double().cpu())
+    terms = {name: torch.cat(column) for name, column in rows.items()}
+    if "penalty" in terms:
+        totals = {"penalty": float(terms.pop("penalty").sum())} | totals
+    extra = {name: total / len(index) for name, total in totals.items()}
+    return terms, extra, terms.pop("means"), terms.pop("scales")
 
 
 def _bound(pair: Pair, source: Source, index: Tensor, samples: int, batch_size: int, progress: bool) -> Tensor:
-    batches = _batches(pair, source, index, min(batch_size, 50), "NLL", progress)
-    return torch.cat([importance_weighted_bound(pair, x, samples).cpu() for x in batches])
+    bounds = []
+    for x in _batches(pair, source, index, min(batch_size, 50), "NLL", progress):
+        certain = not pair.encode(x).variance.any()  # a code from a finite set: each sample would be the same
+        bounds.append(importance_weighted_bound(pair, x, 1 if certain else samples).double().cpu())
+    return torch.cat(bounds)
 
 
 def _batches(pair: Pair, source: Source, index: Tensor, batch_size: int, name: str, progress: bool) -> Iterator[Tensor]:
@@ -141,7 +167,7 @@ def _metrics(
     if not metrics:
         return {}
     factors = data.factors(index).cpu().numpy()
-    extra = {"scale": scales.double().numpy(), "factor_names": getattr(data, "factor_names", None)}
+    extra = {"scale": scales.numpy(), "factor_names": getattr(data, "factor_names", None)}
     values: dict[str, float] = {}
     for metric in metrics:
         known = inspect.signature(metric).parameters
@@ -151,5 +177,5 @@ def _metrics(
         names = (name, *(f"{name} {i}" for i in range(2, len(metrics) + 1)))
         name = next(free for free in names if free not in values)  # two may differ in their bins alone
         arguments = {key: value for key, value in extra.items() if key in known and key not in fixed}
-        values[name] = metric(means.double().numpy(), factors, **arguments)
+        values[name] = metric(means.numpy(), factors, **arguments)
     return values

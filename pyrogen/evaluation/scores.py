@@ -15,35 +15,48 @@ from pyrogen.files import write_atomically
 class Scores:
     """Held-out scores of a pair, nats per image.
 
+    A pair whose guide is a point in a continuous space has no bound: its elbo, kl, nll and active_units are None.
+
     Attributes:
         elbo: the ELBO at β = 1, −(reconstruction + kl); at most log p(x) in expectation.
         reconstruction: −E_q log p(x | z); for a Bernoulli likelihood the cross-entropy summed over pixels.
         kl: KL(q(z | x) ‖ p(z)).
-        objective: reconstruction + β kl, what training minimises.
+        objective: what training minimises: reconstruction + β kl and whatever else the pair weighs.
         nll: the importance-weighted estimate of −log p(x).
         standard_errors: of each of these, over images.
         beta: the pair's β.
         kl_per_latent: KL of each latent, (L,), or None where it does not split.
-        active_units: latents whose posterior mean varies over the images by more than 0.01 (Burda et al. 2016).
+        active_units: latents whose posterior mean varies over the images by more than 0.01 (Burda et al. 2016), where
+            the posterior factorises over latents.
         images: how many images the ELBO's terms are averaged over.
         nll_images: how many the nll is averaged over.
         importance_samples: K of the nll.
         metrics: the values of the metrics by name, each with its estimator where it has one.
+        extra: means of what the pair charges its guide (nats), of the penalty −log p(z) of a point, and of the numbers
+            that it watches; over batches, where they are of batches.
+        latent: the number of latents.
     """
 
-    elbo: float
+    elbo: float | None
     reconstruction: float
-    kl: float
+    kl: float | None
     objective: float
-    nll: float
+    nll: float | None
     standard_errors: dict[str, float]
     beta: float
     kl_per_latent: list[float] | None
-    active_units: int
+    active_units: int | None
     images: int
     nll_images: int
     importance_samples: int
     metrics: dict[str, float] = field(default_factory=dict)
+    extra: dict[str, float] = field(default_factory=dict)
+    latent: int = 0
+
+    @property
+    def bits(self) -> float | None:
+        """The rate: the KL in bits per image, what a code costs under the prior; None where there is none."""
+        return None if self.kl is None else self.kl / math.log(2)
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as JSON-ready values; a metric that knows its estimator is written with it.
@@ -63,9 +76,15 @@ class Scores:
     def __str__(self) -> str:
         names = ("elbo", "reconstruction", "kl", "objective", "nll")
         lines = [
-            f"{name:<15}{getattr(self, name):10.3f} ± {self.standard_errors[name]:.3f} nats per image" for name in names
+            f"{name:<15}{getattr(self, name):10.3f} ± {self.standard_errors[name]:.3f} nats per image"
+            for name in names
+            if getattr(self, name) is not None
         ]
-        lines.append(f"{'active units':<15}{self.active_units:10d} of {len(self.kl_per_latent or []) or '?'}")
+        if self.elbo is None:
+            lines.append("no ELBO, KL or NLL: the guide is a point in a continuous space, which has no density")
+        if self.active_units is not None:
+            lines.append(f"{'active units':<15}{self.active_units:10d} of {self.latent}")
+        lines += [f"{name.replace('_', ' '):<15}{value:10.3f}" for name, value in self.extra.items()]
         return "\n".join([*lines, *(_metric(*item) for item in self.metrics.items())])
 
 
