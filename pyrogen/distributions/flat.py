@@ -1,0 +1,54 @@
+"""The flat prior: every code is as good as any other."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+import torch
+from pyro import distributions as dist
+from torch import Tensor
+from torch.distributions import constraints
+
+
+class Flat(dist.ImproperUniform):
+    """p(z) ∝ 1 on all vectors of L real numbers: log p(z) is 0, and there is nothing to draw from.
+
+    A prior for guides that are points: with it the log joint is the likelihood alone, as in a plain autoencoder, and
+    the point that is best is the one of maximal likelihood. Its integral is infinite, so neither the evidence nor a KL
+    or an ELBO exists. It is Pyro's ``ImproperUniform``, but that log p(z) has the type and device of z, and that asking
+    for a draw says what to do.
+
+    Args:
+        latent: L ≥ 1.
+        batch_shape: of independent ones; one by default.
+
+    Raises:
+        ValueError: for L < 1, and by `sample`.
+
+    Example:
+        >>> import torch
+        >>> from pyrogen.distributions import Flat
+        >>> Flat(3).log_prob(torch.randn(5, 3))
+        tensor([0., 0., 0., 0., 0.])
+    """
+
+    def __init__(self, latent: int, batch_shape: tuple[int, ...] = ()) -> None:
+        if int(latent) != latent or latent < 1:
+            raise ValueError(f"latent must be a positive number of dimensions, and it is {latent!r}")
+        super().__init__(constraints.real_vector, torch.Size(batch_shape), torch.Size((int(latent),)))
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Flat:
+        """The same over another batch."""
+        return Flat(self.event_shape[0], tuple(batch_shape))
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """0 for each vector, ``(*batch,)``."""
+        shape = torch.broadcast_shapes(value.shape[:-1], self.batch_shape)
+        return value.new_zeros(()).expand(shape)
+
+    def sample(self, sample_shape: Any = ()) -> NoReturn:
+        """Always a ``ValueError``."""
+        raise ValueError(
+            "a flat prior is no distribution to draw from: choose the codes, for instance "
+            f"pair.decode(torch.randn(n, {self.event_shape[0]})).mean, or fit a distribution to the codes of data"
+        )
