@@ -2,21 +2,39 @@
 
 from pyrogen.nn.base import Decoder, Encoder
 from pyrogen.nn.conv import ConvDecoder, ConvEncoder
+from pyrogen.nn.dictionary import Dictionary
+from pyrogen.nn.grid import ConvGridDecoder, ConvGridEncoder, GridDecoder, GridEncoder, MLPGridDecoder, MLPGridEncoder
+from pyrogen.nn.ista import FISTA, ISTA, SparseCoder
 from pyrogen.nn.likelihoods import Bernoulli, ContinuousBernoulli, Gaussian, Likelihood
 from pyrogen.nn.linear import LinearDecoder, LinearEncoder
+from pyrogen.nn.lista import LISTA
+from pyrogen.nn.masked import Autoregressive, PixelCNN
 from pyrogen.nn.mlp import MLPDecoder, MLPEncoder
 
 __all__ = [
+    "FISTA",
+    "ISTA",
+    "LISTA",
+    "Autoregressive",
     "Bernoulli",
     "ContinuousBernoulli",
     "ConvDecoder",
     "ConvEncoder",
+    "ConvGridDecoder",
+    "ConvGridEncoder",
     "Decoder",
+    "Dictionary",
     "Encoder",
     "Gaussian",
+    "GridDecoder",
+    "GridEncoder",
     "Likelihood",
     "LinearDecoder",
     "LinearEncoder",
     "MLPDecoder",
     "MLPEncoder",
+    "MLPGridDecoder",
+    "MLPGridEncoder",
+    "PixelCNN",
+    "SparseCoder",
 ]

@@ -1,0 +1,117 @@
+"""A dictionary: the linear map from a sparse code to what it stands for, with atoms of unit norm."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from pyrogen.described import Described
+
+
+class Dictionary(Described, nn.Module):
+    r"""Dz + b with ‖dₐ‖ = 1: codes ``(*batch, atoms)`` to vectors ``(*batch, size)``.
+
+    The columns of D are the atoms. They are normalised whenever they are used, so any optimiser may move the weight,
+    and the scale that sparse coding could hide in D (a larger atom is a cheaper code) is not there to hide in.
+
+    Args:
+        size: n, the length of an atom: the number of pixels, or of channels of a feature map.
+        atoms: how many there are; more than n make it overcomplete.
+        bias: whether b is learned; b = 0 without.
+
+    Attributes:
+        weight: the atoms before normalisation, (n, atoms); at first independent normal numbers.
+        bias: b, (n,), or None.
+
+    Example:
+        >>> import torch
+        >>> import pyrogen as pg
+        >>> dictionary = pg.nn.Dictionary(size=4, atoms=6)
+        >>> dictionary(torch.zeros(3, 6)).shape
+        torch.Size([3, 4])
+        >>> bool(torch.allclose(dictionary.atoms.norm(dim=0), torch.ones(6)))
+        True
+    """
+
+    def __init__(self, size: int, atoms: int, bias: bool = True) -> None:
+        super().__init__()
+        self.size, self.number = whole(size, "size"), whole(atoms, "atoms")
+        self.weight = nn.Parameter(torch.randn(self.size, self.number))
+        self.bias = nn.Parameter(torch.zeros(self.size)) if bias else None
+
+    @property
+    def atoms(self) -> Tensor:
+        """D, (n, atoms), every column of norm 1."""
+        return self.weight / self.weight.norm(dim=0)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Dz + b, ``(*batch, n)``."""
+        x = z @ self.atoms.T
+        return x if self.bias is None else x + self.bias
+
+    def centred(self, x: Tensor) -> Tensor:
+        """x − b, what the code is to explain."""
+        return x if self.bias is None else x - self.bias
+
+    @torch.no_grad()
+    def set_atoms(self, atoms: Tensor) -> None:
+        """Take these columns, (n, atoms), for the atoms; they are normalised.
+
+        Raises:
+            ValueError: for another shape, a column of zeros or a number that is not finite.
+        """
+        if tuple(atoms.shape) != tuple(self.weight.shape):
+            raise ValueError(f"the atoms are the columns of a {tuple(self.weight.shape)}, and got {tuple(atoms.shape)}")
+        _check_atoms(atoms)
+        self.weight.copy_(atoms / atoms.norm(dim=0))
+
+    def check(self) -> None:
+        """Raise ``ValueError`` if an atom is zero or not finite, and so has no direction."""
+        _check_atoms(self.weight)
+
+    def largest_eigenvalue(self) -> Tensor:
+        """L, the largest eigenvalue of DᵀD; no gradient passes."""
+        return largest_eigenvalue(self.atoms.detach())
+
+
+@torch.no_grad()
+def largest_eigenvalue(d: Tensor) -> Tensor:
+    """The largest eigenvalue L of DᵀD, a scalar: the gradient of ½‖x − Dz‖² in z has this Lipschitz constant.
+
+    L ≤ ‖Gᵐ‖^(1/m) in the Frobenius norm for every power m of the smaller Gram matrix G, and the excess is at most
+    n^(1/2m). G is squared until that is below the rounding error. So the value is never too small but for rounding, as
+    an estimate by power iteration from a random vector could be, and unlike ``eigvalsh`` nothing waits for the device.
+
+    Args:
+        d: D, (n, atoms).
+
+    Example:
+        >>> import torch
+        >>> from pyrogen.nn.dictionary import largest_eigenvalue
+        >>> round(largest_eigenvalue(torch.tensor([[3.0, 0.0], [0.0, 2.0]])).item(), 4)
+        9.0
+    """
+    power = d @ d.T if d.shape[0] <= d.shape[1] else d.T @ d
+    squarings = 24 if d.dtype == torch.float32 else 54
+    log_norm = torch.zeros((), dtype=d.dtype, device=d.device)
+    for k in range(squarings):
+        norm = power.norm()
+        log_norm = log_norm + norm.log() / 2**k  # of G^(2ᵏ), the earlier factors being in the sum already
+        power = power / norm
+        power = power @ power
+    return log_norm.exp()
+
+
+def whole(number: int, name: str) -> int:
+    """`number` as a positive integer."""
+    if isinstance(number, bool) or int(number) != number or number < 1:
+        raise ValueError(f"{name} must be a positive whole number, and it is {number!r}")
+    return int(number)
+
+
+def _check_atoms(atoms: Tensor) -> None:
+    if not torch.isfinite(atoms).all():
+        raise ValueError("the atoms of a dictionary must be finite, and some are NaN or infinite")
+    zero = (atoms == 0).all(dim=0).nonzero().flatten().tolist()
+    if zero:
+        raise ValueError(f"every atom needs a direction, and atom {zero[0]} is zero: set it, or leave it out")

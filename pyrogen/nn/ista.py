@@ -1,0 +1,135 @@
+"""Sparse coding by proximal gradient steps: ISTA, and FISTA with Nesterov's momentum."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+
+import torch
+from pyro import distributions as dist
+from torch import Tensor, nn
+
+from pyrogen.described import Described
+from pyrogen.nn.base import batch_shape
+from pyrogen.nn.dictionary import Dictionary, whole
+
+
+def soft_threshold(v: Tensor, threshold: Tensor | float) -> Tensor:
+    """sign(v) max(|v| − θ, 0), the proximal map of θ‖·‖₁: exactly zero where |v| ≤ θ.
+
+    Example:
+        >>> import torch
+        >>> from pyrogen.nn.ista import soft_threshold
+        >>> soft_threshold(torch.tensor([-3.0, 0.5, 2.0]), 1.0).tolist()
+        [-2.0, 0.0, 1.0]
+    """
+    return torch.relu(v - threshold) - torch.relu(-v - threshold)
+
+
+class SparseCoder(Described, nn.Module, ABC):
+    """A sparse code of x: a point near the minimum over z of ½‖x − b − Dz‖² + λ‖z‖₁, for each x on its own.
+
+    A subclass gives `code_of`. Called, it returns the code as a distribution, a Delta.
+
+    Args:
+        dictionary: D and b.
+        steps: the number of soft thresholds.
+    """
+
+    def __init__(self, dictionary: Dictionary, steps: int) -> None:
+        super().__init__()
+        if not isinstance(dictionary, Dictionary):
+            raise TypeError(f"dictionary must be a pg.nn.Dictionary, and it is a {type(dictionary).__name__}")
+        self.dictionary = dictionary
+        self.steps = whole(steps, "steps")
+
+    @abstractmethod
+    def code_of(self, x: Tensor, penalty: Tensor) -> Tensor:
+        """The codes (*batch, atoms) of vectors (*batch, n)."""
+
+    def code(self, x: Tensor, penalty: Tensor | float) -> Tensor:
+        """The codes ``(*batch, atoms)`` of vectors ``(*batch, n)``.
+
+        Args:
+            x: the vectors.
+            penalty: λ ≥ 0, a number or a scalar tensor.
+
+        Raises:
+            ValueError: for vectors of another length, or a λ that is a negative or no finite number.
+        """
+        batch_shape(x, (self.dictionary.size,), "x")
+        if not isinstance(penalty, torch.Tensor):
+            if not 0 <= penalty < math.inf:
+                raise ValueError(f"the penalty λ must be finite and at least 0, and it is {penalty}")
+            penalty = torch.full((), penalty, dtype=x.dtype, device=x.device)
+        return self.code_of(x, penalty)
+
+    def forward(self, x: Tensor, penalty: Tensor | float) -> dist.TorchDistribution:
+        """The code as a point mass, batch shape ``batch``, event shape (atoms,)."""
+        return dist.Delta(self.code(x, penalty)).to_event(1)
+
+
+class ISTA(SparseCoder):
+    r"""The iterative shrinkage-thresholding algorithm from z₀ = 0, unrolled.
+
+    With L the largest eigenvalue of DᵀD, computed anew at each call, and S soft thresholding,
+
+        zₖ₊₁ = S(zₖ + Dᵀ(x − b − Dzₖ) / L, λ / L),
+
+    whose objective F never rises and obeys F(zₖ) − F* ≤ L‖z₀ − z*‖² / 2k.
+
+    Source: Beck and Teboulle 2009, https://doi.org/10.1137/080716542 (theorem 3.1).
+
+    Args:
+        dictionary: D and b.
+        steps: the number of steps.
+
+    Example:
+        >>> import torch
+        >>> import pyrogen as pg
+        >>> dictionary = pg.nn.Dictionary(2, atoms=2)
+        >>> dictionary.set_atoms(torch.eye(2))  # orthonormal: one step is enough
+        >>> pg.nn.ISTA(dictionary, steps=1).code(torch.tensor([3.0, 0.5]), penalty=1.0).round(decimals=4).tolist()
+        [2.0, 0.0]
+    """
+
+    def code_of(self, x: Tensor, penalty: Tensor) -> Tensor:
+        """The codes (*batch, atoms) of vectors (*batch, n)."""
+        d, step = self.dictionary.atoms, 1 / self.dictionary.largest_eigenvalue()
+        x, threshold = self.dictionary.centred(x), penalty * step
+        z = soft_threshold(x @ d * step, threshold)
+        for _ in range(self.steps - 1):
+            z = soft_threshold(z + (x - z @ d.T) @ d * step, threshold)
+        return z
+
+
+class FISTA(SparseCoder):
+    r"""ISTA with momentum, from z₀ = 0, unrolled.
+
+    With t₁ = 1 and tₖ₊₁ = (1 + √(1 + 4tₖ²)) / 2, the step of `ISTA` is taken at yₖ = zₖ + (tₖ − 1)/tₖ₊₁ (zₖ − zₖ₋₁).
+    The objective may rise on the way, and obeys F(zₖ) − F* ≤ 2L‖z₀ − z*‖² / (k + 1)².
+
+    Source: Beck and Teboulle 2009, https://doi.org/10.1137/080716542 (theorem 4.4).
+
+    Args:
+        dictionary: D and b.
+        steps: the number of steps.
+
+    Example:
+        >>> import torch
+        >>> import pyrogen as pg
+        >>> pg.nn.FISTA(pg.nn.Dictionary(4, atoms=6), steps=20)(torch.randn(3, 4), penalty=0.1).event_shape
+        torch.Size([6])
+    """
+
+    def code_of(self, x: Tensor, penalty: Tensor) -> Tensor:
+        """The codes (*batch, atoms) of vectors (*batch, n)."""
+        d, step = self.dictionary.atoms, 1 / self.dictionary.largest_eigenvalue()
+        x, threshold = self.dictionary.centred(x), penalty * step
+        z = y = soft_threshold(x @ d * step, threshold)  # y₂ = z₁, because t₁ = 1
+        t = (1 + math.sqrt(5)) / 2
+        for _ in range(self.steps - 1):
+            before, z = z, soft_threshold(y + (x - y @ d.T) @ d * step, threshold)
+            following = (1 + math.sqrt(1 + 4 * t * t)) / 2
+            y, t = z + (t - 1) / following * (z - before), following
+        return z

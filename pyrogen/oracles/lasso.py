@@ -1,0 +1,135 @@
+r"""The lasso: what a sparse code with Laplace prior and Gaussian noise is the most probable point of.
+
+z ~ Laplace(0, 1/ρ) independently and x | z ~ N(Dz, σ²I) have, up to a constant, −σ² log p(x, z) equal to
+
+    F(z) = ½‖x − Dz‖² + λ‖z‖₁,    λ = ρσ²,
+
+which is convex. z is a minimum exactly if Dᵀ(x − Dz) is λ sign z where z ≠ 0 and within ±λ elsewhere, and so z = 0 from
+λ = max |Dᵀx| on. Any u with ‖Dᵀu‖∞ ≤ λ bounds F from below by ½‖x‖² − ½‖x − u‖², with equality for u = x − Dz at the
+minimum: the gap is a certificate of how far a point is from it. With orthonormal columns z = S(Dᵀx, λ), S soft
+thresholding.
+
+Sources: Tibshirani 1996, https://doi.org/10.1111/j.2517-6161.1996.tb02080.x; Beck and Teboulle 2009,
+https://doi.org/10.1137/080716542 (the rates of ISTA and FISTA); Kim et al. 2007,
+https://doi.org/10.1109/JSTSP.2007.910971 (the dual point).
+
+Shapes: x (N, n), D (n, atoms), z (N, atoms); each row is a problem of its own.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+
+
+def objective(x: ArrayLike, d: ArrayLike, z: ArrayLike, penalty: float) -> Array:
+    """F(z) = ½‖x − Dz‖² + λ‖z‖₁, (N,)."""
+    x, d, z = _arrays(x, d, z)
+    return 0.5 * ((x - z @ d.T) ** 2).sum(1) + penalty * np.abs(z).sum(1)
+
+
+def soft_threshold(v: ArrayLike, threshold: float) -> Array:
+    """sign(v) max(|v| − θ, 0).
+
+    Example:
+        >>> from pyrogen.oracles import lasso
+        >>> lasso.soft_threshold([-3.0, 0.5, 2.0], 1.0).tolist()
+        [-2.0, 0.0, 1.0]
+    """
+    v = np.asarray(v, dtype=np.float64)
+    return np.where(np.abs(v) <= threshold, 0.0, v - np.sign(v) * threshold)
+
+
+def largest_penalty(x: ArrayLike, d: ArrayLike) -> Array:
+    """max |Dᵀx|, (N,): the least λ at which the code is zero."""
+    x, d = _arrays(x, d)
+    return np.abs(x @ d).max(1)
+
+
+def optimality(x: ArrayLike, d: ArrayLike, z: ArrayLike, penalty: float) -> Array:
+    """The largest violation of the optimality conditions, (N,), in units of λ; zero at the minimum alone."""
+    x, d, z = _arrays(x, d, z)
+    correlation = (x - z @ d.T) @ d
+    active = np.abs(correlation - penalty * np.sign(z))
+    silent = (np.abs(correlation) - penalty).clip(0)
+    return np.where(z != 0, active, silent).max(1)
+
+
+def duality_gap(x: ArrayLike, d: ArrayLike, z: ArrayLike, penalty: float) -> Array:
+    """F(z) minus the dual objective at the scaled residual, (N,): at least F(z) − F*, and 0 at the minimum."""
+    x, d, z = _arrays(x, d, z)
+    residual = x - z @ d.T
+    steepest = np.abs(residual @ d).max(1)
+    scale = np.minimum(1.0, penalty / np.maximum(steepest, np.finfo(float).tiny))
+    dual = 0.5 * (x**2).sum(1) - 0.5 * ((x - scale[:, None] * residual) ** 2).sum(1)
+    return objective(x, d, z, penalty) - dual
+
+
+def minimum(x: ArrayLike, d: ArrayLike, penalty: float, gap: float = 1e-12, sweeps: int = 100_000) -> Array:
+    """The minimum z* by coordinate descent, (N, atoms), until the duality gap of every row is at most `gap`.
+
+    Args:
+        x: (N, n).
+        d: (n, atoms), no column zero.
+        penalty: λ > 0.
+        gap: the certificate asked for.
+        sweeps: the most passes over the coordinates.
+
+    Raises:
+        ValueError: if `gap` is not reached, or λ is not positive.
+
+    Example:
+        >>> import numpy as np
+        >>> from pyrogen.oracles import lasso
+        >>> lasso.minimum([[3.0, 0.5]], np.eye(2), penalty=1.0).tolist()
+        [[2.0, 0.0]]
+    """
+    x, d = _arrays(x, d)
+    if not 0 < penalty < math.inf:
+        raise ValueError(f"the penalty must be positive and finite, and it is {penalty}")
+    gram, linear = d.T @ d, x @ d
+    z = np.zeros_like(linear)
+    for sweep in range(sweeps):
+        for j in range(d.shape[1]):
+            rest = linear[:, j] - z @ gram[:, j] + gram[j, j] * z[:, j]
+            z[:, j] = soft_threshold(rest, penalty) / gram[j, j]
+        if sweep % 10 == 9 and duality_gap(x, d, z, penalty).max() <= gap:
+            return z
+    raise ValueError(f"the duality gap is {duality_gap(x, d, z, penalty).max():.1e} after {sweeps} sweeps, not {gap}")
+
+
+def planted(d: ArrayLike, z: ArrayLike, penalty: float, slack: float = 0.5) -> Array:
+    """The x whose minimum is z, (N, n), for a D with independent columns: Dᵀ(x − Dz) is λ sign z, or 0 where z is.
+
+    Args:
+        d: (n, atoms) of rank atoms.
+        z: (N, atoms), the codes to be found.
+        penalty: λ.
+        slack: Dᵀ(x − Dz) / λ where z = 0; within ±1.
+    """
+    d, z = _arrays(d, z)
+    subgradient = np.where(z != 0, np.sign(z), slack)
+    residual = penalty * np.linalg.lstsq(d.T, subgradient.T, rcond=None)[0].T
+    return z @ d.T + residual
+
+
+def ista_bound(largest: float, distance: ArrayLike, steps: ArrayLike) -> Array:
+    """L‖z₀ − z*‖² / 2k, which F(zₖ) − F* of ISTA does not exceed; `distance` is ‖z₀ − z*‖."""
+    return largest * np.asarray(distance) ** 2 / (2 * np.asarray(steps, dtype=np.float64))
+
+
+def fista_bound(largest: float, distance: ArrayLike, steps: ArrayLike) -> Array:
+    """2L‖z₀ − z*‖² / (k + 1)², which F(zₖ) − F* of FISTA does not exceed; `distance` is ‖z₀ − z*‖."""
+    return 2 * largest * np.asarray(distance) ** 2 / (np.asarray(steps, dtype=np.float64) + 1) ** 2
+
+
+def _arrays(*values: ArrayLike) -> tuple[Array, ...]:
+    arrays = tuple(np.asarray(value, dtype=np.float64) for value in values)
+    for array in arrays:
+        if array.ndim != 2:
+            raise ValueError(f"x, D and z are matrices (N, n), (n, atoms), (N, atoms), and got shape {array.shape}")
+    return arrays
