@@ -1,0 +1,33 @@
+"""Priors, and estimates of distributions, that pairs are made of; all in nats."""
+
+from pyrogen.distributions.aggregate import (
+    Decomposition,
+    decompose,
+    log_aggregate,
+    log_weights,
+    pairwise_log_prob,
+)
+from pyrogen.distributions.autoregressive_prior import AutoregressiveCodes, AutoregressivePrior
+from pyrogen.distributions.code_distribution import CodeDistribution, UniformCodes
+from pyrogen.distributions.codebook import Codebook
+from pyrogen.distributions.flat import Flat
+from pyrogen.distributions.mixture_prior import GaussianMixture
+from pyrogen.distributions.quantised import Quantised
+from pyrogen.distributions.vamp_prior import VampPrior
+
+__all__ = [
+    "AutoregressiveCodes",
+    "AutoregressivePrior",
+    "CodeDistribution",
+    "Codebook",
+    "Decomposition",
+    "Flat",
+    "GaussianMixture",
+    "Quantised",
+    "UniformCodes",
+    "VampPrior",
+    "decompose",
+    "log_aggregate",
+    "log_weights",
+    "pairwise_log_prob",
+]

@@ -1,0 +1,111 @@
+"""Distributions over grids of code vectors: what a prior over the codes of a quantiser is."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from pyro.distributions import TorchDistribution
+from torch import Tensor
+from torch.distributions import constraints
+
+if TYPE_CHECKING:
+    from pyrogen.distributions.codebook import Codebook
+
+
+class CodeDistribution(TorchDistribution):
+    """p(z) for z a grid of vectors ``(*grid, D)``, each one of the K codes of a codebook; anything else has p(z) = 0.
+
+    A subclass gives the distribution of the grid of *indices*, `log_prob_of` and `sample_indices`; the codes are taken
+    to be distinct, so that vectors and indices say the same.
+
+    Args:
+        codebook: where the vectors are looked up.
+        grid: the shape of the grid, such as (h, w), or () for a single vector.
+        batch_shape: the shape of independent copies.
+    """
+
+    arg_constraints: dict[str, constraints.Constraint] = {}  # noqa: RUF012 (torch's own form)
+    has_rsample = False
+
+    def __init__(
+        self,
+        codebook: Codebook,
+        grid: Sequence[int],
+        batch_shape: Sequence[int] = (),
+        validate_args: bool | None = None,
+    ) -> None:
+        self.codebook, self.grid = codebook, torch.Size(grid)
+        super().__init__(torch.Size(batch_shape), (*self.grid, codebook.dim), validate_args=validate_args)
+
+    @abstractmethod
+    def log_prob_of(self, indices: Tensor) -> Tensor:
+        """log p of the indices ``(*batch, *grid)``, (*batch), in nats."""
+
+    @abstractmethod
+    def sample_indices(self, shape: torch.Size) -> Tensor:
+        """int64 ``(*shape, *grid)``, a draw."""
+
+    @property
+    def support(self) -> constraints.Constraint:
+        """Grids whose vectors are all codes, to rounding."""
+        return _Codes(self.codebook, len(self.grid) + 1)
+
+    def sample(self, sample_shape: Sequence[int] = torch.Size()) -> Tensor:
+        """Vectors ``(*sample_shape, *batch_shape, *grid, D)``."""
+        with torch.no_grad():
+            return self.codebook.lookup(self.sample_indices(torch.Size(sample_shape) + self.batch_shape))
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """log p(z) in nats, ``z.shape`` without ``(*grid, D)``; −∞ where a vector is no code."""
+        if self._validate_args:
+            self._validate_sample(value)
+        indices = self.codebook.nearest(value)
+        log_prob = self.log_prob_of(indices)
+        log_prob = torch.where(self.codebook.are_codes(value, indices, self.event_dim), log_prob, -math.inf)
+        return log_prob.expand(torch.broadcast_shapes(log_prob.shape, self.batch_shape))
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> CodeDistribution:
+        """The same over a larger batch shape."""
+        new = self.__new__(type(self)) if _instance is None else _instance
+        new.__dict__.update(self.__dict__)
+        torch.distributions.Distribution.__init__(new, torch.Size(batch_shape), self.event_shape, validate_args=False)
+        new._validate_args = self._validate_args
+        return new
+
+
+class UniformCodes(CodeDistribution):
+    r"""Every token any of the K codes: log p(z) = −T log K for T tokens, with each vector of z a code.
+
+    Source: the prior under which van den Oord et al. 2017 train (https://arxiv.org/abs/1711.00937, section 3.1).
+
+    Example:
+        >>> from pyrogen.distributions import Codebook
+        >>> p = Codebook(codes=8, dim=3).uniform((2, 2))
+        >>> p.log_prob(p.sample((5,))) / math.log(8)
+        tensor([-4., -4., -4., -4., -4.])
+    """
+
+    def log_prob_of(self, indices: Tensor) -> Tensor:
+        """−T log K."""
+        batch = indices.shape[: indices.dim() - len(self.grid)]
+        return self.codebook.vectors.new_full(batch, -self.grid.numel() * math.log(self.codebook.codes))
+
+    def sample_indices(self, shape: torch.Size) -> Tensor:
+        """Each index any of K."""
+        return torch.randint(self.codebook.codes, shape + self.grid, device=self.codebook.vectors.device)
+
+
+class _Codes(constraints.Constraint):
+    """Grids of vectors that are codes of a codebook."""
+
+    def __init__(self, codebook: Codebook, event_dim: int) -> None:
+        self.codebook, self.event_dim = codebook, event_dim
+        super().__init__()
+
+    def check(self, value: Tensor) -> Tensor:
+        """Whether each grid holds codes alone."""
+        return self.codebook.are_codes(value, self.codebook.nearest(value), self.event_dim)

@@ -1,0 +1,165 @@
+"""The VQ-VAE: codes from a finite set of vectors, under a prior that can be learned."""
+
+from __future__ import annotations
+
+import math
+
+import pyro
+import torch
+from pyro import distributions as dist
+from torch import Tensor
+
+from pyrogen.distributions import Codebook, Quantised
+from pyrogen.models.base import Pair, matched
+from pyrogen.models.vae import Prior
+from pyrogen.nn import GridDecoder, GridEncoder
+
+
+class VQVAE(Pair):
+    r"""z a grid of T vectors of a codebook, x ~ p(x | z); the guide takes the code nearest to each feature e(x).
+
+    Training minimises, in nats per image, with c the chosen codes and sg the stopped gradient,
+
+        −log p(x | z) + β log 1/p(z) + ‖sg(e) − c‖² + κ ‖e − sg(c)‖²,
+
+    where the gradient passes from z to e as if z were e; the third term, ``codebook``, is there with
+    ``Codebook(update="loss")`` alone, and the fourth is the ``commitment`` (van den Oord et al. 2017,
+    https://arxiv.org/abs/1711.00937). What is trained is no bound; but the codes are discrete, q(z | x) is one of them
+    with probability 1, and so log p(x | z) + log p(z) ≤ log p(x) is the ELBO, which `pg.evaluate` reports with
+    KL = −log p(z): T log K under the uniform prior, in bits after division by log 2.
+
+    In training mode the guide first lets the codebook follow the features (see `Codebook.learn`), then quantises.
+
+    Args:
+        encoder: x to features over ``(*grid, D)``; write your own as a `pg.nn.GridEncoder`.
+        decoder: z ``(*batch, *grid, D)`` to p(x | z); your own, as a `pg.nn.GridDecoder`.
+        codebook: the K vectors.
+        commitment: κ ≥ 0.
+        prior: p(z), a distribution over ``(*grid, D)`` or a callable (a module, if it has weights) that returns one,
+            such as a `pg.distributions.AutoregressivePrior` of the same codebook; ``None`` is the uniform one.
+        beta: β ≥ 0, which matters to a learned prior alone.
+
+    Raises:
+        ValueError: for a negative weight, networks or a codebook that disagree on shapes, or another codebook's prior.
+
+    Example:
+        >>> import pyrogen as pg
+        >>> encoder = pg.nn.ConvGridEncoder((1, 8, 8), dim=4, channels=(16,))
+        >>> decoder = pg.nn.ConvGridDecoder((1, 8, 8), dim=4, channels=(16,))
+        >>> pair = pg.models.VQVAE(encoder, decoder, pg.distributions.Codebook(codes=16, dim=4))
+        >>> _ = pg.fit(pair, torch.bernoulli(torch.full((64, 1, 8, 8), 0.3)), steps=5, progress=False)
+        >>> pair.code_shape, pair.sample(2).shape, round(pair.rate / math.log(2))  # 16 tokens of 4 bits
+        ((4, 4, 4), torch.Size([2, 1, 8, 8]), 64)
+    """
+
+    commitment: float
+
+    def __init__(
+        self,
+        encoder: GridEncoder,
+        decoder: GridDecoder,
+        codebook: Codebook,
+        commitment: float = 0.25,
+        prior: Prior | None = None,
+        beta: float = 1.0,
+    ) -> None:
+        super().__init__(beta)
+        if not 0 <= commitment < math.inf:
+            raise ValueError(f"commitment is a weight, a finite number of at least 0, and it is {commitment}")
+        self.shape, self.latent = matched(encoder, decoder)
+        for what in ("grid", "dim"):
+            if not (hasattr(encoder, what) and hasattr(decoder, what)):
+                raise TypeError(
+                    f"encoder and decoder must both say their {what}: subclass pg.nn.GridEncoder and pg.nn.GridDecoder"
+                )
+            mine, theirs = getattr(encoder, what), getattr(decoder, what)
+            if mine != theirs:
+                raise ValueError(f"the networks disagree: {what} is {mine} in the encoder and {theirs} in the decoder")
+        if codebook.dim != encoder.dim:
+            raise ValueError(f"the networks have features of {encoder.dim} and the codebook vectors of {codebook.dim}")
+        if getattr(prior, "codebook", codebook) is not codebook:
+            raise ValueError("the prior is over another codebook: make it with the one that is passed here")
+        self.encoder, self.decoder, self.codebook = encoder, decoder, codebook
+        self.grid, self.commitment = encoder.grid, float(commitment)
+        self._prior = prior
+        batch, event = (tuple(shape) for shape in (self.prior().batch_shape, self.prior().event_shape))
+        if (batch, event) != ((), self.code_shape):
+            raise ValueError(
+                f"the prior must be one distribution over grids of codes (event shape {self.code_shape}), and its "
+                f"event shape is {event}, its batch shape {batch}"
+            )
+
+    @property
+    def code_shape(self) -> tuple[int, ...]:
+        """(*grid, D)."""
+        return (*self.grid, self.codebook.dim)
+
+    @property
+    def rate(self) -> float:
+        """T log K nats an image, what the codes cost under the uniform prior."""
+        return math.prod(self.grid) * math.log(self.codebook.codes)
+
+    def model(self, x: Tensor, size: int | None = None) -> Tensor:
+        """p(x, z) for images ``(B, *shape)``; returns z, (B, *grid, D)."""
+        pyro.module(self.name, self)
+        x = self.as_data(x)
+        with self.plate(x, size):
+            with self.kl_weight():
+                z = pyro.sample("z", self.prior())
+            pyro.sample("x", self.decode(z), obs=x)
+        return z
+
+    def guide(self, x: Tensor, size: int | None = None) -> Tensor:
+        """q(z | x) for images ``(B, *shape)``, with its charges; returns z, (B, *grid, D)."""
+        pyro.module(self.name, self)
+        x = self.as_data(x)
+        with self.plate(x, size):
+            features = self.encoder(x).mean
+            if self.training:
+                self.codebook.learn(features)
+            q = self._quantised(features)
+            self.charge("commitment", _squares(features - q.codes.detach()), weight=self.commitment)
+            if self.codebook.update == "loss":
+                self.charge("codebook", _squares(features.detach() - q.codes))
+            with self.kl_weight():
+                return pyro.sample("z", q)
+
+    def prior(self) -> dist.TorchDistribution:
+        """p(z), batch shape (), event shape (*grid, D)."""
+        if self._prior is None:
+            return self.codebook.uniform(self.grid)
+        return self._prior if isinstance(self._prior, torch.distributions.Distribution) else self._prior()
+
+    def encode(self, x: Tensor) -> Quantised:
+        """q(z | x), a point on a grid of codes: batch shape ``(*batch,)``, event shape (*grid, D)."""
+        return self._quantised(self.encoder(self.as_data(x)).mean)
+
+    def monitored(self, q: dist.TorchDistribution, z: Tensor, size: int) -> dict[str, Tensor]:
+        """Of the batch: the perplexity exp(H) of how often each code is taken, and the share of codes taken at all."""
+        indices = q.indices.flatten()  # type: ignore[attr-defined]
+        counts = torch.zeros_like(self.codebook.counts).index_add(0, indices, torch.ones_like(indices, dtype=z.dtype))
+        share = counts / len(indices)
+        return {"perplexity": torch.special.entr(share).sum().exp(), "usage": (counts > 0).to(z.dtype).mean()}
+
+    @torch.no_grad()
+    def initialise(self, x: Tensor) -> None:
+        """Set the codebook to the k-means centres of the features of x ``(N, *shape)``.
+
+        Raises:
+            ValueError: if they are fewer than the codes.
+        """
+        if not self.codebook.frozen:
+            self.codebook.initialise(torch.cat([self.encoder(self.as_data(part)).mean for part in x.split(256)]))
+
+    def freeze(self) -> None:
+        """Keep encoder, decoder and codebook as they are, so that ``pg.fit`` trains the prior alone."""
+        for part in (self.encoder, self.decoder):
+            part.requires_grad_(False)
+        self.codebook.freeze()
+
+    def _quantised(self, features: Tensor) -> Quantised:
+        return Quantised(features, self.codebook, grid_dim=len(self.grid))
+
+
+def _squares(difference: Tensor) -> Tensor:
+    return difference.square().flatten(1).sum(1)

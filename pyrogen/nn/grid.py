@@ -1,0 +1,209 @@
+"""Encoders and decoders whose code is a grid of vectors, one for each part of an image."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from itertools import pairwise
+
+from pyro import distributions as dist
+from torch import Tensor, nn
+
+from pyrogen.described import Described
+from pyrogen.nn.base import batch_shape, check_latent, check_shape, event_size
+from pyrogen.nn.likelihoods import Likelihood, make_likelihood
+from pyrogen.nn.mlp import _check_hidden, _layers
+
+
+class GridEncoder(Described, nn.Module, ABC):
+    """x to a grid of features e: a tensor ``(*batch, *shape)`` to a Delta over ``(*grid, D)``.
+
+    A subclass gives `features_of`.
+
+    Args:
+        shape: the shape of one x.
+        grid: the shape of the grid, such as (h, w) or (T,).
+        dim: D, the length of each feature.
+
+    Attributes:
+        latent: the number of values in all, T·D.
+    """
+
+    def __init__(self, shape: Sequence[int], grid: Sequence[int], dim: int) -> None:
+        super().__init__()
+        self.shape, self.grid, self.dim = check_shape(shape), check_shape(grid), check_latent(dim)
+        self.latent = event_size(self.grid) * self.dim
+
+    @abstractmethod
+    def features_of(self, x: Tensor) -> Tensor:
+        """Features ``(B, *grid, D)`` of a batch ``(B, *shape)``."""
+
+    def forward(self, x: Tensor) -> dist.TorchDistribution:
+        """The point e(x), batch shape ``x.shape[:-len(shape)]``, event shape ``(*grid, D)``."""
+        batch = batch_shape(x, self.shape, "x")
+        features = self.features_of(x.reshape(-1, *self.shape)).reshape(*batch, *self.grid, self.dim)
+        return dist.Delta(features).to_event(len(self.grid) + 1)
+
+
+class GridDecoder(Described, nn.Module, ABC):
+    """p(x | z): a tensor ``(*batch, *grid, D)`` to the likelihood over ``shape``.
+
+    A subclass gives `output_of`, which the likelihood turns into a distribution.
+
+    Args:
+        shape: the shape of one x.
+        grid: the shape of the grid.
+        dim: D, the length of each vector of z.
+        likelihood: see `Decoder`.
+    """
+
+    def __init__(
+        self, shape: Sequence[int], grid: Sequence[int], dim: int, likelihood: str | Likelihood = "bernoulli"
+    ) -> None:
+        super().__init__()
+        self.shape, self.grid, self.dim = check_shape(shape), check_shape(grid), check_latent(dim)
+        self.latent = event_size(self.grid) * self.dim
+        self.likelihood = make_likelihood(likelihood)
+
+    @abstractmethod
+    def output_of(self, z: Tensor) -> Tensor:
+        """The likelihood's parameters ``(B, *shape)`` for ``(B, *grid, D)``."""
+
+    def forward(self, z: Tensor) -> dist.TorchDistribution:
+        """The likelihood p(x | z), batch shape ``z.shape[:-len(grid) - 1]``, event shape ``shape``."""
+        batch = batch_shape(z, (*self.grid, self.dim), "z")
+        output = self.output_of(z.reshape(-1, *self.grid, self.dim)).reshape(*batch, *self.shape)
+        return self.likelihood(output, len(self.shape))
+
+
+class ConvGridEncoder(GridEncoder):
+    """Convolutions alone: kernel 4 and stride 2, then one of kernel 3 and one of kernel 1; ReLU in between.
+
+    A feature depends on the part of the image around its place.
+
+    Args:
+        shape: (channels, height, width); each ``channels`` entry halves height and width.
+        dim: D.
+        channels: output channels of each convolution of stride 2.
+
+    Example:
+        >>> import torch
+        >>> encoder = ConvGridEncoder((1, 64, 64), dim=16, channels=(8, 16, 16))
+        >>> encoder.grid, encoder(torch.zeros(5, 1, 64, 64)).mean.shape
+        ((8, 8), torch.Size([5, 8, 8, 16]))
+    """
+
+    def __init__(self, shape: Sequence[int], dim: int, channels: Sequence[int] = (32, 64, 64)) -> None:
+        super().__init__(shape, _grid(check_shape(shape), channels), dim)
+        layers: list[nn.Module] = []
+        for before, after in pairwise([self.shape[0], *channels]):
+            layers += [nn.Conv2d(before, after, kernel_size=4, stride=2, padding=1), nn.ReLU()]
+        last = channels[-1]
+        layers += [nn.Conv2d(last, last, kernel_size=3, padding=1), nn.ReLU(), nn.Conv2d(last, self.dim, 1)]
+        self.network = nn.Sequential(*layers)
+
+    def features_of(self, x: Tensor) -> Tensor:
+        """Features (B, h, w, D)."""
+        return self.network(x).movedim(1, -1)
+
+
+class ConvGridDecoder(GridDecoder):
+    """`ConvGridEncoder` mirrored, with transposed convolutions up to the image's size.
+
+    Args:
+        shape: (channels, height, width); each ``channels`` entry doubles height and width.
+        dim: D.
+        likelihood: see `Decoder`.
+        channels: the encoder's channels, in the encoder's order.
+
+    Example:
+        >>> import torch
+        >>> ConvGridDecoder((1, 64, 64), dim=16, channels=(8, 16, 16))(torch.zeros(5, 8, 8, 16)).event_shape
+        torch.Size([1, 64, 64])
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        dim: int,
+        likelihood: str | Likelihood = "bernoulli",
+        channels: Sequence[int] = (32, 64, 64),
+    ) -> None:
+        super().__init__(shape, _grid(check_shape(shape), channels), dim, likelihood)
+        layers: list[nn.Module] = [nn.Conv2d(self.dim, channels[-1], kernel_size=3, padding=1)]
+        for before, after in pairwise([*reversed(channels), self.shape[0]]):
+            layers += [nn.ReLU(), nn.ConvTranspose2d(before, after, kernel_size=4, stride=2, padding=1)]
+        self.network = nn.Sequential(*layers)
+
+    def output_of(self, z: Tensor) -> Tensor:
+        """The likelihood's parameters, (B, channels, height, width)."""
+        return self.network(z.movedim(-1, 1))
+
+
+class MLPGridEncoder(GridEncoder):
+    """Fully connected ReLU layers from all of x to all features, for small images.
+
+    Args:
+        shape: the shape of one x; it is flattened.
+        grid: the shape of the grid.
+        dim: D.
+        hidden: units of each hidden layer.
+
+    Example:
+        >>> import torch
+        >>> MLPGridEncoder((8, 8), grid=(4,), dim=3)(torch.zeros(5, 8, 8)).mean.shape
+        torch.Size([5, 4, 3])
+    """
+
+    def __init__(self, shape: Sequence[int], grid: Sequence[int], dim: int, hidden: Sequence[int] = (256, 256)) -> None:
+        super().__init__(shape, grid, dim)
+        self.network = _layers([event_size(self.shape), *_check_hidden(hidden), self.latent])
+
+    def features_of(self, x: Tensor) -> Tensor:
+        """Features ``(B, *grid, D)``."""
+        return self.network(x.flatten(1)).unflatten(1, (*self.grid, self.dim))
+
+
+class MLPGridDecoder(GridDecoder):
+    """Fully connected ReLU layers from all of z up to the size of one x.
+
+    Args:
+        shape: the shape of one x.
+        grid: the shape of the grid.
+        dim: D.
+        likelihood: see `Decoder`.
+        hidden: units of each hidden layer, from z towards x.
+
+    Example:
+        >>> import torch
+        >>> MLPGridDecoder((8, 8), grid=(4,), dim=3)(torch.zeros(5, 4, 3)).mean.shape
+        torch.Size([5, 8, 8])
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        grid: Sequence[int],
+        dim: int,
+        likelihood: str | Likelihood = "bernoulli",
+        hidden: Sequence[int] = (256, 256),
+    ) -> None:
+        super().__init__(shape, grid, dim, likelihood)
+        self.network = _layers([self.latent, *_check_hidden(hidden), event_size(self.shape)])
+
+    def output_of(self, z: Tensor) -> Tensor:
+        """The likelihood's parameters, ``(B, *shape)``."""
+        return self.network(z.flatten(1)).unflatten(1, self.shape)
+
+
+def _grid(shape: tuple[int, ...], channels: Sequence[int]) -> tuple[int, int]:
+    """Height and width after one halving a channel."""
+    if isinstance(channels, int) or not channels or any(c < 1 for c in channels):
+        raise ValueError(f"channels must be positive widths such as (32, 64, 64), and it is {channels!r}")
+    factor = 2 ** len(channels)
+    if len(shape) != 3 or shape[1] % factor or shape[2] % factor:
+        raise ValueError(
+            f"{len(channels)} convolutions of stride 2 need images (channels, height, width) with height and width "
+            f"divisible by {factor}, and shape={shape}: pass fewer channels"
+        )
+    return shape[1] // factor, shape[2] // factor
