@@ -1,6 +1,7 @@
 """The pairs that the contract suite in tests/models runs over: one line each at the end.
 
-Each is float64, and says what a test needs to know of it without asking it: its images, and log p(z) in closed form.
+Each is float64, and says what a test needs to know of it without asking it: its images, log p(z) in closed form, what
+kind of guide it has, and what it charges its guide.
 """
 
 import math
@@ -22,11 +23,24 @@ class Case:
     """A pair's maker, what its images are, and whether KL(q ‖ p) has a closed form."""
 
     name: str
-    make: Callable[[], pg.models.VAE]
+    make: Callable[[], pg.models.Pair]
     shape: tuple[int, ...]
     pixels: str  # "binary", "grey" or "real"
     log_prior: Callable[[torch.Tensor], torch.Tensor]
     analytic: bool = True
+    guide: str = "normal"  # or "point" (a Delta) or "code" (from a finite set): then z is the guide's mean
+    code_shape: tuple[int, ...] = (LATENT,)
+    # name → (weight, nats (B,)) of what the guide is charged, by hand from (pair, x, z, N)
+    charges: Callable[[pg.models.Pair, torch.Tensor, torch.Tensor, int], dict] = lambda pair, x, z, size: {}
+    weight: Callable[[pg.models.Pair], float] = lambda pair: pair.beta.item()  # of the KL, or of the penalty
+    additive: bool = True  # whether the loss of the whole is the mean of its batches'
+    proper: bool = True  # whether the prior can be drawn from
+
+    def codes(self, pair: pg.models.Pair, n: int) -> torch.Tensor:
+        """n codes (n, *code_shape) that the prior knows."""
+        if self.guide == "code":
+            return pair.prior().sample((n,))
+        return torch.randn(n, *self.code_shape, dtype=torch.float64)
 
     def images(self, n: int, seed: int = 1) -> torch.Tensor:
         """n images (n, *shape), float64."""
