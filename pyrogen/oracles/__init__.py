@@ -3,6 +3,26 @@
 They import nothing else of pyrogen, so that a fault in a pair cannot hide in its oracle.
 """
 
-from pyrogen.oracles import gamma_exponential, gaussian, importance_weighted, mixture, ppca, two_sample
+from pyrogen.oracles import (
+    gamma_exponential,
+    gaussian,
+    importance_weighted,
+    linear_autoencoder,
+    mixture,
+    ppca,
+    total_correlation,
+    two_sample,
+    vector_quantisation,
+)
 
-__all__ = ["gamma_exponential", "gaussian", "importance_weighted", "mixture", "ppca", "two_sample"]
+__all__ = [
+    "gamma_exponential",
+    "gaussian",
+    "importance_weighted",
+    "linear_autoencoder",
+    "mixture",
+    "ppca",
+    "total_correlation",
+    "two_sample",
+    "vector_quantisation",
+]

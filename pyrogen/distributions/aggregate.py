@@ -1,0 +1,152 @@
+r"""The aggregated posterior q(z) = 1/N Σₙ q(z | xₙ), estimated from a batch, and what the KL splits into with it.
+
+With z ~ q(z | x) and images drawn uniformly,
+
+    KL(q(z | x) ‖ p(z)) = I(x; z) + KL(q(z) ‖ Πₗ q(zₗ)) + Σₗ KL(q(zₗ) ‖ p(zₗ))
+
+on average: mutual information, total correlation and dimension-wise KL, if p factorises (Hoffman and Johnson 2016,
+http://approximateinference.org/accepted/HoffmanJohnson2016.pdf; Chen et al. 2018, https://arxiv.org/abs/1802.04942).
+Everything is in nats. The functions are pure and do not branch on values.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, Independent
+
+ESTIMATORS = ("stratified", "weighted")
+
+
+@dataclass(frozen=True)
+class Decomposition:
+    """The parts of log q(z | x) − log p(z) at draws z, one value a draw; their mean is the parts of the KL.
+
+    Attributes:
+        mutual_information: log q(z | x) − log q(z), (…, M) nats.
+        total_correlation: log q(z) − Σₗ log q(zₗ), (…, M) nats.
+        dimension_wise_kl: Σₗ log q(zₗ) − log p(z), (…, M) nats.
+    """
+
+    mutual_information: Tensor
+    total_correlation: Tensor
+    dimension_wise_kl: Tensor
+
+
+def decompose(
+    q: Distribution, p: Distribution, z: Tensor, size: int | None = None, estimator: str = "stratified"
+) -> Decomposition:
+    """Splits log q(z | x) − log p(z) into its three parts, with q(z) estimated from the batch that q belongs to.
+
+    Args:
+        q: q(z | x) of B images, a product over the latents: batch shape (B,), event shape (L,).
+        p: p(z), event shape (L,).
+        z: draws (…, M, L), the i-th from the i-th image's posterior; M is B, or less where only the first images
+            have a draw and the rest serve to estimate q(z).
+        size: N, the number of images from which the B were drawn without replacement; ``None`` means that these
+            are all, and then "stratified" is exact.
+        estimator: see `log_weights`.
+
+    Raises:
+        TypeError: if q is no product over the latents.
+        ValueError: for an unknown estimator, N < B, or one image that stands for several.
+
+    Example:
+        >>> import torch
+        >>> from pyro import distributions as dist
+        >>> from pyrogen.distributions import decompose
+        >>> q = dist.Normal(torch.tensor([[-9.0, -9.0], [9.0, 9.0]]), 1.0).to_event(1)  # two clusters on a diagonal
+        >>> parts = decompose(q, dist.Normal(torch.zeros(2), 1.0).to_event(1), q.mean)
+        >>> parts.total_correlation  # log 2: one latent tells the other
+        tensor([0.6931, 0.6931])
+    """
+    log_q = pairwise_log_prob(q, z)  # (…, M, B, L)
+    rows, batch = log_q.shape[-3:-1]
+    weights = log_weights(batch, batch if size is None else size, estimator).to(log_q)[:rows]
+    joint, product = log_aggregate(log_q, weights)
+    own = log_q.sum(-1).diagonal(dim1=-2, dim2=-1)  # (…, M)
+    return Decomposition(own - joint, joint - product, product - p.log_prob(z))
+
+
+def pairwise_log_prob(q: Distribution, z: Tensor) -> Tensor:
+    """log q(zᵢₗ | xⱼ) for draws z (…, M, L) and posteriors of B images: (…, M, B, L) nats.
+
+    Raises:
+        TypeError: if q is no product over the latents (``.to_event(1)``): then log q(zₗ | x) is not to be had.
+        ValueError: if q is not one distribution over (L,) for each of B images, or z has another L, or M > B.
+    """
+    if not (isinstance(q, Independent) and q.reinterpreted_batch_ndims == 1 and len(q.event_shape) == 1):
+        raise TypeError(
+            f"q(z | x) must be a product over the latents, such as Normal(loc, scale).to_event(1), and it is a "
+            f"{type(q).__name__} over {tuple(q.event_shape)}"
+        )
+    if len(q.batch_shape) != 1 or z.dim() < 2 or z.shape[-1:] != q.event_shape or z.shape[-2] > q.batch_shape[0]:
+        raise ValueError(
+            f"q must have batch shape (B,) and z the shape (…, M, L) with M ≤ B, and these have {tuple(q.batch_shape)} "
+            f"with L = {q.event_shape[0]}, and {tuple(z.shape)}"
+        )
+    return q.base_dist.log_prob(z.unsqueeze(-2))
+
+
+def log_aggregate(log_q: Tensor, log_weights: Tensor) -> tuple[Tensor, Tensor]:
+    """log Σⱼ wᵢⱼ Πₗ q(zᵢₗ | xⱼ) and Σₗ log Σⱼ wᵢⱼ q(zᵢₗ | xⱼ), the estimates of log q(zᵢ) and log Πₗ q(zᵢₗ).
+
+    Args:
+        log_q: log q(zᵢₗ | xⱼ), (…, M, B, L).
+        log_weights: log wᵢⱼ, (M, B).
+
+    Returns:
+        Two tensors (…, M), in nats.
+    """
+    joint = (log_q.sum(-1) + log_weights).logsumexp(-1)
+    marginals = (log_q + log_weights.unsqueeze(-1)).logsumexp(-2)  # (…, M, L)
+    return joint, marginals.sum(-1)
+
+
+def log_weights(batch: int, size: int, estimator: str = "stratified") -> Tensor:
+    r"""log wᵢⱼ, (B, B) float64, with which Σⱼ wᵢⱼ q(z | xⱼ) estimates q(z) at a z of image i.
+
+    *Stratified*: image i is certain to be in the batch, any other has the chance (B − 1) / (N − 1). So its own
+    posterior counts 1/N, and the others share the rest:
+
+        wᵢᵢ = 1 / N,    wᵢⱼ = (N − 1) / (N (B − 1)) for j ≠ i.
+
+    Each row sums to one, q(z) and each q(zₗ) are estimated without bias at given z, and for B = N exactly. Their
+    logarithms are biased by −Var/2 to first order, as any logarithm of a mean. Chen et al. (2018, appendix C.2) give
+    one of the other images (N − B + 1) / (N (B − 1)) and the rest 1 / (B − 1); the mean over which image that is are
+    these weights, so they have the same expectation and less variance. (Code in wide use fills the columns 0 and 1 of
+    the matrix in place of the diagonal and the one beside it: its own image is weighed like any other, one row does
+    not sum to one, and the estimate is biased.)
+
+    *Weighted*: wᵢⱼ = 1 / (N B). It is low: each log q by log N where posteriors overlap wholly and by log B where they
+    do not at all. A constant does not matter to a gradient, but as a number the total correlation is then off by
+    (L − 1) log N in the first case and L log N − log B where the latents overlap one by one and not together.
+
+    Args:
+        batch: B.
+        size: N ≥ B.
+        estimator: ``"stratified"`` or ``"weighted"``.
+
+    Raises:
+        ValueError: for another estimator, N < B, or one image that stands for several.
+
+    Example:
+        >>> from pyrogen.distributions import log_weights
+        >>> log_weights(3, 10).exp()
+        tensor([[0.1000, 0.4500, 0.4500],
+                [0.4500, 0.1000, 0.4500],
+                [0.4500, 0.4500, 0.1000]], dtype=torch.float64)
+    """
+    if estimator not in ESTIMATORS:
+        raise ValueError(f"estimator must be one of {', '.join(map(repr, ESTIMATORS))}, and it is {estimator!r}")
+    if not 1 <= batch <= size:
+        raise ValueError(f"B images are drawn from N, so 1 ≤ B ≤ N, and B = {batch}, N = {size}")
+    if batch == 1 < size:
+        raise ValueError(f"one image cannot stand for {size}: q(z) is estimated from a batch of at least 2")
+    if estimator == "weighted":
+        return torch.full((batch, batch), -math.log(size * batch), dtype=torch.float64)
+    others = (size - 1) / (size * (batch - 1)) if batch > 1 else 1.0
+    return torch.full((batch, batch), math.log(others), dtype=torch.float64).fill_diagonal_(-math.log(size))
