@@ -1,7 +1,9 @@
 """The pairs: one model and guide a file."""
 
+from pyrogen.models.autoencoder import Autoencoder
 from pyrogen.models.base import Pair
 from pyrogen.models.gamma_exponential import GammaExponential
 from pyrogen.models.vae import VAE
+from pyrogen.models.vq_vae import VQVAE
 
-__all__ = ["VAE", "GammaExponential", "Pair"]
+__all__ = ["VAE", "VQVAE", "Autoencoder", "GammaExponential", "Pair"]
