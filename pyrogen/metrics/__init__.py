@@ -1,17 +1,25 @@
 r"""Disentanglement scores: pure functions of plain arrays (codes, factors), which never see a model."""
 
+from pyrogen.metrics.dci import dci
+from pyrogen.metrics.explicitness import explicitness
 from pyrogen.metrics.gap import latent_gap, mig
 from pyrogen.metrics.information import entropy, mutual_information
+from pyrogen.metrics.modularity import modularity
+from pyrogen.metrics.sap import sap
 from pyrogen.metrics.score import Score
 from pyrogen.metrics.two_sample import TwoSampleScore, energy_distance, squared_mmd
 
 __all__ = [
     "Score",
     "TwoSampleScore",
+    "dci",
     "energy_distance",
     "entropy",
+    "explicitness",
     "latent_gap",
     "mig",
+    "modularity",
     "mutual_information",
+    "sap",
     "squared_mmd",
 ]

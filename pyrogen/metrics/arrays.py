@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pyrogen.metrics.histogram import digitise
+
 
 @dataclass(frozen=True)
 class MixedFactors:
@@ -18,6 +20,12 @@ class MixedFactors:
     values: NDArray[np.float64]
     continuous: tuple[bool, ...]
     names: tuple[str, ...]
+
+    @property
+    def real(self) -> list[str]:
+        r"""The names of the continuous factors."""
+
+        return [name for name, is_real in zip(self.names, self.continuous, strict=True) if is_real]
 
     def discrete(self, k: int) -> NDArray[np.int64]:
         r"""Returns column k of the values as int64 (N,); of a continuous factor this makes no sense."""
@@ -103,6 +111,18 @@ def as_mixed_factors(
         tuple(k in real for k in kept),
         tuple(names[k] for k in kept),
     )
+
+
+def binned(factors: MixedFactors, bins: int) -> NDArray[np.int64]:
+    r"""Returns factors as int64 (N, K) from 0, every value present: the continuous cut into bins of equal width."""
+
+    if any(factors.continuous) and (isinstance(bins, bool) or not isinstance(bins, int | np.integer) or bins < 2):
+        raise ValueError(f"bins must be an integer of at least 2, got {bins!r}.")
+    columns = [
+        np.unique(digitise(factors.values[:, k], bins), return_inverse=True)[1] if is_real else factors.discrete(k)
+        for k, is_real in enumerate(factors.continuous)
+    ]
+    return np.stack(columns, axis=1).astype(np.int64)
 
 
 def split_rows(
