@@ -2,6 +2,8 @@ r"""Disentanglement scores: pure functions of plain arrays (codes, factors), whi
 
 from pyrogen.metrics.dci import dci
 from pyrogen.metrics.explicitness import explicitness
+from pyrogen.metrics.beta_vae import beta_vae_score
+from pyrogen.metrics.factor_vae import factor_vae_score
 from pyrogen.metrics.gap import latent_gap, mig
 from pyrogen.metrics.information import entropy, mutual_information
 from pyrogen.metrics.modularity import modularity
@@ -13,8 +15,10 @@ __all__ = [
     "Score",
     "TwoSampleScore",
     "dci",
+    "beta_vae_score",
     "energy_distance",
     "entropy",
+    "factor_vae_score",
     "explicitness",
     "latent_gap",
     "mig",

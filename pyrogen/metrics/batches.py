@@ -1,0 +1,117 @@
+r"""Batches of rows that share the value of one factor, and what the scores made from such batches have in common."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyrogen.metrics.arrays import MixedFactors
+
+_ROWS = 1 << 16  # rows of codes gathered at a time: a few MiB
+
+
+class SharedValues:
+    r"""Draws rows that share a factor's value, with replacement and from the given rows alone.
+
+    It stands in for the generator of the published scores, which makes images with one factor held fixed. Values that
+    fewer than `least_rows` rows have are left out: the rows of such a value say little of how codes vary beside it.
+
+    Args:
+        factors: The checked factors; continuous ones are cut into `bins` parts of near equal counts.
+        bins: The number of these parts; needed if a factor is continuous.
+        least_rows: The least number of rows of a value that is drawn.
+
+    Raises:
+        ValueError: If there is one factor only, a continuous factor and no bins, or a factor without a value that
+            enough rows have.
+    """
+
+    def __init__(self, factors: MixedFactors, bins: int | None, least_rows: int) -> None:
+        real = [name for name, continuous in zip(factors.names, factors.continuous, strict=True) if continuous]
+        if real and bins is None:
+            raise ValueError(
+                "the rows of a batch share a factor's value, which rows of a continuous factor do not; "
+                f"set bins, the number of parts to cut these factors into: {', '.join(map(repr, real))}."
+            )
+        if len(factors.names) < 2:
+            raise ValueError(f"the score tells factors apart and needs at least two, got {factors.names[0]!r} alone.")
+        self.names = factors.names
+        self.values: list[NDArray[np.int64]] = []
+        self.rows: list[NDArray[np.int64]] = []  # for each factor the rows that may be drawn
+        self.left_out: dict[str, int] = {}  # for each factor the number of rows that may not
+        self._groups: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]] = []
+        for k, name in enumerate(factors.names):
+            value = equal_counts(factors.values[:, k], bins) if factors.continuous[k] and bins else factors.discrete(k)
+            counts = np.bincount(value)
+            rows = np.flatnonzero(counts[value] >= least_rows)
+            if not len(rows):
+                raise ValueError(
+                    f"no value of factor {name!r} is shared by {least_rows} rows (the most are {counts.max()}); "
+                    "give more rows, cut the factor into fewer values, or leave it out."
+                )
+            self.values.append(value)
+            self.rows.append(rows)
+            self.left_out[name] = len(value) - len(rows)
+            self._groups.append((np.argsort(value, kind="stable"), np.cumsum(counts) - counts, counts))
+
+    def alike(self, k: int, rows: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+        r"""Returns for each row another drawn from those with its value of factor k (it may be itself)."""
+
+        order, start, counts = self._groups[k]
+        value = self.values[k][rows]
+        return order[start[value] + (rng.random(rows.shape) * counts[value]).astype(np.int64)]
+
+    def points(
+        self, rng: np.random.Generator, number: int, batch_size: int
+    ) -> Iterator[tuple[int, slice, tuple[int, int]]]:
+        r"""Yields parts of `number` points: the factor held fixed, the part's place, and its shape (points, batch).
+
+        The factor of each point is drawn uniformly; points of one factor lie beside each other.
+        """
+
+        counts = np.bincount(rng.integers(len(self.names), size=number), minlength=len(self.names))
+        step, place = max(1, _ROWS // batch_size), 0
+        for k, count in enumerate(counts):
+            for start in range(0, int(count), step):
+                size = min(step, int(count) - start)
+                yield k, slice(place, place + size), (size, batch_size)
+                place += size
+
+
+def equal_counts(values: NDArray[np.float64], bins: int) -> NDArray[np.int64]:
+    r"""Returns the part (N,) of each number (N,), cut at quantiles into at most `bins` parts, all of them present."""
+
+    inner = np.quantile(values, np.linspace(0.0, 1.0, bins + 1)[1:-1])
+    return np.unique(np.searchsorted(inner, values, side="right"), return_inverse=True)[1].astype(np.int64)
+
+
+def settled(
+    presets: Mapping[str, Mapping[str, object]], preset: str, least: Mapping[str, int], **given: Any
+) -> dict[str, Any]:
+    r"""Returns the settings of a preset, replaced by those given that are not None.
+
+    `least` holds the least value of each count; numbers that are in it as -1 need only be finite and not negative.
+    """
+
+    if preset not in presets:
+        raise ValueError(f"unknown preset {preset!r}; expected one of {', '.join(map(repr, presets))}.")
+    settings: dict[str, Any] = dict(presets[preset]) | {
+        name: value for name, value in given.items() if value is not None
+    }
+    for name, smallest in least.items():
+        value: Any = settings.get(name)
+        whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+        if smallest < 0:
+            real = whole or isinstance(value, float | np.floating)
+            if not real or not 0 <= value < np.inf:
+                raise ValueError(f"{name} must be a finite number of at least 0, got {value!r}.")
+        elif value is not None and (not whole or value < smallest):
+            raise ValueError(f"{name} must be an integer of at least {smallest}, got {value!r}.")
+    return {"preset": preset} | settings
+
+
+def accuracies(names: tuple[str, ...], correct: NDArray[np.int64], total: NDArray[np.int64]) -> dict[str, float | None]:
+    r"""Returns the share of right answers for each factor, and None for one that was not asked for."""
+
+    return {name: float(c / t) if t else None for name, c, t in zip(names, correct, total, strict=True)}
