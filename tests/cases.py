@@ -72,6 +72,11 @@ def standard_log_density(z):
     return -0.5 * (z**2).sum(-1) - 0.5 * z.shape[-1] * math.log(2 * math.pi)
 
 
+def flat_log_density(z):
+    """0 everywhere, the log of the density of no distribution."""
+    return z.new_zeros(z.shape[:-1])
+
+
 def mixture_log_density(z):
     """log of the equal mixture of N(c, I) over the rows c of CENTRES."""
     return torch.stack([standard_log_density(z - centre) for centre in CENTRES]).logsumexp(0) - math.log(2)
@@ -93,6 +98,11 @@ def _linear(beta=1.0):
     return pg.models.VAE(pg.nn.LinearEncoder((5,), LATENT), decoder, beta=beta).double()
 
 
+def _autoencoder():
+    encoder = pg.nn.MLPEncoder((4, 4), LATENT, hidden=(16,), point=True)
+    return pg.models.Autoencoder(encoder, pg.nn.MLPDecoder((4, 4), LATENT, hidden=(16,))).double()
+
+
 def _mixture(beta=1.0):
     decoder = pg.nn.MLPDecoder((4, 4), LATENT, hidden=(16,))
     encoder, prior = pg.nn.MLPEncoder((4, 4), LATENT, hidden=(16,)), LearnedMixture(LATENT)
@@ -111,6 +121,7 @@ CASES = [
     Case("grey", lambda: _mlp("continuous_bernoulli"), (4, 4), "grey", standard_log_density),
     Case("mixture", _mixture, (4, 4), "binary", mixture_log_density, analytic=False),
     Case("mixture, beta 4", lambda: _mixture(beta=4.0), (4, 4), "binary", mixture_log_density, analytic=False),
+    Case("autoencoder", _autoencoder, (4, 4), "binary", flat_log_density, guide="point", proper=False),
 ]
 
 every_pair = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

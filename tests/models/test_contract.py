@@ -21,6 +21,11 @@ def trace_of(fn, *args):
     return poutine.trace(fn).get_trace(*args)
 
 
+def model_trace(case, pair, x):
+    """The model's own trace; at the guide's codes where the prior cannot be drawn from."""
+    return trace_of(pair.model if case.proper else poutine.replay(pair.model, trace_of(pair.guide, x)), x)
+
+
 def by_hand(case, pair, x, seed, analytic, size=None):
     """(−log p(x | z), KL, weighted charges) summed over the batch, at the z that a guide with this seed draws first.
 
@@ -55,7 +60,7 @@ def pyro_loss(elbo, pair, x, size=None, seed=0):
 @every_pair
 def test_model_and_guide_share_sites_and_plates(case):
     pair, x = case.make(), case.images(6)
-    model, guide = trace_of(pair.model, x), trace_of(pair.guide, x)
+    model, guide = model_trace(case, pair, x), trace_of(pair.guide, x)
     for trace, names in ((model, {"data", "z", "x"}), (guide, {"data", "z"} | charged(case, pair, x))):
         sites = {name: site for name, site in trace.nodes.items() if site["type"] == "sample"}
         assert sites.keys() == names
@@ -76,8 +81,8 @@ def test_model_and_guide_each_register_every_parameter(case):
     """Either can then be trained beside a program of a user's."""
     pair, x = case.make(), case.images(2)
     names = {f"{pair.name}$$${name}" for name, _ in pair.named_parameters()}
-    for program in (pair.model, pair.guide):
-        assert {name for name, site in trace_of(program, x).nodes.items() if site["type"] == "param"} == names
+    for trace in (model_trace(case, pair, x), trace_of(pair.guide, x)):
+        assert {name for name, site in trace.nodes.items() if site["type"] == "param"} == names
 
 
 @every_pair
@@ -274,10 +279,11 @@ def test_saving_and_loading_keeps_every_bit(case, tmp_path):
         assert torch.equal(theirs[name], tensor), name
     for elbo in (Trace_ELBO(), TraceMeanField_ELBO()):
         assert pyro_loss(elbo, loaded, x) == pyro_loss(elbo, pair, x)
-    torch.manual_seed(0)
-    sample = pair.sample(3)
-    torch.manual_seed(0)
-    assert torch.equal(loaded.sample(3), sample)
+    if case.proper:
+        torch.manual_seed(0)
+        sample = pair.sample(3)
+        torch.manual_seed(0)
+        assert torch.equal(loaded.sample(3), sample)
     assert loaded.name != pair.name
     assert pg.described.describe(loaded) == pg.described.describe(pair)
 
