@@ -15,6 +15,7 @@ import math
 from dataclasses import dataclass
 
 import torch
+from pyro.distributions import Delta
 from torch import Tensor
 from torch.distributions import Distribution, Independent
 
@@ -51,7 +52,7 @@ def decompose(
         estimator: see `log_weights`.
 
     Raises:
-        TypeError: if q is no product over the latents.
+        TypeError: if q is no product over the latents, or a point.
         ValueError: for an unknown estimator, N < B, or one image that stands for several.
 
     Example:
@@ -75,7 +76,8 @@ def pairwise_log_prob(q: Distribution, z: Tensor) -> Tensor:
     """log q(zᵢₗ | xⱼ) for draws z (…, M, L) and posteriors of B images: (…, M, B, L) nats.
 
     Raises:
-        TypeError: if q is no product over the latents (``.to_event(1)``): then log q(zₗ | x) is not to be had.
+        TypeError: if q is no product over the latents (``.to_event(1)``), so that log q(zₗ | x) is not to be had, or
+            a point, which has no density.
         ValueError: if q is not one distribution over (L,) for each of B images, or z has another L, or M > B.
     """
     if not (isinstance(q, Independent) and q.reinterpreted_batch_ndims == 1 and len(q.event_shape) == 1):
@@ -83,6 +85,8 @@ def pairwise_log_prob(q: Distribution, z: Tensor) -> Tensor:
             f"q(z | x) must be a product over the latents, such as Normal(loc, scale).to_event(1), and it is a "
             f"{type(q).__name__} over {tuple(q.event_shape)}"
         )
+    if isinstance(q.base_dist, Delta):
+        raise TypeError("q(z | x) is a point (a Delta): it has no density, and q(z) none")
     if len(q.batch_shape) != 1 or z.dim() < 2 or z.shape[-1:] != q.event_shape or z.shape[-2] > q.batch_shape[0]:
         raise ValueError(
             f"q must have batch shape (B,) and z the shape (…, M, L) with M ≤ B, and these have {tuple(q.batch_shape)} "
