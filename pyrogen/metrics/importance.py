@@ -20,13 +20,16 @@ def fitted(
 
     Codes (N, L) and the factor (N,) are pairs (train, test). Returns the importance of each latent (L,), not negative,
     and of the predictions the `train` and `test` informativeness: the accuracy, or R² where a number is predicted.
-    Of numbers there is also the `nrmse` on test rows, and of trees that predict them their `depth`.
+    Of numbers there is also the `nrmse` on test rows, and of the paper's forest its `depth`.
     """
 
     if predictor in ("lasso", "paper_forest"):
         codes, factor = _standardised(codes), _standardised(factor)
-        model = _lasso() if predictor == "lasso" else _forest_of_best_depth(codes[0], factor[0], seed)
-        return _judged(model, codes, factor, continuous=True)
+        if predictor == "lasso":
+            return _judged(_lasso(), codes, factor, continuous=True)
+        model = _forest_of_best_depth(codes[0], factor[0], seed)
+        importance, parts = _judged(model, codes, factor, continuous=True)
+        return importance, parts | {"depth": model.max_depth}
     if predictor == "boosted_trees":
         return _judged(_boosted_trees(continuous, seed), codes, factor, continuous)
     return _judged(_forest(continuous, seed), codes, factor, continuous)
@@ -48,8 +51,6 @@ def _judged(
         return np.asarray(importance, dtype=np.float64), {"train": train, "test": test}
     wrong, test_wrong = (float(np.mean((g - v) ** 2) / np.var(v)) for g, v in zip(guesses, factor, strict=True))
     parts = {"train": 1.0 - wrong, "test": 1.0 - test_wrong, "nrmse": float(np.sqrt(test_wrong))}
-    if getattr(model, "max_depth", None):
-        parts["depth"] = model.max_depth
     return np.asarray(importance, dtype=np.float64), parts
 
 

@@ -40,7 +40,7 @@ def sap(
 
     What its size means depends on the factors. A latent that knows nothing still guesses, so that the ideal code of a
     factor of V even values scores 1 - 1/V: 0.5 when it is binary. A line cannot cut a single latent into many
-    intervals: for a factor of many values in an ordered code the accuracy itself is low (of 40 values, near 0.1). And
+    intervals: for a factor of many values in an ordered code the accuracy itself is low (0.05 of 40 even values). And
     the penalty makes it depend on the scale of the codes and on where their zero is. (The paper describes the accuracy
     otherwise, as the balanced one of thresholds on the latent; the numbers in the literature are those of the support
     vector machine.)
