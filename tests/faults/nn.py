@@ -24,8 +24,8 @@ FAULTS = [
     Fault(
         "mean and log-variance change places in the MLP",
         MLP,
-        "loc, log_variance = self.network(x.flatten(1))",
-        "log_variance, loc = self.network(x.flatten(1))",
+        "else output.chunk(2, dim=-1)",
+        "else output.chunk(2, dim=-1)[::-1]",
         NETWORKS + "test_the_last_layer_gives_the_means_and_then_the_log_variances",
     ),
     Fault(
