@@ -1,8 +1,8 @@
 r"""Disentanglement scores: pure functions of plain arrays (codes, factors), which never see a model."""
 
+from pyrogen.metrics.beta_vae import beta_vae_score
 from pyrogen.metrics.dci import dci
 from pyrogen.metrics.explicitness import explicitness
-from pyrogen.metrics.beta_vae import beta_vae_score
 from pyrogen.metrics.factor_vae import factor_vae_score
 from pyrogen.metrics.gap import latent_gap, mig
 from pyrogen.metrics.information import entropy, mutual_information
@@ -14,12 +14,12 @@ from pyrogen.metrics.two_sample import TwoSampleScore, energy_distance, squared_
 __all__ = [
     "Score",
     "TwoSampleScore",
-    "dci",
     "beta_vae_score",
+    "dci",
     "energy_distance",
     "entropy",
-    "factor_vae_score",
     "explicitness",
+    "factor_vae_score",
     "latent_gap",
     "mig",
     "modularity",
