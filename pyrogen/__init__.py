@@ -4,7 +4,7 @@ import importlib
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from pyrogen import evaluation, inference, models, nn
+from pyrogen import distributions, evaluation, inference, models, nn
 from pyrogen._version import __version__
 from pyrogen.errors import CheckpointError, DivergenceError, PyrogenError
 from pyrogen.evaluation import evaluate
@@ -22,6 +22,7 @@ __all__ = [
     "PyrogenError",
     "__version__",
     "datasets",
+    "distributions",
     "evaluate",
     "evaluation",
     "fit",

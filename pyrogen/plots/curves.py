@@ -1,6 +1,6 @@
 r"""Curves of training."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,12 +12,21 @@ from pyrogen.plots.style import COLOURS, panels, styled
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-TERMS = {"objective": "Total objective", "reconstruction": "Reconstruction term", "kl": "KL term"}
+TITLES = {
+    "objective": "Total objective",
+    "reconstruction": "Reconstruction term",
+    "kl": "KL term",
+    "penalty": "Penalty −log p(z)",
+}
 
 
 @styled
 def loss_curves(
-    histories: Mapping[str, Any] | Any, x: str = "step", smooth: float = 0.02, skip: float = 0.02
+    histories: Mapping[str, Any] | Any,
+    x: str = "step",
+    smooth: float = 0.02,
+    skip: float = 0.02,
+    terms: Sequence[str] = ("objective", "reconstruction", "kl"),
 ) -> "Figure":
     r"""Draws objective, reconstruction and KL by step (or epoch), one panel each and one colour a run.
 
@@ -30,12 +39,14 @@ def loss_curves(
         x: The horizontal axis, "step" or another column of the runs such as "epoch".
         smooth: The width of the moving average, as a share of the steps.
         skip: The share of steps that does not count for the vertical axis.
+        terms: The columns to draw, in nats per image, such as "penalty" or "commitment" for a pair that has them.
 
     Returns:
-        A figure of three panels.
+        A figure with a panel for each term.
 
     Raises:
-        ValueError: If there is no run, a run is empty, a term has not one value a step, or a value is not finite.
+        ValueError: If there is no run or no term, a run is empty, a term has not one value a step, or a value is not
+            finite.
 
     Example:
         >>> import numpy as np
@@ -55,9 +66,11 @@ def loss_curves(
         if not 0 <= share < 1:
             raise ValueError(f"{name} must be a share of the steps in [0, 1), got {share}.")
 
-    fig, axes = panels(len(TERMS), height=3.3)
+    if isinstance(terms, str) or not terms:
+        raise ValueError(f"terms must be a list of columns such as ['objective', 'kl'], got {terms!r}.")
+    fig, axes = panels(len(terms), height=3.3)
     handles: dict[str, Any] = {}
-    for ax, (term, title) in zip(axes, TERMS.items(), strict=True):
+    for ax, term in zip(axes, terms, strict=True):
         settled = []
         for i, (label, history) in enumerate(histories.items()):
             step, value = _curve(history, x, term, str(label))
@@ -68,7 +81,7 @@ def loss_curves(
             average = _moving_average(value, round(smooth * len(value)))
             handles[str(label)] = ax.plot(step, average, color=colour, linewidth=1.8, label=str(label))[0]
             settled.append(value[int(skip * len(value)) :])
-        ax.set_title(title)
+        ax.set_title(TITLES.get(term, term.replace("_", " ").capitalize()))
         ax.set_xlabel("training step" if x == "step" else x)
         ax.grid(axis="y")
         if settled:

@@ -152,6 +152,16 @@ def test_a_term_that_a_run_lacks_is_left_out():
     assert texts(fig.axes[2].texts) == ["no such term"]
 
 
+def test_loss_curves_of_other_terms():
+    runs = {"a": HISTORIES["β = 1"] | {"penalty": 2.0 + STEP, "total_correlation": 0.1 * STEP}}
+    fig = plots.loss_curves(runs, terms=["objective", "penalty", "total_correlation"])
+    assert [ax.get_title() for ax in fig.axes] == ["Total objective", "Penalty −log p(z)", "Total correlation"]
+    assert (fig.axes[2].lines[0].get_ydata() == 0.1 * STEP).all()
+    for terms in ([], "kl"):
+        with pytest.raises(ValueError, match="terms must be a list of columns"):
+            plots.loss_curves(runs, terms=terms)
+
+
 def test_loss_curves_by_epoch():
     fig = plots.loss_curves(HISTORIES, x="epoch")
     assert fig.axes[0].get_xlabel() == "epoch"
