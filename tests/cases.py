@@ -15,6 +15,7 @@ from pyro import distributions as dist
 import pyrogen as pg
 
 LATENT = 3
+RATE = 0.8  # of the sparse pairs
 CENTRES = torch.tensor([[-1.0, 0.0, 1.0], [2.0, 0.5, -0.5]], dtype=torch.float64)
 
 
@@ -103,6 +104,68 @@ def _autoencoder():
     return pg.models.Autoencoder(encoder, pg.nn.MLPDecoder((4, 4), LATENT, hidden=(16,))).double()
 
 
+def _tc_vae():
+    encoder = pg.nn.MLPEncoder((4, 4), LATENT, hidden=(16,))
+    decoder = pg.nn.MLPDecoder((4, 4), LATENT, hidden=(16,))
+    return pg.models.TCVAE(encoder, decoder, beta=4.0, alpha=0.5, gamma=2.0).double()
+
+
+def _tc_charges(pair, x, z, size):
+    """The parts of log q(z | x) − log p(z), from sums of densities."""
+    q, batch = pair.encode(x), len(x)
+    densities = torch.exp(-0.5 * ((z[:, None] - q.mean) / q.stddev) ** 2) / (q.stddev * math.sqrt(2 * math.pi))
+    weights = torch.full((batch, batch), (size - 1) / (size * (batch - 1)), dtype=torch.float64)
+    weights[range(batch), range(batch)] = 1 / size
+    own = densities[range(batch), range(batch)].prod(-1).log()
+    joint, product = (weights * densities.prod(-1)).sum(1).log(), torch.einsum("ij,ijl->il", weights, densities).log()
+    return {
+        "total_correlation": (3.0, joint - product.sum(1)),
+        "mutual_information": (-0.5, own - joint),
+        "dimension_wise_kl": (1.0, product.sum(1) - standard_log_density(z)),
+    }
+
+
+TC = {"charges": _tc_charges, "weight": lambda pair: 1.0, "additive": False}
+
+
+def _sparse(beta=1.0):
+    dictionary = pg.nn.Dictionary(16, atoms=24)
+    encoder = pg.nn.SparseLinearEncoder((4, 4), pg.nn.FISTA(dictionary, steps=6))
+    decoder = pg.nn.SparseLinearDecoder((4, 4), dictionary, pg.nn.Gaussian(0.5, learned=True))
+    return _with_rate(pg.models.SCVAE(encoder, decoder, beta=beta))
+
+
+def _sparse_conv():
+    dictionary = pg.nn.Dictionary(5, atoms=8)
+    coder = pg.nn.LISTA(dictionary, steps=3)
+    encoder = pg.nn.SparseConvEncoder((2, 8, 8), coder, channels=(4, 8), scale=0.5)
+    return _with_rate(pg.models.SCVAE(encoder, pg.nn.SparseConvDecoder((2, 8, 8), dictionary, channels=(4, 8))))
+
+
+def _with_rate(pair):
+    pair = pair.double()
+    pair.log_rate.fill_(math.log(RATE))
+    return pair
+
+
+def _sparse_charges(pair, x, z, size):
+    """½‖f − b − Dz‖² / σ² by an explicit sum over the positions."""
+    f, d = pair.encoder.features(x), pair.dictionary
+    unit = d.weight / d.weight.square().sum(0).sqrt()
+    left = f - d.bias - torch.einsum("bhwa,na->bhwn", z, unit)
+    return {"features": (1.0, 0.5 * left.square().sum((1, 2, 3)) / 0.5**2)}
+
+
+def laplace_log_density(z):
+    """log of the product of Laplace(0, 1 / RATE) over all entries of a code, here of one or three dimensions."""
+    entries = math.log(RATE / 2) - RATE * z.abs()
+    return entries.sum(-1) if z.shape[-1] == 24 else entries.sum((-3, -2, -1))
+
+
+SPARSE = {"guide": "point", "code_shape": (24,)}
+SPARSE_CONV = {"guide": "point", "code_shape": (2, 2, 8), "charges": _sparse_charges}
+
+
 def _mixture(beta=1.0):
     decoder = pg.nn.MLPDecoder((4, 4), LATENT, hidden=(16,))
     encoder, prior = pg.nn.MLPEncoder((4, 4), LATENT, hidden=(16,)), LearnedMixture(LATENT)
@@ -122,6 +185,10 @@ CASES = [
     Case("mixture", _mixture, (4, 4), "binary", mixture_log_density, analytic=False),
     Case("mixture, beta 4", lambda: _mixture(beta=4.0), (4, 4), "binary", mixture_log_density, analytic=False),
     Case("autoencoder", _autoencoder, (4, 4), "binary", flat_log_density, guide="point", proper=False),
+    Case("sparse", _sparse, (4, 4), "real", laplace_log_density, **SPARSE),
+    Case("sparse, beta 4", lambda: _sparse(beta=4.0), (4, 4), "real", laplace_log_density, **SPARSE),
+    Case("sparse, conv", _sparse_conv, (2, 8, 8), "binary", laplace_log_density, **SPARSE_CONV),
+    Case("total correlation", _tc_vae, (4, 4), "binary", standard_log_density, **TC),
 ]
 
 every_pair = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -10,6 +10,14 @@ from pyrogen.nn.linear import LinearDecoder, LinearEncoder
 from pyrogen.nn.lista import LISTA
 from pyrogen.nn.masked import Autoregressive, PixelCNN
 from pyrogen.nn.mlp import MLPDecoder, MLPEncoder
+from pyrogen.nn.sparse import (
+    SparseConvDecoder,
+    SparseConvEncoder,
+    SparseDecoder,
+    SparseEncoder,
+    SparseLinearDecoder,
+    SparseLinearEncoder,
+)
 
 __all__ = [
     "FISTA",
@@ -37,4 +45,10 @@ __all__ = [
     "MLPGridEncoder",
     "PixelCNN",
     "SparseCoder",
+    "SparseConvDecoder",
+    "SparseConvEncoder",
+    "SparseDecoder",
+    "SparseEncoder",
+    "SparseLinearDecoder",
+    "SparseLinearEncoder",
 ]

@@ -7,6 +7,8 @@ from torch import Tensor, nn
 
 from pyrogen.described import Described
 
+MOST_ROWS = 20_000  # that `initialise` looks at
+
 
 class Dictionary(Described, nn.Module):
     r"""Dz + b with ‖dₐ‖ = 1: codes ``(*batch, atoms)`` to vectors ``(*batch, size)``.
@@ -22,6 +24,7 @@ class Dictionary(Described, nn.Module):
     Attributes:
         weight: the atoms before normalisation, (n, atoms); at first independent normal numbers.
         bias: b, (n,), or None.
+        placed: a buffer, 1 once the atoms are set or trained, from when on `initialise` leaves them alone.
 
     Example:
         >>> import torch
@@ -33,11 +36,14 @@ class Dictionary(Described, nn.Module):
         True
     """
 
+    placed: Tensor
+
     def __init__(self, size: int, atoms: int, bias: bool = True) -> None:
         super().__init__()
         self.size, self.number = whole(size, "size"), whole(atoms, "atoms")
         self.weight = nn.Parameter(torch.randn(self.size, self.number))
         self.bias = nn.Parameter(torch.zeros(self.size)) if bias else None
+        self.register_buffer("placed", torch.zeros(()))
 
     @property
     def atoms(self) -> Tensor:
@@ -64,6 +70,28 @@ class Dictionary(Described, nn.Module):
             raise ValueError(f"the atoms are the columns of a {tuple(self.weight.shape)}, and got {tuple(atoms.shape)}")
         _check_atoms(atoms)
         self.weight.copy_(atoms / atoms.norm(dim=0))
+        self.placed.fill_(1)
+
+    @torch.no_grad()
+    def initialise(self, x: Tensor) -> None:
+        """Start from vectors x ``(*batch, n)``: b at their mean, the atoms at distinct ones of them less b, at random.
+
+        If there are fewer than atoms, the others stay as they are. Nothing happens if the atoms are `placed`.
+        """
+        if self.placed:
+            return
+        x = x.reshape(-1, self.size)
+        x = x[torch.randperm(len(x), device=x.device)[:MOST_ROWS]]
+        if self.bias is not None:
+            self.bias.copy_(x.mean(0))
+        x = self.centred(x)
+        norm = x.norm(dim=1, keepdim=True)
+        x = (x / norm)[norm[:, 0] > 1e-6 * norm.max()]
+        if len(x):
+            x = x.round(decimals=3).unique(dim=0)  # an image is blank in many places
+            x = x[torch.randperm(len(x), device=x.device)[: self.number]]
+            self.weight[:, : len(x)] = (x / x.norm(dim=1, keepdim=True)).T
+        self.placed.fill_(1)
 
     def check(self) -> None:
         """Raise ``ValueError`` if an atom is zero or not finite, and so has no direction."""

@@ -1,0 +1,243 @@
+"""Encoders whose code is sparse, and decoders that read it through the same dictionary."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from itertools import pairwise
+
+from pyro import distributions as dist
+from torch import Tensor, nn
+from torch.nn.functional import layer_norm
+
+from pyrogen.described import Described
+from pyrogen.nn.base import Decoder, batch_shape, check_shape, event_size
+from pyrogen.nn.dictionary import Dictionary
+from pyrogen.nn.ista import SparseCoder
+from pyrogen.nn.likelihoods import Likelihood
+
+
+class SparseEncoder(Described, nn.Module, ABC):
+    """δ(z − z(x)): the features of x, each vector of them sparse-coded on its own.
+
+    A subclass gives `features_of`, and as `scale` the noise with which Dz + b stands for a vector of features; None if
+    the features are the pixels, whose noise is the likelihood's.
+
+    Args:
+        shape: the shape of one x.
+        coder: `ISTA`, `FISTA` or `LISTA`, with the dictionary.
+        grid: the positions of a vector of features, such as (height, width); () for a single one.
+
+    Attributes:
+        code_shape: ``(*grid, atoms)``, the event shape of z.
+        latent: the number of entries of z.
+    """
+
+    scale: float | None = None
+
+    def __init__(self, shape: Sequence[int], coder: SparseCoder, grid: tuple[int, ...]) -> None:
+        super().__init__()
+        if not isinstance(coder, SparseCoder):
+            raise TypeError(f"coder must be pg.nn.ISTA, FISTA or LISTA, and it is a {type(coder).__name__}")
+        self.shape, self.coder = check_shape(shape), coder
+        self.code_shape = (*grid, coder.dictionary.number)
+        self.latent = event_size(self.code_shape)
+
+    @property
+    def dictionary(self) -> Dictionary:
+        """The dictionary of the coder."""
+        return self.coder.dictionary
+
+    @abstractmethod
+    def features_of(self, x: Tensor) -> Tensor:
+        """The features (B, *grid, n) of a batch ``(B, *shape)``."""
+
+    def features(self, x: Tensor) -> Tensor:
+        """The features ``(*batch, *grid, n)`` of images ``(*batch, *shape)``."""
+        batch = batch_shape(x, self.shape, "x")
+        f = self.features_of(x if len(batch) == 1 else x.reshape(-1, *self.shape))
+        return f if len(batch) == 1 else f.reshape(*batch, *f.shape[1:])
+
+    def code(self, x: Tensor, penalty: Tensor | float) -> Tensor:
+        """z(x), ``(*batch, *code_shape)``, at λ = `penalty`."""
+        return self.coder.code(self.features(x), penalty)
+
+    def forward(self, x: Tensor, penalty: Tensor | float) -> dist.TorchDistribution:
+        """z(x) as a point mass, batch shape ``batch``, event shape ``code_shape``."""
+        return dist.Delta(self.code(x, penalty)).to_event(len(self.code_shape))
+
+
+class SparseLinearEncoder(SparseEncoder):
+    """The features are the pixels themselves, as one vector.
+
+    Args:
+        shape: the shape of one x.
+        coder: `ISTA`, `FISTA` or `LISTA`, on a dictionary whose atoms are as long as an x.
+
+    Example:
+        >>> import torch
+        >>> import pyrogen as pg
+        >>> dictionary = pg.nn.Dictionary(64, atoms=96)
+        >>> encoder = pg.nn.SparseLinearEncoder((1, 8, 8), pg.nn.ISTA(dictionary, steps=5))
+        >>> encoder(torch.rand(3, 1, 8, 8), penalty=0.1).event_shape
+        torch.Size([96])
+    """
+
+    def __init__(self, shape: Sequence[int], coder: SparseCoder) -> None:
+        super().__init__(shape, coder, ())
+        _check_pixels(self.shape, self.dictionary)
+
+    def features_of(self, x: Tensor) -> Tensor:
+        """The pixels, (B, n)."""
+        return x.flatten(1)
+
+
+class SparseConvEncoder(SparseEncoder):
+    """Convolutions (kernel 4, stride 2, ReLU), a last one (kernel 1) to n features, and a sparse code at each position.
+
+    The features of an image are brought to mean 0 and variance 1 over all of its map: else they would shrink in
+    training, and with them the codes' penalty, while the decoder makes up for it.
+
+    Source: the construction is that of Xiao et al. 2023 (https://arxiv.org/abs/2303.16666); the convolutions are those
+    of `ConvEncoder`.
+
+    Args:
+        shape: (channels, height, width); each ``channels`` entry halves height and width.
+        coder: `ISTA`, `FISTA` or `LISTA`; the length of its dictionary's atoms is the number of features.
+        channels: output channels of each convolution of stride 2.
+        scale: σ > 0, the noise with which Dz + b stands for the features.
+
+    Example:
+        >>> import torch
+        >>> import pyrogen as pg
+        >>> coder = pg.nn.LISTA(pg.nn.Dictionary(16, atoms=32), steps=3)
+        >>> encoder = pg.nn.SparseConvEncoder((1, 64, 64), coder, channels=(32, 32, 64))
+        >>> encoder(torch.rand(3, 1, 64, 64), penalty=0.1).event_shape
+        torch.Size([8, 8, 32])
+    """
+
+    def __init__(
+        self, shape: Sequence[int], coder: SparseCoder, channels: Sequence[int] = (32, 64), scale: float = 1.0
+    ) -> None:
+        height, width = _grid(shape, channels)
+        super().__init__(shape, coder, (height, width))
+        if not 0 < scale < float("inf"):
+            raise ValueError(f"the noise of the features must be positive and finite, and scale={scale}")
+        self.scale = float(scale)
+        layers: list[nn.Module] = []
+        for before, after in pairwise([self.shape[0], *channels]):
+            layers += [nn.Conv2d(before, after, kernel_size=4, stride=2, padding=1), nn.ReLU()]
+        self.network = nn.Sequential(*layers, nn.Conv2d(channels[-1], self.dictionary.size, kernel_size=1))
+
+    def features_of(self, x: Tensor) -> Tensor:
+        """The features, (B, h, w, n)."""
+        f = self.network(x)
+        return layer_norm(f, f.shape[1:]).movedim(1, -1)
+
+
+class SparseDecoder(Decoder):
+    """p(x | z) around a function of Dz + b.
+
+    A subclass gives `output_of`, from Dz + b ``(B, *grid, n)`` to the likelihood's parameters.
+
+    Args:
+        shape: the shape of one x.
+        dictionary: the encoder's.
+        likelihood: see `Decoder`.
+        grid: the encoder's.
+    """
+
+    def __init__(
+        self, shape: Sequence[int], dictionary: Dictionary, likelihood: str | Likelihood, grid: tuple[int, ...]
+    ) -> None:
+        if not isinstance(dictionary, Dictionary):
+            raise TypeError(f"dictionary must be a pg.nn.Dictionary, and it is a {type(dictionary).__name__}")
+        self.code_shape = (*grid, dictionary.number)
+        super().__init__(shape, event_size(self.code_shape), likelihood)
+        self.dictionary = dictionary
+
+    def forward(self, z: Tensor) -> dist.TorchDistribution:
+        """The likelihood p(x | z), batch shape ``z.shape[:-len(code_shape)]``, event shape ``shape``."""
+        batch = batch_shape(z, self.code_shape, "z")
+        output = self.output_of(self.dictionary(z if len(batch) == 1 else z.reshape(-1, *self.code_shape)))
+        return self.likelihood(output.reshape(*batch, *self.shape), len(self.shape))
+
+
+class SparseLinearDecoder(SparseDecoder):
+    """The likelihood around Dz + b.
+
+    Args:
+        shape: the shape of one x.
+        dictionary: the encoder's, its atoms as long as an x.
+        likelihood: see `Decoder`; here a `Gaussian` by default, whose noise is the lasso's.
+
+    Example:
+        >>> import torch
+        >>> import pyrogen as pg
+        >>> pg.nn.SparseLinearDecoder((1, 8, 8), pg.nn.Dictionary(64, atoms=96))(torch.zeros(3, 96)).mean.shape
+        torch.Size([3, 1, 8, 8])
+    """
+
+    def __init__(self, shape: Sequence[int], dictionary: Dictionary, likelihood: str | Likelihood = "gaussian") -> None:
+        super().__init__(shape, dictionary, likelihood, ())
+        _check_pixels(self.shape, dictionary)
+
+    def output_of(self, z: Tensor) -> Tensor:
+        """Dz + b as it is, (B, n)."""
+        return z
+
+
+class SparseConvDecoder(SparseDecoder):
+    """`SparseConvEncoder` mirrored: a convolution (kernel 1) of Dz + b, then transposed ones up to the image's size.
+
+    Args:
+        shape: (channels, height, width); each ``channels`` entry doubles height and width.
+        dictionary: the encoder's.
+        likelihood: see `Decoder`.
+        channels: the encoder's channels, in the encoder's order.
+
+    Example:
+        >>> import torch
+        >>> import pyrogen as pg
+        >>> decoder = pg.nn.SparseConvDecoder((1, 64, 64), pg.nn.Dictionary(16, atoms=32), channels=(32, 32, 64))
+        >>> decoder(torch.zeros(3, 8, 8, 32)).event_shape
+        torch.Size([1, 64, 64])
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        dictionary: Dictionary,
+        likelihood: str | Likelihood = "bernoulli",
+        channels: Sequence[int] = (32, 64),
+    ) -> None:
+        super().__init__(shape, dictionary, likelihood, _grid(shape, channels))
+        layers: list[nn.Module] = [nn.Conv2d(dictionary.size, channels[-1], kernel_size=1)]
+        for before, after in pairwise([*reversed(channels), self.shape[0]]):
+            layers += [nn.ReLU(), nn.ConvTranspose2d(before, after, kernel_size=4, stride=2, padding=1)]
+        self.network = nn.Sequential(*layers)
+
+    def output_of(self, z: Tensor) -> Tensor:
+        """The likelihood's parameters, (B, channels, height, width)."""
+        return self.network(z.movedim(-1, 1))
+
+
+def _check_pixels(shape: tuple[int, ...], dictionary: Dictionary) -> None:
+    if dictionary.size != event_size(shape):
+        raise ValueError(
+            f"atoms that stand for the pixels of x must be {event_size(shape)} long, as shape={shape} is, and these "
+            f"are {dictionary.size}"
+        )
+
+
+def _grid(shape: Sequence[int], channels: Sequence[int]) -> tuple[int, int]:
+    """Height and width of the feature map."""
+    if isinstance(channels, int) or not channels or any(c < 1 for c in channels):
+        raise ValueError(f"channels must be positive widths such as (32, 64), and it is {channels!r}")
+    shape, factor = check_shape(shape), 2 ** len(channels)
+    if len(shape) != 3 or shape[1] % factor or shape[2] % factor:
+        raise ValueError(
+            f"{len(channels)} convolutions of stride 2 need images (channels, height, width) with height and width "
+            f"divisible by {factor}, and shape={shape}: pass fewer channels"
+        )
+    return shape[1] // factor, shape[2] // factor
