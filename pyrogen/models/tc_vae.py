@@ -42,8 +42,8 @@ class TCVAE(Pair):
         beta: β ≥ 0, the weight of the total correlation; Chen et al. take 6 on dSprites.
         alpha: α ≥ 0, the weight of the mutual information of image and code.
         gamma: γ ≥ 0, the weight of the dimension-wise KL.
-        estimator: ``"stratified"``, which is unbiased for q(z), or ``"weighted"``, whose values are off by a constant of
-            several nats.
+        estimator: ``"stratified"``, which is unbiased for q(z), or ``"weighted"``, whose values are off by several
+            nats.
 
     Raises:
         ValueError: for a negative weight, an unknown estimator, or networks that disagree on L or on the shape of x;
