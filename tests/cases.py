@@ -174,6 +174,40 @@ def _mixture(beta=1.0):
     return pair
 
 
+def _vamp(beta=1.0):
+    """The posteriors at its two pseudo-inputs are N(c, I) at the rows c of CENTRES."""
+    encoder, decoder = pg.nn.LinearEncoder((4, 4), LATENT), pg.nn.MLPDecoder((4, 4), LATENT, hidden=(16,))
+    diagonal = torch.eye(4, dtype=torch.float64)
+    inputs = torch.stack((diagonal, 1 - diagonal))
+    prior = pg.distributions.VampPrior(encoder, inputs)
+    pair = pg.models.VAE(encoder, decoder, beta=beta, prior=prior).double()
+    with torch.no_grad():
+        rest = CENTRES - encoder.loc(inputs.flatten(1))  # (2, L)
+        encoder.loc.weight += (torch.linalg.pinv(inputs.flatten(1)) @ rest).T
+    return pair
+
+
+PARTS = {"weights": (0.2, 0.8), "scales": (0.5, 1.5)}
+
+
+def _gaussian_mixture():
+    encoder, decoder = pg.nn.MLPEncoder((4, 4), LATENT, hidden=(16,)), pg.nn.MLPDecoder((4, 4), LATENT, hidden=(16,))
+    prior = pg.distributions.GaussianMixture(2, LATENT)
+    pair = pg.models.VAE(encoder, decoder, prior=prior).double()
+    with torch.no_grad():
+        prior.logits.copy_(torch.tensor(PARTS["weights"]).double().log() + 3.0)
+        prior.locs.copy_(CENTRES)
+        prior.log_scales.copy_(torch.tensor(PARTS["scales"]).double().log()[:, None].expand(2, LATENT))
+    return pair
+
+
+def unequal_log_density(z):
+    """log Σ π N(c, s² I) over the rows c of CENTRES, with the π and s of PARTS (as float32 holds them)."""
+    weights, scales = (torch.tensor(PARTS[name]).double() for name in ("weights", "scales"))
+    parts = zip(weights / weights.sum(), CENTRES, scales, strict=True)
+    return torch.stack([w.log() + normal_log_density(z, c, s.expand(LATENT)) for w, c, s in parts]).logsumexp(0)
+
+
 CASES = [
     Case("mlp", _mlp, (4, 4), "binary", standard_log_density),
     Case("beta 4", lambda: _mlp(beta=4.0), (4, 4), "binary", standard_log_density),
@@ -184,6 +218,9 @@ CASES = [
     Case("grey", lambda: _mlp("continuous_bernoulli"), (4, 4), "grey", standard_log_density),
     Case("mixture", _mixture, (4, 4), "binary", mixture_log_density, analytic=False),
     Case("mixture, beta 4", lambda: _mixture(beta=4.0), (4, 4), "binary", mixture_log_density, analytic=False),
+    Case("vamp", _vamp, (4, 4), "binary", mixture_log_density, analytic=False),
+    Case("vamp, beta 4", lambda: _vamp(beta=4.0), (4, 4), "binary", mixture_log_density, analytic=False),
+    Case("gaussian mixture", _gaussian_mixture, (4, 4), "binary", unequal_log_density, analytic=False),
     Case("autoencoder", _autoencoder, (4, 4), "binary", flat_log_density, guide="point", proper=False),
     Case("sparse", _sparse, (4, 4), "real", laplace_log_density, **SPARSE),
     Case("sparse, beta 4", lambda: _sparse(beta=4.0), (4, 4), "real", laplace_log_density, **SPARSE),
