@@ -5,6 +5,8 @@ from pyrogen.metrics.dci import dci
 from pyrogen.metrics.explicitness import explicitness
 from pyrogen.metrics.factor_vae import factor_vae_score
 from pyrogen.metrics.gap import latent_gap, mig
+from pyrogen.metrics.infomec import info_compactness, info_modularity
+from pyrogen.metrics.infomec_explicitness import info_explicitness
 from pyrogen.metrics.information import entropy, mutual_information
 from pyrogen.metrics.modularity import modularity
 from pyrogen.metrics.sap import sap
@@ -20,6 +22,9 @@ __all__ = [
     "entropy",
     "explicitness",
     "factor_vae_score",
+    "info_compactness",
+    "info_explicitness",
+    "info_modularity",
     "latent_gap",
     "mig",
     "modularity",
