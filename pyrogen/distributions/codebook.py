@@ -13,7 +13,7 @@ from pyrogen.distributions.code_distribution import UniformCodes
 
 UPDATES = ("ema", "loss")
 UNUSED = 1e-12  # a running count below it has underflowed in all but name: the code stays where it is
-CLUSTERED = 20_000  # distinct features that k-means looks at, at most (and at least 50 a code)
+CLUSTERED = 10_000  # distinct features that k-means looks at, at most (and at least 50 a code)
 
 
 class Codebook(Described, nn.Module):
@@ -163,7 +163,7 @@ class Codebook(Described, nn.Module):
         kmeans = KMeans(self.codes, n_init=1, random_state=seed)
         kmeans.fit(distinct[some].double().cpu().numpy(), sample_weight=times[some].double().cpu().numpy())
         self.vectors.copy_(torch.from_numpy(kmeans.cluster_centers_))
-        counts = torch.bincount(self.nearest(e).flatten(), minlength=self.codes)
-        self.counts.copy_(counts / len(e))  # sums to one token: a light prior that the first batches outweigh
+        counts = torch.bincount(self.nearest(e), minlength=self.codes)
+        self.counts.copy_(counts.to(self.counts) / len(e))  # sums to one token: a light prior that the first batches outweigh
         if self.update == "ema":
             self.sums.copy_(self.vectors * self.counts[:, None])
