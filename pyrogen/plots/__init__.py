@@ -11,7 +11,9 @@ from pyrogen.plots.graphs import graph
 from pyrogen.plots.grids import reconstructions, samples
 from pyrogen.plots.information import mutual_information
 from pyrogen.plots.kl import kl_per_latent
+from pyrogen.plots.latent_space import latent_space
 from pyrogen.plots.ranks import ranks
+from pyrogen.plots.rows import image_rows
 from pyrogen.plots.tables import conditional_tables
 from pyrogen.plots.traversal import traversals
 
@@ -20,7 +22,9 @@ __all__ = [
     "elbo_paths",
     "graph",
     "guide_and_posterior",
+    "image_rows",
     "kl_per_latent",
+    "latent_space",
     "loss_curves",
     "mutual_information",
     "pca_by_factor",
