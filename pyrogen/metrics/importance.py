@@ -80,7 +80,7 @@ def _boosted_trees(continuous: bool, seed: int) -> Any:
 def _lasso() -> Any:
     from sklearn.linear_model import Lasso
 
-    return Lasso(alpha=LASSO_PENALTY)
+    return Lasso(alpha=LASSO_PENALTY, tol=1e-8, max_iter=100_000)  # to the optimum, in any order of the latents
 
 
 def _forest_of_best_depth(codes: NDArray[np.float64], factor: NDArray[np.float64], seed: int) -> Any:
