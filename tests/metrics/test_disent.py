@@ -1,9 +1,9 @@
 r"""Agreement with disent 0.8.0 where it is right; where it is not, a computation by hand shows who is.
 
 Its numbers are in disent.json. They come from its own functions of arrays (`_compute_mig`, `_compute_sap`,
-`_compute_importance_gbt` and what makes its scores of that), which were given the transposes of the rows that `split_rows` draws here (it holds codes as (L, N)),
-and in the part named "whole" from its `metric_dci` on a data set of thirty images. Nothing of it is needed to run
-these tests.
+`_compute_importance_gbt` and what makes its scores of that), which were given the transposes of the rows that
+`split_rows` draws here (it holds codes as (L, N)), and in the part named "whole" from its `metric_dci` on a data set of
+thirty images. Nothing of it is needed to run these tests.
 """
 
 import json

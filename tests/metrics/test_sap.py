@@ -1,0 +1,116 @@
+r"""SAP against codes whose score is known."""
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from pyrogen.metrics import Score, sap
+
+
+@pytest.fixture(scope="module")
+def binary():
+    return np.random.default_rng(0).integers(0, 2, (600, 2))
+
+
+def test_ideal_codes_of_binary_factors_score_one_less_a_guess(binary):
+    # The other latent is independent: on 200 test rows the accuracy of its guess is Binomial(200, 1/2) / 200.
+    low, high = binom(200, 0.5).ppf([5e-8, 1 - 5e-8]) / 200
+    score = sap(6.0 * binary - 3.0, binary)
+    matrix = np.asarray(score.details["predictability"])
+    assert np.diag(matrix) == pytest.approx([1.0, 1.0])
+    assert low <= matrix[0, 1] <= high
+    assert low <= matrix[1, 0] <= high
+    assert score == pytest.approx(1 - (matrix[0, 1] + matrix[1, 0]) / 2)
+    assert score.details["best_latent"] == {"0": 0, "1": 1}
+    assert score.details["not_converged"] == 0
+
+
+def test_the_gap_is_over_latents_for_each_factor_and_to_the_second_best():
+    # Squared correlations by hand, on an exactly uncorrelated grid (train rows are all but one of many copies).
+    grid = np.stack(np.meshgrid([-1.0, 1.0], [-1.0, 1.0]), axis=-1).reshape(-1, 2)
+    factors = np.tile(grid, (250, 1))
+    codes = factors @ np.array([[1.0, 1.0, 0.0], [0.0, 2.0, 1.0]])  # R² of v_0: 1, 1/5, 0; of v_1: 0, 4/5, 1
+    score = sap(codes, factors, continuous=True, train=999, test=1)
+    expected = [[1.0, 0.0], [0.2, 0.8], [0.0, 1.0]]
+    assert np.asarray(score.details["predictability"]) == pytest.approx(np.array(expected), abs=4e-3)  # a row in 1,000
+    assert score.details["gaps"] == pytest.approx({"0": 0.8, "1": 0.2}, abs=8e-3)
+    assert score == pytest.approx(0.5, abs=8e-3)
+
+
+@pytest.mark.parametrize("continuous", [False, True])
+def test_doubled_codes_score_zero(binary, continuous):
+    codes = np.hstack([binary, binary]) * 6.0 - 3.0
+    assert sap(codes, binary.astype(float if continuous else int), continuous=continuous) == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("continuous", [False, True])
+def test_constant_codes_score_zero(binary, continuous):
+    codes = np.full((600, 3), 0.1)
+    assert sap(codes, binary.astype(float if continuous else int), continuous=continuous) == 0.0
+
+
+def test_codes_turned_by_45_degrees_score_zero_of_continuous_factors():
+    # Both correlations are ±√½ but for what sampling makes of them; the difference of their squares is twice the
+    # correlation r of the factors: near N(0, 4/n), here of 6,000 rows and two factors, and 5.5 standard errors is 1e-7.
+    factors = np.random.default_rng(1).uniform(-1, 1, (9_000, 2))
+    score = sap(factors @ np.array([[1.0, 1.0], [1.0, -1.0]]), factors, continuous=True)
+    assert 0 <= score < 5.5 * 2 / np.sqrt(6_000)
+
+
+def test_random_codes_differ_by_chance_alone():
+    # Each accuracy is Binomial(300, 1/2) / 300 whatever the guess, so all six lie in its range, and so do gaps.
+    rng = np.random.default_rng(2)
+    factors = rng.integers(0, 2, (900, 2))
+    score = sap(rng.standard_normal((900, 3)), factors)
+    low, high = binom(300, 0.5).ppf([1e-8, 1 - 1e-8]) / 300
+    matrix = np.asarray(score.details["predictability"])
+    assert (matrix >= low).all()
+    assert (matrix <= high).all()
+    assert 0 <= score < high - low
+
+
+def test_classes_are_weighed_to_be_balanced():
+    # Nine in ten have value 0. An unweighted machine on a weak code says 0 always, and is right in nine of ten; a
+    # balanced one says 1 above the middle of the two means, and is right of value 0 and of value 1 equally often.
+    rng = np.random.default_rng(3)
+    factors = (rng.random((3_000, 1)) < 0.1).astype(int)
+    codes = np.hstack([factors + rng.standard_normal((3_000, 1)), np.zeros((3_000, 1))])
+    best = np.asarray(sap(codes, factors).details["predictability"])[0, 0]
+    assert best < 0.8  # Φ(1/2) = 0.69 with a standard error of 0.015
+
+
+def test_a_line_cannot_cut_a_latent_into_forty(binary):
+    # What the docstring says of ideal codes of many values.
+    factors = np.random.default_rng(4).integers(0, 40, (3_000, 1))
+    codes = np.hstack([(factors - 19.5) / 11.5, np.zeros((3_000, 1))])
+    assert sap(codes, factors) < 0.2
+    assert sap(codes, factors.astype(float), continuous=True) == pytest.approx(1.0)
+
+
+def test_the_order_of_latents_and_factors_is_irrelevant(binary):
+    rng = np.random.default_rng(5)
+    codes = binary @ rng.standard_normal((2, 4)) + 0.5 * rng.standard_normal((600, 4))
+    order = rng.permutation(4)
+    assert sap(codes[:, order], binary[:, ::-1]) == pytest.approx(sap(codes, binary))
+
+
+def test_discrete_and_continuous_factors_are_scored_side_by_side(binary):
+    rng = np.random.default_rng(6)
+    factors = np.hstack([binary[:, :1], rng.random((600, 1))])
+    codes = np.hstack([6.0 * factors[:, :1] - 3.0, factors[:, 1:]])
+    score = sap(codes, factors, continuous="size", factor_names=["kind", "size"])
+    assert score.details["gaps"]["size"] > 0.9
+    assert score.details["predictability"][0][0] == 1.0
+    assert score.settings["continuous"] == ["size"]
+
+
+def test_the_score_says_what_it_is(binary):
+    score = sap(binary * 1.0, binary, train=100, test=50, seed=3, leave_out=0, factor_names=("a", "b"))
+    assert isinstance(score, Score)
+    assert (score.metric, score.estimator) == ("sap", "linear_svm")
+    assert score.settings == {"continuous": [], "factors": ["b"], "train": 100, "test": 50, "seed": 3, "n": 600}
+
+
+def test_a_single_latent_has_no_second_best(binary):
+    with pytest.raises(ValueError, match="a gap between two latents, got codes with a single column"):
+        sap(binary[:, :1] * 1.0, binary)
