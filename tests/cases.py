@@ -208,6 +208,35 @@ def unequal_log_density(z):
     return torch.stack([w.log() + normal_log_density(z, c, s.expand(LATENT)) for w, c, s in parts]).logsumexp(0)
 
 
+def _quantised(update):
+    """Codes at features, and a decoder far off, for straight-through gradients lower a loss only while there is much to
+    gain. With "ema" the codes' memory is so long that a step moves them by rounding."""
+    codebook = pg.distributions.Codebook(5, 3, update=update, revive=0.0)
+    encoder = pg.nn.ConvGridEncoder((1, 4, 4), dim=3, channels=(8,))
+    pair = pg.models.VQVAE(encoder, pg.nn.ConvGridDecoder((1, 4, 4), dim=3, channels=(8,)), codebook).double()
+    with torch.no_grad():
+        pair.decoder.network[-1].bias.add_(2.0)
+        x = (torch.rand(64, 1, 4, 4, generator=torch.Generator().manual_seed(0)) < 0.4).double()
+        codebook.initialise(encoder(x).mean)
+        codebook.counts.fill_(1e18)
+        if update == "ema":
+            codebook.sums.copy_(1e18 * codebook.vectors)
+    return pair
+
+
+def _quantised_charges(pair, x, z, size):
+    squares = ((pair.encoder(x).mean - z) ** 2).flatten(1).sum(1)
+    charges = {"commitment": (0.25, squares)}
+    return charges | ({"codebook": (1.0, squares)} if pair.codebook.update == "loss" else {})
+
+
+def uniform_log_mass(z):
+    """log 5^-T for T tokens, whatever the codes."""
+    return torch.full(z.shape[:-3], -z.shape[-3] * z.shape[-2] * math.log(5), dtype=torch.float64)
+
+
+QUANTISED = {"guide": "code", "code_shape": (2, 2, 3), "charges": _quantised_charges}
+
 CASES = [
     Case("mlp", _mlp, (4, 4), "binary", standard_log_density),
     Case("beta 4", lambda: _mlp(beta=4.0), (4, 4), "binary", standard_log_density),
@@ -226,6 +255,8 @@ CASES = [
     Case("sparse, beta 4", lambda: _sparse(beta=4.0), (4, 4), "real", laplace_log_density, **SPARSE),
     Case("sparse, conv", _sparse_conv, (2, 8, 8), "binary", laplace_log_density, **SPARSE_CONV),
     Case("total correlation", _tc_vae, (4, 4), "binary", standard_log_density, **TC),
+    Case("quantised, by loss", lambda: _quantised("loss"), (1, 4, 4), "binary", uniform_log_mass, **QUANTISED),
+    Case("quantised, moving", lambda: _quantised("ema"), (1, 4, 4), "binary", uniform_log_mass, **QUANTISED),
 ]
 
 every_pair = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

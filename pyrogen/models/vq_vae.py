@@ -136,7 +136,7 @@ class VQVAE(Pair):
 
     def monitored(self, q: dist.TorchDistribution, z: Tensor, size: int) -> dict[str, Tensor]:
         """Of the batch: the perplexity exp(H) of how often each code is taken, and the share of codes taken at all."""
-        indices = q.indices.flatten()  # type: ignore[attr-defined]
+        indices = q.indices.flatten()
         counts = torch.zeros_like(self.codebook.counts).index_add(0, indices, torch.ones_like(indices, dtype=z.dtype))
         share = counts / len(indices)
         return {"perplexity": torch.special.entr(share).sum().exp(), "usage": (counts > 0).to(z.dtype).mean()}

@@ -120,7 +120,7 @@ def test_a_fresh_run_starts_from_the_k_means_of_the_features():
 
 
 def test_the_gradients_are_those_written_by_hand():
-    """Reconstruction and commitment train the encoder, the former through z as if z were e; the third term the codes."""
+    """Reconstruction and commitment train the encoder, the former as if z were e; the third term the codes."""
     pair, x = small("loss"), images(5)
     pair.initialise(x)
     pair.commitment = 0.7
@@ -231,7 +231,7 @@ def test_resume_is_bit_exact(tmp_path, update, break_at):
 
 
 def test_it_learns_bars_and_pyros_loop_does_too():
-    """Sixteen rows alike: a code for each quarter is enough to reconstruct, so the loss falls far below log 2 a pixel."""
+    """A code for each quarter is enough to reconstruct bars, so the loss falls far below log 2 a pixel."""
     x = images()
     pair = small(codes=8, revive=0.05)
     fit = pg.fit(pair, x, steps=250, batch_size=32, lr=1e-2, progress=False)
