@@ -209,13 +209,14 @@ def unequal_log_density(z):
 
 
 def _quantised(update):
-    """Codes at features, and a decoder far off, for straight-through gradients lower a loss only while there is much to
-    gain. With "ema" the codes' memory is so long that a step moves them by rounding."""
+    """A decoder far off and a strong commitment, for straight-through gradients lower the loss of noise at first only
+    then. With "ema" the codes' memory is so long that a step moves them by rounding."""
     codebook = pg.distributions.Codebook(5, 3, update=update, revive=0.0)
     encoder = pg.nn.ConvGridEncoder((1, 4, 4), dim=3, channels=(8,))
-    pair = pg.models.VQVAE(encoder, pg.nn.ConvGridDecoder((1, 4, 4), dim=3, channels=(8,)), codebook).double()
+    decoder = pg.nn.ConvGridDecoder((1, 4, 4), dim=3, channels=(8,))
+    pair = pg.models.VQVAE(encoder, decoder, codebook, commitment=8.0).double()
     with torch.no_grad():
-        pair.decoder.network[-1].bias.add_(2.0)
+        decoder.network[-1].bias.add_(2.0)
         x = (torch.rand(64, 1, 4, 4, generator=torch.Generator().manual_seed(0)) < 0.4).double()
         codebook.initialise(encoder(x).mean)
         codebook.counts.fill_(1e18)
@@ -226,7 +227,7 @@ def _quantised(update):
 
 def _quantised_charges(pair, x, z, size):
     squares = ((pair.encoder(x).mean - z) ** 2).flatten(1).sum(1)
-    charges = {"commitment": (0.25, squares)}
+    charges = {"commitment": (8.0, squares)}
     return charges | ({"codebook": (1.0, squares)} if pair.codebook.update == "loss" else {})
 
 
