@@ -12,6 +12,7 @@ from pyrogen.plots.grids import reconstructions, samples
 from pyrogen.plots.information import mutual_information
 from pyrogen.plots.kl import kl_per_latent
 from pyrogen.plots.latent_space import latent_space
+from pyrogen.plots.prior_plane import prior_plane
 from pyrogen.plots.ranks import ranks
 from pyrogen.plots.rows import image_rows
 from pyrogen.plots.tables import conditional_tables
@@ -28,6 +29,7 @@ __all__ = [
     "loss_curves",
     "mutual_information",
     "pca_by_factor",
+    "prior_plane",
     "ranks",
     "reconstructions",
     "samples",
