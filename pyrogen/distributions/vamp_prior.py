@@ -91,7 +91,7 @@ class VampPrior(Described, nn.Module):
             u = torch.where(u < low, 2 * low - u, u)
         if high < math.inf:
             u = torch.where(u > high, 2 * high - u, u)
-        return u.clamp(low, high)  # for what is further out than the range is wide
+        return u.clamp(low)  # for what was above by more than the range is wide
 
     def forward(self) -> dist.TorchDistribution:
         """p(z), batch shape (), event shape (L,)."""

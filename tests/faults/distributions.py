@@ -34,8 +34,8 @@ FAULTS = [
     Fault(
         "the encoder is shared until the pair is copied",
         VAMP,
-        "        return u.clamp(low, high)",
-        "        return u.clamp(low, high)\n\n"
+        "        return u.clamp(low)",
+        "        return u.clamp(low)\n\n"
         "    def __deepcopy__(self, memo):\n"
         "        return type(self)(__import__('copy').deepcopy(self.encoder), self.pseudo_inputs, self.bounds)\n\n"
         "    #",
@@ -100,8 +100,15 @@ FAULTS = [
     Fault(
         "the upper bound of the pseudo-inputs is forgotten",
         VAMP,
-        "        return u.clamp(low, high)",
-        "        return u.clamp(low)",
+        "if high < math.inf:",
+        "if high < -math.inf:",
+        OF_VAMP + "values_outside_are_reflected_and_none_loses_its_gradient",
+    ),
+    Fault(
+        "what is reflected twice leaves the range",
+        VAMP,
+        "return u.clamp(low)",
+        "return u",
         OF_VAMP + "values_outside_are_reflected_and_none_loses_its_gradient",
     ),
     Fault(
