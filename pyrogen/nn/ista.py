@@ -8,14 +8,17 @@ from abc import ABC, abstractmethod
 import torch
 from pyro import distributions as dist
 from torch import Tensor, nn
+from torch.nn.functional import softshrink
 
 from pyrogen.described import Described
 from pyrogen.nn.base import batch_shape
 from pyrogen.nn.dictionary import Dictionary, whole
 
+SMALLEST = 1e-20  # in place of a threshold of 0, by which nothing could be divided
+
 
 def soft_threshold(v: Tensor, threshold: Tensor | float) -> Tensor:
-    """sign(v) max(|v| − θ, 0), the proximal map of θ‖·‖₁: exactly zero where |v| ≤ θ.
+    """sign(v) max(|v| − θ, 0) for θ > 0, the proximal map of θ‖·‖₁: exactly zero where |v| ≤ θ.
 
     Example:
         >>> import torch
@@ -23,7 +26,7 @@ def soft_threshold(v: Tensor, threshold: Tensor | float) -> Tensor:
         >>> soft_threshold(torch.tensor([-3.0, 0.5, 2.0]), 1.0).tolist()
         [-2.0, 0.0, 1.0]
     """
-    return torch.relu(v - threshold) - torch.relu(-v - threshold)
+    return softshrink(v / threshold, 1.0) * threshold
 
 
 class SparseCoder(Described, nn.Module, ABC):
@@ -45,7 +48,7 @@ class SparseCoder(Described, nn.Module, ABC):
 
     @abstractmethod
     def code_of(self, x: Tensor, penalty: Tensor) -> Tensor:
-        """The codes (*batch, atoms) of vectors (*batch, n)."""
+        """The codes (B, atoms) of vectors x − b, (B, n)."""
 
     def code(self, x: Tensor, penalty: Tensor | float) -> Tensor:
         """The codes ``(*batch, atoms)`` of vectors ``(*batch, n)``.
@@ -57,12 +60,12 @@ class SparseCoder(Described, nn.Module, ABC):
         Raises:
             ValueError: for vectors of another length, or a λ that is a negative or no finite number.
         """
-        batch_shape(x, (self.dictionary.size,), "x")
+        batch = batch_shape(x, (self.dictionary.size,), "x")
         if not isinstance(penalty, torch.Tensor):
             if not 0 <= penalty < math.inf:
                 raise ValueError(f"the penalty λ must be finite and at least 0, and it is {penalty}")
             penalty = torch.full((), penalty, dtype=x.dtype, device=x.device)
-        return self.code_of(x, penalty)
+        return self.code_of(self.dictionary.centred(x).reshape(-1, x.shape[-1]), penalty).reshape(*batch, -1)
 
     def forward(self, x: Tensor, penalty: Tensor | float) -> dist.TorchDistribution:
         """The code as a point mass, batch shape ``batch``, event shape (atoms,)."""
@@ -94,13 +97,12 @@ class ISTA(SparseCoder):
     """
 
     def code_of(self, x: Tensor, penalty: Tensor) -> Tensor:
-        """The codes (*batch, atoms) of vectors (*batch, n)."""
-        d, step = self.dictionary.atoms, 1 / self.dictionary.largest_eigenvalue()
-        x, threshold = self.dictionary.centred(x), penalty * step
-        z = soft_threshold(x @ d * step, threshold)
+        """The codes (B, atoms) of vectors x − b, (B, n)."""
+        drive, recurrence, threshold = in_units_of_the_threshold(x, self.dictionary, penalty)
+        z = softshrink(drive, 1.0)
         for _ in range(self.steps - 1):
-            z = soft_threshold(z + (x - z @ d.T) @ d * step, threshold)
-        return z
+            z = softshrink(torch.addmm(drive, z, recurrence), 1.0)
+        return z * threshold
 
 
 class FISTA(SparseCoder):
@@ -123,13 +125,23 @@ class FISTA(SparseCoder):
     """
 
     def code_of(self, x: Tensor, penalty: Tensor) -> Tensor:
-        """The codes (*batch, atoms) of vectors (*batch, n)."""
-        d, step = self.dictionary.atoms, 1 / self.dictionary.largest_eigenvalue()
-        x, threshold = self.dictionary.centred(x), penalty * step
-        z = y = soft_threshold(x @ d * step, threshold)  # y₂ = z₁, because t₁ = 1
+        """The codes (B, atoms) of vectors x − b, (B, n)."""
+        drive, recurrence, threshold = in_units_of_the_threshold(x, self.dictionary, penalty)
+        z = y = softshrink(drive, 1.0)  # y₂ = z₁, because t₁ = 1
         t = (1 + math.sqrt(5)) / 2
         for _ in range(self.steps - 1):
-            before, z = z, soft_threshold(y + (x - y @ d.T) @ d * step, threshold)
+            before, z = z, softshrink(torch.addmm(drive, y, recurrence), 1.0)
             following = (1 + math.sqrt(1 + 4 * t * t)) / 2
-            y, t = z + (t - 1) / following * (z - before), following
-        return z
+            y, t = torch.lerp(before, z, 1 + (t - 1) / following), following
+        return z * threshold
+
+
+def in_units_of_the_threshold(x: Tensor, dictionary: Dictionary, penalty: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(Dᵀx/L)/θ, (B, atoms), I − DᵀD/L and θ = λ/L: a step on z/θ is one product and one shrinkage by 1.
+
+    The steps are the same at any scale of x, z and λ together. A step of five operations would cost thrice as much.
+    """
+    d, step = dictionary.atoms, 1 / dictionary.largest_eigenvalue()
+    threshold = (penalty * step).clamp(min=SMALLEST)
+    identity = torch.eye(d.shape[1], dtype=d.dtype, device=d.device)
+    return x @ d * (step / threshold), identity - d.T @ d * step, threshold

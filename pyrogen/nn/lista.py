@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from pyrogen.nn.dictionary import Dictionary
-from pyrogen.nn.ista import SparseCoder, soft_threshold
+from pyrogen.nn.ista import SMALLEST, SparseCoder, soft_threshold
 
 
 class LISTA(SparseCoder):
@@ -14,7 +14,7 @@ class LISTA(SparseCoder):
 
     With S soft thresholding and z₁ = S(Wx̄, λ exp g₁) for x̄ = x − b,
 
-        zₖ₊₁ = S(W x̄ + R zₖ, λ exp gₖ₊₁),
+        zₖ₊₁ = S(Wx̄ + R zₖ, λ exp gₖ₊₁),
 
     which at W = Dᵀ/L, R = I − DᵀD/L and exp g = 1/L, where it starts, *is* ISTA with as many steps, whatever λ. The
     thresholds are learned as multiples of λ, so that another λ can be asked for after training.
@@ -58,10 +58,10 @@ class LISTA(SparseCoder):
         self.log_gain.copy_(-largest.log().expand_as(self.log_gain))
 
     def code_of(self, x: Tensor, penalty: Tensor) -> Tensor:
-        """The codes (*batch, atoms) of vectors (*batch, n)."""
-        drive = self.dictionary.centred(x) @ self.w.T
-        thresholds = (penalty * self.log_gain.exp()).expand(self.steps, -1)
+        """The codes (B, atoms) of vectors x − b, (B, n)."""
+        drive, recurrence = x @ self.w.T, self.r.T
+        thresholds = (penalty * self.log_gain.exp()).clamp(min=SMALLEST).expand(self.steps, -1)
         z = soft_threshold(drive, thresholds[0])
         for threshold in thresholds[1:]:
-            z = soft_threshold(drive + z @ self.r.T, threshold)
+            z = soft_threshold(torch.addmm(drive, z, recurrence), threshold)
         return z
