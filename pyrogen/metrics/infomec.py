@@ -42,8 +42,8 @@ def info_modularity(
     that knows none has no share and is left out; without any other the score is 0.
 
     **Noise is shared out like information.** A latent that knows next to nothing adds the share of its luckiest
-    estimate, which is large because `"knn"` is cut off at 0: ten random latents of 3,000 images score 0.88. So read InfoM
-    beside the `information` in the details, or beside InfoE, which is near 0 for those.
+    estimate, which is large because `"knn"` is cut off at 0: ten random latents of 3,000 images score 0.88. So read
+    InfoM beside the `information` in the details, or beside InfoE, which is near 0 for those.
 
     The estimators of I are:
 
