@@ -11,10 +11,10 @@ from pyrogen.metrics.preset import chosen, split
 from pyrogen.metrics.score import Score
 
 PRESETS: dict[str, dict[str, object]] = {
-    "forest": {"predictor": "forest", "weighted": False},
-    "disentanglement_lib": {"predictor": "boosted_trees", "weighted": True, "train": 10_000, "test": 5_000},
-    "paper_lasso": {"predictor": "lasso", "weighted": False},
-    "paper_forest": {"predictor": "paper_forest", "weighted": False},
+    "forest": {"predictor": "forest"},
+    "disentanglement_lib": {"predictor": "boosted_trees", "train": 10_000, "test": 5_000},
+    "paper_lasso": {"predictor": "lasso"},
+    "paper_forest": {"predictor": "paper_forest"},
 }
 PARTS = ("disentanglement", "completeness", "informativeness")
 
@@ -52,8 +52,8 @@ def dci(
     - `"disentanglement_lib"`: gradient-boosted trees (scikit-learn's `GradientBoostingClassifier` as it comes) on
       10,000 training and 5,000 test rows, as the library of Locatello et al. has it and disent after it. They draw the
       two with replacement from the grid of all factors, so that a test row can be a training row (which flatters the
-      informativeness of a small data set); here the rows given are split, and none is in both. C weighs each factor by
-      Σ_i R_ij, which is 1 for trees that split at all. A continuous factor gets the regressor, which they have not.
+      informativeness of a small data set); here the rows given are split, and none is in both. They weigh each factor
+      in C by Σ_i R_ij, which is 1 for trees. A continuous factor gets the regressor, which they have not.
     - `"paper_lasso"`: the lasso with penalty 0.02 on standardised codes and factors, R = \|coefficient\|. Each factor
       is a number to it, so the values of a discrete one must be in a meaningful order. Of two equal latents it takes
       one, so that a duplicate costs no completeness. The `nrmse` of its predictions is the paper's own measure of
@@ -127,10 +127,9 @@ def dci(
 
     latents, served = specialisation(importance.T), specialisation(importance)
     weights = _shares(importance.sum(axis=1))
-    over_factors = _shares(importance.sum(axis=0)) if settings["weighted"] else np.full(len(served), 1 / len(served))
     values_of_parts = {
         "disentanglement": float(weights @ latents),
-        "completeness": float(over_factors @ served),
+        "completeness": float(served.mean()),
         "informativeness": float(np.mean([found["test"] for found in quality.values()])),
     }
     details: dict[str, object] = {
