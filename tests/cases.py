@@ -178,7 +178,7 @@ def _vamp(beta=1.0):
     """The posteriors at its two pseudo-inputs are N(c, I) at the rows c of CENTRES."""
     encoder, decoder = pg.nn.LinearEncoder((4, 4), LATENT), pg.nn.MLPDecoder((4, 4), LATENT, hidden=(16,))
     diagonal = torch.eye(4, dtype=torch.float64)
-    inputs = 0.2 + 0.6 * torch.stack((diagonal, 1 - diagonal))  # no gradient is one-sided here, as at the bounds
+    inputs = 0.25 + 0.5 * torch.stack((diagonal, 1 - diagonal))  # no gradient is one-sided here, as at the bounds
     prior = pg.distributions.VampPrior(encoder, inputs)
     pair = pg.models.VAE(encoder, decoder, beta=beta, prior=prior).double()
     with torch.no_grad():
