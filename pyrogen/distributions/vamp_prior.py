@@ -59,16 +59,13 @@ class VampPrior(Described, nn.Module):
         self, encoder: nn.Module, pseudo_inputs: Tensor | int, bounds: tuple[float, float] | None = None
     ) -> None:
         super().__init__()
-        if not hasattr(encoder, "shape"):
-            raise TypeError(
-                f"encoder must say the shape of one x, as a pg.nn.Encoder does, and a {type(encoder).__name__} does not"
-            )
+        shape = _shape_of(encoder)
         given = not isinstance(pseudo_inputs, numbers.Integral)
-        start = _checked(pseudo_inputs, tuple(encoder.shape), encoder) if given else None
+        start = _checked(pseudo_inputs, shape, encoder) if given else None
         self.bounds = _range(bounds, start)
         low, high = self.bounds
         if start is None:
-            start = _random(pseudo_inputs, self.bounds, tuple(encoder.shape), encoder)
+            start = _random(pseudo_inputs, self.bounds, shape, encoder)
         elif start.min() < low or start.max() > high:
             raise ValueError(
                 f"pseudo-inputs must lie in [{low:g}, {high:g}], and these span "
@@ -98,6 +95,14 @@ class VampPrior(Described, nn.Module):
         posteriors = self.encoder(self.pseudo_inputs)
         equal = dist.Categorical(logits=torch.zeros_like(self.free.flatten(1)[:, 0]))
         return dist.MixtureSameFamily(equal, posteriors)
+
+
+def _shape_of(encoder: Any) -> tuple[int, ...]:
+    if not hasattr(encoder, "shape"):
+        raise TypeError(
+            f"encoder must say the shape of one x, as a pg.nn.Encoder does, and a {type(encoder).__name__} does not"
+        )
+    return tuple(encoder.shape)
 
 
 def _checked(pseudo_inputs: Any, shape: tuple[int, ...], encoder: nn.Module) -> Tensor:
