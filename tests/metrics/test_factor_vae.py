@@ -58,7 +58,7 @@ def test_codes_that_know_nothing_score_one_over_the_number_of_factors():
     # evaluation vote is right with probability 1/3, whatever the classifier.
     factors, codes = full_grid(2, 3, 4), np.random.default_rng(1).standard_normal((30, 5))
     pairs = full_grid(len(factors), len(codes))
-    score = factor_vae_score(codes[pairs[:, 1]], factors[pairs[:, 0]], evaluation=20_000)
+    score = factor_vae_score(codes[pairs[:, 1]], factors[pairs[:, 0]], votes=100, evaluation=20_000)
     assert abs(score - 1 / 3) < ERRORS * np.sqrt(2 / 9 / 20_000)
     assert score.details["standard_error"] == pytest.approx(np.sqrt(2 / 9 / 20_000), rel=0.05)
 
