@@ -66,7 +66,7 @@ def decompose(
     """
     log_q = pairwise_log_prob(q, z)  # (…, M, B, L)
     rows, batch = log_q.shape[-3:-1]
-    weights = log_weights(batch, batch if size is None else size, estimator).to(log_q)[:rows]
+    weights = log_weights(batch, batch if size is None else size, estimator, rows).to(log_q)
     joint, product = log_aggregate(log_q, weights)
     own = log_q.sum(-1).diagonal(dim1=-2, dim2=-1)  # (…, M)
     return Decomposition(own - joint, joint - product, product - p.log_prob(z))
@@ -110,7 +110,7 @@ def log_aggregate(log_q: Tensor, log_weights: Tensor) -> tuple[Tensor, Tensor]:
     return joint, marginals.sum(-1)
 
 
-def log_weights(batch: int, size: int, estimator: str = "stratified") -> Tensor:
+def log_weights(batch: int, size: int, estimator: str = "stratified", rows: int | None = None) -> Tensor:
     r"""log wᵢⱼ, (B, B) float64, with which Σⱼ wᵢⱼ q(z | xⱼ) estimates q(z) at a z of image i.
 
     *Stratified*: image i is certain to be in the batch, any other has the chance (B − 1) / (N − 1). So its own
@@ -133,6 +133,7 @@ def log_weights(batch: int, size: int, estimator: str = "stratified") -> Tensor:
         batch: B.
         size: N ≥ B.
         estimator: ``"stratified"`` or ``"weighted"``.
+        rows: how many of the B rows to make, the first ones; by default all.
 
     Raises:
         ValueError: for another estimator, N < B, or one image that stands for several.
@@ -150,7 +151,8 @@ def log_weights(batch: int, size: int, estimator: str = "stratified") -> Tensor:
         raise ValueError(f"B images are drawn from N, so 1 ≤ B ≤ N, and B = {batch}, N = {size}")
     if batch == 1 < size:
         raise ValueError(f"one image cannot stand for {size}: q(z) is estimated from a batch of at least 2")
+    shape = (batch if rows is None else rows, batch)
     if estimator == "weighted":
-        return torch.full((batch, batch), -math.log(size * batch), dtype=torch.float64)
+        return torch.full(shape, -math.log(size * batch), dtype=torch.float64)
     others = (size - 1) / (size * (batch - 1)) if batch > 1 else 1.0
-    return torch.full((batch, batch), math.log(others), dtype=torch.float64).fill_diagonal_(-math.log(size))
+    return torch.full(shape, math.log(others), dtype=torch.float64).fill_diagonal_(-math.log(size))

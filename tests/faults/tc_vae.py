@@ -11,29 +11,27 @@ PARTS = OF_AGGREGATE + "test_the_parts_sum_to_the_log_ratio_of_posterior_and_pri
 WHOLE = OF_AGGREGATE + "test_the_whole_data_set_gives_the_exact_mixture"
 SPLIT = OF_ORACLE + "test_the_parts_are_entropies_and_sum_to_the_kl_of_the_encoder"
 OWN_PART = OF_PAIR + "test_each_weight_is_on_its_own_part"
-STRATIFIED = (
-    "    return torch.full((batch, batch), math.log(others), dtype=torch.float64).fill_diagonal_(-math.log(size))\n"
-)
+STRATIFIED = "return torch.full(shape, math.log(others), dtype=torch.float64).fill_diagonal_(-math.log(size))"
 
 FAULTS = [
     Fault(
         "the stratified weights fill the columns 0 and 1, as published code does",
         AGGREGATE,
         STRATIFIED,
-        "    w = torch.full((batch, batch), 1 / (batch - 1), dtype=torch.float64)\n"
+        "w = torch.full((batch, batch), 1 / (batch - 1), dtype=torch.float64)\n"
         "    w.view(-1)[::batch] = 1 / size\n"
         "    w.view(-1)[1::batch] = (size - batch + 1) / (size * (batch - 1))\n"
         "    w[batch - 2, 0] = (size - batch + 1) / (size * (batch - 1))\n"
-        "    return w.log()\n",
+        "    return w.log()[:rows]",
         BATCHES,
     ),
     Fault(
         "the stratified weights fill the columns 0 and 1, and their rows sum to one",
         AGGREGATE,
         STRATIFIED,
-        "    w = torch.full((batch, batch), 1 / (batch - 1), dtype=torch.float64)\n"
+        "w = torch.full((batch, batch), 1 / (batch - 1), dtype=torch.float64)\n"
         "    w[:, 0], w[:, 1] = 1 / size, (size - batch + 1) / (size * (batch - 1))\n"
-        "    return w.log()\n",
+        "    return w.log()[:rows]",
         BATCHES,
     ),
     Fault(
