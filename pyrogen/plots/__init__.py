@@ -15,12 +15,16 @@ from pyrogen.plots.latent_space import latent_space
 from pyrogen.plots.prior_plane import prior_plane
 from pyrogen.plots.ranks import ranks
 from pyrogen.plots.rows import image_rows
+from pyrogen.plots.sparse import atoms, convergence, error_by_active
 from pyrogen.plots.tables import conditional_tables
 from pyrogen.plots.traversal import traversals
 
 __all__ = [
+    "atoms",
     "conditional_tables",
+    "convergence",
     "elbo_paths",
+    "error_by_active",
     "graph",
     "guide_and_posterior",
     "image_rows",
