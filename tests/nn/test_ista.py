@@ -92,6 +92,26 @@ def test_the_rates_are_one_over_k_and_one_over_k_squared(kind, power):
     assert abs(slope + power) < 0.3
 
 
+def by_hand(kind, d, x, steps):
+    """The recurrences as they are written, from z₀ = 0, in numpy."""
+    largest = np.linalg.norm(d, 2) ** 2
+    z = y = np.zeros((len(x), d.shape[1]))
+    t = 1.0
+    for _ in range(steps):
+        before, z = z, lasso.soft_threshold(y + (x - y @ d.T) @ d / largest, PENALTY / largest)
+        following = (1 + math.sqrt(1 + 4 * t**2)) / 2
+        y = z + (t - 1) / following * (z - before) if kind is pg.nn.FISTA else z
+        t = following
+    return z
+
+
+@pytest.mark.parametrize("kind", BOUNDS)
+def test_a_code_has_as_many_steps_as_it_says(kind):
+    x, d, _ = problem(7)
+    for steps in (1, 2, 3, 10):
+        np.testing.assert_allclose(code(kind, d, x, steps), by_hand(kind, d, x, steps), atol=1e-12)
+
+
 def test_the_objective_of_ista_never_rises():
     x, d, best = problem(1)
     values = np.array([excess(pg.nn.ISTA, d, x, best, k) for k in range(1, 40)])

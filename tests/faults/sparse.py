@@ -1,0 +1,238 @@
+"""Faults in sparse coding: steps and thresholds, the dictionary, the pair and its oracle."""
+
+from faults.fault import Fault
+
+DICTIONARY, ISTA, LISTA, PAIR = "nn/dictionary.py", "nn/ista.py", "nn/lista.py", "models/sc_vae.py"
+NETWORKS, LASSO = "nn/sparse.py", "oracles/lasso.py"
+OF_ISTA = "nn/test_ista.py::test_"
+OF_PAIR = "models/test_sc_vae.py::test_"
+OF_LASSO = "oracles/test_lasso.py::test_"
+
+FAULTS = [
+    Fault(
+        "FISTA has no momentum",
+        ISTA,
+        "1 + (t - 1) / following)",
+        "1.0)",
+        OF_ISTA + "the_rates_are_one_over_k_and_one_over_k_squared",
+    ),
+    Fault(
+        "FISTA's momentum runs on the codes in the wrong order",
+        ISTA,
+        "torch.lerp(before, z, 1 +",
+        "torch.lerp(z, before, 1 +",
+        OF_ISTA + "each_step_is_within_the_bound_of_the_theorem",
+    ),
+    Fault(
+        "FISTA takes one step too many",
+        ISTA,
+        "        z = y = softshrink(drive, 1.0)  # y₂ = z₁, because t₁ = 1\n"
+        "        t = (1 + math.sqrt(5)) / 2\n        for _ in range(self.steps - 1)",
+        "        z = y = softshrink(drive, 1.0)  # y₂ = z₁, because t₁ = 1\n"
+        "        t = (1 + math.sqrt(5)) / 2\n        for _ in range(self.steps + 30)",
+        OF_ISTA + "a_code_has_as_many_steps_as_it_says",
+    ),
+    Fault(
+        "the step of ISTA is twice as long",
+        ISTA,
+        "step = dictionary.atoms, 1 / dictionary",
+        "step = dictionary.atoms, 2 / dictionary",
+        OF_ISTA + "orthonormal_atoms_need_one_step",
+    ),
+    Fault(
+        "the threshold is not scaled by the step",
+        ISTA,
+        "threshold = (penalty * step)",
+        "threshold = (penalty + 0 * step)",
+        OF_ISTA + "the_objective_of_scikit_learn_is_reached",
+    ),
+    Fault(
+        "the code explains x and not what the bias leaves",
+        ISTA,
+        "self.code_of(self.dictionary.centred(x).reshape",
+        "self.code_of(x.reshape",
+        OF_ISTA + "the_code_explains_what_the_bias_leaves",
+    ),
+    Fault(
+        "a negative penalty is taken",
+        ISTA,
+        "if not 0 <= penalty < math.inf:",
+        "if not -1 <= penalty < math.inf:",
+        OF_ISTA + "what_has_no_code_is_refused_in_one_sentence",
+    ),
+    Fault(
+        "LISTA's recurrence is transposed with its sign",
+        LISTA,
+        "device=d.device) - d.T @ d / largest",
+        "device=d.device) + d.T @ d / largest",
+        OF_ISTA + "lista_starts_as_ista_whatever_the_penalty",
+    ),
+    Fault(
+        "LISTA's thresholds forget the penalty",
+        LISTA,
+        "thresholds = (penalty * self.log_gain.exp())",
+        "thresholds = (0.3 + 0 * penalty) * self.log_gain.exp()\n        thresholds = thresholds",
+        OF_ISTA + "lista_starts_as_ista_whatever_the_penalty",
+    ),
+    Fault(
+        "a tied LISTA has a threshold a step",
+        LISTA,
+        "1 if tied else self.steps",
+        "self.steps",
+        OF_ISTA + "lista_has_the_weights_it_says_and_all_are_trained",
+    ),
+    Fault(
+        "atoms are not normalised",
+        DICTIONARY,
+        "return self.weight / self.weight.norm(dim=0)",
+        "return self.weight",
+        OF_ISTA + "atoms_have_unit_norm_however_the_weight_is_scaled",
+    ),
+    Fault(
+        "rows are normalised in place of atoms",
+        DICTIONARY,
+        "return self.weight / self.weight.norm(dim=0)",
+        "return self.weight / self.weight.norm(dim=1, keepdim=True)",
+        OF_ISTA + "atoms_have_unit_norm_however_the_weight_is_scaled",
+    ),
+    Fault(
+        "the largest eigenvalue is the Frobenius norm",
+        DICTIONARY,
+        "range(8 if d.dtype == torch.float32 else 18)",
+        "range(1)",
+        OF_ISTA + "the_largest_eigenvalue_is_numpys",
+    ),
+    Fault(
+        "a zero atom is let through",
+        DICTIONARY,
+        "    if zero:\n",
+        "    if False:\n",
+        OF_PAIR + "a_zero_atom_is_refused_before_training",
+    ),
+    Fault(
+        "atoms that were set are overwritten by data",
+        DICTIONARY,
+        "        if self.placed:\n            return\n",
+        "",
+        OF_ISTA + "a_dictionary_starts_from_data_once",
+    ),
+    Fault(
+        "a dictionary starts from many copies of one row",
+        DICTIONARY,
+        ".unique(dim=0)",
+        "",
+        OF_ISTA + "a_dictionary_starts_from_data_once",
+    ),
+    Fault(
+        "features are not brought to one scale",
+        NETWORKS,
+        "layer_norm(f, f.shape[1:]).movedim",
+        "f.movedim",
+        OF_PAIR + "features_have_mean_0_and_variance_1_and_weigh_by_their_noise",
+    ),
+    Fault(
+        "the penalty forgets beta",
+        PAIR,
+        "return self.beta * self.log_rate.exp() * self._noise() ** 2",
+        "return self.log_rate.exp() * self._noise() ** 2",
+        OF_PAIR + "the_guide_is_at_the_most_probable_code",
+    ),
+    Fault(
+        "the penalty takes the noise for the variance",
+        PAIR,
+        "self.log_rate.exp() * self._noise() ** 2",
+        "self.log_rate.exp() * self._noise()",
+        OF_PAIR + "the_guide_is_at_the_most_probable_code",
+    ),
+    Fault(
+        "the prior takes its rate for a scale",
+        PAIR,
+        "dist.Laplace(self.origin, (-self.log_rate).exp())",
+        "dist.Laplace(self.origin, self.log_rate.exp())",
+        "models/test_contract.py::test_the_prior_is_one_distribution_over_codes_with_the_density_it_should_have",
+    ),
+    Fault(
+        "the rate runs away from the sparsity asked for",
+        PAIR,
+        "GAIN * (self.sparsity - self.zeros)",
+        "GAIN * (self.zeros - self.sparsity)",
+        OF_PAIR + "training_brings_the_sparsity_that_is_asked_for",
+    ),
+    Fault(
+        "the rate follows in evaluation too",
+        PAIR,
+        "        if self.training:\n            self._follow()\n",
+        "        self._follow()\n",
+        OF_PAIR + "plain_svi_moves_the_rate_too_and_evaluation_does_not",
+    ),
+    Fault(
+        "the share of zeros is that of the first step",
+        PAIR,
+        "                self.zeros.copy_((z.detach() == 0).to(self.zeros).mean())\n",
+        "                pass\n",
+        OF_PAIR + "training_brings_the_sparsity_that_is_asked_for",
+    ),
+    Fault(
+        "the bisection goes the wrong way",
+        PAIR,
+        "if self._share(features, middle) < sparsity else",
+        "if self._share(features, middle) > sparsity else",
+        OF_PAIR + "the_sparsity_that_is_set_is_had_to_one_entry",
+    ),
+    Fault(
+        "a refused sparsity leaves another rate",
+        PAIR,
+        "            self.log_rate.fill_(before)\n",
+        "",
+        OF_PAIR + "a_share_of_zeros_below_what_is_always_zero_is_refused_and_the_rate_stays",
+    ),
+    Fault(
+        "a sparsity of 1 is taken",
+        PAIR,
+        "if not 0 <= sparsity < 1:",
+        "if not 0 <= sparsity <= 1:",
+        OF_PAIR + "what_does_not_fit_is_refused_in_one_sentence",
+    ),
+    Fault(
+        "two dictionaries pass for one",
+        PAIR,
+        " or encoder.dictionary is not decoder.dictionary:",
+        ":",
+        OF_PAIR + "what_does_not_fit_is_refused_in_one_sentence",
+    ),
+    Fault(
+        "a LISTA keeps the weights of atoms that are no more",
+        PAIR,
+        "            if isinstance(self.encoder.coder, LISTA):\n                self.encoder.coder.reset()\n",
+        "",
+        OF_PAIR + "a_fresh_fit_starts_from_data_and_the_next_goes_on",
+    ),
+    Fault(
+        "the features' charge forgets their noise",
+        PAIR,
+        "(features - self.dictionary(z)) / self.encoder.scale",
+        "features - self.dictionary(z)",
+        "models/test_contract.py::test_the_terms_are_unweighted_and_their_objective_is_pyros_loss_per_image",
+    ),
+    Fault(
+        "active atoms are counted by entry",
+        PAIR,
+        "used.flatten(0, -2).any(0)",
+        "used.flatten(1).any(0)",
+        OF_PAIR + "the_history_counts_zeros_and_active_atoms",
+    ),
+    Fault(
+        "the dual point is not scaled into the feasible set",
+        LASSO,
+        "scale = np.minimum(1.0, penalty / np.maximum(steepest, np.finfo(float).tiny))",
+        "scale = np.ones_like(steepest)",
+        OF_LASSO + "the_gap_bounds_the_excess_at_any_point_and_closes_at_the_minimum",
+    ),
+    Fault(
+        "silent entries may correlate with what is left",
+        LASSO,
+        "silent = (np.abs(correlation) - penalty).clip(0)",
+        "silent = (np.abs(correlation) - 2 * penalty).clip(0)",
+        OF_LASSO + "the_optimality_conditions_hold_at_the_minimum_alone",
+    ),
+]
