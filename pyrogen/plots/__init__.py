@@ -4,6 +4,7 @@ They are built with matplotlib's object interface: no pyplot state, no backend c
 scikit-learn are imported when a figure is made, not when this package is. No function trains, or moves a generator.
 """
 
+from pyrogen.plots.codebook_use import codebook_use
 from pyrogen.plots.curves import loss_curves
 from pyrogen.plots.elbo import elbo_paths, guide_and_posterior
 from pyrogen.plots.embedding import pca_by_factor
@@ -14,6 +15,7 @@ from pyrogen.plots.kl import kl_per_latent
 from pyrogen.plots.latent_space import latent_space
 from pyrogen.plots.prior_plane import prior_plane
 from pyrogen.plots.ranks import ranks
+from pyrogen.plots.rate_distortion import rate_distortion
 from pyrogen.plots.rows import image_rows
 from pyrogen.plots.sparse import atoms, convergence, error_by_active
 from pyrogen.plots.tables import conditional_tables
@@ -21,6 +23,7 @@ from pyrogen.plots.traversal import traversals
 
 __all__ = [
     "atoms",
+    "codebook_use",
     "conditional_tables",
     "convergence",
     "elbo_paths",
@@ -35,6 +38,7 @@ __all__ = [
     "pca_by_factor",
     "prior_plane",
     "ranks",
+    "rate_distortion",
     "reconstructions",
     "samples",
     "traversals",
