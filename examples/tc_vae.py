@@ -153,7 +153,8 @@ def draw(args: argparse.Namespace, pairs: Pairs, histories: dict[str, Any], rows
     images, factors = test.images(torch.arange(8)).to(args.device), test.factors(torch.arange(len(test))).cpu()
     with torch.no_grad():
         codes = {k: p.encode(test.images(torch.arange(len(test))).to(args.device)).mean.cpu() for k, p in pairs.items()}
-    information = {label: pg.metrics.mutual_information(code, factors) for label, code in codes.items()}
+    _, heavy, light, higher = pairs
+    information = {k: pg.metrics.mutual_information(code, factors) for k, code in codes.items() if k != light}
     figures = {
         "training": pg.plots.loss_curves(histories, terms=("reconstruction", "kl", *PARTS), smooth=0.05),
         "reconstructions": pg.plots.reconstructions(
@@ -163,7 +164,6 @@ def draw(args: argparse.Namespace, pairs: Pairs, histories: dict[str, Any], rows
             information, test.factor_names, entropies=pg.metrics.entropy(factors)
         ),
     }
-    _, heavy, _, higher = pairs
     for name, label in {"traversals_beta_vae": heavy, "traversals_tc_vae": higher}.items():
         with torch.no_grad():
             q = pairs[label].encode(test.images(torch.arange(min(500, len(test)))).to(args.device))
