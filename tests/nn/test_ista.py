@@ -225,6 +225,9 @@ def test_a_dictionary_starts_from_data_once():
     directions = torch.nn.functional.normalize(x - x.mean(0), dim=1)
     likeness = (directions @ dictionary.atoms).max(0).values
     assert (likeness > 0.999).all()
+    often = pg.nn.Dictionary(4, atoms=6, bias=False)
+    often.initialise(torch.cat((rows[:1].expand(500, 4), rows)))  # one row nearly always
+    assert (often.atoms.T @ often.atoms - torch.eye(6)).abs().max() < 0.999
     kept = dictionary.weight.clone()
     dictionary.initialise(torch.randn(50, 4))
     assert torch.equal(dictionary.weight, kept)

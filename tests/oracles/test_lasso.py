@@ -68,6 +68,8 @@ def test_the_optimality_conditions_hold_at_the_minimum_alone():
     z = lasso.minimum(x, d, 0.3, gap=1e-13)
     assert lasso.optimality(x, d, z, 0.3).max() < 1e-6
     assert 0 < (z == 0).mean() < 1
+    for at, violation in ((2.0, 0.0), (1.0, 1.0), (0.0, 2.0), (-1.0, 5.0)):  # ½(3 − z)² + |z|: at 0 the slope is −3 ± 1
+        assert lasso.optimality([[3.0]], [[1.0]], [[at]], 1.0).item() == violation
     for entry in (np.argmax(z[0] != 0), np.argmax(z[0] == 0)):  # an active and a silent one
         moved = z.copy()
         moved[0, entry] += 0.1
