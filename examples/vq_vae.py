@@ -133,7 +133,9 @@ def blurred(images: Tensor) -> float:
 
 def measure(args: argparse.Namespace, pair: pg.models.Pair, test: Any) -> dict[str, Any]:
     """Both terms of the bound, squared error and blur of one pair on held-out images."""
-    sizes = {"images": 64, "nll_images": 4, "importance_samples": 4} if args.smoke else {"nll_images": 200}
+    sizes: dict[str, Any] = {"nll_images": 200}
+    if args.smoke:
+        sizes = {"images": 64, "nll_images": 4, "importance_samples": 4}
     scores = pg.evaluate(pair, test, **sizes, progress=True)
     x = test.images(torch.arange(min(1000, len(test)))).to(args.device)
     again, drawn = pair.reconstruct(x), pair.sample(32 if args.smoke else 256)
