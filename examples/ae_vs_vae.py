@@ -72,9 +72,10 @@ class Data:
     width: int
 
     @property
-    def main(self) -> tuple[str, str]:
-        """Pixels and likelihood of part one: grey if there are any, else binary."""
-        return ("grey", "Gaussian, noise learned") if "grey" in self.test else ("binary", "Bernoulli")
+    def sampled(self) -> list[tuple[str, str]]:
+        """Pixels and likelihoods of part one, the one for the figures first."""
+        both = [("grey", "Gaussian, noise learned"), ("binary", "Bernoulli")]
+        return [(pixels, like) for pixels, like in both if pixels in self.test]
 
 
 def load(args: argparse.Namespace) -> Data:
@@ -95,7 +96,7 @@ def load(args: argparse.Namespace) -> Data:
 def plan(data: Data, smoke: bool) -> list[Key]:
     """What is trained: each likelihood that fits the pixels, in both models; noise 1 in the VAE, whose KL it weighs."""
     if smoke:
-        return [("VAE", *data.main), ("AE", *data.main)]
+        return [("VAE", *data.sampled[0]), ("AE", *data.sampled[0])]
     keys = [("VAE", pixels, like) for pixels in data.train for like in LIKELIHOODS if fits(pixels, like)]
     return keys + [("AE", pixels, like) for _, pixels, like in keys if like != "Gaussian, noise 1"]
 
@@ -130,11 +131,9 @@ def decoded(pair: pg.models.Pair, z: Tensor) -> dict[str, Tensor]:
     return {"draws": likelihood.sample().cpu(), "means": likelihood.mean.cpu()}
 
 
-def samples(pairs: dict[Key, pg.models.Pair], data: Data) -> dict[str, dict[str, Tensor]]:
-    """Images by each way to find codes; as many as are held out."""
-    (pixels, like), n = data.main, len(data.labels)
-    vae, ae = pairs["VAE", pixels, like], pairs["AE", pixels, like]
-    train, noise = data.train[pixels], torch.randn(n, vae.latent)
+def samples(vae: pg.models.Pair, ae: pg.models.Pair, train: Tensor, n: int) -> dict[str, dict[str, Tensor]]:
+    """n images by each way to find codes."""
+    noise = torch.randn(n, vae.latent)
     return {
         "training data": {"draws": train[:n], "means": train[:n]},
         "VAE, z from N(0, I)": decoded(vae, noise),
@@ -176,22 +175,24 @@ def quality(pair: pg.models.Pair, x: Tensor, smoke: bool) -> dict[str, Any]:
     }
 
 
-def report(tests: dict[str, Any], qualities: dict[Key, dict[str, Any]], data: Data, refused: str) -> str:
-    """Both tables."""
-    pixels, like = data.main
-    lines = [
-        f"Distance of samples to {len(data.labels)} held-out images ({pixels} pixels; {like}), draws x ~ p(x | z):",
-        f"{'':44}{'energy':>9}{'p':>7}{'MMD²':>10}{'p':>7}   {'energy of means':>15}{'p':>7}",
-    ]
-    for label, kinds in tests.items():
-        (energy, mmd), means = kinds["draws"].values(), kinds["means"]["energy"]
-        lines.append(
-            f"{label:44}{energy['value']:9.4f}{energy['details']['p_value']:7.3f}"
-            f"{mmd['value']:10.5f}{mmd['details']['p_value']:7.3f}"
-            f"   {means['value']:15.4f}{means['details']['p_value']:7.3f}"
-        )
+def report(tests: dict[str, Any], qualities: dict[Key, dict[str, Any]], held_out: int, refused: str) -> str:
+    """The tables."""
+    lines: list[str] = []
+    for name, rows in tests.items():
+        lines += [
+            f"Distance of samples to {held_out} held-out images ({name}), draws x ~ p(x | z):",
+            f"{'':44}{'energy':>9}{'p':>7}{'MMD²':>10}{'p':>7}   {'energy of means':>15}{'p':>7}",
+        ]
+        for label, kinds in rows.items():
+            (energy, mmd), means = kinds["draws"].values(), kinds["means"]["energy"]
+            lines.append(
+                f"{label:44}{energy['value']:9.4f}{energy['details']['p_value']:7.3f}"
+                f"{mmd['value']:10.5f}{mmd['details']['p_value']:7.3f}"
+                f"   {means['value']:15.4f}{means['details']['p_value']:7.3f}"
+            )
+        lines.append("")
     lines += [
-        "\nLikelihoods, on held-out images; squared error and cross-entropy (nats) of the mean, summed over pixels:",
+        "Likelihoods, on held-out images; squared error and cross-entropy (nats) of the mean, summed over pixels:",
         f"{'':42}{'noise':>7}{'squared':>10}{'cross-':>10}{'KL':>8}{'active':>8}{'spread':>8}",
         f"{'':42}{'':>7}{'error':>10}{'entropy':>10}{'nats':>8}{'units':>8}{'of z':>8}",
     ]
@@ -230,15 +231,19 @@ def main(argv: list[str] | None = None) -> None:
                 pairs[key] = build(key, data, args.latent)
                 images = data.train[key[1]]
                 pg.fit(pairs[key], images, steps=steps, seed=args.seed, device=args.device, progress=False)
-        torch.manual_seed(args.seed)
-        rows = samples(pairs, data)
-        tests = distances(rows, data.test[data.main[0]], permutations, args.seed)
+        rows, tests = {}, {}
+        for pixels, like in data.sampled[: 1 if args.smoke else None]:
+            torch.manual_seed(args.seed)
+            name, vae, ae = f"{pixels}, {like}", pairs["VAE", pixels, like], pairs["AE", pixels, like]
+            rows[name] = samples(vae, ae, data.train[pixels], len(data.labels))
+            tests[name] = distances(rows[name], data.test[pixels], permutations, args.seed)
     except (ValueError, OSError, RuntimeError) as error:
         sys.exit(f"{Path(__file__).name}: {error}")
     qualities = {key: quality(pair, data.test[key[1]], args.smoke) for key, pair in pairs.items()}
 
-    table = report(tests, qualities, data, refused)
-    write_figures(args.out, pairs, data, rows, tests)
+    table = report(tests, qualities, len(data.labels), refused)
+    first = next(iter(tests))
+    write_figures(args.out, pairs, data, rows[first], tests[first])
     content = {
         "settings": {name: getattr(args, name) for name in ("data", "latent", "seed")}
         | {"steps": steps, "permutations": permutations, "held_out": len(data.labels)},
@@ -255,7 +260,7 @@ def write_figures(
     out: Path, pairs: dict[Key, pg.models.Pair], data: Data, rows: dict[str, dict[str, Tensor]], tests: dict[str, Any]
 ) -> None:
     """Samples in rows, the two latent spaces, and reconstructions under each likelihood."""
-    pixels, like = data.main
+    pixels, like = data.sampled[0]
     captions = {"held-out data": data.test[pixels][:12]}
     for label in list(rows)[1:4]:
         energy = tests[label]["means"]["energy"]
