@@ -46,9 +46,9 @@ def test_no_gradient_comes_from_later_indices():
 
 
 def test_places_differ():
-    """With equal indices everywhere two places may still have other logits: the embedding of the place."""
-    logits = network((4, 4)).logits_of(torch.zeros(1, 4, 4, dtype=torch.int64))[0]
-    assert len(torch.unique(logits.reshape(16, 5), dim=0)) == 16
+    """Away from the borders all that one layer of reach 1 sees is equal; what differs is the embedding of the place."""
+    logits = network((5, 6), layers=1, reach=1).logits_of(torch.zeros(1, 5, 6, dtype=torch.int64))[0]
+    assert len(torch.unique(logits[2:, 2:-1].reshape(-1, 5), dim=0)) == 9
 
 
 def test_the_probabilities_of_all_grids_sum_to_one():
