@@ -45,7 +45,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
-    add("--data", choices=("digits", "dsprites"), default="digits", help="the images (default: %(default)s)")
+    add("--data", choices=("digits", "dsprites"), default="digits", help="dsprites takes longer (default: %(default)s)")
     add("--latent", type=int, default=8, help="latent dimensions (default: %(default)s)")
     add("--steps", type=int, default=2000, help="training steps of each model (default: %(default)s)")
     add("--permutations", type=int, default=999, help="of each two-sample test (default: %(default)s)")
@@ -159,7 +159,7 @@ def distances(rows: dict[str, dict[str, Tensor]], test: Tensor, permutations: in
 @torch.no_grad()
 def quality(pair: pg.models.Pair, x: Tensor, smoke: bool) -> dict[str, Any]:
     """Held-out reconstructions, in measures that all likelihoods share, and what the codes look like."""
-    scores = pg.evaluate(pair, x, nll_images=2 if smoke else 500, importance_samples=2 if smoke else 100)
+    scores = pg.evaluate(pair, x, nll_images=2 if smoke else 50, importance_samples=2 if smoke else 100)
     q = pair.encode(x.to(pair.beta.device))
     mean = pair.decode(q.mean).mean.cpu()
     p, binary = mean.clamp(1e-3, 1 - 1e-3), bool(((x == 0) | (x == 1)).all())
