@@ -178,31 +178,39 @@ def _plus_minus(value: dict[str, float], sign: str = "") -> str:
     return f"{value['mean']:{sign}.3f} ± {value['standard_error']:.3f}"
 
 
-def figures(fits: dict[str, pg.inference.Fit], planes: dict[str, pg.inference.Fit], train_set: Any, x: Tensor) -> Any:
+def pseudo_inputs(pair: pg.models.Pair) -> Tensor:
+    """The first of a VampPrior's pseudo-inputs."""
+    assert isinstance(pair, pg.models.VAE)
+    assert isinstance(pair._prior, pg.distributions.VampPrior)
+    return pair._prior.pseudo_inputs.detach()[:16]
+
+
+def figures(
+    fits: dict[str, pg.inference.Fit], planes: dict[str, pg.inference.Fit], data: Any, x: Tensor, start: Tensor
+) -> dict[str, Any]:
     """The figures: curves, samples, pseudo-inputs, and the plane of the pairs with two latents."""
     pairs = {prior: fit.pair for prior, fit in fits.items()}
-    vamp = pairs["VampPrior"]
-    assert isinstance(vamp, pg.models.VAE)
-    assert isinstance(vamp._prior, pg.distributions.VampPrior)
-    u = vamp._prior.pseudo_inputs.detach()[:16]
+    u = pseudo_inputs(pairs["VampPrior"])
     q_of = {prior: fit.pair.encode(x[:1400].to(fit.pair.beta.device)) for prior, fit in planes.items()}
-    names = getattr(train_set, "factor_names", ())
-    labels = train_set.factors(torch.arange(len(x)))[:1400, 0] if names else None
+    labels = data.factors(torch.arange(len(x)))[:1400, 0]
     return {
         "loss_curves": pg.plots.loss_curves({prior: fit.history for prior, fit in fits.items()}),
-        "samples": pg.plots.samples({prior: pair.sample(49).cpu() for prior, pair in pairs.items()}),
+        "samples": pg.plots.image_rows(
+            {"training images": x[:16]} | {prior: pair.sample(16).cpu() for prior, pair in pairs.items()}, 1.7
+        ),
         "pseudo_inputs": pg.plots.image_rows(
             {
-                "training images": x[: len(u)],
+                "start": start,
                 "pseudo-inputs u": u.cpu(),
-                "decoded from q(z | u)": vamp.reconstruct(u).cpu(),
+                "decoded from q(z | u)": pairs["VampPrior"].reconstruct(u).cpu(),
             },
-            label_width=1.7,
+            1.7,
         ),
         "plane": pg.plots.prior_plane(
             {prior: q.sample().cpu() for prior, q in q_of.items()},
             {prior: _density(fit.pair) for prior, fit in planes.items()},
             labels,
+            data.factor_names[0],
         ),
     }
 
@@ -233,7 +241,8 @@ def main(argv: list[str] | None = None) -> None:
         sys.exit(f"{Path(__file__).name}: {error}")
     found = compare(rows)
     lines = table(found, args)
-    for name, figure in figures(first, planes, data, x).items():
+    start = pseudo_inputs(build("VampPrior", x, args.latent, args.seed, args))
+    for name, figure in figures(first, planes, data, x, start).items():
         figure.savefig(args.out / f"{name}.png")
     settings = {key: str(value) if isinstance(value, Path) else value for key, value in vars(args).items()}
     content = {"unit": "nats per image", "settings": settings, **found, "seeds": rows}

@@ -23,6 +23,7 @@ def prior_plane(
     codes: Mapping[str, Any],
     log_density: Mapping[str, Callable[[NDArray[np.float64]], Any]],
     labels: Any = None,
+    factor: str = "digit",
     names: tuple[str, str] = ("z₁", "z₂"),
 ) -> "Figure":
     r"""Draws codes z ~ q(z | x) over the regions in which a prior over the plane has 50, 90 and 99 % of its mass.
@@ -33,12 +34,13 @@ def prior_plane(
     Args:
         codes: The codes of each model by its label, (N, 2).
         log_density: log p(z) of its prior by the same labels: functions of (M, 2) arrays that return (M,), in nats.
-        labels: What colours the codes, integers (N,) with at most ten values, the same for all models; None for one
-            colour.
+        labels: What colours the codes, integers (N,) with at most ten values, the same for all models; the number
+            stands at the median of its codes. None for one colour.
+        factor: What the labels are.
         names: The names of the two axes.
 
     Returns:
-        A figure with one panel a model. All share one scale.
+        A figure with one panel a model, each with a scale of its own.
 
     Raises:
         ValueError: If there is no model, labels or shapes disagree, or a value is not finite.
@@ -54,26 +56,34 @@ def prior_plane(
 
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
+    from matplotlib.patheffects import withStroke
 
     if not codes or codes.keys() != log_density.keys():
         raise ValueError(f"codes and log_density must have the same labels, got {[*codes]} and {[*log_density]}.")
     groups = {label: to_array(z, f"codes of {label!r}", 2) for label, z in codes.items()}
+    value = None if labels is None else to_array(labels, "labels", 1)
+    present = np.unique(value) if value is not None else np.empty(0)
+    if len(present) > len(TEN):
+        raise ValueError(f"at most {len(TEN)} values can be told apart by colour, got {len(present)}.")
     for label, z in groups.items():
         if z.shape[1] != 2:
             raise ValueError(f"codes of {label!r} must lie in a plane, (N, 2), got shape {z.shape}.")
-    colour = None if labels is None else _colours(labels, groups)
-    every = np.concatenate(list(groups.values()))
-    middle, reach = (every.max(0) + every.min(0)) / 2, max(np.ptp(every, axis=0).max() * 0.55, 3.0)
-    sides = [np.linspace(centre - reach, centre + reach, CELLS) for centre in middle]
-    grid = np.stack(np.meshgrid(*sides), axis=-1)  # (CELLS, CELLS, 2), rows along the second axis
+        if value is not None and len(z) != len(value):
+            raise ValueError(f"codes of {label!r} and labels must have one row each, got {len(z)} and {len(value)}.")
 
-    fig, axes = panels(len(groups), height=3.5, sharex=True, sharey=True)
+    fig, axes = panels(len(groups), height=3.9)
     for ax, (label, z) in zip(axes, groups.items(), strict=True):
-        values = to_array(log_density[label](grid.reshape(-1, 2)), f"log_density of {label!r}", 1).reshape(CELLS, CELLS)
+        sides, values = _on_grid(z, log_density[label], label)
         ax.contourf(*sides, values, levels=[*region_levels(values), np.inf], colors=SHADES)
         order = np.random.default_rng(0).permutation(len(z))
-        shades: Any = TEN[0] if colour is None else colour[order]
-        ax.scatter(z[order, 0], z[order, 1], s=4, c=shades, alpha=0.6, linewidths=0, rasterized=True)
+        colour: Any = TEN[0] if value is None else np.array(TEN)[np.searchsorted(present, value)][order]
+        ax.scatter(z[order, 0], z[order, 1], s=3, c=colour, alpha=0.6, linewidths=0, rasterized=True)
+        for v, c in zip(present, TEN, strict=False):
+            stroke = [withStroke(linewidth=3, foreground="white")]
+            middle = np.median(z[value == v], axis=0)
+            ax.annotate(f"{v:g}", middle, color=c, fontsize=12, fontweight="bold", ha="center", va="center").set(
+                path_effects=stroke
+            )
         ax.set_title(label)
         ax.set_xlabel(names[0])
         ax.set_aspect("equal")
@@ -81,15 +91,21 @@ def prior_plane(
     handles: list[Any] = [
         Patch(color=shade, label=f"{mass:.0%} of the prior") for shade, mass in zip(SHADES, MASS, strict=True)
     ]
-    if labels is None:
-        handles.append(Line2D([], [], marker="o", linestyle="", color=TEN[0], label="z ~ q(z | x)"))
-    else:
-        present = np.unique(to_array(labels, "labels", 1).astype(int))
-        handles += [
-            Line2D([], [], marker="o", linestyle="", color=c, label=str(v)) for v, c in zip(present, TEN, strict=False)
-        ]
-    fig.legend(handles=handles, loc="outside lower center", ncols=len(handles) if labels is None else 7)
+    dot = Line2D([], [], marker="o", linestyle="", color=TEN[0] if value is None else "#555555", label="z ~ q(z | x)")
+    numbers = f"numbers: {factor} of x" if value is not None else None
+    fig.legend(handles=[*handles, dot], title=numbers, loc="outside lower center", ncols=len(handles) + 1)
     return fig
+
+
+def _on_grid(
+    z: NDArray[np.float64], log_density: Callable[[NDArray[np.float64]], Any], label: str
+) -> tuple[list[NDArray[np.float64]], NDArray[np.float64]]:
+    r"""Returns the sides of a square around the codes and the log density on its grid, (CELLS, CELLS)."""
+
+    middle, reach = (z.max(0) + z.min(0)) / 2, max(np.ptp(z, axis=0).max() * 0.58, 1e-3)
+    sides = [np.linspace(centre - reach, centre + reach, CELLS) for centre in middle]
+    grid = np.stack(np.meshgrid(*sides), axis=-1)  # rows along the second axis
+    return sides, to_array(log_density(grid.reshape(-1, 2)), f"log_density of {label!r}", 1).reshape(CELLS, CELLS)
 
 
 def region_levels(values: NDArray[np.float64]) -> list[float]:
@@ -99,14 +115,3 @@ def region_levels(values: NDArray[np.float64]) -> list[float]:
     mass = np.cumsum(np.exp(ordered - ordered[0]))
     levels = [float(ordered[np.searchsorted(mass, share * mass[-1])]) for share in MASS]
     return [level - 1e-9 * i for i, level in zip((2, 1, 0), levels, strict=True)]  # apart, where the density is flat
-
-
-def _colours(labels: Any, groups: Mapping[str, NDArray[np.float64]]) -> NDArray[np.str_]:
-    value = to_array(labels, "labels", 1)
-    present = np.unique(value)
-    if len(present) > len(TEN):
-        raise ValueError(f"at most {len(TEN)} values can be told apart by colour, got {len(present)}.")
-    for label, z in groups.items():
-        if len(z) != len(value):
-            raise ValueError(f"codes of {label!r} and labels must have one row each, got {len(z)} and {len(value)}.")
-    return np.array(TEN)[np.searchsorted(present, value)]

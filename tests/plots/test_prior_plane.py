@@ -23,16 +23,21 @@ def test_the_regions_of_a_normal_hold_their_mass():
 
 
 @pytest.mark.parametrize("labels", [None, np.arange(60) % 10])
-def test_each_model_has_a_panel_with_its_codes_on_one_scale(labels):
+def test_each_model_has_a_panel_with_its_codes_on_its_prior(labels):
     figure = plots.prior_plane(MODELS, DENSITIES, labels)
     assert [ax.get_title() for ax in figure.axes] == list(MODELS)
     for ax, z in zip(figure.axes, MODELS.values(), strict=True):
         drawn = ax.collections[-1].get_offsets()
         np.testing.assert_allclose(np.sort(drawn, axis=0), np.sort(z, axis=0))
-        assert ax.get_xlim() == figure.axes[0].get_xlim()
-    entries = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert entries[:3] == ["99% of the prior", "90% of the prior", "50% of the prior"]
-    assert entries[3:] == (["z ~ q(z | x)"] if labels is None else [str(digit) for digit in range(10)])
+        assert (z > [ax.get_xlim()[0], ax.get_ylim()[0]]).all()
+        assert (z < [ax.get_xlim()[1], ax.get_ylim()[1]]).all()
+        assert [text.get_text() for text in ax.texts] == ([] if labels is None else [str(v) for v in range(10)])
+        if labels is not None:
+            np.testing.assert_allclose(ax.texts[3].xy, np.median(z[labels == 3], axis=0))
+    legend = figure.legends[0]
+    entries = [text.get_text() for text in legend.get_texts()]
+    assert entries == ["99% of the prior", "90% of the prior", "50% of the prior", "z ~ q(z | x)"]
+    assert legend.get_title().get_text() == ("" if labels is None else "numbers: digit of x")
 
 
 @pytest.mark.parametrize(
