@@ -96,11 +96,18 @@ FAULTS = [
         OF_ISTA + "atoms_have_unit_norm_however_the_weight_is_scaled",
     ),
     Fault(
-        "the largest eigenvalue is the Frobenius norm",
+        "the largest eigenvalue is a mean of all",
         DICTIONARY,
         "range(8 if d.dtype == torch.float32 else 18)",
-        "range(1)",
+        "range(0)",
         OF_ISTA + "the_largest_eigenvalue_is_numpys",
+    ),
+    Fault(
+        "the step of an unrolled code gets no gradient",
+        DICTIONARY,
+        "return largest_eigenvalue(self.atoms)",
+        "return largest_eigenvalue(self.atoms).detach()",
+        OF_ISTA + "the_gradient_of_a_code_is_that_of_finite_differences",
     ),
     Fault(
         "a zero atom is let through",

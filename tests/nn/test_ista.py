@@ -173,6 +173,25 @@ def test_the_largest_eigenvalue_is_numpys(shape):
         assert largest_eigenvalue(torch.from_numpy(matrix).float()).item() == pytest.approx(exact, rel=2e-6)
 
 
+def test_the_largest_eigenvalue_has_its_gradient():
+    d = torch.randn(5, 8, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(largest_eigenvalue, d)
+
+
+@pytest.mark.parametrize("kind", [pg.nn.ISTA, pg.nn.FISTA, pg.nn.LISTA])
+def test_the_gradient_of_a_code_is_that_of_finite_differences(kind):
+    """In the dictionary too, whose largest eigenvalue sets the step of an unrolled code that has not converged."""
+    x, d, _ = problem(8, n=4, atoms=6, rows=2)
+    dictionary = dictionary_of(d)
+    coder, x = in_double(kind(dictionary, 3)), torch.from_numpy(x)
+
+    def value(weight, penalty):
+        return torch.func.functional_call(coder, {"dictionary.weight": weight}, (x, penalty)).mean
+
+    weight = dictionary.weight.detach().clone().requires_grad_()
+    assert torch.autograd.gradcheck(value, (weight, torch.tensor(0.3, dtype=torch.float64, requires_grad=True)))
+
+
 def test_soft_threshold_is_the_oracles_and_exactly_zero_within():
     v = torch.linspace(-2, 2, 81, dtype=torch.float64, requires_grad=True)
     out = soft_threshold(v, torch.tensor(0.5, dtype=torch.float64))
