@@ -17,6 +17,7 @@ TITLES = {
     "reconstruction": "Reconstruction term",
     "kl": "KL term",
     "penalty": "Penalty −log p(z)",
+    "dimension_wise_kl": "Dimension-wise KL",
 }
 
 

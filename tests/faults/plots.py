@@ -10,8 +10,8 @@ FAULTS = [
     Fault(
         "reconstruction and KL change titles",
         "plots/curves.py",
-        '"reconstruction": "Reconstruction term", "kl": "KL term"',
-        '"kl": "Reconstruction term", "reconstruction": "KL term"',
+        '"reconstruction": "Reconstruction term",\n    "kl": "KL term"',
+        '"kl": "Reconstruction term",\n    "reconstruction": "KL term"',
         OF_PLOTS + "test_loss_curves_draw_the_three_terms_of_each_run",
     ),
     Fault(
