@@ -12,7 +12,7 @@ help:
 	@echo "make demo   train VAE and β-VAE (β = 1, 4, 8) on dSprites; the report lands in out/demo/report.html"
 	@echo "            make demo ARGS=\"--steps 4000 --out out/longer\" passes options; --help lists them"
 	@echo "make test   run the whole test suite"
-	@echo "make faults plant some 250 small faults in copies of the package, one at a time: the tests must see each"
+	@echo "make faults plant some 550 small faults in copies of the package, one at a time: the tests must see each"
 	@echo "make docs   build the documentation into docs/_build/html"
 	@echo "make lint   ruff and mypy"
 	@echo "make clean  remove .venv, the built documentation and caches (out/ stays)"
