@@ -1,4 +1,4 @@
-r"""Disentanglement scores: pure functions of plain arrays (codes, factors), which never see a model."""
+r"""Scores of codes, and distances of samples: pure functions of plain arrays, which never see a model."""
 
 from pyrogen.metrics.beta_vae import beta_vae_score
 from pyrogen.metrics.dci import dci

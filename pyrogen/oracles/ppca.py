@@ -10,7 +10,7 @@ the data's covariance (divided by N). Axes with λ ≤ τ = βσ² collapse. A g
 diagonal, so R is then a permutation with signs, and the principal axes themselves are found.
 
 Sources: Tipping and Bishop 1999, https://doi.org/10.1111/1467-9868.00196; Lucas et al. 2019,
-https://arxiv.org/abs/1911.02469 (linear VAEs); Sicks et al. 2021, https://arxiv.org/abs/2003.11830 (β and the ELBO).
+https://arxiv.org/abs/1911.02469 (linear VAEs); Sicks et al. 2021, https://arxiv.org/abs/2006.06267 (β and the ELBO).
 """
 
 from __future__ import annotations
