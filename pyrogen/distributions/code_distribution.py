@@ -43,7 +43,7 @@ class CodeDistribution(TorchDistribution):
 
     @abstractmethod
     def log_prob_of(self, indices: Tensor) -> Tensor:
-        """log p of the indices ``(*batch, *grid)``, (*batch), in nats."""
+        """log p of the indices ``(*batch, *grid)``, ``(*batch)``, in nats."""
 
     @abstractmethod
     def sample_indices(self, shape: torch.Size) -> Tensor:

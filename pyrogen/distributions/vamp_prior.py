@@ -81,7 +81,7 @@ class VampPrior(Described, nn.Module):
 
     @property
     def pseudo_inputs(self) -> Tensor:
-        """u, (K, *shape), within the bounds: the free parameters, reflected where they are outside."""
+        """u, ``(K, *shape)``, within the bounds: the free parameters, reflected where they are outside."""
         low, high = self.bounds
         u: Tensor = self.free
         if low > -math.inf:

@@ -55,7 +55,7 @@ class Scores:
 
     @property
     def bits(self) -> float | None:
-        """The rate: the KL in bits per image, what a code costs under the prior; None where there is none."""
+        """The KL in bits per image, the rate that a code costs under the prior; None where there is no KL."""
         return None if self.kl is None else self.kl / math.log(2)
 
     def to_dict(self) -> dict[str, Any]:

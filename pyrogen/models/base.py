@@ -138,7 +138,7 @@ class Pair(Described, Named, nn.Module, ABC):
 
         Args:
             q: q(z | x) of a batch, as the guide has it.
-            z: its draw, (B, *code_shape).
+            z: its draw, ``(B, *code_shape)``.
             size: N, the number of images that the batch stands for.
         """
         return {}
@@ -146,7 +146,7 @@ class Pair(Described, Named, nn.Module, ABC):
     def initialise(self, x: Tensor) -> None:
         """Set what should start from data, such as a codebook, if that was not done before; by default nothing.
 
-        ``pg.fit`` calls it before the first step of each run that does not resume, with the images (n, *shape) of the
+        ``pg.fit`` calls it before the first step of each run that does not resume, with the images ``(n, *shape)`` of the
         first batches, up to 4,096. Who trains by SVI calls it first.
         """
 

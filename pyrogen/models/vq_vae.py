@@ -91,7 +91,7 @@ class VQVAE(Pair):
 
     @property
     def code_shape(self) -> tuple[int, ...]:
-        """(*grid, D)."""
+        """``(*grid, D)``."""
         return (*self.grid, self.codebook.dim)
 
     @property
@@ -100,7 +100,7 @@ class VQVAE(Pair):
         return math.prod(self.grid) * math.log(self.codebook.codes)
 
     def model(self, x: Tensor, size: int | None = None) -> Tensor:
-        """p(x, z) for images ``(B, *shape)``; returns z, (B, *grid, D)."""
+        """p(x, z) for images ``(B, *shape)``; returns z, ``(B, *grid, D)``."""
         pyro.module(self.name, self)
         x = self.as_data(x)
         with self.plate(x, size):
@@ -110,7 +110,7 @@ class VQVAE(Pair):
         return z
 
     def guide(self, x: Tensor, size: int | None = None) -> Tensor:
-        """q(z | x) for images ``(B, *shape)``, with its charges; returns z, (B, *grid, D)."""
+        """q(z | x) for images ``(B, *shape)``, with its charges; returns z, ``(B, *grid, D)``."""
         pyro.module(self.name, self)
         x = self.as_data(x)
         with self.plate(x, size):
@@ -125,13 +125,13 @@ class VQVAE(Pair):
                 return pyro.sample("z", q)
 
     def prior(self) -> dist.TorchDistribution:
-        """p(z), batch shape (), event shape (*grid, D)."""
+        """p(z), batch shape (), event shape ``(*grid, D)``."""
         if self._prior is None:
             return self.codebook.uniform(self.grid)
         return self._prior if isinstance(self._prior, torch.distributions.Distribution) else self._prior()
 
     def encode(self, x: Tensor) -> Quantised:
-        """q(z | x), a point on a grid of codes: batch shape ``(*batch,)``, event shape (*grid, D)."""
+        """q(z | x), a point on a grid of codes: batch shape ``(*batch,)``, event shape ``(*grid, D)``."""
         return self._quantised(self.encoder(self.as_data(x)).mean)
 
     def monitored(self, q: dist.TorchDistribution, z: Tensor, size: int) -> dict[str, Tensor]:

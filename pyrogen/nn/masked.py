@@ -80,7 +80,7 @@ class PixelCNN(Autoregressive):
         )
 
     def logits_of(self, indices: Tensor) -> Tensor:
-        """Logits (B, *grid, K)."""
+        """Logits ``(B, *grid, K)``."""
         x = self.embedding(indices.reshape(-1, self.height, self.width)).movedim(-1, 1)  # (B, channels, h, w)
         above = nn.functional.pad(x, (0, 0, 1, 0))[:, :, :-1]  # at row i what stands in row i − 1
         before = nn.functional.pad(x, (1, 0))[:, :, :, :-1]
