@@ -60,6 +60,6 @@ nitpick_ignore_regex = [
     (r"py:.*", r"(torch|pyro|numpy|matplotlib|xarray|arviz|pandas|networkx|pgmpy)\..*"),
     (r"py:.*", r"(collections|contextlib|os|pathlib|types|typing|typing_extensions)\..*"),  # Python's own
     (r"py:.*", "|".join(dir(builtins))),
-    (r"py:class", r"Figure|Path"),  # matplotlib's and pathlib's: imported for type checkers alone
+    (r"py:class", r"Figure|Path|Tensor"),  # matplotlib's, pathlib's and torch's, named without their module
     (r"py:.*", "Array|ArrayLike|Claim|Node|Numbers|State"),  # aliases, which are no objects
 ]
