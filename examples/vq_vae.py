@@ -46,10 +46,10 @@ class Settings:
 
 SETTINGS = {
     "digits": Settings(
-        (1, 8, 8), (32,), 8, 4, 10, 128, (0.25, 1.0, 4.0), 1500, {"channels": 16, "layers": 2, "reach": 2}, 400
+        (1, 8, 8), (32,), 8, 4, 10, 128, (0.25, 1.0, 4.0), 1000, {"channels": 16, "layers": 2, "reach": 2}, 400
     ),
     "dsprites": Settings(
-        (1, 64, 64), (16, 32, 32), 32, 8, 10, 128, (1.0,), 800, {"channels": 32, "layers": 3, "reach": 2}, 400
+        (1, 64, 64), (16, 32), 16, 4, 10, 128, (1.0,), 800, {"channels": 16, "layers": 3, "reach": 2}, 400
     ),
 }
 
@@ -59,11 +59,11 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("--data", choices=tuple(SETTINGS), default="dsprites", help="the images (default: %(default)s)")
-    add("--codes", type=int, help="size K of the codebook (default: 32 for dsprites, 8 for digits)")
+    add("--codes", type=int, help="size K of the codebook (default: 16 for dsprites, 8 for digits)")
     add("--update", choices=("ema", "loss"), default="ema", help="how the codebook learns (default: %(default)s)")
     add("--commitment", type=float, default=1.0, help="weight of ‖e − sg(c)‖² (default: %(default)s)")
     add("--betas", type=float, nargs="+", help="the VAEs' weights of the KL (default: 1; for digits 0.25 1 4)")
-    add("--steps", type=int, help="training steps of each model (default: 800; for digits 1500)")
+    add("--steps", type=int, help="training steps of each model (default: 800; for digits 1000)")
     add("--prior-steps", type=int, help="training steps of the learned prior (default: 400)")
     add("--seed", type=int, default=0, help="of split, weights, batches and draws (default: %(default)s)")
     add("--device", default="cpu", help="such as cpu or cuda (default: %(default)s)")
@@ -89,7 +89,7 @@ def load(args: argparse.Namespace) -> tuple[Any, Any]:
 
 def train(args: argparse.Namespace, pair: pg.models.Pair, data: Any, steps: int, lr: float) -> pg.inference.Fit:
     """One fit, alike for all."""
-    fit = pg.fit(pair, data, steps=steps, batch_size=64, lr=lr, seed=args.seed, device=args.device)
+    fit = pg.fit(pair, data, steps=steps, batch_size=32, lr=lr, seed=args.seed, device=args.device)
     if fit.stopped:
         sys.exit("Stopped.")
     return fit
@@ -111,7 +111,7 @@ def make_vq_vae(args: argparse.Namespace) -> pg.models.VQVAE:
     return pg.models.VQVAE(
         pg.nn.ConvGridEncoder(own.shape, own.dim, own.channels),
         pg.nn.ConvGridDecoder(own.shape, own.dim, channels=own.channels),
-        pg.distributions.Codebook(args.codes, own.dim, update=args.update),
+        pg.distributions.Codebook(args.codes, own.dim, update=args.update, decay=0.95),
         commitment=args.commitment,
     )
 
@@ -133,12 +133,12 @@ def blurred(images: Tensor) -> float:
 
 def measure(args: argparse.Namespace, pair: pg.models.Pair, test: Any) -> dict[str, Any]:
     """Both terms of the bound, squared error and blur of one pair on held-out images."""
-    sizes: dict[str, Any] = {"nll_images": 200}
+    sizes: dict[str, Any] = {"nll_images": 100, "importance_samples": 50}
     if args.smoke:
         sizes = {"images": 64, "nll_images": 4, "importance_samples": 4}
     scores = pg.evaluate(pair, test, **sizes, progress=True)
     x = test.images(torch.arange(min(1000, len(test)))).to(args.device)
-    again, drawn = pair.reconstruct(x), pair.sample(32 if args.smoke else 256)
+    again, drawn = pair.reconstruct(x), pair.sample(4 if args.smoke else 48)
     assert scores.kl is not None
     return scores.to_dict() | {
         "kl_bits": scores.kl / math.log(2),
@@ -186,8 +186,8 @@ def draw(
         points[label] = [(rows[label]["kl"], rows[label]["reconstruction"])]
     update = {"ema": "moving average", "loss": "loss"}[args.update]
     figures = {
-        "reconstructions": pg.plots.image_rows(images),
-        "samples": pg.plots.image_rows(samples),
+        "reconstructions": pg.plots.image_rows(images, label_width=1.6),
+        "samples": pg.plots.image_rows(samples, label_width=1.6),
         "rate_distortion": pg.plots.rate_distortion(points, notes),
         "codebook": pg.plots.codebook_use({f"by {update}": fits["VQ-VAE, uniform prior"].history}, args.codes),
     }

@@ -15,6 +15,9 @@ from pyrogen.nn.likelihoods import Likelihood, make_likelihood
 from pyrogen.nn.mlp import _check_hidden, _layers
 
 
+SLOPE = 0.1  # of the ReLU below zero
+
+
 class GridEncoder(Described, nn.Module, ABC):
     """x to a grid of features e: a tensor ``(*batch, *shape)`` to a Delta over ``(*grid, D)``.
 
@@ -77,9 +80,10 @@ class GridDecoder(Described, nn.Module, ABC):
 
 
 class ConvGridEncoder(GridEncoder):
-    """Convolutions alone: kernel 4 and stride 2, then one of kernel 3 and one of kernel 1; ReLU in between.
+    """Convolutions alone: kernel 4 and stride 2, then one of kernel 3 and one of kernel 1; leaky ReLU in between.
 
-    A feature depends on the part of the image around its place.
+    A feature depends on the part of the image around its place. The ReLU leaks because a decoder of few codes can lose
+    one for good: where a code leaves no unit above zero, none has a gradient.
 
     Args:
         shape: (channels, height, width); each ``channels`` entry halves height and width.
@@ -97,9 +101,9 @@ class ConvGridEncoder(GridEncoder):
         super().__init__(shape, _grid(check_shape(shape), channels), dim)
         layers: list[nn.Module] = []
         for before, after in pairwise([self.shape[0], *channels]):
-            layers += [nn.Conv2d(before, after, kernel_size=4, stride=2, padding=1), nn.ReLU()]
+            layers += [nn.Conv2d(before, after, kernel_size=4, stride=2, padding=1), nn.LeakyReLU(SLOPE)]
         last = channels[-1]
-        layers += [nn.Conv2d(last, last, kernel_size=3, padding=1), nn.ReLU(), nn.Conv2d(last, self.dim, 1)]
+        layers += [nn.Conv2d(last, last, kernel_size=3, padding=1), nn.LeakyReLU(SLOPE), nn.Conv2d(last, self.dim, 1)]
         self.network = nn.Sequential(*layers)
 
     def features_of(self, x: Tensor) -> Tensor:
@@ -132,7 +136,7 @@ class ConvGridDecoder(GridDecoder):
         super().__init__(shape, _grid(check_shape(shape), channels), dim, likelihood)
         layers: list[nn.Module] = [nn.Conv2d(self.dim, channels[-1], kernel_size=3, padding=1)]
         for before, after in pairwise([*reversed(channels), self.shape[0]]):
-            layers += [nn.ReLU(), nn.ConvTranspose2d(before, after, kernel_size=4, stride=2, padding=1)]
+            layers += [nn.LeakyReLU(SLOPE), nn.ConvTranspose2d(before, after, kernel_size=4, stride=2, padding=1)]
         self.network = nn.Sequential(*layers)
 
     def output_of(self, z: Tensor) -> Tensor:
