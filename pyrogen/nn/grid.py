@@ -14,7 +14,6 @@ from pyrogen.nn.base import batch_shape, check_latent, check_shape, event_size
 from pyrogen.nn.likelihoods import Likelihood, make_likelihood
 from pyrogen.nn.mlp import _check_hidden, _layers
 
-
 SLOPE = 0.1  # of the ReLU below zero
 
 
