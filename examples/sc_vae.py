@@ -312,7 +312,8 @@ def draw(
     used = pair.dictionary.atoms.detach().T[order].reshape(-1, *pair.shape)
     effect = responses(features)
     often = content["feature map"]["share of images by atom"]
-    strongest = sorted((a for a in range(len(often)) if often[a] > 0), key=lambda a: -often[a])
+    used_atoms = [a for a in range(len(often)) if often[a] > 0] or range(len(often))
+    strongest = sorted(used_atoms, key=lambda a: -often[a])
     excess, bounds = content["rates"]["excess"], content["rates"]["bounds"]
     rows = list(content["by sparsity"].values())
     figures = {

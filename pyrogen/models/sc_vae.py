@@ -12,7 +12,7 @@ from torch import Tensor
 from pyrogen.models.base import Pair, matched
 from pyrogen.nn import LISTA, Dictionary, Gaussian, SparseDecoder, SparseEncoder
 
-GAIN = 0.1  # by how much the log of the rate follows a share of zeros that is off, a step
+GAIN = 0.1  # by how much log ρ follows a number of active entries that is off, a step
 
 
 class SCVAE(Pair):
@@ -39,7 +39,8 @@ class SCVAE(Pair):
         decoder: see above, with the same dictionary; your own as a `pg.nn.SparseDecoder`.
         rate: ρ > 0 of the prior, the reciprocal of E|z|. The threshold λ grows with it.
         sparsity: the share of entries to be exactly zero, in [0, 1). If given, ρ is adapted to it while training:
-            log ρ moves each step by 0.1 times what the last batch lacked. `set_sparsity` sets it at once.
+            log ρ moves each step by 0.1 (a / a* − 1), where a is the share of active entries in the last batch and a*
+            the one asked for (more than twice as many count as twice). `set_sparsity` sets it at once.
         beta: β ≥ 0.
 
     Attributes:
@@ -103,7 +104,7 @@ class SCVAE(Pair):
         self.register_buffer("origin", torch.zeros(self.code_shape), persistent=False)
 
     def model(self, x: Tensor, size: int | None = None) -> Tensor:
-        """p(x, z) for images ``(B, *shape)``; returns z, (B, *code_shape)."""
+        """p(x, z) for images ``(B, *shape)``; returns z, ``(B, *code_shape)``."""
         pyro.module(self.name, self)
         x = self.as_data(x)
         with self.plate(x, size):
@@ -113,7 +114,7 @@ class SCVAE(Pair):
         return z
 
     def guide(self, x: Tensor, size: int | None = None) -> Tensor:
-        """δ(z − z(x)) for images ``(B, *shape)``; returns z, (B, *code_shape)."""
+        """δ(z − z(x)) for images ``(B, *shape)``; returns z, ``(B, *code_shape)``."""
         pyro.module(self.name, self)
         x = self.as_data(x)
         if self.training:
@@ -153,7 +154,7 @@ class SCVAE(Pair):
 
     @property
     def code_shape(self) -> tuple[int, ...]:
-        """The event shape of z: (atoms,), or (height, width, atoms) of a feature map."""
+        """(atoms,), the event shape of z, or (height, width, atoms) of a feature map."""
         return self.encoder.code_shape
 
     def monitored(self, q: dist.TorchDistribution, z: Tensor, size: int) -> dict[str, Tensor]:
@@ -221,10 +222,11 @@ class SCVAE(Pair):
 
     @torch.no_grad()
     def _follow(self) -> None:
-        """Move ρ towards the sparsity asked for, by what the last batch lacked."""
+        """Move ρ towards the sparsity asked for, by the relative excess of active entries in the last batch."""
         self.dictionary.placed.fill_(1)
         if self.sparsity is not None:
-            self.log_rate.add_(GAIN * (self.sparsity - self.zeros))
+            excess = (1 - self.zeros) / (1 - self.sparsity) - 1
+            self.log_rate.add_(GAIN * excess.clamp(max=1))
 
 
 def _check_sparsity(sparsity: float) -> None:

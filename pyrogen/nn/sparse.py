@@ -50,7 +50,7 @@ class SparseEncoder(Described, nn.Module, ABC):
 
     @abstractmethod
     def features_of(self, x: Tensor) -> Tensor:
-        """The features (B, *grid, n) of a batch ``(B, *shape)``."""
+        """The features ``(B, *grid, n)`` of a batch ``(B, *shape)``."""
 
     def features(self, x: Tensor) -> Tensor:
         """The features ``(*batch, *grid, n)`` of images ``(*batch, *shape)``."""
@@ -132,7 +132,7 @@ class SparseConvEncoder(SparseEncoder):
     def features_of(self, x: Tensor) -> Tensor:
         """The features, (B, h, w, n)."""
         f = self.network(x)
-        return layer_norm(f, f.shape[1:]).movedim(1, -1)
+        return layer_norm(f, f.shape[1:], eps=1e-10).movedim(1, -1)  # the usual 1e-5 leaves room to shrink below it
 
 
 class SparseDecoder(Decoder):

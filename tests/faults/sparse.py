@@ -133,8 +133,15 @@ FAULTS = [
     Fault(
         "features are not brought to one scale",
         NETWORKS,
-        "layer_norm(f, f.shape[1:]).movedim",
+        "layer_norm(f, f.shape[1:], eps=1e-10).movedim",
         "f.movedim",
+        OF_PAIR + "features_have_mean_0_and_variance_1_and_weigh_by_their_noise",
+    ),
+    Fault(
+        "features can shrink below what their scale is divided by",
+        NETWORKS,
+        "eps=1e-10",
+        "eps=1e-5",
         OF_PAIR + "features_have_mean_0_and_variance_1_and_weigh_by_their_noise",
     ),
     Fault(
@@ -161,8 +168,15 @@ FAULTS = [
     Fault(
         "the rate runs away from the sparsity asked for",
         PAIR,
-        "GAIN * (self.sparsity - self.zeros)",
-        "GAIN * (self.zeros - self.sparsity)",
+        "GAIN * excess.clamp(max=1)",
+        "-GAIN * excess.clamp(max=1)",
+        OF_PAIR + "training_brings_the_sparsity_that_is_asked_for",
+    ),
+    Fault(
+        "the rate leaps",
+        PAIR,
+        "GAIN * excess.clamp(max=1)",
+        "GAIN * excess",
         OF_PAIR + "training_brings_the_sparsity_that_is_asked_for",
     ),
     Fault(
