@@ -187,7 +187,7 @@ def test_planted_atoms_are_recovered_and_the_objective_is_scikit_learns():
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # its own, that it stops at max_iter
-        theirs = DictionaryLearning(ATOMS, alpha=penalty, max_iter=40, fit_algorithm="cd", random_state=0).fit(x)
+        theirs = DictionaryLearning(ATOMS, alpha=penalty, max_iter=20, fit_algorithm="cd", random_state=0).fit(x)
     values = []
     for atoms in (theirs.components_.T / np.linalg.norm(theirs.components_, axis=1), learned, np.eye(N)):
         z = lasso.minimum(x.numpy(), atoms, penalty, gap=1e-4)
