@@ -146,8 +146,8 @@ class Pair(Described, Named, nn.Module, ABC):
     def initialise(self, x: Tensor) -> None:
         """Set what should start from data, such as a codebook, if that was not done before; by default nothing.
 
-        ``pg.fit`` calls it before the first step of each run that does not resume, with the images ``(n, *shape)`` of the
-        first batches, up to 4,096. Who trains by SVI calls it first.
+        ``pg.fit`` calls it before the first step of each run that does not resume, with the images ``(n, *shape)`` of
+        the first batches, up to 4,096. Who trains by SVI calls it first.
         """
 
     def as_data(self, x: Tensor) -> Tensor:

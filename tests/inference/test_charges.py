@@ -1,4 +1,4 @@
-"""What a pair may do beside reconstruction and KL: charge its guide, watch numbers, start from data, move its buffers."""
+"""What a pair may do beside reconstruction and KL: charges, numbers to watch, a start from data, buffers."""
 
 import copy
 
