@@ -81,8 +81,8 @@ class GridDecoder(Described, nn.Module, ABC):
 class ConvGridEncoder(GridEncoder):
     """Convolutions alone: kernel 4 and stride 2, then one of kernel 3 and one of kernel 1; leaky ReLU in between.
 
-    A feature depends on the part of the image around its place. The ReLU leaks because a decoder of few codes can lose
-    one for good: where a code leaves no unit above zero, none has a gradient.
+    A feature depends on the part of the image around its place. The ReLU leaks because with a plain one
+    trainings stall: on dSprites sprites stay grey inside, for hundreds of steps or for good.
 
     Args:
         shape: (channels, height, width); each ``channels`` entry halves height and width.
