@@ -164,6 +164,6 @@ class Codebook(Described, nn.Module):
         kmeans.fit(distinct[some].double().cpu().numpy(), sample_weight=times[some].double().cpu().numpy())
         self.vectors.copy_(torch.from_numpy(kmeans.cluster_centers_))
         counts = torch.bincount(self.nearest(e), minlength=self.codes)
-        self.counts.copy_(counts.to(self.counts) / len(e))  # sums to one token: a light prior that the first batches outweigh
+        self.counts.copy_(counts.to(self.counts) / len(e))  # one token in all: the first batches outweigh it
         if self.update == "ema":
             self.sums.copy_(self.vectors * self.counts[:, None])
