@@ -125,6 +125,14 @@ def binned(factors: MixedFactors, bins: int) -> NDArray[np.int64]:
     return np.stack(columns, axis=1).astype(np.int64)
 
 
+def check_seed(seed: int) -> int:
+    r"""Returns the seed as a plain integer; every generator that the metrics use takes those from 0 to 2**32 - 1."""
+
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
+        raise ValueError(f"seed must be an integer from 0 to 2**32 - 1, got {seed!r}.")
+    return int(seed)
+
+
 def split_rows(
     rows: int, train: int | None = None, test: int | None = None, seed: int = 0
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
