@@ -75,6 +75,9 @@ def test_the_pairs_of_the_package_are_sound(case):
     if case.guide == "code":  # a straight-through gradient is none of the draws, and is said to be none
         assert [finding.check for finding in report.findings] == ["density"]
         assert "have a wrong derivative" in report.findings[0].message
+    elif not case.proper:  # its model has nothing to draw from by itself, and says so
+        assert [finding.check for finding in report.findings] == ["runs"]
+        assert "flat prior" in report.findings[0].message
     else:
         assert report.findings == ()
 
