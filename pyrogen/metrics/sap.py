@@ -1,12 +1,12 @@
 r"""SAP: how much better the best latent predicts a factor than the second best does."""
 
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pyrogen.metrics.arrays import as_codes, as_mixed_factors
+from pyrogen.metrics.fitting import quiet, standardised, unit_range
 from pyrogen.metrics.preset import chosen, split
 from pyrogen.metrics.score import Score
 
@@ -15,6 +15,7 @@ PRESETS: dict[str, dict[str, object]] = {
     "disentanglement_lib": {"train": 10_000, "test": 5_000},
 }
 PENALTY = 0.01
+GREATEST = 1_000.0  # from some 10,000 on the solver stops far from its optimum and says nothing
 
 
 def sap(
@@ -40,25 +41,30 @@ def sap(
 
     What its size means depends on the factors. A latent that knows nothing still guesses, so that the ideal code of a
     factor of V even values scores 1 - 1/V: 0.5 when it is binary. A line cannot cut a single latent into many
-    intervals: for a factor of many values in an ordered code the accuracy itself is low (0.05 of 40 even values). And
-    the penalty makes it depend on the scale of the codes and on where their zero is. (The paper describes the accuracy
-    otherwise, as the balanced one of thresholds on the latent; the numbers in the literature are those of the support
-    vector machine.)
+    intervals: for a factor of many values in an ordered code the accuracy itself is low (0.05 of 40 even values). (The
+    paper describes the accuracy otherwise, as the balanced one of thresholds on the latent; the numbers in the
+    literature are those of the support vector machine.)
 
-    The presets differ in the rows that they take: `"linear_svm"` two thirds and one third of those given, at most
-    10,000 and 5,000; `"disentanglement_lib"` exactly so many. The library itself draws both with replacement, here no
-    row is in both.
+    The presets are:
+
+    - `"linear_svm"`: each latent is standardised with the training rows' mean and variance, so that the score depends
+      neither on the codes' units nor on where their zero is; on two thirds and one third of the rows given, at most
+      10,000 and 5,000.
+    - `"disentanglement_lib"`: the codes as they are, on exactly 10,000 and 5,000 rows. The machine's penalty is on the
+      slope and on the intercept, so that the same codes in smaller units, or far from zero, score less: ideal codes
+      plus 900 near 0. Codes beyond ±1,000 are refused, since its solver no longer finds the optimum there and does
+      not say so. The library itself draws both sets of rows with replacement, here no row is in both.
 
     Args:
         codes: The codes, such as posterior means, (N, L), with L at least 2.
         factors: The factors' values, (N, K); integers, or floats with their continuous columns named.
-        preset: `"linear_svm"` or `"disentanglement_lib"`.
+        preset: `"linear_svm"` or `"disentanglement_lib"`, see above.
         continuous: The factors that are continuous, by index or name, or True for all.
         leave_out: Factors not to score, by index or by name.
         factor_names: The factors' names, (K,).
         train: The number of training rows.
         test: The number of test rows.
-        seed: The seed of the split; no global generator is touched.
+        seed: The seed of the split and of the machines; no global generator is touched.
 
     Returns:
         A `Score`. Its details are the `gaps` and the `best_latent` of each factor by name, the `predictability` matrix
@@ -67,7 +73,8 @@ def sap(
     Raises:
         TypeError: If factors are floats and none is said to be continuous.
         ValueError: If there is one latent only, shapes disagree, a number is not finite, a factor has a single value,
-            the preset is unknown, or there are fewer rows than asked for.
+            the preset is unknown, there are fewer rows than asked for, or `"disentanglement_lib"` gets codes beyond
+            ±1,000.
 
     References:
         | Variational Inference of Disentangled Latent Concepts from Unlabeled Observations (Kumar et al., 2018)
@@ -93,6 +100,13 @@ def sap(
     values = as_mixed_factors(factors, continuous, factor_names, rows=len(table), leave_out=leave_out)
     rows = split(values, preset, settings, train, test, seed)
 
+    if preset == "linear_svm":
+        table = standardised(table, rows[0])
+    elif not all(values.continuous) and np.abs(table).max() > GREATEST:
+        raise ValueError(
+            f"preset={preset!r} fits codes as they are and holds none beyond ±{GREATEST:,.0f}, got "
+            f"{np.abs(table).max():.3g} in magnitude; rescale them, or take preset='linear_svm', which standardises."
+        )
     score = np.empty((table.shape[1], len(values.names)))
     unfinished = 0
     for k, is_real in enumerate(values.continuous):
@@ -101,7 +115,7 @@ def sap(
                 score[j, k] = _squared_correlation(code[rows[0]], values.values[rows[0], k])
             else:
                 value = values.discrete(k)
-                score[j, k], done = _accuracy(code[rows[0]], value[rows[0]], code[rows[1]], value[rows[1]])
+                score[j, k], done = _accuracy(code[rows[0]], value[rows[0]], code[rows[1]], value[rows[1]], seed)
                 unfinished += not done
 
     ranked = np.sort(score, axis=0)
@@ -117,14 +131,16 @@ def sap(
 
 
 def _accuracy(
-    code: NDArray[np.float64], value: NDArray[np.int64], test_code: NDArray[np.float64], test_value: NDArray[np.int64]
+    code: NDArray[np.float64],
+    value: NDArray[np.int64],
+    test_code: NDArray[np.float64],
+    test_value: NDArray[np.int64],
+    seed: int,
 ) -> tuple[float, bool]:
-    from sklearn.exceptions import ConvergenceWarning
     from sklearn.svm import LinearSVC
 
-    machine = LinearSVC(C=PENALTY, class_weight="balanced", dual=False)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # counted instead
+    machine = LinearSVC(C=PENALTY, class_weight="balanced", dual=False, random_state=seed)
+    with quiet():
         machine.fit(code[:, None], value)
     return float(np.mean(machine.predict(test_code[:, None]) == test_value)), bool(machine.n_iter_ < machine.max_iter)
 
@@ -132,4 +148,5 @@ def _accuracy(
 def _squared_correlation(code: NDArray[np.float64], value: NDArray[np.float64]) -> float:
     if np.ptp(code) == 0:
         return 0.0
-    return min(float(np.corrcoef(code, value)[0, 1] ** 2), 1.0)
+    both = unit_range(np.stack([code, value], axis=1))
+    return min(float(np.corrcoef(both, rowvar=False)[0, 1] ** 2), 1.0)

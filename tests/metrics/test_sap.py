@@ -114,3 +114,41 @@ def test_the_score_says_what_it_is(binary):
 def test_a_single_latent_has_no_second_best(binary):
     with pytest.raises(ValueError, match="a gap between two latents, got codes with a single column"):
         sap(binary[:, :1] * 1.0, binary)
+
+
+@pytest.fixture(scope="module")
+def grid():
+    r"""Codes near a grid of two factors of four values, and the factors."""
+
+    factors = np.tile(np.stack(np.meshgrid(np.arange(4), np.arange(4)), axis=-1).reshape(-1, 2), (40, 1))
+    return factors + 0.05 * np.random.default_rng(7).standard_normal(factors.shape), factors
+
+
+@pytest.mark.parametrize(("scale", "shift"), [(1e-300, 0), (1e-6, 0), (1e5, 0), (1e100, 0), (1e300, 0), (1, 1e3)])
+def test_units_and_zero_of_the_codes_change_nothing(grid, scale, shift):
+    # A line tells the two outer values of four even ones, and the other latent guesses one in four: a gap near 1/4 or
+    # above. A solver that fails has both latents guess.
+    codes, factors = grid
+    expected = sap(codes, factors)
+    assert expected > 0.25
+    assert sap(codes * scale + shift, factors) == pytest.approx(expected)
+    real = sap(codes * scale + shift, factors, continuous=True)
+    assert real == pytest.approx(sap(codes, factors, continuous=True))
+
+
+def test_the_published_preset_takes_codes_as_they_are_or_refuses_them(grid):
+    codes, factors = grid
+    raw = [sap(z, factors, preset="disentanglement_lib", train=400, test=200) for z in (codes, codes + 900)]
+    assert raw[0] > 0.25
+    assert raw[1] < 0.1  # the penalty of an intercept so far off
+    for scale in (1e4, 1e100):
+        with pytest.raises(ValueError, match=r"holds none beyond ±1,000, got .* in magnitude; rescale them, or take"):
+            sap(codes * scale, factors, preset="disentanglement_lib", train=400, test=200)
+
+
+def test_the_seed_decides_all_and_touches_no_generator(grid):
+    before = np.random.get_state()[1].copy(), np.random.get_state()[2]
+    assert sap(*grid, seed=3).details == sap(*grid, seed=3).details
+    after = np.random.get_state()
+    assert (after[1] == before[0]).all()
+    assert after[2] == before[1]
