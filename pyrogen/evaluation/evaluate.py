@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from pyrogen.evaluation.asked import bound_metrics, check_metrics, metric_values
 from pyrogen.evaluation.bounds import importance_weighted_bound
 from pyrogen.evaluation.scores import Scores
 from pyrogen.inference.batches import Source, as_source
@@ -45,16 +44,20 @@ def evaluate(
         metrics: functions of (codes, factors), such as ``pg.metrics.mig`` or a ``functools.partial`` of it; codes
             (N, L) are the posterior means, flattened where they lie on a grid. One that takes ``scale`` is also given
             the posterior standard deviations, one that takes ``factor_names`` the names. The data must then have
-            ``factors(index)``.
+            ``factors(index)``. Of :mod:`pyrogen.metrics` these are mig, latent_gap, dci, sap, modularity,
+            explicitness, factor_vae_score, beta_vae_score, info_modularity, info_compactness and info_explicitness.
+            A metric of your own names its first two parameters codes and factors.
         images: at most how many images the ELBO and the metrics are computed on, drawn by `seed`.
         nll_images: at most how many of them the NLL is computed on.
         importance_samples: K of the NLL; the estimate falls towards −log p(x) as K grows.
         batch_size: images that are encoded together.
         seed: of the choice of images and of the draws.
-        progress: show a bar.
+        progress: show a bar, also over the metrics.
 
     Raises:
-        TypeError, ValueError: for data that do not fit, or metrics on data without factors.
+        TypeError, ValueError: before any work, for data that do not fit, metrics that are none, or metrics on data
+            without factors or whose factors they cannot score.
+        TypeError, ValueError, RuntimeError: naming the metric, if one fails on the codes.
 
     Example:
         >>> import pyrogen as pg
@@ -69,13 +72,11 @@ def evaluate(
     for name, value in (sizes | {"importance_samples": importance_samples}).items():
         if value < 1:
             raise ValueError(f"{name} must be at least 1, and it is {value}")
-    if callable(metrics):
-        raise TypeError("metrics must be a list of functions: metrics=[pg.metrics.mig]")
-    if metrics and not hasattr(data, "factors"):
-        raise ValueError("metrics compare codes with known factors, and these data have no factors(index) method")
+    check_metrics(metrics, data)
     source = as_source(data, pair)
     generator = torch.Generator().manual_seed(seed)
     index = torch.randperm(len(source), generator=generator)[:images]
+    asked = bound_metrics(metrics, data, index)
     device, modes = pair.beta.device, [(module, module.training) for module in pair.modules()]
     try:
         pair.eval()
@@ -102,7 +103,7 @@ def evaluate(
         images=len(index),
         nll_images=len(terms.get("nll", ())),
         importance_samples=importance_samples if "nll" in terms else 0,
-        metrics=_metrics(metrics, means, scales, data, index),
+        metrics=metric_values(asked, means, scales, progress),
         extra=extra,
         latent=pair.latent,
     )
@@ -158,24 +159,3 @@ def _batches(pair: Pair, source: Source, index: Tensor, batch_size: int, name: s
 
 def _standard_error(values: Tensor) -> float:
     return float(values.std() / math.sqrt(len(values))) if len(values) > 1 else math.inf
-
-
-def _metrics(
-    metrics: Sequence[Callable[..., float]], means: Tensor, scales: Tensor, data: Any, index: Tensor
-) -> dict[str, float]:
-    """Each metric's value; a ``partial`` is named after its function and the settings that it fixes."""
-    if not metrics:
-        return {}
-    factors = data.factors(index).cpu().numpy()
-    extra = {"scale": scales.numpy(), "factor_names": getattr(data, "factor_names", None)}
-    values: dict[str, float] = {}
-    for metric in metrics:
-        known = inspect.signature(metric).parameters
-        fixed = metric.keywords if isinstance(metric, partial) else {}
-        name = getattr(metric.func if isinstance(metric, partial) else metric, "__name__", type(metric).__name__)
-        name = "_".join([name, *(str(v) for v in fixed.values() if isinstance(v, str))])
-        names = (name, *(f"{name} {i}" for i in range(2, len(metrics) + 1)))
-        name = next(free for free in names if free not in values)  # two may differ in their bins alone
-        arguments = {key: value for key, value in extra.items() if key in known and key not in fixed}
-        values[name] = metric(means.numpy(), factors, **arguments)
-    return values

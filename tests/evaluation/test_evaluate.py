@@ -264,6 +264,76 @@ def test_metrics_need_factors():
         pg.evaluate(pair_of(), binary(10), [pg.metrics.mig])
 
 
+def of_nothing(*_):
+    raise AssertionError("the images were looked at")
+
+
+LEFT_OUT = functools.partial(pg.metrics.mig, leave_out="top")
+NO_METRIC = {
+    "a name": (["mig"], TypeError, "metrics is a list of functions of .*, and one entry is 'mig'$"),
+    "one name": ("mig", TypeError, "metrics is a list of functions of .*, and it is 'mig'$"),
+    "a score": ([0.5], TypeError, "and one entry is 0.5$"),
+    "of factors": ([pg.metrics.entropy], TypeError, r"and entropy takes \(.*\)$"),
+    "of samples": ([pg.metrics.mig, pg.metrics.energy_distance], TypeError, r"and energy_distance takes \(x, y\)$"),
+    "one more": ([lambda codes, factors, depth: 0.0], TypeError, "cannot be called so: missing .* 'depth'$"),
+    "no preset": (
+        [functools.partial(pg.metrics.dci, preset="papr")],
+        ValueError,
+        "^the metric 'dci_papr' cannot score these data: unknown preset 'papr'; expected one of 'forest'",
+    ),
+    "no factor": ([LEFT_OUT], ValueError, "^the metric 'mig_top' cannot score these data: leave_out has 'top', which"),
+}
+
+
+@pytest.mark.parametrize(("metrics", "kind", "message"), NO_METRIC.values(), ids=NO_METRIC)
+def test_what_is_no_metric_is_refused_before_any_work(metrics, kind, message, monkeypatch):
+    monkeypatch.setattr(pg.models.VAE, "guide", of_nothing)
+    with pytest.raises(kind, match=message):
+        pg.evaluate(pair_of(), WithFactors(30), metrics)
+
+
+def test_factors_that_cannot_be_scored_are_refused_before_any_work(monkeypatch):
+    class One(WithFactors):
+        factor_names = ("left",)
+
+        def factors(self, index):
+            return super().factors(index)[:, :1]
+
+    still = WithFactors(30)
+    still.x[:, 1] = 0
+    monkeypatch.setattr(pg.models.VAE, "guide", of_nothing)
+    with pytest.raises(ValueError, match=r"^the metric 'sap' cannot score these data: .*single value.*'right'"):
+        pg.evaluate(pair_of(), still, [pg.metrics.sap])
+    for metric in (pg.metrics.factor_vae_score, pg.metrics.beta_vae_score, pg.metrics.info_modularity):
+        with pytest.raises(ValueError, match=f"'{metric.__name__}' cannot score .* at least two, got 'left' alone"):
+            pg.evaluate(pair_of(), One(30), [metric])
+    monkeypatch.undo()
+    left = functools.partial(pg.metrics.explicitness, leave_out="right")
+    assert pg.evaluate(pair_of(), still, [left]).metrics["explicitness_right"] > 0  # what is left out may be constant
+    assert pg.evaluate(pair_of(), One(30), [pg.metrics.info_compactness]).metrics["info_compactness"] >= 0
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"), [(ValueError("too few"), ValueError), (KeyError("too few"), RuntimeError), (None, TypeError)]
+)
+def test_a_metric_that_fails_is_named(error, kind):
+    def fragile(codes, factors):
+        if error is not None:
+            raise error
+        return ["no number"]
+
+    with pytest.raises(kind, match=r"^the metric 'fragile' failed: .*(too few|must be a)") as caught:
+        pg.evaluate(pair_of(), WithFactors(30), [pg.metrics.mig, fragile], importance_samples=1)
+    assert error is None or caught.value.__cause__ is error
+
+
+@pytest.mark.parametrize("progress", [True, False])
+def test_the_bar_says_which_metric_runs(progress, capsys):
+    pg.evaluate(pair_of(), WithFactors(30), [pg.metrics.mig], importance_samples=1, progress=progress)
+    text = capsys.readouterr().err
+    assert ("metrics:" in text) == progress
+
+
 def test_json_says_it_all_and_comes_back(tmp_path):
     scores = pg.evaluate(pair_of(beta=2.0), WithFactors(40), [pg.metrics.mig], importance_samples=5)
     text = scores.to_json(tmp_path / "deep" / "scores.json")

@@ -2,7 +2,7 @@
 
 from faults.fault import Fault
 
-BOUNDS, EVALUATE = "evaluation/bounds.py", "evaluation/evaluate.py"
+ASKED, BOUNDS, EVALUATE = (f"evaluation/{name}.py" for name in ("asked", "bounds", "evaluate"))
 OF_BOUNDS = "evaluation/test_bounds.py::"
 OF_EVALUATE = "evaluation/test_evaluate.py::"
 
@@ -137,16 +137,44 @@ FAULTS = [
     ),
     Fault(
         "metrics get the factors of other images",
-        EVALUATE,
+        ASKED,
         "data.factors(index).cpu()",
         "data.factors(torch.arange(len(index))).cpu()",
         OF_EVALUATE + "test_metrics_get_posterior_means_factors_and_what_they_ask_for",
     ),
     Fault(
         "metrics get variances for standard deviations",
-        EVALUATE,
+        ASKED,
         '"scale": scales.numpy()',
         '"scale": scales.square().numpy()',
         OF_EVALUATE + "test_metrics_get_posterior_means_factors_and_what_they_ask_for",
+    ),
+    Fault(
+        "a metric's signature is not looked at",
+        ASKED,
+        'if names != ["codes", "factors"]:',
+        "if False:",
+        OF_EVALUATE + "test_what_is_no_metric_is_refused_before_any_work",
+    ),
+    Fault(
+        "a metric's settings are first looked at when it runs",
+        ASKED,
+        "_check_settings(metric, factors, arguments | _fixed(metric))",
+        "pass",
+        OF_EVALUATE + "test_factors_that_cannot_be_scored_are_refused_before_any_work",
+    ),
+    Fault(
+        "a metric that fails is not named",
+        ASKED,
+        'kind(f"the metric {name!r} failed: {error}")',
+        "kind(str(error))",
+        OF_EVALUATE + "test_a_metric_that_fails_is_named",
+    ),
+    Fault(
+        "no bar over the metrics",
+        ASKED,
+        "leave=False, shown=progress)",
+        "leave=False, shown=False)",
+        OF_EVALUATE + "test_the_bar_says_which_metric_runs",
     ),
 ]
