@@ -1,6 +1,6 @@
 r"""The boundary of the metrics: what comes in is made a checked numpy array here, and trusted afterwards."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ class MixedFactors:
     values: NDArray[np.float64]
     continuous: tuple[bool, ...]
     names: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
 
     @property
     def real(self) -> list[str]:
@@ -36,7 +37,7 @@ class MixedFactors:
 def as_codes(codes: ArrayLike, name: str = "codes") -> NDArray[np.float64]:
     r"""Returns codes as float64 (N, L), finite, with at least two rows and one column."""
 
-    array = _to_numpy(codes)
+    array = _to_numpy(codes, name)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} must be real numbers, got an array of dtype {array.dtype}.")
     _check_table(array, name, "(N, L): one row an image, one column a latent")
@@ -55,7 +56,7 @@ def as_codes(codes: ArrayLike, name: str = "codes") -> NDArray[np.float64]:
 def as_factors(factors: ArrayLike, rows: int | None = None) -> NDArray[np.int64]:
     r"""Returns factors as int64 (N, K), renumbered so that column k holds 0, ..., V_k - 1 with every value present."""
 
-    array = _to_numpy(factors)
+    array = _to_numpy(factors, "factors")
     if array.dtype.kind not in "biu":
         raise TypeError(
             f"factors must be integers (the index of each factor's value), got dtype {array.dtype}; "
@@ -80,7 +81,7 @@ def as_mixed_factors(
     An array has one dtype, so discrete columns may be floats beside a continuous one; they must hold whole numbers.
     """
 
-    array = _to_numpy(factors)
+    array = _to_numpy(factors, "factors")
     if array.dtype.kind not in "biuf":
         raise TypeError(f"factors must be numbers, got an array of dtype {array.dtype}.")
     _check_table(array, "factors", "(N, K): one row an image, one column a factor")
@@ -102,21 +103,22 @@ def as_mixed_factors(
             f"discrete factors must hold whole numbers, and these do not: {_listed(broken)}; "
             "name them in continuous, or number their values."
         )
-    single = [names[k] for k in kept if np.ptp(values[:, k]) == 0]
+    single = [names[k] for k in kept if (array[:, k] == array[0, k]).all()]
     if single:
         raise ValueError(f"factors with a single value cannot be scored, leave them out: {_listed(single)}.")
-    columns = [values[:, k] if k in real else np.unique(values[:, k], return_inverse=True)[1] for k in kept]
+    columns = [values[:, k] if k in real else np.unique(array[:, k], return_inverse=True)[1] for k in kept]
     return MixedFactors(
         np.stack(columns, axis=1).astype(np.float64),
         tuple(k in real for k in kept),
         tuple(names[k] for k in kept),
+        tuple(name for k, name in enumerate(names) if k not in kept),
     )
 
 
 def binned(factors: MixedFactors, bins: int) -> NDArray[np.int64]:
     r"""Returns factors as int64 (N, K) from 0, every value present: the continuous cut into bins of equal width."""
 
-    if any(factors.continuous) and (isinstance(bins, bool) or not isinstance(bins, int | np.integer) or bins < 2):
+    if isinstance(bins, bool) or not isinstance(bins, int | np.integer) or bins < 2:
         raise ValueError(f"bins must be an integer of at least 2, got {bins!r}.")
     columns = [
         np.unique(digitise(factors.values[:, k], bins), return_inverse=True)[1] if is_real else factors.discrete(k)
@@ -151,7 +153,7 @@ def split_rows(
     if train is None:
         train = min(10_000, most, -(-2 * rows // 3) if test is None else most)
     test = min(5_000, rows - train) if test is None else test
-    order = np.random.default_rng(seed).permutation(rows)
+    order = np.random.default_rng(check_seed(seed)).permutation(rows)
     return order[:train], order[train : train + test]
 
 
@@ -179,21 +181,34 @@ def kept_factors(
 ) -> tuple[list[int], list[str]]:
     r"""Returns the columns of the factors that stay, and the names of all factors (`"0"`, `"1"`, ... without names)."""
 
+    if isinstance(factor_names, str) or not isinstance(factor_names, Iterable | None):
+        raise TypeError(f"factor_names must be a sequence of names, got {factor_names!r}.")
     names = [str(k) for k in range(number)] if factor_names is None else list(factor_names)
     if len(names) != number or len(set(names)) != number:
         raise ValueError(f"factor_names must be {number} different names, one a column of factors, got {names}.")
-    asked = [leave_out] if isinstance(leave_out, int | np.integer | str) else list(leave_out)
-    out = {_column(item, names, factor_names is not None, "leave_out") for item in asked}
+    out = {_column(item, names, factor_names is not None, "leave_out") for item in _items(leave_out, "leave_out")}
     kept = [k for k in range(number) if k not in out]
     if not kept:
         raise ValueError(f"leave_out leaves no factor to score; all {number} are left out.")
     return kept, names
 
 
-def _to_numpy(value: Any) -> NDArray[Any]:
+def _to_numpy(value: Any, name: str) -> NDArray[Any]:
     if hasattr(value, "detach"):  # a torch tensor that requires grad or lies on a device has no direct numpy view
         value = value.detach().cpu()
-    return np.asarray(value)
+        value = value.float() if str(value.dtype) == "torch.bfloat16" else value  # which numpy has not
+    try:
+        return np.asarray(value)
+    except ValueError:
+        raise ValueError(f"{name} must be an array, got rows of different lengths.") from None
+
+
+def _items(asked: int | str | Sequence[int | str], argument: str) -> list[int | str]:
+    if isinstance(asked, int | np.integer | str):
+        return [asked]
+    if not isinstance(asked, Iterable):
+        raise TypeError(f"{argument} must be an index, a name, or a sequence of them, got {asked!r}.")
+    return list(asked)
 
 
 def _continuous_columns(
@@ -202,7 +217,7 @@ def _continuous_columns(
     names = kept_factors(number, (), factor_names)[1]
     if isinstance(continuous, bool):
         return set(range(number)) if continuous else set(), names
-    asked = [continuous] if isinstance(continuous, int | np.integer | str) else list(continuous)
+    asked = _items(continuous, "continuous")
     return {_column(item, names, factor_names is not None, "continuous") for item in asked}, names
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pyrogen.metrics.arrays import as_codes, as_factors, kept_factors
+from pyrogen.metrics.arrays import MixedFactors, as_codes, as_mixed_factors, binned
 from pyrogen.metrics.information import entropy, estimate
 from pyrogen.metrics.score import Score
 
@@ -17,6 +17,7 @@ def mig(
     *,
     scale: ArrayLike | None = None,
     bins: int = 20,
+    continuous: bool | int | str | Sequence[int | str] = (),
     leave_out: int | str | Sequence[int | str] = (),
     factor_names: Sequence[str] | None = None,
     samples: int = 10_000,
@@ -35,14 +36,16 @@ def mig(
     - `"posterior"` is the estimator of Chen et al., who also leave *shape* out on dSprites: `leave_out=["shape"]` with
       the data set's `factor_names`, or `leave_out=[0]`. Of a random subset it scores those images, not the grid.
 
-    With a single latent the second best is 0, so the gap is that latent's information.
+    With a single latent the second best is 0, so the gap is that latent's information. A continuous factor is scored as
+    the bin that its value lies in: its entropy and the information are those of the bin, and so depend on `bins`.
 
     Args:
         codes: The posterior means, (N, L).
-        factors: The factors' values, integers (N, K).
+        factors: The factors' values, (N, K); integers, or floats with their continuous columns named.
         estimator: `"histogram"` or `"posterior"`.
         scale: The standard deviations of q(z|x), (N, L); needed by `"posterior"`, unused by `"histogram"`.
-        bins: The number of equal-width bins a latent; for `"histogram"`.
+        bins: The number of equal-width bins of a latent, for `"histogram"`, and of a continuous factor.
+        continuous: The factors that are continuous, by index or name, or True for all; they are cut into bins.
         leave_out: Factors not to score, by index or by name.
         factor_names: The factors' names, (K,), for `leave_out` and the details.
         samples: The number of draws from the aggregate posterior; for `"posterior"`.
@@ -54,7 +57,7 @@ def mig(
         the draws (not of the choice of images).
 
     Raises:
-        TypeError: If the factors are not integers.
+        TypeError: If factors are floats and none is said to be continuous.
         ValueError: If shapes disagree, a code is not finite, the estimator is unknown, scale is missing or not
             positive, a factor has a single value, or leave_out names no factor or all of them.
 
@@ -74,10 +77,9 @@ def mig(
     """
 
     means = as_codes(codes)
-    values = as_factors(factors, rows=len(means))
-    kept, names = kept_factors(values.shape[1], leave_out, factor_names)
-    values = values[:, kept]
-    bounds = _entropies(values, [names[k] for k in kept])
+    mixed = as_mixed_factors(factors, continuous, factor_names, rows=len(means), leave_out=leave_out)
+    values, names = binned(mixed, bins), mixed.names
+    bounds = entropy(values)
     information, draws, settings = estimate(
         means, values, estimator, scale=scale, bins=bins, samples=samples, seed=seed
     )
@@ -85,15 +87,15 @@ def mig(
     best, second, gaps = _gaps(information, axis=0)
     gaps = gaps / bounds
     details: dict[str, object] = {
-        "gaps": _named(names, kept, gaps),
-        "best_latent": _named(names, kept, best),
-        "entropy": _named(names, kept, bounds),
+        "gaps": _named(names, gaps),
+        "best_latent": _named(names, best),
+        "entropy": _named(names, bounds),
     }
     if draws is not None:
-        column = np.arange(len(kept))
+        column = np.arange(len(names))
         share = draws[:, best, column] - (draws[:, second, column] if len(information) > 1 else 0.0)  # (S, K)
         details["standard_error"] = float((share / bounds).mean(axis=1).std(ddof=1) / np.sqrt(len(draws)))
-    settings |= {"left_out": [name for k, name in enumerate(names) if k not in kept], "n": len(means)}
+    settings |= _settings(mixed, bins, len(means))
     return Score(gaps.mean(), "mig", estimator, settings, details)
 
 
@@ -104,6 +106,7 @@ def latent_gap(
     *,
     scale: ArrayLike | None = None,
     bins: int = 20,
+    continuous: bool | int | str | Sequence[int | str] = (),
     leave_out: int | str | Sequence[int | str] = (),
     factor_names: Sequence[str] | None = None,
     samples: int = 10_000,
@@ -137,16 +140,15 @@ def latent_gap(
     """
 
     means = as_codes(codes)
-    values = as_factors(factors, rows=len(means))
-    kept, names = kept_factors(values.shape[1], leave_out, factor_names)
-    values = values[:, kept]
-    bounds = _entropies(values, [names[k] for k in kept])
+    mixed = as_mixed_factors(factors, continuous, factor_names, rows=len(means), leave_out=leave_out)
+    values, names = binned(mixed, bins), mixed.names
+    bounds = entropy(values)
     information, _, settings = estimate(means, values, estimator, scale=scale, bins=bins, samples=samples, seed=seed)
 
     best, _, gaps = _gaps(information, axis=1)
     gaps = gaps / bounds[best]
-    details = {"gaps": gaps.tolist(), "best_factor": [names[kept[k]] for k in best]}
-    settings |= {"left_out": [name for k, name in enumerate(names) if k not in kept], "n": len(means)}
+    details = {"gaps": gaps.tolist(), "best_factor": [names[k] for k in best]}
+    settings |= _settings(mixed, bins, len(means))
     return Score(gaps.mean(), "latent_gap", estimator, settings, details)
 
 
@@ -163,14 +165,10 @@ def _gaps(
     return order[0], order[1], ranked[0] - ranked[1]
 
 
-def _entropies(values: NDArray[np.int64], names: Sequence[str]) -> NDArray[np.float64]:
-    single = [name for name, value in zip(names, values.T, strict=True) if value.max() == 0]
-    if single:
-        raise ValueError(
-            f"factors with a single value have no information to gain, leave them out: {', '.join(map(repr, single))}."
-        )
-    return entropy(values)
+def _settings(factors: MixedFactors, bins: int, rows: int) -> dict[str, object]:
+    used: dict[str, object] = {"bins": int(bins)} if factors.real else {}
+    return used | {"continuous": factors.real, "left_out": list(factors.left_out), "n": rows}
 
 
-def _named(names: Sequence[str], kept: Sequence[int], numbers: NDArray[np.generic]) -> dict[str, object]:
-    return {names[k]: number for k, number in zip(kept, numbers.tolist(), strict=True)}
+def _named(names: Sequence[str], numbers: NDArray[np.generic]) -> dict[str, object]:
+    return dict(zip(names, numbers.tolist(), strict=True))

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pyrogen.metrics.arrays import as_codes, as_factors, as_scale
+from pyrogen.metrics.arrays import as_codes, as_factors, as_scale, check_seed
 from pyrogen.metrics.histogram import histogram_information
 from pyrogen.metrics.posterior import posterior_log_ratios
 
@@ -115,11 +115,12 @@ def estimate(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None, dict[str, Any]]:
     r"""Returns the information (L, K), for the posterior estimator its draws (S, L, K), and the settings in use."""
 
+    _check_count("bins", bins)
+    _check_count("samples", samples)
+    check_seed(seed)
     if estimator == "histogram":
-        _check_count("bins", bins)
         return histogram_information(codes, factors, bins), None, {"bins": int(bins)}
     if estimator == "posterior":
-        _check_count("samples", samples)
         ratios = posterior_log_ratios(codes, as_scale(scale, codes.shape), factors, samples, seed)
         return ratios.mean(axis=0), ratios, {"samples": int(samples), "seed": int(seed)}
     raise ValueError(f"unknown estimator {estimator!r}; expected one of {_listed(ESTIMATORS)}.")

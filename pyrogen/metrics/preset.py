@@ -11,7 +11,7 @@ from pyrogen.metrics.arrays import MixedFactors, split_rows
 def chosen(preset: str, presets: Mapping[str, Mapping[str, object]]) -> Mapping[str, object]:
     r"""Returns the settings of a preset."""
 
-    if preset not in presets:
+    if not isinstance(preset, str) or preset not in presets:
         raise ValueError(f"unknown preset {preset!r}; expected one of {', '.join(map(repr, presets))}.")
     return presets[preset]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from pyrogen.metrics import dci, explicitness, modularity, sap
+from pyrogen.metrics import dci, explicitness, latent_gap, mig, modularity, sap
 from pyrogen.metrics.arrays import as_mixed_factors, binned, split_rows
 
 RNG = np.random.default_rng(0)
@@ -150,3 +150,60 @@ def test_the_rest_of_the_settings_is_checked():
     still[split_rows(60)[1], 1] = 0.5
     with pytest.raises(ValueError, match="20 test rows hold a single value of '1'"):
         dci(CODES, still, continuous=1)
+
+
+@pytest.mark.parametrize("seed", [None, -1, 2**32, 1.0, True, "1"])
+@pytest.mark.parametrize("metric", [*METRICS, mig, latent_gap])
+def test_a_seed_that_some_generator_cannot_take_is_an_error_in_all(metric, seed):
+    with pytest.raises(ValueError, match=r"^seed must be an integer from 0 to 2\*\*32 - 1, got .*\.$"):
+        metric(CODES, FACTORS, seed=seed)
+
+
+@pytest.mark.parametrize("metric", [*METRICS, mig, latent_gap])
+def test_the_greatest_seed_is_taken(metric):
+    assert np.isfinite(metric(CODES, FACTORS, seed=2**32 - 1))
+    assert metric(CODES, FACTORS, seed=np.int64(3)) == metric(CODES, FACTORS, seed=3)
+
+
+@pytest.mark.parametrize("metric", [*METRICS, mig, latent_gap])
+def test_tensors_of_half_precision_are_taken(metric):
+    codes = torch.tensor(CODES).bfloat16()
+    assert metric(codes, FACTORS) == metric(codes.double(), FACTORS)
+
+
+@pytest.mark.parametrize(
+    ("codes", "settings", "error", "words"),
+    [
+        ([[1.0, 2.0], [3.0]] * 30, {}, ValueError, "codes must be an array, got rows of different lengths"),
+        (
+            CODES,
+            {"continuous": None},
+            TypeError,
+            "continuous must be an index, a name, or a sequence of them, got None",
+        ),
+        (CODES, {"leave_out": None}, TypeError, "leave_out must be an index, a name, or a sequence of them, got None"),
+        (CODES, {"factor_names": "ab"}, TypeError, "factor_names must be a sequence of names, got 'ab'"),
+        (CODES, {"factor_names": 2}, TypeError, "factor_names must be a sequence of names, got 2"),
+    ],
+)
+@pytest.mark.parametrize("metric", [*METRICS, mig, latent_gap])
+def test_arguments_of_another_kind_are_named(metric, codes, settings, error, words):
+    with pytest.raises(error, match=words):
+        metric(codes, FACTORS, **settings)
+
+
+@pytest.mark.parametrize("metric", [dci, explicitness, sap])
+def test_a_preset_is_a_name(metric):
+    with pytest.raises(ValueError, match=r"unknown preset \['x'\]; expected one of"):
+        metric(CODES, FACTORS, preset=["x"])
+
+
+@pytest.mark.parametrize("metric", [explicitness, mig, latent_gap, modularity])
+def test_bins_without_a_use_are_checked(metric):
+    settings = {} if metric is explicitness else {"estimator": "posterior", "scale": np.ones((60, 3)), "samples": 10}
+    with pytest.raises(ValueError, match="bins must be an integer of at least 2, got 0"):
+        metric(CODES, FACTORS, bins=0, **settings)
+
+
+def test_whole_numbers_too_large_for_a_float_are_told_apart():
+    assert as_mixed_factors(np.array([[2**60], [2**60 + 1]])).values.tolist() == [[0.0], [1.0]]

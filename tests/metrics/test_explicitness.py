@@ -100,7 +100,9 @@ def test_every_factor_weighs_the_same(factors):
 
 
 def test_the_score_says_what_it_is(factors):
-    score = explicitness(factors * 1.0, factors, train=100, test=60, leave_out=[2], factor_names="abc", seed=4)
+    score = explicitness(
+        factors * 1.0, factors, train=100, test=60, leave_out=[2], factor_names=("a", "b", "c"), seed=4
+    )
     assert isinstance(score, Score)
     assert (score.metric, score.estimator) == ("explicitness", "multinomial")
     assert score.settings == {"continuous": [], "factors": ["a", "b"], "train": 100, "test": 60, "seed": 4, "n": 900}

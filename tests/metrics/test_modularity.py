@@ -92,7 +92,7 @@ def test_the_order_of_latents_and_factors_is_irrelevant(grid):
 
 
 def test_the_score_says_what_it_is(grid):
-    score = modularity(grid * 1.0, grid, leave_out="b", factor_names="abc")
+    score = modularity(grid * 1.0, grid, leave_out="b", factor_names=("a", "b", "c"))
     assert isinstance(score, Score)
     assert (score.metric, score.estimator) == ("modularity", "histogram")
     assert score.settings == {"bins": 20, "continuous": [], "factors": ["a", "c"], "n": 32}
