@@ -132,7 +132,7 @@ def test_a_continuous_factor_is_cut_into_parts_of_equal_counts():
 
 
 def test_the_score_says_what_it_is(grid):
-    score = beta_vae_score(grid * 1.0, grid, points=100, evaluation=50, leave_out=["b"], factor_names="abc")
+    score = beta_vae_score(grid * 1.0, grid, points=100, evaluation=50, leave_out=["b"], factor_names=("a", "b", "c"))
     assert isinstance(score, Score)
     assert (score.metric, score.estimator) == ("beta_vae_score", "logistic_regression")
     assert score.settings == {
