@@ -162,7 +162,7 @@ def test_the_seed_alone_decides(grid):
 
 
 def test_the_score_says_what_it_is(grid):
-    score = factor_vae_score(grid * 1.0, grid, votes=100, leave_out=["b"], factor_names="abc")
+    score = factor_vae_score(grid * 1.0, grid, votes=100, leave_out=["b"], factor_names=("a", "b", "c"))
     assert isinstance(score, Score)
     assert (score.metric, score.estimator) == ("factor_vae_score", "majority_vote")
     assert score.settings == {
