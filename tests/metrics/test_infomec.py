@@ -253,11 +253,11 @@ def test_the_seed_alone_decides():
 
 
 def test_the_scores_say_what_they_are(grid):
-    score = info_modularity(grid * 1.0, grid, leave_out=["b"], factor_names="abc")
+    score = info_modularity(grid * 1.0, grid, leave_out=["b"], factor_names=("a", "b", "c"))
     assert isinstance(score, Score)
     assert (score.metric, score.estimator) == ("info_modularity", "knn")
     assert score.settings == {"preset": "standalone", "neighbours": 10, "active": 0.05, "seed": 0, "n": 48}
-    score = info_compactness(grid * 1.0, grid, "histogram", bins=9, factor_names="abc")
+    score = info_compactness(grid * 1.0, grid, "histogram", bins=9, factor_names=("a", "b", "c"))
     assert (score.metric, score.estimator) == ("info_compactness", "histogram")
     assert score.settings == {"preset": "standalone", "bins": 9, "active": 0.05, "n": 48}
     assert set(score.details["shares"]) == {"a", "b", "c"}
