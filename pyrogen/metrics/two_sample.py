@@ -1,14 +1,12 @@
 r"""Are two samples of one distribution? The energy distance and the squared MMD, each with a permutation p-value."""
 
-import math
-import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pyrogen.metrics.arrays import as_codes
+from pyrogen.metrics.arrays import as_codes, check_seed
 from pyrogen.metrics.score import Score
 
 Array = NDArray[np.float64]
@@ -66,7 +64,8 @@ def energy_distance(
         of the permuted distances. Memory is 16 (n + m)² bytes.
 
     Raises:
-        ValueError: If a sample has one draw, is not finite, their sizes of one draw differ, or a setting is none.
+        ValueError: If a sample has one draw, is not finite, their sizes of one draw differ, a sum of distances is
+            more than float64 can hold, or a setting is none.
         TypeError: If a sample is no array of real numbers.
 
     References:
@@ -81,7 +80,7 @@ def energy_distance(
     """
 
     x, y = _samples(x, y)
-    _check(estimator, permutations)
+    permutations, seed = _check(estimator, permutations, seed)
     distance = _distances(np.concatenate([x, y]))
     return _tested(-distance, len(x), "energy_distance", estimator, permutations, seed, {})
 
@@ -120,7 +119,7 @@ def squared_mmd(
 
     Raises:
         ValueError: If a sample has one draw, is not finite, their sizes of one draw differ, the median distance is
-            zero, or a setting is none.
+            zero, a sum of distances is more than float64 can hold, or a setting is none.
         TypeError: If a sample is no array of real numbers.
 
     References:
@@ -136,20 +135,20 @@ def squared_mmd(
     """
 
     x, y = _samples(x, y)
-    _check(estimator, permutations)
+    permutations, seed = _check(estimator, permutations, seed)
     widths = None if bandwidth is None else _bandwidths(bandwidth)
-    squares = _distances(np.concatenate([x, y]))
+    distance = _distances(np.concatenate([x, y]))
     if widths is None:
-        median = float(np.median(squares[np.triu_indices(len(squares), 1)]))
+        median = float(np.median(distance[np.triu_indices(len(distance), 1)]))
         if median == 0:
             raise ValueError(
                 "more than half of the pairs of draws are equal, so their median distance is no bandwidth; give one."
             )
         widths = [median]
-    np.square(squares, out=squares)
-    kernel = np.zeros_like(squares)
-    for width in widths:
-        kernel += np.exp(squares * (-0.5 / width**2))
+    kernel = np.zeros_like(distance)
+    with np.errstate(over="ignore", under="ignore"):  # of a ratio out of range the kernel is 0 or 1, as it should be
+        for width in widths:
+            kernel += np.exp(-0.5 * np.square(distance / width))
     settings = {"bandwidth": widths, "heuristic": "median" if bandwidth is None else None}
     return _tested(kernel / len(widths), len(x), "squared_mmd", estimator, permutations, seed, settings)
 
@@ -186,10 +185,11 @@ def _tested(
         null = np.concatenate([statistic(rng.permuted(np.tile(grouping, (k, 1)), axis=1)) for k in counts])
         rounding = 1e-10 * float(np.abs(kernel).max())  # permutations that only swap equal draws are ties
         at_least = int((null >= value - rounding).sum())
+        unit = float(np.abs(null).max()) or 1.0  # whose square might overflow
         details = {
             "p_value": (1 + at_least) / (1 + permutations),
-            "permuted_mean": float(null.mean()),
-            "permuted_std": float(null.std(ddof=1)) if permutations > 1 else None,
+            "permuted_mean": float((null / unit).mean() * unit),
+            "permuted_std": float((null / unit).std(ddof=1) * unit) if permutations > 1 else None,
         }
     settings = {"sizes": [n, size - n], "permutations": permutations, "seed": seed, **settings}
     return TwoSampleScore(value, metric, estimator, settings, details)
@@ -208,6 +208,8 @@ def _flat(value: Any, name: str) -> Array:
     array = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
     if array.ndim == 0 or len(array) < 2:
         raise ValueError(f"{name} must be a sample (n, ...) of at least two draws, got shape {array.shape}.")
+    if not array.size:
+        raise ValueError(f"{name} must have draws of at least one value each, got shape {array.shape}.")
     return as_codes(array.reshape(len(array), -1), name)
 
 
@@ -216,22 +218,37 @@ def _distances(draws: Array) -> Array:
 
     from scipy.spatial.distance import pdist, squareform
 
-    return squareform(pdist(draws))
+    with np.errstate(over="ignore"):
+        span = np.ptp(draws, axis=0)
+        # Squares of differences must neither overflow nor vanish; a power of two as the unit rounds nothing.
+        unit = np.ldexp(1.0, np.frexp(span.max())[1] - 1) if 0 < span.max() < np.inf else 1.0
+        distance = squareform(pdist(draws[:, span > 0] / unit)) * unit if span.any() else np.zeros((len(draws),) * 2)
+        most = distance.max() * 4 * float(len(draws)) ** 2
+    if not np.isfinite([span.max(), most]).all():
+        raise ValueError("the distances of x and y add up to more than float64 can hold; divide both by one number.")
+    return distance
 
 
-def _check(estimator: str, permutations: int) -> None:
+def _check(estimator: str, permutations: int, seed: int) -> tuple[int, int]:
     if estimator not in ("unbiased", "biased"):
         raise ValueError(f'estimator must be "unbiased" or "biased", got {estimator!r}.')
-    try:
-        whole = operator.index(permutations)
-    except TypeError:
-        raise TypeError(f"permutations must be a number of at least 0, got {permutations!r}.") from None
-    if whole < 0:
+    if isinstance(permutations, bool) or not isinstance(permutations, int | np.integer):
+        raise TypeError(f"permutations must be a number of at least 0, got {permutations!r}.")
+    if permutations < 0:
         raise ValueError(f"permutations must be a number of at least 0, got {permutations}.")
+    return int(permutations), check_seed(seed)
 
 
 def _bandwidths(bandwidth: float | Sequence[float]) -> list[float]:
-    widths = [float(width) for width in np.atleast_1d(np.asarray(bandwidth, dtype=np.float64))]
-    if not widths or not all(0 < width < math.inf for width in widths):
+    try:
+        widths = np.atleast_1d(np.asarray(bandwidth))
+    except ValueError:  # a ragged list
+        widths = np.empty(0)
+    if (
+        widths.dtype.kind not in "iuf"
+        or widths.ndim != 1
+        or not widths.size
+        or not ((widths > 0) & (widths < np.inf)).all()
+    ):
         raise ValueError(f"bandwidth must be one positive number or several, got {bandwidth!r}.")
-    return widths
+    return [float(width) for width in widths]

@@ -112,15 +112,15 @@ FAULTS = [
     Fault(
         "a kernel is wider than its bandwidth",
         TESTS,
-        "squares * (-0.5 / width**2)",
-        "squares * (-0.25 / width**2)",
+        "-0.5 * np.square(distance / width)",
+        "-0.25 * np.square(distance / width)",
         OF_TESTS + "test_the_unbiased_mmd_of_gaussians_has_the_closed_form_as_its_mean",
     ),
     Fault(
         "the median distance counts draws with themselves",
         TESTS,
-        "np.triu_indices(len(squares), 1)",
-        "np.triu_indices(len(squares), 0)",
+        "np.triu_indices(len(distance), 1)",
+        "np.triu_indices(len(distance), 0)",
         OF_TESTS + "test_the_median_heuristic_is_the_median_distance_of_the_pooled_draws",
     ),
     Fault(
@@ -171,5 +171,19 @@ FAULTS = [
         "*(4 * deviation)",
         "*(2 * deviation)",
         "plots/test_latent_space.py::test_the_ellipses_are_two_standard_deviations_of_the_prior_and_of_the_codes",
+    ),
+    Fault(
+        "distances are taken from draws in their own unit",
+        TESTS,
+        "pdist(draws[:, span > 0] / unit)) * unit",
+        "pdist(draws[:, span > 0]))",
+        OF_TESTS + "test_the_unit_of_the_draws_is_no_matter",
+    ),
+    Fault(
+        "sums of distances may overflow",
+        TESTS,
+        "np.isfinite([span.max(), most])",
+        "np.isfinite([0.0])",
+        OF_TESTS + "test_bad_input_is_refused_in_one_sentence",
     ),
 ]

@@ -176,6 +176,19 @@ def test_the_permutations_do_not_depend_on_how_many_are_done_at_once(distance, m
         ({"estimator": "u"}, ValueError, 'estimator must be "unbiased" or "biased", got \'u\'.'),
         ({"permutations": -1}, ValueError, "permutations must be a number of at least 0, got -1."),
         ({"permutations": 9.5}, TypeError, "permutations must be a number of at least 0, got 9.5."),
+        ({"permutations": True}, TypeError, "permutations must be a number of at least 0, got True."),
+        ({"seed": None}, ValueError, "seed must be an integer from 0 to 2**32 - 1, got None."),
+        ({"x": np.ones((3, 0))}, ValueError, "x must have draws of at least one value each, got shape (3, 0)."),
+        (
+            {"x": np.full((2, 3), 1e308), "y": np.full((2, 3), -1e308)},
+            ValueError,
+            "the distances of x and y add up to more than float64 can hold; divide both by one number.",
+        ),
+        (
+            {"x": X * 1e306},
+            ValueError,
+            "the distances of x and y add up to more than float64 can hold; divide both by one number.",
+        ),
     ],
 )
 def test_bad_input_is_refused_in_one_sentence(distance, arguments, kind, message):
@@ -184,10 +197,29 @@ def test_bad_input_is_refused_in_one_sentence(distance, arguments, kind, message
     assert str(error.value).startswith(message)
 
 
-@pytest.mark.parametrize("bandwidth", [0, -1.0, [], [1.0, np.inf], float("nan")])
+@pytest.mark.parametrize("bandwidth", [0, -1.0, [], [1.0, np.inf], float("nan"), "a", True, [[1.0]], [1, [2]], 1j])
 def test_a_bandwidth_that_is_none_is_refused(bandwidth):
     with pytest.raises(ValueError, match="bandwidth must be one positive number or several, got"):
         squared_mmd(X, Y, bandwidth=bandwidth)
+
+
+@BOTH
+@pytest.mark.parametrize("unit", [2.0**660, 2.0**-660])
+def test_the_unit_of_the_draws_is_no_matter(distance, unit):
+    """The squares of these draws overflow or vanish, those of their ratios do not."""
+    beside = np.array([1e308 if unit < 1 else 3.0])  # a value that all draws share
+    x, y = (np.hstack([draws * unit, np.tile(beside, (len(draws), 1))]) for draws in (X, Y))
+    score, expected = distance(x, y), distance(X, Y)
+    assert score / (unit if distance is energy_distance else 1) == pytest.approx(expected, rel=1e-12)
+    assert score.p_value == expected.p_value
+    spread = expected.details["permuted_std"] * (unit if distance is energy_distance else 1)
+    assert score.details["permuted_std"] == pytest.approx(spread, rel=1e-9)
+
+
+def test_bandwidths_far_from_all_distances_have_the_limits_of_the_kernel():
+    assert squared_mmd(X, Y, "biased", bandwidth=1e-300) == pytest.approx(1 / 7 + 1 / 5, rel=1e-12)  # k(x, x) alone
+    assert squared_mmd(X, Y, bandwidth=1e-300).p_value == 1
+    assert squared_mmd(X, Y, bandwidth=1e300) == pytest.approx(0, abs=1e-12)
 
 
 def test_a_median_distance_of_zero_is_refused():
