@@ -47,7 +47,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     add = parser.add_argument
     add("--beta", type=float, default=4.0, help="β of the β-VAE and of the first β-TCVAE (default: %(default)s)")
     add("--higher", type=float, default=10.0, help="β of a second β-TCVAE, for equal loss (default: %(default)s)")
-    add("--steps", type=int, default=1500, help="training steps of each pair (default: %(default)s)")
+    add("--steps", type=int, default=1000, help="training steps of each pair (default: %(default)s)")
     add("--warmup", type=int, default=0, help="steps over which β rises from 0 (default: none)")
     add("--latent", type=int, default=10, help="latent dimensions (default: %(default)s)")
     add("--hidden", type=int, default=256, help="width of the networks' one hidden layer (default: %(default)s)")
