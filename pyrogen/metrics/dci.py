@@ -63,9 +63,12 @@ def dci(
       1, 2, 3, 5, 8, 12 and 16 is ours.)
 
     Codes that rank the same by one predictor can rank otherwise by another: name the preset with the number.
-    A latent of no importance has D_i = 0 and no weight in D; a factor that no latent predicts has C_j = 0. With a
-    single factor there is nothing to mix, and each used latent has D_i = 1; so has a predicted factor C_j = 1 with a
-    single latent (disent gives NaN for both).
+    A latent of no importance has D_i = 0 and no weight in D. Of a factor that no latent predicts the lasso has R = 0
+    and C_j = 0. Trees share out an importance of 1 for every factor, predicted or not, so that a latent gets some for
+    factors of which it only fits noise: a single latent that knows one of two factors perfectly, and nothing of the
+    other, has D_i = 0. Read the test `predictions` next to D and C, and leave out factors that are not predicted or
+    take `"paper_lasso"`. With a single factor there is nothing to mix, and each used latent has D_i = 1; so has a
+    predicted factor C_j = 1 with a single latent (disent gives NaN for both).
 
     Args:
         codes: The codes, such as posterior means, (N, L).

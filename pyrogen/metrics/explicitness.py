@@ -1,6 +1,5 @@
 r"""Explicitness: whether a linear classifier reads each factor off the whole code."""
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pyrogen.metrics.arrays import MixedFactors, as_codes, as_mixed_factors, binned
+from pyrogen.metrics.fitting import quiet, standardised
 from pyrogen.metrics.preset import chosen, split
 from pyrogen.metrics.score import Score
 
@@ -72,7 +72,7 @@ def explicitness(
     Raises:
         TypeError: If factors are floats and none is said to be continuous.
         ValueError: If shapes disagree, a number is not finite, a factor has a single value among the training or the
-            test rows, the preset is unknown, or there are fewer rows than asked for.
+            test rows or no value that both hold, the preset is unknown, or there are fewer rows than asked for.
 
     References:
         | Learning Deep Disentangled Embeddings with the F-Statistic Loss (Ridgeway & Mozer, 2018)
@@ -95,9 +95,13 @@ def explicitness(
     discrete = MixedFactors(labels.astype(np.float64), (False,) * len(values.names), values.names)
     rows = split(discrete, preset, settings, train, test, seed, both_vary=True)
 
-    centre, spread = table[rows[0]].mean(axis=0), table[rows[0]].std(axis=0)
-    still = np.ptp(table[rows[0]], axis=0) == 0
-    table = np.where(still, 0.0, (table - centre) / np.where(still, 1.0, spread))
+    strange = [n for n, label in zip(values.names, labels.T, strict=True) if not _can_be_judged(label, rows)]
+    if strange:
+        raise ValueError(
+            f"no value is among both the training and the test rows of {', '.join(map(repr, strange))}; take more "
+            "rows, leave such factors out, or name them in continuous if their values are measurements."
+        )
+    table = standardised(table, rows[0])
     areas: dict[str, list[float | None]] = {}
     areas_train: dict[str, list[float | None]] = {}
     unfinished = 0
@@ -126,6 +130,10 @@ def explicitness(
     )
 
 
+def _can_be_judged(label: NDArray[np.int64], rows: tuple[NDArray[np.int64], NDArray[np.int64]]) -> bool:
+    return bool(np.isin(label[rows[1]], label[rows[0]]).any())  # of test rows that vary: some have it and some do not
+
+
 def _scores(
     codes: NDArray[np.float64], label: NDArray[np.int64], rows: NDArray[np.int64], alone: bool
 ) -> tuple[list[int], NDArray[np.float64], int]:
@@ -140,12 +148,10 @@ def _scores(
 
 
 def _regression(codes: NDArray[np.float64], label: NDArray[Any]) -> tuple[Any, bool]:
-    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
     model = LogisticRegression()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # counted instead
+    with quiet():
         model.fit(codes, label)
     return model, bool((model.n_iter_ < model.max_iter).all())
 

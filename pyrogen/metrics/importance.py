@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pyrogen.metrics.fitting import quiet, standardised, unit_range
+
 DEPTHS = (1, 2, 3, 5, 8, 12, 16)  # among which the forest of the paper is chosen
 LASSO_PENALTY = 0.02
 
@@ -24,12 +26,13 @@ def fitted(
     """
 
     if predictor in ("lasso", "paper_forest"):
-        codes, factor = _standardised(codes), _standardised(factor)
+        codes, factor = _standardised(codes), _standardised_numbers(factor)
         if predictor == "lasso":
             return _judged(_lasso(), codes, factor, continuous=True)
         model = _forest_of_best_depth(codes[0], factor[0], seed)
         importance, parts = _judged(model, codes, factor, continuous=True)
         return importance, parts | {"depth": model.max_depth}
+    codes = _held_by_trees(codes)
     if predictor == "boosted_trees":
         return _judged(_boosted_trees(continuous, seed), codes, factor, continuous)
     return _judged(_forest(continuous, seed), codes, factor, continuous)
@@ -43,7 +46,8 @@ def _judged(
 ) -> tuple[NDArray[np.float64], dict[str, float]]:
     if not continuous:
         factor = factor[0].astype(np.int64), factor[1].astype(np.int64)
-    model.fit(codes[0], factor[0])
+    with quiet():
+        model.fit(codes[0], factor[0])
     importance = np.abs(model.coef_ if hasattr(model, "coef_") else model.feature_importances_)
     guesses = [model.predict(z) for z in codes]
     if not continuous:
@@ -54,13 +58,28 @@ def _judged(
     return np.asarray(importance, dtype=np.float64), parts
 
 
+def _held_by_trees(codes: tuple[NDArray[np.float64], NDArray[np.float64]]) -> Any:
+    r"""Returns codes (train, test) with tiny and huge latents times a power of two, which changes no order.
+
+    The trees work in float32, and take values that differ by less than 1e-7 for equal.
+    """
+
+    table = np.concatenate(codes)
+    largest = np.abs(table).max(axis=0)
+    table = np.where((largest < 1e-2) | (largest > 1e30), unit_range(table), table)
+    return table[: len(codes[0])], table[len(codes[0]) :]
+
+
 def _standardised(pair: tuple[NDArray[np.float64], NDArray[np.float64]]) -> Any:
     r"""Returns train and test rows with the training rows' mean 0 and variance 1; a constant column becomes 0."""
 
-    centre, spread = pair[0].mean(axis=0), pair[0].std(axis=0)
-    still = np.ptp(pair[0], axis=0) == 0
-    spread = np.where(still, 1.0, spread)
-    return tuple(np.where(still, 0.0, (rows - centre) / spread) for rows in pair)
+    table = standardised(np.concatenate(pair), np.arange(len(pair[0])))
+    return table[: len(pair[0])], table[len(pair[0]) :]
+
+
+def _standardised_numbers(pair: tuple[NDArray[np.float64], NDArray[np.float64]]) -> Any:
+    train, test = _standardised((pair[0][:, None], pair[1][:, None]))
+    return train[:, 0], test[:, 0]
 
 
 def _forest(continuous: bool, seed: int) -> Any:

@@ -49,7 +49,8 @@ def log_density(z: NDArray[np.float64], mean: NDArray[np.float64], scale: NDArra
     for start in range(0, len(z), step):
         part = z[start : start + step, None] - mean  # (step, M)
         part *= inverse
-        np.square(part, out=part)
+        with np.errstate(over="ignore"):  # exp(-inf) is the 0 that it would round to
+            np.square(part, out=part)
         np.negative(part, out=part)
         np.exp(part, out=part)
         density[start : start + step] = part @ weight

@@ -207,3 +207,14 @@ def test_bins_without_a_use_are_checked(metric):
 
 def test_whole_numbers_too_large_for_a_float_are_told_apart():
     assert as_mixed_factors(np.array([[2**60], [2**60 + 1]])).values.tolist() == [[0.0], [1.0]]
+
+
+@pytest.mark.parametrize("metric", [dci, explicitness, sap])
+def test_many_values_for_few_rows_raise_no_warning(metric):
+    many = np.stack([np.arange(60) % 45, FACTORS[:, 0]], axis=1)  # warnings are errors in these tests
+    assert np.isfinite(metric(CODES, many))
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e300])
+def test_posterior_scales_of_any_size_are_taken(scale):
+    assert np.isfinite(mig(CODES, FACTORS, "posterior", scale=np.full((60, 3), scale), samples=100))

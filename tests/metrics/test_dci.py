@@ -212,3 +212,23 @@ def test_each_part_and_factor_can_be_asked_for(factors):
         "n": 600,
     }
     assert list(score.details["predictions"]) == ["shape", "posX"]
+
+
+@pytest.mark.parametrize("preset", ["forest", "paper_forest", "paper_lasso"])
+@pytest.mark.parametrize("scale", [1e-300, 1e-9, 1e300])
+def test_codes_of_any_size_are_scored(factors, preset, scale):
+    # A tree asks whether a code exceeds one of its values, and the lasso standardises: units change nothing.
+    codes = factors + 0.3 * np.random.default_rng(9).standard_normal((600, 3))
+    assert parts(dci(codes * scale, factors, preset=preset)) == pytest.approx(
+        parts(dci(codes, factors, preset=preset)), abs=0.02
+    )
+
+
+def test_trees_share_out_an_importance_for_a_factor_that_no_latent_predicts_and_the_lasso_does_not(factors):
+    # What the docstring says. The one latent gets all of the importance for both factors, 1 and 1.
+    pair = factors[:, :2]
+    trees, lasso = (dci(pair[:, :1] * 1.0, pair, preset=preset) for preset in ("forest", "paper_lasso"))
+    assert trees.details["importance"] == [[pytest.approx(1.0), pytest.approx(1.0)]]
+    assert trees == pytest.approx(0.0, abs=1e-12)
+    assert lasso > 0.5
+    assert lasso.details["importance"][0][1] < 0.2

@@ -106,3 +106,16 @@ def test_the_score_says_what_it_is(factors):
     assert isinstance(score, Score)
     assert (score.metric, score.estimator) == ("explicitness", "multinomial")
     assert score.settings == {"continuous": [], "factors": ["a", "b"], "train": 100, "test": 60, "seed": 4, "n": 900}
+
+
+@pytest.mark.parametrize("preset", ["multinomial", "one_vs_rest"])
+def test_a_factor_whose_test_values_were_never_seen_is_named(factors, preset):
+    identity = np.stack([np.arange(900), factors[:, 1]], axis=1)
+    with pytest.raises(ValueError, match="no value is among both the training and the test rows of 'row'; take more"):
+        explicitness(factors * 1.0, identity, preset=preset, factor_names=["row", "kind"], train=60, test=30)
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e300])
+def test_codes_of_any_size_are_scored(factors, scale):
+    codes = factors + np.random.default_rng(5).standard_normal((900, 3))
+    assert explicitness(codes * scale, factors) == pytest.approx(explicitness(codes, factors), abs=1e-3)
