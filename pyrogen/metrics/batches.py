@@ -40,6 +40,7 @@ class SharedValues:
         self.values: list[NDArray[np.int64]] = []
         self.rows: list[NDArray[np.int64]] = []  # for each factor the rows that may be drawn
         self.left_out: dict[str, int] = {}  # for each factor the number of rows that may not
+        self.fewest: dict[str, int] = {}  # for each factor the least number of rows of a value that is drawn
         self._groups: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]] = []
         for k, name in enumerate(factors.names):
             value = equal_counts(factors.values[:, k], bins) if factors.continuous[k] and bins else factors.discrete(k)
@@ -53,6 +54,7 @@ class SharedValues:
             self.values.append(value)
             self.rows.append(rows)
             self.left_out[name] = len(value) - len(rows)
+            self.fewest[name] = int(counts[counts >= least_rows].min())
             self._groups.append((np.argsort(value, kind="stable"), np.cumsum(counts) - counts, counts))
 
     def alike(self, k: int, rows: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
@@ -94,7 +96,7 @@ def settled(
     `least` holds the least value of each count; numbers that are in it as -1 need only be finite and not negative.
     """
 
-    if preset not in presets:
+    if preset not in list(presets):  # which compares, where a mapping would hash
         raise ValueError(f"unknown preset {preset!r}; expected one of {', '.join(map(repr, presets))}.")
     settings: dict[str, Any] = dict(presets[preset]) | {
         name: value for name, value in given.items() if value is not None

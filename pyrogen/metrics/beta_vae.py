@@ -1,13 +1,13 @@
 r"""The β-VAE score: which factor two rows share, told from how far apart their codes lie."""
 
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pyrogen.metrics.arrays import as_codes, as_mixed_factors
+from pyrogen.metrics.arrays import as_codes, as_mixed_factors, check_seed
 from pyrogen.metrics.batches import SharedValues, accuracies, settled
+from pyrogen.metrics.fitting import quiet
 from pyrogen.metrics.score import Score
 
 PRESETS: dict[str, dict[str, object]] = {
@@ -76,8 +76,9 @@ def beta_vae_score(
 
     Returns:
         A `Score`, whose details are the `train_accuracy`, the `accuracy` of each factor, the `rows_left_out` for too
-        few of a value, whether the classifier `converged`, and the `standard_error` of the evaluation's draws
-        (not of the choice of images).
+        few of a value, the `fewest_rows` that share a value drawn (2 rows make one pair, of which any score is
+        confident and says nothing), whether the classifier `converged`, and the `standard_error` of the evaluation's
+        draws (not of the choice of images).
 
     Raises:
         TypeError: If factors are floats and none is said to be continuous.
@@ -118,7 +119,7 @@ def beta_vae_score(
         least_rows=least_rows,
     )
     shared = SharedValues(mixed, bins, least_rows)
-    settings |= {"seed": int(seed), "n": len(means)}
+    settings |= {"seed": check_seed(seed), "n": len(means)}
 
     rng = np.random.default_rng(seed)
     train, train_factor = _points(means, shared, settings["points"], settings["batch_size"], rng)
@@ -136,6 +137,7 @@ def beta_vae_score(
             np.bincount(test_factor, minlength=number),
         ),
         "rows_left_out": shared.left_out,
+        "fewest_rows": shared.fewest,
         "converged": converged,
         "standard_error": float(np.sqrt(value * (1 - value) / len(right))),
     }
@@ -163,11 +165,9 @@ def _classify(
 
     if (factor == factor[0]).all():  # few points can all have the same factor
         return np.full(len(asked), factor[0]), True
-    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
     model = LogisticRegression(C=1 / penalty if penalty else np.inf)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # said in the details
+    with quiet():  # of convergence the details speak
         model.fit(train, factor)
     return model.predict(asked), bool(model.n_iter_.max() < model.max_iter)

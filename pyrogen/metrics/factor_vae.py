@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pyrogen.metrics.arrays import as_codes, as_mixed_factors
+from pyrogen.metrics.arrays import as_codes, as_mixed_factors, check_seed
 from pyrogen.metrics.batches import SharedValues, accuracies, settled
 from pyrogen.metrics.score import Score
 
@@ -76,8 +76,9 @@ def factor_vae_score(
 
     Returns:
         A `Score`, whose details are the `votes` (L, K), the `best_factor` C(j) of each latent (None without votes), the
-        `active_latents`, the `accuracy` of each factor, the `rows_left_out` for too few of a value, and
-        with `evaluation` votes the `standard_error` of their draws (not of the choice of images).
+        `active_latents`, the `accuracy` of each factor, the `rows_left_out` for too few of a value, the
+        `fewest_rows` that share a value drawn (variances of few rows say little), and with `evaluation` votes the
+        `standard_error` of their draws (not of the choice of images).
 
     Raises:
         TypeError: If factors are floats and none is said to be continuous.
@@ -116,7 +117,7 @@ def factor_vae_score(
         least_rows=least_rows,
     )
     shared = SharedValues(mixed, bins, least_rows)
-    settings |= {"seed": int(seed), "n": len(means)}
+    settings |= {"seed": check_seed(seed), "n": len(means)}
 
     span = np.ptp(means, axis=0)
     scaled = (means - means.min(axis=0)) / np.where(span > 0, span, 1.0)  # in [0, 1], so that no square overflows
@@ -140,6 +141,7 @@ def factor_vae_score(
         "active_latents": active.tolist(),
         "accuracy": accuracies(shared.names, correct, judged.sum(axis=0)),
         "rows_left_out": shared.left_out,
+        "fewest_rows": shared.fewest,
     }
     if settings["evaluation"] and len(active):
         details["standard_error"] = float(np.sqrt(value * (1 - value) / settings["evaluation"]))

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pyrogen.metrics.arrays import MixedFactors, as_codes, as_mixed_factors
+from pyrogen.metrics.arrays import MixedFactors, as_codes, as_mixed_factors, check_seed
 from pyrogen.metrics.batches import settled
 from pyrogen.metrics.infomec_information import ESTIMATORS, normalised_information
 from pyrogen.metrics.score import Score
@@ -67,7 +67,7 @@ def info_modularity(
         factors: The factors' values, (N, K) with K ≥ 2; integers, or floats with their continuous columns named.
         estimator: `"knn"`, `"histogram"` or `"discrete"`.
         preset: `"standalone"` or `"experiments"`.
-        neighbours: The number of neighbours; for `"knn"`.
+        neighbours: The number of neighbours, smaller than the number of rows; for `"knn"`.
         active: The least range of an active latent, as a share of the greatest.
         bins: The number of bins a latent; for `"histogram"`.
         factor_bins: The number of parts a continuous factor is cut into.
@@ -83,7 +83,8 @@ def info_modularity(
     Raises:
         TypeError: If factors are floats and none is said to be continuous.
         ValueError: If shapes disagree, a number is not finite, a factor has a single value, there is one factor only,
-            a setting is unknown or too small, or `"discrete"` meets codes with less than two rows a level.
+            a setting is unknown or too small, `"discrete"` meets codes with less than two rows a level, or `"knn"` no
+            more rows than neighbours or a factor whose values all occur in one row only.
 
     References:
         | Disentanglement via Latent Quantization (Hsu et al., 2023)
@@ -210,6 +211,7 @@ def _checked(
     if estimator not in ESTIMATORS:
         raise ValueError(f"unknown estimator {estimator!r}; expected one of {', '.join(map(repr, ESTIMATORS))}.")
     settings = settled(PRESETS, preset, {"neighbours": 1, "active": -1, "bins": 2, "factor_bins": 2}, **given)
+    check_seed(settings["seed"])
     if settings["active"] > 1:
         raise ValueError(f"active is a share of the greatest range and at most 1, got {settings['active']!r}.")
     used = {"preset", *ESTIMATORS[estimator], *(["factor_bins"] if any(values.continuous) else [])}

@@ -1,6 +1,5 @@
 r"""InfoE: how much a linear predictor on all latents knows of each factor, in predictive V-information."""
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pyrogen.metrics.arrays import as_codes, as_mixed_factors
 from pyrogen.metrics.batches import settled
+from pyrogen.metrics.fitting import quiet
 from pyrogen.metrics.infomec_information import as_levels
 from pyrogen.metrics.information import entropy
 from pyrogen.metrics.score import Score
@@ -79,7 +79,8 @@ def info_explicitness(
     Raises:
         TypeError: If factors are floats and none is said to be continuous.
         ValueError: If shapes disagree, a number is not finite, a factor has a single value, a setting is unknown or too
-            small, or `"one_hot"` meets codes with less than two rows a level.
+            small, rows are so few that their codes fit any factor, or `"one_hot"` meets codes with less than two rows a
+            level.
 
     References:
         | Disentanglement via Latent Quantization (Hsu et al., 2023)
@@ -113,6 +114,15 @@ def info_explicitness(
     else:
         raise ValueError(f"unknown estimator {estimator!r}; expected one of 'linear', 'one_hot'.")
 
+    if (
+        len(table) <= features.shape[1] + 1
+        and np.linalg.matrix_rank(features - features.mean(axis=0)) >= len(table) - 1
+    ):
+        raise ValueError(
+            f"a linear predictor of {features.shape[1]} features fits any factor of {len(table)} rows, which says "
+            "nothing of the codes; give more rows."
+        )
+
     shares: dict[str, float] = {}
     without: dict[str, float | None] = {}
     given: dict[str, float | None] = {}
@@ -137,13 +147,11 @@ def _log_loss(
     r"""Returns the mean log loss of a fitted linear softmax classifier in nats, and whether the fit converged."""
 
     from scipy.special import log_softmax
-    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
     weight = "balanced" if balanced else None
     model: Any = LogisticRegression(C=np.inf, class_weight=weight, max_iter=iterations)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # said in the details
+    with quiet():  # of convergence the details speak
         model.fit(features, label)
     logits = model.decision_function(features)
     if logits.ndim == 1:  # scikit-learn's form for two values

@@ -1,7 +1,6 @@
 r"""Mutual information of each active latent with each factor as a share of the factor's entropy, for InfoMEC."""
 
-import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +8,7 @@ from numpy.typing import NDArray
 
 from pyrogen.metrics.arrays import MixedFactors
 from pyrogen.metrics.batches import equal_counts
+from pyrogen.metrics.fitting import quiet
 from pyrogen.metrics.histogram import histogram_information
 from pyrogen.metrics.information import entropy
 
@@ -27,6 +27,8 @@ def normalised_information(
 
     discrete = estimator == "discrete"
     labels = np.stack([as_label(factors, k, settings.get("factor_bins", 0)) for k in range(len(factors.names))], axis=1)
+    if estimator == "knn":
+        _check_neighbours(labels, factors.names, settings["neighbours"])
     levels = as_levels(codes, 'estimator="discrete"', '"knn" or "histogram"') if discrete else None
 
     spans = np.ptp(codes, axis=0)
@@ -70,6 +72,19 @@ def _counted(levels: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[np
     return apart_levels[:, None] + apart_labels - joint
 
 
+def _check_neighbours(labels: NDArray[np.int64], names: Sequence[str], neighbours: int) -> None:
+    if neighbours >= len(labels):
+        raise ValueError(
+            f"neighbours must be smaller than the number of rows, got {neighbours} and {len(labels)} rows."
+        )
+    for name, label in zip(names, labels.T, strict=True):
+        if label.max() + 1 == len(label):
+            raise ValueError(
+                f'estimator="knn" compares rows that share a value, and each value of factor {name!r} occurs in one '
+                "row only; leave the factor out, cut it into fewer values, or use another estimator."
+            )
+
+
 def _neighbours(
     codes: NDArray[np.float64], labels: NDArray[np.int64], neighbours: int, seed: int
 ) -> NDArray[np.float64]:
@@ -77,8 +92,7 @@ def _neighbours(
 
     from sklearn.feature_selection import mutual_info_classif
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # many values for the number of rows are the caller's choice
+    with quiet():  # many values for the number of rows are the caller's choice
         columns = [
             mutual_info_classif(codes, label, discrete_features=False, n_neighbors=neighbours, random_state=seed)
             for label in labels.T

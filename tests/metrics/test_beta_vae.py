@@ -146,6 +146,7 @@ def test_the_score_says_what_it_is(grid):
         "n": 60,
     }
     assert set(score.details["accuracy"]) == {"a", "c"}
+    assert score.details["fewest_rows"] == {"a": 20, "c": 12}
     json.dumps(score.to_dict())
 
 
@@ -167,6 +168,8 @@ CODES, FACTORS = np.arange(12.0).reshape(6, 2), np.array([[0, 0], [0, 1], [1, 0]
         (CODES, FACTORS, {"evaluation": 0}, ValueError, "evaluation must be an integer of at least 1, got 0"),
         (CODES, FACTORS, {"batch_size": True}, ValueError, "batch_size must be an integer of at least 1, got True"),
         (CODES, FACTORS, {"penalty": np.inf}, ValueError, "penalty must be a finite number of at least 0, got inf"),
+        (CODES, FACTORS, {"seed": None}, ValueError, r"seed must be an integer from 0 to 2\*\*32 - 1, got None"),
+        (CODES, FACTORS, {"preset": ["x"]}, ValueError, "unknown preset .'x'."),
     ],
 )
 def test_what_cannot_be_scored_is_said_in_one_sentence(codes, factors, settings, error, words):

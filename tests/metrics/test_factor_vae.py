@@ -140,6 +140,8 @@ def test_values_of_too_few_rows_are_left_out(grid):
     assert factor_vae_score(codes, factors).details["rows_left_out"] == {"0": 0, "1": 0, "2": 0}
     score = factor_vae_score(codes, factors, least_rows=3)
     assert score.details["rows_left_out"] == {"0": 2, "1": 0, "2": 0}
+    assert factor_vae_score(codes, factors).details["fewest_rows"] == {"0": 2, "1": 15, "2": 12}
+    assert score.details["fewest_rows"] == {"0": 20, "1": 15, "2": 12}
     assert score.settings["least_rows"] == 3
 
 
@@ -213,6 +215,8 @@ CODES, FACTORS = np.arange(12.0).reshape(6, 2), np.array([[0, 0], [0, 1], [1, 0]
         (CODES, FACTORS, {"threshold": -1.0}, ValueError, "threshold must be a finite number of at least 0, got -1.0"),
         (CODES, FACTORS, {"threshold": "a"}, ValueError, "threshold must be a finite number"),
         (CODES, FACTORS, {"bins": 1}, ValueError, "bins must be an integer of at least 2, got 1"),
+        (CODES, FACTORS, {"seed": None}, ValueError, r"seed must be an integer from 0 to 2\*\*32 - 1, got None"),
+        (CODES, FACTORS, {"preset": ["x"]}, ValueError, "unknown preset .'x'."),
     ],
 )
 def test_what_cannot_be_scored_is_said_in_one_sentence(codes, factors, settings, error, words):

@@ -245,6 +245,13 @@ def test_constant_codes_explain_nothing(grid):
     assert info_explicitness(np.full((48, 2), 0.1), grid, continuous=True) == pytest.approx(0.0, abs=1e-12)
 
 
+def test_few_rows_are_scored_if_they_can_differ_from_chance():
+    factors = np.stack([FACTORS[:, 0], np.arange(6)], axis=1)  # scikit-learn warns of as many values as rows
+    assert info_explicitness(CODES, factors, preset="definition") <= 1
+    assert info_explicitness(np.hstack([CODES] * 4), FACTORS) <= 1  # eight latents, and one direction
+    assert info_modularity(CODES, FACTORS, neighbours=5) >= 0
+
+
 def test_the_seed_alone_decides():
     rng = np.random.default_rng(8)
     codes, factors = rng.standard_normal((100, 2)).round(1), rng.integers(0, 2, (100, 2))
@@ -303,6 +310,33 @@ CODES, FACTORS = np.arange(12.0).reshape(6, 2), np.array([[0, 0], [0, 1], [1, 0]
         ),
         ("MC", CODES, FACTORS, {"active": -0.1}, ValueError, "active must be a finite number of at least 0, got -0.1"),
         ("MC", CODES, FACTORS, {"active": 1.5}, ValueError, "active is a share .* at most 1, got 1.5"),
+        (
+            "MC",
+            CODES,
+            FACTORS,
+            {},
+            ValueError,
+            "^neighbours must be smaller than the number of rows, got 10 and 6 rows",
+        ),
+        ("MC", CODES, FACTORS, {"neighbours": 6}, ValueError, "smaller than the number of rows, got 6 and 6 rows"),
+        (
+            "MC",
+            CODES,
+            np.stack([FACTORS[:, 0], np.arange(6)], axis=1),
+            {"neighbours": 3, "factor_names": ("a", "b")},
+            ValueError,
+            "^estimator=.knn. compares rows that share a value, and each value of factor 'b' occurs in one row only",
+        ),
+        ("MC", CODES, FACTORS, {"seed": -1}, ValueError, r"^seed must be an integer from 0 to 2\*\*32 - 1, got -1"),
+        ("MC", CODES, FACTORS, {"preset": ["x"]}, ValueError, "unknown preset .'x'.; expected one of 'standalone', "),
+        (
+            "E",
+            np.random.default_rng(0).standard_normal((6, 5)),
+            FACTORS,
+            {},
+            ValueError,
+            "^a linear predictor of 5 features fits any factor of 6 rows, which says nothing of the codes; give more",
+        ),
         ("E", CODES, FACTORS, {"iterations": 0}, ValueError, "iterations must be an integer of at least 1, got 0"),
         ("E", CODES, FACTORS, {"balanced": 1}, ValueError, "balanced must be True or False, got 1"),
     ],
