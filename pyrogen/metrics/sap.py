@@ -148,5 +148,5 @@ def _accuracy(
 def _squared_correlation(code: NDArray[np.float64], value: NDArray[np.float64]) -> float:
     if np.ptp(code) == 0:
         return 0.0
-    both = unit_range(np.stack([code, value], axis=1))
-    return min(float(np.corrcoef(both, rowvar=False)[0, 1] ** 2), 1.0)
+    code, value = unit_range(np.stack([code, value], axis=1)).T
+    return min(float(np.corrcoef(code, value)[0, 1] ** 2), 1.0)
