@@ -121,10 +121,12 @@ def beta_vae_score(
     shared = SharedValues(mixed, bins, least_rows)
     settings |= {"seed": check_seed(seed), "n": len(means)}
 
+    unit = float(np.ldexp(1.0, np.frexp(np.ptp(means, axis=0).max())[1] - 1)) or 1.0
+    means = (means - means.min(axis=0)) / unit  # a solver holds no features of any size
     rng = np.random.default_rng(seed)
     train, train_factor = _points(means, shared, settings["points"], settings["batch_size"], rng)
     test, test_factor = _points(means, shared, settings["evaluation"], settings["batch_size"], rng)
-    said, converged = _classify(train, train_factor, np.concatenate([train, test]), settings["penalty"])
+    said, converged = _classify(train, train_factor, np.concatenate([train, test]), settings["penalty"], unit)
     train_right, right = np.split(said == np.concatenate([train_factor, test_factor]), [len(train)])
 
     value = float(right.mean())
@@ -159,15 +161,20 @@ def _points(
 
 
 def _classify(
-    train: NDArray[np.float64], factor: NDArray[np.int64], asked: NDArray[np.float64], penalty: float
+    train: NDArray[np.float64], factor: NDArray[np.int64], asked: NDArray[np.float64], penalty: float, unit: float
 ) -> tuple[NDArray[np.int64], bool]:
-    r"""Returns what a linear softmax classifier says of each point asked, and whether its fit converged."""
+    r"""Returns what a linear softmax classifier says of each point asked, and whether its fit converged.
+
+    The penalty is that of the weights of features times `unit`, which are those of features as given over `unit`.
+    """
 
     if (factor == factor[0]).all():  # few points can all have the same factor
         return np.full(len(asked), factor[0]), True
     from sklearn.linear_model import LogisticRegression
 
-    model = LogisticRegression(C=1 / penalty if penalty else np.inf)
+    with np.errstate(over="ignore"):
+        inverse = np.square(np.float64(unit)) / penalty if penalty else np.inf
+    model = LogisticRegression(C=max(inverse, np.finfo(np.float64).tiny))
     with quiet():  # of convergence the details speak
         model.fit(train, factor)
     return model.predict(asked), bool(model.n_iter_.max() < model.max_iter)

@@ -240,7 +240,21 @@ FAULTS = [
         "scikit-learn warns of many values for the rows",
         INFOE,
         "    with quiet():  # of convergence the details speak\n        model.fit",
-        "    model.n_iter_ = None\n    if True:\n        model.fit",
+        "    if True:\n        model.fit",
         OF_INFOMEC + "test_few_rows_are_scored_if_they_can_differ_from_chance",
+    ),
+    Fault(
+        "the solver is given distances of any size",
+        BETA_VAE,
+        "np.frexp(np.ptp(means, axis=0).max())[1] - 1",
+        "0",
+        OF_BETA_VAE + "test_codes_near_the_end_of_float64_are_scored",
+    ),
+    Fault(
+        "the penalty is that of the codes in their own unit",
+        BETA_VAE,
+        "np.square(np.float64(unit)) / penalty",
+        "1 / penalty",
+        OF_BETA_VAE + "test_the_penalty_is_that_of_the_codes_as_they_are",
     ),
 ]

@@ -150,6 +150,21 @@ def test_the_score_says_what_it_is(grid):
     json.dumps(score.to_dict())
 
 
+@pytest.mark.parametrize("unit", [1e300, 1e-300])
+def test_codes_near_the_end_of_float64_are_scored(grid, unit):
+    assert beta_vae_score(grid * unit, grid, preset="paper") == 1.0  # without a penalty no unit matters
+
+
+def test_the_penalty_is_that_of_the_codes_as_they_are(grid):
+    # Weights w of codes times u are weights w u of the codes, whose penalty is u² as great.
+    sizes = {"points": 200, "evaluation": 2_000, "batch_size": 1}
+    wide = beta_vae_score(grid * 2.0**9, grid, penalty=1e3 * 2.0**18, **sizes)
+    plain = beta_vae_score(grid * 1.0, grid, penalty=1e3, **sizes)
+    assert wide == plain != beta_vae_score(grid * 1.0, grid, penalty=0, **sizes)
+    assert beta_vae_score(grid * 1e300, grid) == 1.0  # far too wide for any penalty
+    assert beta_vae_score(grid * 1e-300, grid) < 0.5  # far too narrow for any weight
+
+
 CODES, FACTORS = np.arange(12.0).reshape(6, 2), np.array([[0, 0], [0, 1], [1, 0], [1, 1], [0, 0], [1, 1]])
 
 
