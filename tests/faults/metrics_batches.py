@@ -105,8 +105,8 @@ FAULTS = [
     Fault(
         "the penalty is its inverse",
         BETA_VAE,
-        "C=1 / penalty if penalty else np.inf",
-        "C=penalty if penalty else np.inf",
+        "np.square(np.float64(unit)) / penalty if",
+        "np.square(np.float64(unit)) * penalty if",
         OF_BETA_VAE + "test_a_penalty_weighs_more_on_codes_of_small_scale",
     ),
     Fault(
