@@ -37,10 +37,13 @@ class Encoder(Described, nn.Module, ABC):
     def forward(self, x: Tensor) -> dist.TorchDistribution:
         """The posterior q(z | x), batch shape ``x.shape[:-len(shape)]``, event shape ``(latent,)``."""
         batch = batch_shape(x, self.shape, "x")
-        loc, log_variance = self.parameters_of(x if len(batch) == 1 else x.reshape(-1, *self.shape))
+        x = x if len(batch) == 1 else x.reshape(-1, *self.shape)
+        loc, log_variance = self.parameters_of(x)
+        loc = fitting(loc, (len(x), self.latent), "the μ of parameters_of")
         loc = loc.reshape(*batch, self.latent)
         if log_variance is None:
             return dist.Delta(loc).to_event(1)
+        log_variance = fitting(log_variance, (len(x), self.latent), "the log σ² of parameters_of")
         return dist.Normal(loc, (0.5 * log_variance).exp().reshape(*batch, self.latent)).to_event(1)
 
 
@@ -69,7 +72,8 @@ class Decoder(Described, nn.Module, ABC):
     def forward(self, z: Tensor) -> dist.TorchDistribution:
         """The likelihood p(x | z), batch shape ``z.shape[:-1]``, event shape ``shape``."""
         batch = batch_shape(z, (self.latent,), "z")
-        output = self.output_of(z if len(batch) == 1 else z.reshape(-1, self.latent))
+        z = z if len(batch) == 1 else z.reshape(-1, self.latent)
+        output = fitting(self.output_of(z), (len(z), *self.shape), "what output_of returns")
         if len(batch) != 1:
             output = output.reshape(*batch, *self.shape)
         return self.likelihood(output, len(self.shape))
@@ -81,6 +85,15 @@ def batch_shape(x: Tensor, event: tuple[int, ...], name: str) -> tuple[int, ...]
     if split < 0 or tuple(x.shape[split:]) != event:
         raise ValueError(f"{name} must have shape (*batch, {', '.join(map(str, event))}), and it has {tuple(x.shape)}")
     return tuple(x.shape[:split])
+
+
+def fitting(output: Tensor, shape: tuple[int, ...], what: str) -> Tensor:
+    """`output` of a subclass, unless it has another shape: a reshape would hide that where the sizes agree."""
+    if not isinstance(output, Tensor):
+        raise TypeError(f"{what} must be a tensor of shape {shape}, and it is a {type(output).__name__}")
+    if tuple(output.shape) != shape:
+        raise ValueError(f"{what} must have shape {shape}, and it has {tuple(output.shape)}")
+    return output
 
 
 def check_shape(shape: Sequence[int]) -> tuple[int, ...]:

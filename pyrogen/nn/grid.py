@@ -10,7 +10,7 @@ from pyro import distributions as dist
 from torch import Tensor, nn
 
 from pyrogen.described import Described
-from pyrogen.nn.base import batch_shape, check_latent, check_shape, event_size
+from pyrogen.nn.base import batch_shape, check_latent, check_shape, event_size, fitting
 from pyrogen.nn.likelihoods import Likelihood, make_likelihood
 from pyrogen.nn.mlp import _check_hidden, _layers
 
@@ -43,8 +43,9 @@ class GridEncoder(Described, nn.Module, ABC):
     def forward(self, x: Tensor) -> dist.TorchDistribution:
         """The point e(x), batch shape ``x.shape[:-len(shape)]``, event shape ``(*grid, D)``."""
         batch = batch_shape(x, self.shape, "x")
-        features = self.features_of(x.reshape(-1, *self.shape)).reshape(*batch, *self.grid, self.dim)
-        return dist.Delta(features).to_event(len(self.grid) + 1)
+        x = x.reshape(-1, *self.shape)
+        features = fitting(self.features_of(x), (len(x), *self.grid, self.dim), "what features_of returns")
+        return dist.Delta(features.reshape(*batch, *self.grid, self.dim)).to_event(len(self.grid) + 1)
 
 
 class GridDecoder(Described, nn.Module, ABC):
@@ -74,8 +75,9 @@ class GridDecoder(Described, nn.Module, ABC):
     def forward(self, z: Tensor) -> dist.TorchDistribution:
         """The likelihood p(x | z), batch shape ``z.shape[:-len(grid) - 1]``, event shape ``shape``."""
         batch = batch_shape(z, (*self.grid, self.dim), "z")
-        output = self.output_of(z.reshape(-1, *self.grid, self.dim)).reshape(*batch, *self.shape)
-        return self.likelihood(output, len(self.shape))
+        z = z.reshape(-1, *self.grid, self.dim)
+        output = fitting(self.output_of(z), (len(z), *self.shape), "what output_of returns")
+        return self.likelihood(output.reshape(*batch, *self.shape), len(self.shape))
 
 
 class ConvGridEncoder(GridEncoder):

@@ -11,7 +11,8 @@ from pyro import distributions as dist
 from torch import Tensor, nn
 
 from pyrogen.described import Described
-from pyrogen.nn.base import batch_shape, check_shape
+from pyrogen.nn.base import batch_shape, check_shape, fitting
+from pyrogen.nn.dictionary import whole
 
 
 class Autoregressive(Described, nn.Module, ABC):
@@ -27,9 +28,7 @@ class Autoregressive(Described, nn.Module, ABC):
     def __init__(self, grid: Sequence[int], codes: int) -> None:
         super().__init__()
         self.grid = check_shape(grid)
-        if int(codes) != codes or codes < 1:
-            raise ValueError(f"codes must be a positive number, and it is {codes!r}")
-        self.codes = int(codes)
+        self.codes = whole(codes, "codes")
 
     @abstractmethod
     def logits_of(self, indices: Tensor) -> Tensor:
@@ -38,8 +37,9 @@ class Autoregressive(Described, nn.Module, ABC):
     def forward(self, indices: Tensor) -> dist.TorchDistribution:
         """For ``(*batch, *grid)`` the distribution over ``grid`` whose log_prob at `indices` is log p(k), in nats."""
         batch = batch_shape(indices, self.grid, "indices")
-        logits = self.logits_of(indices.reshape(-1, *self.grid)).reshape(*batch, *self.grid, self.codes)
-        return dist.Categorical(logits=logits).to_event(len(self.grid))
+        indices = indices.reshape(-1, *self.grid)
+        logits = fitting(self.logits_of(indices), (len(indices), *self.grid, self.codes), "what logits_of returns")
+        return dist.Categorical(logits=logits.reshape(*batch, *self.grid, self.codes)).to_event(len(self.grid))
 
 
 class PixelCNN(Autoregressive):

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import layer_norm
 
 from pyrogen.described import Described
-from pyrogen.nn.base import Decoder, batch_shape, check_shape, event_size
+from pyrogen.nn.base import Decoder, batch_shape, check_shape, event_size, fitting
 from pyrogen.nn.dictionary import Dictionary
 from pyrogen.nn.ista import SparseCoder
 from pyrogen.nn.likelihoods import Likelihood
@@ -55,7 +55,9 @@ class SparseEncoder(Described, nn.Module, ABC):
     def features(self, x: Tensor) -> Tensor:
         """The features ``(*batch, *grid, n)`` of images ``(*batch, *shape)``."""
         batch = batch_shape(x, self.shape, "x")
-        f = self.features_of(x if len(batch) == 1 else x.reshape(-1, *self.shape))
+        x = x if len(batch) == 1 else x.reshape(-1, *self.shape)
+        shape = (len(x), *self.code_shape[:-1], self.dictionary.size)
+        f = fitting(self.features_of(x), shape, "what features_of returns")
         return f if len(batch) == 1 else f.reshape(*batch, *f.shape[1:])
 
     def code(self, x: Tensor, penalty: Tensor | float) -> Tensor:
@@ -159,7 +161,8 @@ class SparseDecoder(Decoder):
     def forward(self, z: Tensor) -> dist.TorchDistribution:
         """The likelihood p(x | z), batch shape ``z.shape[:-len(code_shape)]``, event shape ``shape``."""
         batch = batch_shape(z, self.code_shape, "z")
-        output = self.output_of(self.dictionary(z if len(batch) == 1 else z.reshape(-1, *self.code_shape)))
+        z = z if len(batch) == 1 else z.reshape(-1, *self.code_shape)
+        output = fitting(self.output_of(self.dictionary(z)), (len(z), *self.shape), "what output_of returns")
         return self.likelihood(output.reshape(*batch, *self.shape), len(self.shape))
 
 
@@ -183,8 +186,8 @@ class SparseLinearDecoder(SparseDecoder):
         _check_pixels(self.shape, dictionary)
 
     def output_of(self, z: Tensor) -> Tensor:
-        """Dz + b as it is, (B, n)."""
-        return z
+        """Dz + b as it is, ``(B, *shape)``."""
+        return z.unflatten(-1, self.shape)
 
 
 class SparseConvDecoder(SparseDecoder):

@@ -286,6 +286,42 @@ def test_what_does_not_fit_is_refused_in_one_sentence():
             wrong()
 
 
+class Features(pg.nn.SparseEncoder):
+    """Returns `output`, for a grid of two places and vectors of four features."""
+
+    def __init__(self, output):
+        super().__init__((8,), pg.nn.ISTA(pg.nn.Dictionary(4, atoms=4), steps=2), grid=(2,))
+        self.output = output
+
+    def features_of(self, x):
+        return self.output
+
+
+class Images(pg.nn.SparseDecoder):
+    """Returns `output`."""
+
+    def __init__(self, output):
+        super().__init__((2, 4), pg.nn.Dictionary(4, atoms=4), "bernoulli", grid=(2,))
+        self.output = output
+
+    def output_of(self, z):
+        return self.output
+
+
+@pytest.mark.parametrize("batch", [(6,), (2, 3)])
+def test_a_network_of_ones_own_that_gives_another_shape_is_refused(batch):
+    """A reshape would hide it where the number of values agrees."""
+    for shape in ((6, 4, 2), (6, 8), (6, 3, 4), (1, 2, 4)):
+        with pytest.raises(
+            ValueError, match=r"what features_of returns must have shape \(6, 2, 4\), and it has \(\d, "
+        ):
+            Features(torch.zeros(shape)).features(torch.zeros(*batch, 8))
+        with pytest.raises(ValueError, match=r"what output_of returns must have shape \(6, 2, 4\), and it has \(\d, "):
+            Images(torch.zeros(shape))(torch.zeros(*batch, 2, 4))
+    assert Features(torch.zeros(6, 2, 4)).features(torch.zeros(*batch, 8)).shape == (*batch, 2, 4)
+    assert Images(torch.zeros(6, 2, 4))(torch.zeros(*batch, 2, 4)).mean.shape == (*batch, 2, 4)
+
+
 def test_a_share_of_zeros_below_what_is_always_zero_is_refused_and_the_rate_stays():
     pair = linear(bias=False, steps=5, rate=0.7)
     x = torch.randn(10, 4, 4).double()

@@ -74,3 +74,38 @@ def test_a_convolutional_feature_sees_its_part_of_the_image_alone():
 def test_what_does_not_fit_is_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+class Features(pg.nn.GridEncoder):
+    """Returns `output`."""
+
+    def __init__(self, output):
+        super().__init__((8,), grid=(5,), dim=3)
+        self.output = output
+
+    def features_of(self, x):
+        return self.output
+
+
+class Images(pg.nn.GridDecoder):
+    """Returns `output`."""
+
+    def __init__(self, output):
+        super().__init__((2, 4), grid=(5,), dim=3)
+        self.output = output
+
+    def output_of(self, z):
+        return self.output
+
+
+@pytest.mark.parametrize("batch", [(6,), (2, 3)])
+def test_a_network_of_ones_own_that_gives_another_shape_is_refused(batch):
+    """(B, D, T) has as many values as (B, T, D): reshaped, the features would be scrambled."""
+    for shape in ((6, 3, 5), (6, 15), (6, 5, 2)):
+        with pytest.raises(ValueError, match=r"what features_of returns must have shape \(6, 5, 3\), and it has \(6, "):
+            Features(torch.zeros(shape))(torch.zeros(*batch, 8))
+    for shape in ((6, 4, 2), (6, 8), (1, 2, 4)):
+        with pytest.raises(ValueError, match=r"what output_of returns must have shape \(6, 2, 4\), and it has \(\d, "):
+            Images(torch.zeros(shape))(torch.zeros(*batch, 5, 3))
+    assert Features(torch.zeros(6, 5, 3))(torch.zeros(*batch, 8)).mean.shape == (*batch, 5, 3)
+    assert Images(torch.zeros(6, 2, 4))(torch.zeros(*batch, 5, 3)).mean.shape == (*batch, 2, 4)

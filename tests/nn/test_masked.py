@@ -70,7 +70,7 @@ def test_shapes_follow_the_batch(batch):
     ("make", "message"),
     [
         (lambda: network((2, 2, 2)), r"one or two dimensions, and it is \(2, 2, 2\)"),
-        (lambda: network((2, 2), codes=0), "codes must be a positive number"),
+        (lambda: network((2, 2), codes=0), "codes must be a positive whole number"),
         (lambda: network((2, 2), reach=0), "reach must be a positive number"),
         (lambda: network((2, 2), layers=0), "layers must be a positive number"),
         (lambda: network((2, 2))(torch.zeros(4, 4, dtype=torch.int64)), r"indices must have shape \(\*batch, 2, 2\)"),

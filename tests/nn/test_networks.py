@@ -186,3 +186,55 @@ class TestConvolutionsThatDoNotFit:
 
     def test_fewer_channels_fit_smaller_images(self, network):
         assert network((1, 28, 28), 2, channels=(8, 8)).shape == (1, 28, 28)
+
+
+class OfOwnMake(pg.nn.Encoder):
+    """Returns `output`."""
+
+    def __init__(self, output):
+        super().__init__((4,), latent=2)
+        self.output = output
+
+    def parameters_of(self, x):
+        return self.output
+
+
+class OfOwnMakeToo(pg.nn.Decoder):
+    """Returns `output`, for images (2, 3)."""
+
+    def __init__(self, output):
+        super().__init__((2, 3), latent=2)
+        self.output = output
+
+    def output_of(self, z):
+        return self.output
+
+
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [
+        ((torch.zeros(2, 6), None), r"the μ of parameters_of must have shape \(6, 2\), and it has \(2, 6\)"),
+        ((torch.zeros(12), torch.zeros(6, 2)), r"the μ of .* must have shape \(6, 2\), and it has \(12,\)"),
+        ((torch.zeros(6, 2), torch.zeros(2, 6)), r"the log σ² of .* must have shape \(6, 2\), and it has \(2, 6\)"),
+        ((torch.zeros(6, 2), torch.zeros(6, 1)), r"the log σ² of .* must have shape \(6, 2\), and it has \(6, 1\)"),
+    ],
+)
+@pytest.mark.parametrize("batch", [(6,), (2, 3)])
+def test_an_encoder_that_gives_another_shape_is_refused(output, message, batch):
+    """With the same number of values it could be reshaped: codes and images would be mixed up."""
+    with pytest.raises(ValueError, match=message):
+        OfOwnMake(output)(torch.zeros(*batch, 4))
+
+
+@pytest.mark.parametrize("batch", [(6,), (2, 3)])
+@pytest.mark.parametrize("shape", [(6, 3, 2), (6, 6), (1, 2, 3), (5, 2, 3)])
+def test_a_decoder_that_gives_another_shape_is_refused(shape, batch):
+    with pytest.raises(ValueError, match=r"what output_of returns must have shape \(6, 2, 3\), and it has \(\d, "):
+        OfOwnMakeToo(torch.zeros(shape))(torch.zeros(*batch, 2))
+
+
+def test_a_network_that_gives_no_tensor_is_refused():
+    with pytest.raises(
+        TypeError, match=r"what output_of returns must be a tensor of shape \(6, 2, 3\), and it is a tu"
+    ):
+        OfOwnMakeToo((torch.zeros(6, 2, 3),))(torch.zeros(6, 2))
