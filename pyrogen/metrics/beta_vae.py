@@ -67,7 +67,8 @@ def beta_vae_score(
         evaluation: The number of other points that it is evaluated on.
         batch_size: The number of pairs B a point.
         penalty: The weight of ½‖W‖² beside the sum of the points' log losses; 0 for none.
-        bins: The number of parts of near equal counts to cut each continuous factor into; none are refused.
+        bins: The number of parts of near equal counts to cut each continuous factor into (latents are not cut);
+            without it a continuous factor is refused.
         least_rows: The least number of rows of a value that is drawn.
         continuous: The continuous factors, by index or by name, or True for all.
         leave_out: Factors not to score, by index or by name.

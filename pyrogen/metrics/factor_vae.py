@@ -67,7 +67,8 @@ def factor_vae_score(
         evaluation: The number of other votes to evaluate it on; 0 evaluates it on those that made it.
         batch_size: The number of rows B a vote.
         threshold: The least standard deviation of a latent that takes part.
-        bins: The number of parts of near equal counts to cut each continuous factor into; none are refused.
+        bins: The number of parts of near equal counts to cut each continuous factor into (latents are not cut);
+            without it a continuous factor is refused.
         least_rows: The least number of rows of a value that is held fixed.
         continuous: The continuous factors, by index or by name, or True for all.
         leave_out: Factors not to score, by index or by name.

@@ -69,7 +69,7 @@ def info_modularity(
         preset: `"standalone"` or `"experiments"`.
         neighbours: The number of neighbours, smaller than the number of rows; for `"knn"`.
         active: The least range of an active latent, as a share of the greatest.
-        bins: The number of bins a latent; for `"histogram"`.
+        bins: The number of equal-width bins of a latent; for `"histogram"`. It does not cut factors: see `factor_bins`.
         factor_bins: The number of parts a continuous factor is cut into.
         continuous: The factors that are continuous, by index or name, or True for all.
         leave_out: Factors not to score, by index or by name.

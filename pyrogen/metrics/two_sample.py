@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pyrogen.metrics.arrays import as_codes, check_seed
+from pyrogen.metrics.arrays import _to_numpy, as_codes, check_seed
 from pyrogen.metrics.score import Score
 
 Array = NDArray[np.float64]
@@ -205,7 +205,7 @@ def _samples(x: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
 
 
 def _flat(value: Any, name: str) -> Array:
-    array = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+    array = _to_numpy(value, name)
     if array.ndim == 0 or len(array) < 2:
         raise ValueError(f"{name} must be a sample (n, ...) of at least two draws, got shape {array.shape}.")
     if not array.size:

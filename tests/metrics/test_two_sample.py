@@ -135,6 +135,8 @@ def test_the_distance_is_symmetric_and_blind_to_order_and_container(distance, es
     images = torch.tensor(X, requires_grad=True).reshape(7, 1, 3, 1)
     assert distance(images, torch.tensor(Y), estimator) == score
     assert distance(X, Y, "biased") >= 0
+    half = torch.tensor(X).bfloat16()  # which numpy has not
+    assert distance(half, Y, estimator) == distance(half.double(), Y, estimator)
 
 
 @BOTH
@@ -169,6 +171,7 @@ def test_the_permutations_do_not_depend_on_how_many_are_done_at_once(distance, m
     ("arguments", "kind", "message"),
     [
         ({"x": X[:1]}, ValueError, "x must be a sample (n, ...) of at least two draws, got shape (1, 3)."),
+        ({"x": [[1.0], [2.0, 3.0]]}, ValueError, "x must be an array, got rows of different lengths."),
         ({"y": 3.0}, ValueError, "y must be a sample (n, ...) of at least two draws, got shape ()."),
         ({"y": Y[:, :2]}, ValueError, "x and y must have draws of one size, and these have 3 and 2 values each."),
         ({"x": X * np.nan}, ValueError, "x must be finite, got nan in row 0, column 0."),
