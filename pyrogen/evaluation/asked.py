@@ -98,7 +98,7 @@ def _check_settings(metric: Metric, factors: Any, settings: Mapping[str, Any]) -
     from pyrogen.metrics.arrays import as_mixed_factors
 
     function = metric.func if isinstance(metric, partial) else metric
-    if getattr(function, "__module__", "").partition(".metrics.")[0] != "pyrogen":
+    if str(getattr(function, "__module__", "")).partition(".metrics.")[0] != "pyrogen":
         return  # another's rules are not known
     presets = getattr(inspect.getmodule(function), "PRESETS", None)
     preset = settings.get("preset")
