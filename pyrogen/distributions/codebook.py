@@ -41,6 +41,7 @@ class Codebook(Described, nn.Module):
     Attributes:
         vectors: (K, D); a buffer, or a parameter with ``update="loss"``.
         counts: N, (K,), features a batch.
+        placed: a buffer, 1 once `initialise` or `learn` has placed the vectors.
         frozen: True after `freeze`.
 
     Raises:
@@ -58,12 +59,13 @@ class Codebook(Described, nn.Module):
     vectors: Tensor
     counts: Tensor
     sums: Tensor
+    placed: Tensor
 
     def __init__(self, codes: int, dim: int, update: str = "ema", decay: float = 0.99, revive: float = 0.01) -> None:
         super().__init__()
         for name, value in {"codes": codes, "dim": dim}.items():
             if int(value) != value or value < 1:
-                raise ValueError(f"{name} must be a positive number, and it is {value!r}")
+                raise ValueError(f"{name} must be a positive whole number, and it is {value!r}")
         if update not in UPDATES:
             raise ValueError(f"update must be one of {', '.join(map(repr, UPDATES))}, and it is {update!r}")
         if not 0 <= decay < 1:
@@ -74,6 +76,7 @@ class Codebook(Described, nn.Module):
         self.frozen = False
         vectors = torch.randn(self.codes, self.dim) / math.sqrt(self.dim)
         self.register_buffer("counts", torch.zeros(self.codes))
+        self.register_buffer("placed", torch.zeros(()))
         if update == "loss":
             self.vectors = nn.Parameter(vectors)
         else:
@@ -112,14 +115,19 @@ class Codebook(Described, nn.Module):
     def learn(self, features: Tensor) -> None:
         """One step of the running counts, of the vectors (``update="ema"``) and of the revival of dead codes.
 
+        Features that are not finite do not count, so that one bad image does not spoil the codes for good.
+
         Args:
             features: e, ``(*shape, D)``, a batch.
         """
         if self.frozen:
             return
         e = features.detach().reshape(-1, self.dim)
+        finite = torch.isfinite(e).all(-1)
+        e = torch.where(finite[:, None], e, torch.zeros_like(e))
         index = self.nearest(e)
-        counts = torch.zeros_like(self.counts).index_add(0, index, torch.ones_like(e[:, 0]))
+        self.placed.fill_(1)
+        counts = torch.zeros_like(self.counts).index_add(0, index, finite.to(e))
         self.counts.mul_(self.decay).add_(counts, alpha=1 - self.decay)
         if self.update == "ema":
             sums = torch.zeros_like(self.sums).index_add(0, index, e)
@@ -127,7 +135,7 @@ class Codebook(Described, nn.Module):
             means = self.sums / self.counts.clamp_min(UNUSED)[:, None]
             self.vectors.copy_(torch.where(self.counts[:, None] > UNUSED, means, self.vectors))
         if self.revive:
-            self._revive(e, self.lookup(index))
+            self._revive(e, torch.where(finite[:, None], self.lookup(index), e))
 
     def _revive(self, e: Tensor, codes: Tensor) -> None:
         """Dead codes to features, drawn without replacement in proportion to ‖e − c‖² (by Gumbel's trick: no sync)."""
@@ -147,10 +155,15 @@ class Codebook(Described, nn.Module):
         """Set the vectors to the k-means centres of features ``(*shape, D)``, the running counts to their shares.
 
         Raises:
-            ValueError: if there are fewer distinct features than codes.
+            ValueError: if there are fewer distinct features than codes, or they are of another length or not finite.
         """
         from sklearn.cluster import KMeans
 
+        if features.shape[-1:] != (self.dim,) or not torch.isfinite(features).all():
+            raise ValueError(
+                f"features must be finite vectors (*shape, {self.dim}), and these are {tuple(features.shape)}, "
+                f"{int((~torch.isfinite(features)).sum())} values of them not finite"
+            )
         e = features.detach().reshape(-1, self.dim)
         distinct, times = torch.unique(e, dim=0, return_counts=True)
         if len(distinct) < self.codes:
@@ -163,6 +176,7 @@ class Codebook(Described, nn.Module):
         kmeans = KMeans(self.codes, n_init=1, random_state=seed)
         kmeans.fit(distinct[some].double().cpu().numpy(), sample_weight=times[some].double().cpu().numpy())
         self.vectors.copy_(torch.from_numpy(kmeans.cluster_centers_))
+        self.placed.fill_(1)
         counts = torch.bincount(self.nearest(e), minlength=self.codes)
         self.counts.copy_(counts.to(self.counts) / len(e))  # one token in all: the first batches outweigh it
         if self.update == "ema":

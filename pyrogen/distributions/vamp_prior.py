@@ -84,11 +84,13 @@ class VampPrior(Described, nn.Module):
         """u, ``(K, *shape)``, within the bounds: the free parameters, reflected where they are outside."""
         low, high = self.bounds
         u: Tensor = self.free
+        if math.isfinite(high - low):
+            there_and_back = torch.remainder(u - low, 2 * (high - low))
+            folded = torch.minimum(there_and_back, 2 * (high - low) - there_and_back)
+            return torch.where((u >= low) & (u <= high), u, low + folded)  # the last bit of what is inside stays
         if low > -math.inf:
-            u = torch.where(u < low, 2 * low - u, u)
-        if high < math.inf:
-            u = torch.where(u > high, 2 * high - u, u)
-        return u.clamp(low)  # for what was above by more than the range is wide
+            return torch.where(u < low, 2 * low - u, u)
+        return torch.where(u > high, 2 * high - u, u)
 
     def forward(self) -> dist.TorchDistribution:
         """p(z), batch shape (), event shape (L,)."""

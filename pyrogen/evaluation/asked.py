@@ -16,7 +16,7 @@ Metric = Callable[..., float]
 Asked = tuple[Metric, Any, dict[str, Any]]  # the metric, the factors, and what else it takes but the scale
 _WHAT = (
     "metrics is a list of functions of (codes, factors): those of pg.metrics that compare codes with factors, such as "
-    "pg.metrics.mig, a functools.partial of one, or your own whose first two parameters have these names"
+    "pg.metrics.mig, a functools.partial of one, or your own"
 )
 
 
@@ -82,11 +82,11 @@ def _check_signature(metric: Any) -> None:
     except (TypeError, ValueError):  # no function, or one that does not say what it takes
         raise TypeError(f"{_WHAT}, and one entry is {metric!r}") from None
     shown = next(iter(_names(metric, 1)))
-    if names != ["codes", "factors"]:
+    if _is_ours(metric) and names != ["codes", "factors"]:  # a distance of two samples, an entropy
         raise TypeError(f"{_WHAT}, and {shown} takes ({', '.join(names)})")
     try:
         inspect.signature(metric).bind(
-            *names, **{key: None for key in ("scale", "factor_names") if _takes(metric, key)}
+            "codes", "factors", **{key: None for key in ("scale", "factor_names") if _takes(metric, key)}
         )
     except TypeError as error:
         raise TypeError(f"{_WHAT}, and {shown} cannot be called so: {error}") from None
@@ -97,9 +97,9 @@ def _check_settings(metric: Metric, factors: Any, settings: Mapping[str, Any]) -
     from pyrogen import metrics as ours
     from pyrogen.metrics.arrays import as_mixed_factors
 
-    function = metric.func if isinstance(metric, partial) else metric
-    if str(getattr(function, "__module__", "")).partition(".metrics.")[0] != "pyrogen":
+    if not _is_ours(metric):
         return  # another's rules are not known
+    function = metric.func if isinstance(metric, partial) else metric
     presets = getattr(inspect.getmodule(function), "PRESETS", None)
     preset = settings.get("preset")
     if presets and "preset" in settings and preset not in list(presets):
@@ -108,6 +108,11 @@ def _check_settings(metric: Metric, factors: Any, settings: Mapping[str, Any]) -
     values = as_mixed_factors(np.asarray(factors), **rules)
     if len(values.names) < 2 and function in (ours.factor_vae_score, ours.beta_vae_score, ours.info_modularity):
         raise ValueError(f"the score tells factors apart and needs at least two, got {values.names[0]!r} alone.")
+
+
+def _is_ours(metric: Metric) -> bool:
+    function = metric.func if isinstance(metric, partial) else metric
+    return str(getattr(function, "__module__", "")).startswith("pyrogen.metrics.")
 
 
 def _takes(metric: Metric, key: str) -> bool:

@@ -131,6 +131,7 @@ def fit(
         "seed": seed,
         "schedule": describe(schedule or Constant()),
         "optimiser": f"{type(optimizer).__name__} {optimizer.defaults}",
+        "frozen weights": [name for name, weight in pair.named_parameters() if not weight.requires_grad],
     }
     keeper = Keeper(Path(checkpoint), checkpoint_every, settings, resume) if checkpoint is not None else None
     if keeper and keeper.saved > steps:

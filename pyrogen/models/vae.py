@@ -35,7 +35,8 @@ class VAE(Pair):
             ``None`` is N(0, I).
 
     Raises:
-        ValueError: for a negative β, or networks that disagree on L or on the shape of x.
+        ValueError: for a negative β, networks that disagree on L or on the shape of x, or another encoder's prior.
+        TypeError: for a prior that is no distribution and returns none.
 
     Example:
         >>> import pyrogen as pg
@@ -54,8 +55,15 @@ class VAE(Pair):
         self.shape, self.latent = matched(encoder, decoder)
         self.encoder, self.decoder = encoder, decoder
         self.register_buffer("origin", torch.zeros(self.latent), persistent=False)
+        if not (prior is None or isinstance(prior, torch.distributions.Distribution) or callable(prior)):
+            raise TypeError(f"prior must be a distribution, a callable that returns one, or None, and it is {prior!r}")
+        if getattr(prior, "encoder", encoder) is not encoder:
+            raise ValueError("the prior is made of another encoder's posteriors: make it with the encoder passed here")
         self._prior = prior
-        batch, event = (tuple(shape) for shape in (self.prior().batch_shape, self.prior().event_shape))
+        made = self.prior()
+        if not isinstance(made, torch.distributions.Distribution):
+            raise TypeError(f"the prior must return a distribution over (L,), and it returns a {type(made).__name__}")
+        batch, event = tuple(made.batch_shape), tuple(made.event_shape)
         if (batch, event) != ((), (self.latent,)):
             raise ValueError(
                 f"the prior must be one distribution over vectors of {self.latent} (event shape ({self.latent},)), and "

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import numbers
 
 import pyro
 import torch
 from pyro import distributions as dist
 from torch import Tensor
 
-from pyrogen.distributions import Codebook, Quantised
+from pyrogen.distributions import Codebook, CodeDistribution, Quantised
 from pyrogen.models.base import Pair, matched
 from pyrogen.models.vae import Prior
 from pyrogen.nn import GridDecoder, GridEncoder
@@ -52,7 +53,10 @@ class VQVAE(Pair):
         ((4, 4, 4), torch.Size([2, 1, 8, 8]), 64)
     """
 
+    codebook: Codebook
+    grid: tuple[int, ...]
     commitment: float
+    _prior: Prior | None
 
     def __init__(
         self,
@@ -64,9 +68,10 @@ class VQVAE(Pair):
         beta: float = 1.0,
     ) -> None:
         super().__init__(beta)
-        if not 0 <= commitment < math.inf:
-            raise ValueError(f"commitment is a weight, a finite number of at least 0, and it is {commitment}")
-        self.shape, self.latent = matched(encoder, decoder)
+        if not (isinstance(commitment, numbers.Real) and 0 <= commitment < math.inf):
+            raise ValueError(f"commitment is a weight, a finite number of at least 0, and it is {commitment!r}")
+        if not isinstance(codebook, Codebook):
+            raise TypeError(f"codebook must be a pg.distributions.Codebook, and it is a {type(codebook).__name__}")
         for what in ("grid", "dim"):
             if not (hasattr(encoder, what) and hasattr(decoder, what)):
                 raise TypeError(
@@ -75,14 +80,21 @@ class VQVAE(Pair):
             mine, theirs = getattr(encoder, what), getattr(decoder, what)
             if mine != theirs:
                 raise ValueError(f"the networks disagree: {what} is {mine} in the encoder and {theirs} in the decoder")
+        self.shape, self.latent = matched(encoder, decoder)
         if codebook.dim != encoder.dim:
             raise ValueError(f"the networks have features of {encoder.dim} and the codebook vectors of {codebook.dim}")
-        if getattr(prior, "codebook", codebook) is not codebook:
-            raise ValueError("the prior is over another codebook: make it with the one that is passed here")
         self.encoder, self.decoder, self.codebook = encoder, decoder, codebook
         self.grid, self.commitment = encoder.grid, float(commitment)
         self._prior = prior
-        batch, event = (tuple(shape) for shape in (self.prior().batch_shape, self.prior().event_shape))
+        made = self.prior()
+        if not isinstance(made, CodeDistribution):
+            raise TypeError(
+                f"the prior must be a probability of grids of codes (a pg.distributions.CodeDistribution), and it is a "
+                f"{type(made).__name__}: a density would make the bound none"
+            )
+        if made.codebook is not codebook:
+            raise ValueError("the prior is over another codebook: make it with the one that is passed here")
+        batch, event = tuple(made.batch_shape), tuple(made.event_shape)
         if (batch, event) != ((), self.code_shape):
             raise ValueError(
                 f"the prior must be one distribution over grids of codes (event shape {self.code_shape}), and its "
@@ -143,12 +155,12 @@ class VQVAE(Pair):
 
     @torch.no_grad()
     def initialise(self, x: Tensor) -> None:
-        """Set the codebook to the k-means centres of the features of x ``(N, *shape)``.
+        """Set the codebook to the k-means centres of the features of x ``(N, *shape)``, unless it is placed or frozen.
 
         Raises:
             ValueError: if they are fewer than the codes.
         """
-        if not self.codebook.frozen:
+        if not (self.codebook.frozen or self.codebook.placed):
             self.codebook.initialise(torch.cat([self.encoder(self.as_data(part)).mean for part in x.split(256)]))
 
     def freeze(self) -> None:

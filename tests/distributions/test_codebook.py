@@ -148,9 +148,9 @@ def test_more_codes_than_distinct_features_are_refused():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"codes": 0}, "codes must be a positive number, and it is 0"),
+        ({"codes": 0}, "codes must be a positive whole number, and it is 0"),
         ({"codes": 2.5}, "codes must be"),
-        ({"dim": 0}, "dim must be a positive number"),
+        ({"dim": 0}, "dim must be a positive whole number"),
         ({"update": "sgd"}, "update must be one of 'ema', 'loss', and it is 'sgd'"),
         ({"decay": 1.0}, r"decay must lie in \[0, 1\), and it is 1.0"),
         ({"revive": 1.0}, r"revive is a share of the mean count in \[0, 1\)"),

@@ -285,6 +285,12 @@ def test_values_outside_are_reflected_and_none_loses_its_gradient():
     torch.testing.assert_close(prior.pseudo_inputs, torch.tensor([expected]).double(), rtol=1e-7, atol=0)
     prior.pseudo_inputs.sum().backward()
     assert prior.free.grad.tolist() == [[1.0, -1.0, 1.0, -1.0, 1.0]]
+    prior.free.data = torch.tensor([[2.0 + 3.0 + 0.5, -1.0 - 3.0 - 0.5, 11.25, 4.0, -3.0]]).double()  # to and fro
+    expected = torch.tensor([[-0.5, 1.5, -0.75, 0.0, 1.0]]).double()
+    torch.testing.assert_close(prior.pseudo_inputs, expected, rtol=1e-12, atol=1e-12)
+    prior.free.grad = None
+    prior.pseudo_inputs.sum().backward()
+    assert (prior.free.grad.abs() == 1).all()
     prior.free.data.mul_(1000)
     assert -1 <= prior.pseudo_inputs.min() <= prior.pseudo_inputs.max() <= 2
 

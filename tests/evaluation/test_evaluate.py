@@ -394,3 +394,8 @@ def test_a_part_of_dsprites_is_data_with_factors():
     codes = pair.encode(test.images(index)).mean.detach().double().numpy()
     assert scores.metrics["mig"] == pytest.approx(pg.metrics.mig(codes, test.factors(index).numpy()), abs=1e-9)
     assert list(scores.metrics["mig"].details["gaps"]) == ["shape", "scale", "orientation", "posX", "posY"]
+
+
+def test_a_function_of_your_own_may_name_its_arguments_as_it_likes():
+    scores = pg.evaluate(pair_of(), WithFactors(30), metrics=[lambda z, v: float(len(z) == len(v) == 30)])
+    assert list(scores.metrics.values()) == [1.0]

@@ -34,8 +34,8 @@ FAULTS = [
     Fault(
         "the encoder is shared until the pair is copied",
         VAMP,
-        "        return u.clamp(low)",
-        "        return u.clamp(low)\n\n"
+        "        return torch.where(u > high, 2 * high - u, u)",
+        "        return torch.where(u > high, 2 * high - u, u)\n\n"
         "    def __deepcopy__(self, memo):\n"
         "        return type(self)(__import__('copy').deepcopy(self.encoder), self.pseudo_inputs, self.bounds)\n\n"
         "    #",
@@ -93,29 +93,29 @@ FAULTS = [
     Fault(
         "pseudo-inputs are clamped and lose their gradient",
         VAMP,
-        "u = torch.where(u < low, 2 * low - u, u)",
-        "u = u.clamp(low)",
+        "torch.where((u >= low) & (u <= high), u, low + folded)",
+        "u.clamp(low, high)",
         OF_VAMP + "values_outside_are_reflected_and_none_loses_its_gradient",
     ),
     Fault(
         "the upper bound of the pseudo-inputs is forgotten",
         VAMP,
-        "if high < math.inf:",
-        "if high < -math.inf:",
+        "(u <= high), u",
+        "(u <= math.inf), u",
         OF_VAMP + "values_outside_are_reflected_and_none_loses_its_gradient",
     ),
     Fault(
         "what is reflected twice leaves the range",
         VAMP,
-        "return u.clamp(low)",
-        "return u",
+        "torch.minimum(there_and_back, 2 * (high - low) - there_and_back)",
+        "torch.where(u < low, low - u, 2 * (high - low) - (u - low))",
         OF_VAMP + "values_outside_are_reflected_and_none_loses_its_gradient",
     ),
     Fault(
         "the reflection is off by the bound",
         VAMP,
-        "2 * high - u",
-        "high - u",
+        "torch.remainder(u - low, 2 * (high - low))",
+        "torch.remainder(u, 2 * (high - low))",
         OF_VAMP + "values_outside_are_reflected_and_none_loses_its_gradient",
     ),
     Fault(

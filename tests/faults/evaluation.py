@@ -152,7 +152,7 @@ FAULTS = [
     Fault(
         "a metric's signature is not looked at",
         ASKED,
-        'if names != ["codes", "factors"]:',
+        'if _is_ours(metric) and names != ["codes", "factors"]:',
         "if False:",
         OF_EVALUATE + "test_what_is_no_metric_is_refused_before_any_work",
     ),

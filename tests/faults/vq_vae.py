@@ -225,7 +225,7 @@ FAULTS = [
     Fault(
         "a fresh run keeps the random codes",
         PAIR,
-        "        if not self.codebook.frozen:\n            self",
+        "        if not (self.codebook.frozen or self.codebook.placed):\n            self",
         "        if self.codebook.frozen:\n            self",
         OF_PAIR + "test_a_fresh_run_starts_from_the_k_means_of_the_features",
         OF_PAIR + "test_a_codebook_larger_than_the_data_can_initialise_is_refused_before_training",
@@ -264,5 +264,19 @@ FAULTS = [
         "ax.plot(*rows.T,",
         "ax.plot(*rows.T[::-1],",
         "plots/test_codes.py::test_rates_and_distortions_are_drawn_as_they_are",
+    ),
+    Fault(
+        "a second run starts from new codes",
+        "models/vq_vae.py",
+        "if not (self.codebook.frozen or self.codebook.placed):",
+        "if not self.codebook.frozen:",
+        "models/test_vq_vae.py::test_a_second_run_goes_on_from_the_codebook_of_the_first",
+    ),
+    Fault(
+        "what is not finite counts for the codes",
+        "distributions/codebook.py",
+        "e = torch.where(finite[:, None], e, torch.zeros_like(e))",
+        "e = torch.where(finite[:, None], e, e)",
+        "models/test_vq_vae.py::test_one_bad_image_does_not_spoil_the_codes",
     ),
 ]

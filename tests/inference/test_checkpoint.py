@@ -138,3 +138,11 @@ def test_resuming_a_finished_run_changes_nothing(run):
     assert same(fit.pair, before)
     assert len(fit.history) == 20
     assert not fit.stopped
+
+
+def test_a_run_with_other_weights_frozen_is_another_run(tmp_path):
+    pair = make_pair()
+    pair.encoder.requires_grad_(False)
+    quiet(pair, binary(), steps=2, checkpoint=tmp_path)
+    with pytest.raises(pg.CheckpointError, match="another run: its frozen weights is"):
+        quiet(make_pair(), binary(), steps=4, checkpoint=tmp_path, resume=True)

@@ -239,3 +239,21 @@ def test_a_prior_made_of_the_encoder_shares_it_again_after_a_file(tmp_path):
     assert loss(loaded, x) == loss(pair, x)
     copied = copy.deepcopy(pair)
     assert copied._prior.encoder is copied.encoder is not encoder
+
+
+@pytest.mark.parametrize(
+    ("prior", "error", "message"),
+    [
+        (3, TypeError, "prior must be a distribution, a callable that returns one, or None, and it is 3"),
+        (lambda: torch.zeros(2), TypeError, "the prior must return a distribution .* and it returns a Tensor"),
+        (
+            pg.distributions.VampPrior(pg.nn.MLPEncoder((4, 4), 2), 3),
+            ValueError,
+            "the prior is made of another encoder's posteriors",
+        ),
+    ],
+)
+def test_a_prior_that_is_none_or_anothers_is_refused(prior, error, message):
+    networks = pg.nn.MLPEncoder((4, 4), 2), pg.nn.MLPDecoder((4, 4), 2)
+    with pytest.raises(error, match=message):
+        pg.models.VAE(*networks, prior=prior)

@@ -184,7 +184,7 @@ def test_outside_of_training_nothing_moves():
     pair.train()
     pair.guide(x)
     moved = {name for name, tensor in pair.state_dict().items() if not torch.equal(tensor, before[name])}
-    assert moved == {"codebook.vectors", "codebook.counts", "codebook.sums"}
+    assert moved == {"codebook.vectors", "codebook.counts", "codebook.sums", "codebook.placed"}
 
 
 # --- training
@@ -229,6 +229,31 @@ def test_resume_is_bit_exact(tmp_path, update, break_at):
             assert torch.equal(tensor, other.state_dict()[name]), name
     for column in ("objective", "perplexity", "usage", "commitment"):
         assert (one.history[column] == two.history[column]).all()
+
+
+@pytest.mark.parametrize("update", ["ema", "loss"])
+def test_a_second_run_goes_on_from_the_codebook_of_the_first(update, tmp_path):
+    pair = small(update, codes=4)
+    pg.fit(pair, images(), steps=10, progress=False)
+    pg.save(pair, tmp_path / "pair")
+    for again in (pair, copy.deepcopy(pair), pg.load(tmp_path / "pair")):
+        before = again.codebook.vectors.detach().clone()
+        pg.fit(again, images(), steps=1, lr=1e-12, progress=False)
+        torch.testing.assert_close(again.codebook.vectors.detach(), before, rtol=0, atol=0.1 * before.abs().max())
+
+
+def test_one_bad_image_does_not_spoil_the_codes():
+    pair, x = small(revive=0.5), images()
+    x[3] = float("nan")
+    pair.codebook.learn(pair.encoder.features_of(x))
+    assert torch.isfinite(pair.codebook.vectors).all()
+    counted = small(revive=0.0)
+    counted.codebook.learn(counted.encoder.features_of(x))
+    assert counted.codebook.counts.sum() == pytest.approx((1 - 0.9) * 4 * 63)
+    with pytest.raises(ValueError, match="finite vectors"):
+        pair.codebook.initialise(pair.encoder.features_of(x))
+    with pytest.raises(ValueError, match=r"\(\*shape, 3\), and these are \(5, 4\)"):
+        pair.codebook.initialise(torch.zeros(5, 4))
 
 
 def test_it_learns_bars_and_pyros_loop_does_too():
@@ -300,6 +325,9 @@ def parts(**changed):
     return {"encoder": encoder, "decoder": decoder, "codebook": book} | changed
 
 
+BOOK = Codebook(6, 3)
+
+
 @pytest.mark.parametrize(
     ("changed", "error", "message"),
     [
@@ -314,9 +342,17 @@ def parts(**changed):
         ({"prior": Codebook(6, 3).uniform((2, 2))}, ValueError, "the prior is over another codebook"),
         (
             {"prior": torch.distributions.Normal(torch.zeros(3), 1.0)},
-            ValueError,
-            r"event shape \(2, 2, 3\)\), and its event shape is \(\), its batch shape \(3,\)",
+            TypeError,
+            "the prior must be a probability of grids of codes .* and it is a Normal: a density would make",
         ),
+        (
+            {"codebook": BOOK, "prior": BOOK.uniform((4,))},
+            ValueError,
+            r"event shape \(2, 2, 3\)\), and its event shape",
+        ),
+        ({"prior": lambda: Codebook(6, 3).uniform((2, 2))}, ValueError, "the prior is over another codebook"),
+        ({"codebook": 8}, TypeError, "codebook must be a pg.distributions.Codebook, and it is a int"),
+        ({"commitment": "a"}, ValueError, "commitment is a weight"),
         (
             {"prior": pg.distributions.AutoregressivePrior(Codebook(6, 3), pg.nn.PixelCNN((2, 2), 6))},
             ValueError,
