@@ -51,6 +51,7 @@ def codebook_use(histories: Mapping[str, Any], codes: int) -> "Figure":
         ax.axhline(most, color="#333333", linewidth=0.9, linestyle=(0, (3, 2)))
         ax.set(title=title, xlabel="training step", ylim=(0, 1.06 * most))
         ax.grid(axis="y")
+        ax.locator_params(axis="x", integer=True)
     axes[0].set_ylabel("codes")
     axes[1].set_ylabel("share")
     if len(histories) > 1:

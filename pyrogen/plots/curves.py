@@ -21,13 +21,16 @@ TITLES = {
 }
 
 
+USUAL = ("objective", "reconstruction", "kl")
+
+
 @styled
 def loss_curves(
     histories: Mapping[str, Any] | Any,
     x: str = "step",
     smooth: float = 0.02,
     skip: float = 0.02,
-    terms: Sequence[str] = ("objective", "reconstruction", "kl"),
+    terms: Sequence[str] | None = None,
 ) -> "Figure":
     r"""Draws objective, reconstruction and KL by step (or epoch), one panel each and one colour a run.
 
@@ -40,14 +43,16 @@ def loss_curves(
         x: The horizontal axis, "step" or another column of the runs such as "epoch".
         smooth: The width of the moving average, as a share of the steps.
         skip: The share of steps that does not count for the vertical axis.
-        terms: The columns to draw, in nats per image, such as "penalty" or "commitment" for a pair that has them.
+        terms: The columns to draw, in nats per image, such as "penalty" or "commitment" for a pair that has them, each
+            of them in at least one run; without it objective, reconstruction and KL, and a panel says so where no run
+            has one.
 
     Returns:
         A figure with a panel for each term.
 
     Raises:
-        ValueError: If there is no run or no term, a run is empty, a term has not one value a step, or a value is not
-            finite.
+        ValueError: If there is no run or no term, no run has a term that is asked for, a run is empty, a term has not
+            one value a step, or a value is not finite.
 
     Example:
         >>> import numpy as np
@@ -67,8 +72,15 @@ def loss_curves(
         if not 0 <= share < 1:
             raise ValueError(f"{name} must be a share of the steps in [0, 1), got {share}.")
 
-    if isinstance(terms, str) or not terms:
+    if terms is None:
+        terms = USUAL
+    elif isinstance(terms, str) or not terms:
         raise ValueError(f"terms must be a list of columns such as ['objective', 'kl'], got {terms!r}.")
+    else:
+        known = {column: None for history in histories.values() for column in _columns(history)}
+        for term in terms:
+            if term not in known:
+                raise ValueError(f"terms must be columns of the runs, which are {', '.join(known)}, got {term!r}.")
     fig, axes = panels(len(terms), height=3.3)
     handles: dict[str, Any] = {}
     for ax, term in zip(axes, terms, strict=True):
@@ -87,6 +99,8 @@ def loss_curves(
         ax.grid(axis="y")
         if settled:
             _fit(ax, np.concatenate(settled))
+            if x == "step":
+                ax.locator_params(axis="x", integer=True)
         else:
             ax.text(0.5, 0.5, "no such term", transform=ax.transAxes, ha="center", va="center")
             ax.set(xticks=[], yticks=[])
@@ -94,6 +108,10 @@ def loss_curves(
     if len(handles) > 1 or "" not in handles:
         fig.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=min(len(handles), 6) or 1)
     return fig
+
+
+def _columns(history: Any) -> list[str]:
+    return [str(name) for name in getattr(history, "columns", history) if history[name] is not None]
 
 
 def _curve(history: Any, x: str, term: str, label: str) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:

@@ -20,6 +20,12 @@ def test_perplexity_and_usage_are_drawn_as_they_are():
     assert [text.get_text() for text in usage.get_legend().texts] == ["ema", "loss"]
 
 
+def test_the_steps_of_a_short_run_are_whole_numbers():
+    short = {"step": [1, 2], "perplexity": [1.0, 2.0], "usage": [0.5, 1.0]}
+    for ax in plots.codebook_use({"a": short}, 8).axes:
+        assert all(tick == round(tick) for tick in ax.get_xticks())
+
+
 def test_rates_and_distortions_are_drawn_as_they_are():
     fig = plots.rate_distortion({"VAE": [(9.0, 2.0), (5.0, 4.0)], "VQ": [(7.0, 1.0)]}, {"VAE": ["β = 1", "β = 4"]})
     ax = fig.axes[0]

@@ -162,6 +162,23 @@ def test_loss_curves_of_other_terms():
             plots.loss_curves(runs, terms=terms)
 
 
+def test_a_term_that_is_asked_for_must_be_in_some_run():
+    plain = {key: value for key, value in HISTORIES["β = 4"].items() if key != "kl"}
+    runs = {"β = 1": HISTORIES["β = 1"], "autoencoder": plain}
+    assert [len(ax.lines) for ax in plots.loss_curves(runs, terms=("kl",)).axes] == [2]
+    with pytest.raises(ValueError, match=r"which are step, .*objective, reconstruction.*, kl.*, got 'nosuch'"):
+        plots.loss_curves(runs, terms=("objective", "nosuch"))
+    for alone in (plain, plain | {"kl": None}):
+        with pytest.raises(ValueError, match=r"terms must be columns of the runs, .*, got 'kl'"):
+            plots.loss_curves(alone, terms=("objective", "kl"))
+
+
+def test_steps_are_whole_on_the_axis_of_a_short_run():
+    short = {key: value[:3] for key, value in HISTORIES["β = 1"].items()}
+    for ax in plots.loss_curves(short).axes:
+        assert all(tick == round(tick) for tick in ax.get_xticks())
+
+
 def test_loss_curves_by_epoch():
     fig = plots.loss_curves(HISTORIES, x="epoch")
     assert fig.axes[0].get_xlabel() == "epoch"
