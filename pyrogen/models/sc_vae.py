@@ -11,6 +11,7 @@ from torch import Tensor
 
 from pyrogen.models.base import Pair, matched
 from pyrogen.nn import LISTA, Dictionary, Gaussian, SparseDecoder, SparseEncoder
+from pyrogen.nn.base import real
 
 GAIN = 0.1  # by how much log ρ follows a number of active entries that is off, a step
 
@@ -48,7 +49,7 @@ class SCVAE(Pair):
         zeros: the share of zeros in the last training batch, a buffer.
 
     Raises:
-        TypeError: for other networks.
+        TypeError: for other networks, and settings that are no numbers.
         ValueError: for settings outside of these, networks that disagree or do not share one dictionary, and a code of
             pixels under a likelihood that has no σ.
 
@@ -76,7 +77,7 @@ class SCVAE(Pair):
         sparsity: float | None = None,
         beta: float = 1.0,
     ) -> None:
-        super().__init__(beta)
+        super().__init__(real(beta, "beta"))
         for network, kind in ((encoder, SparseEncoder), (decoder, SparseDecoder)):
             if not isinstance(network, kind):
                 raise TypeError(f"SCVAE needs a pg.nn.{kind.__name__}, and got a {type(network).__name__}")
@@ -92,10 +93,11 @@ class SCVAE(Pair):
                 f"a sparse code of pixels needs the noise of a pg.nn.Gaussian likelihood, and this one is "
                 f"{type(decoder.likelihood).__name__}: use it, or the convolutional networks"
             )
+        rate = real(rate, "rate")
         if not 0 < rate < math.inf:
             raise ValueError(f"the prior's rate must be positive and finite, and it is {rate}")
         if sparsity is not None:
-            _check_sparsity(sparsity)
+            sparsity = _check_sparsity(sparsity)
             if beta == 0:
                 raise ValueError("with beta=0 nothing is penalised and no sparsity can be asked for: pass beta > 0")
         self.encoder, self.decoder, self.sparsity = encoder, decoder, sparsity
@@ -185,10 +187,14 @@ class SCVAE(Pair):
             sparsity: in [0, 1).
 
         Raises:
-            ValueError: for a sparsity outside of that, or one below the share that is zero at every ρ.
+            ValueError: for a sparsity outside of that, or one below the share that is zero at every ρ; for no images,
+                or images whose codes are zero whatever ρ is, as those of images equal to b are.
+            TypeError: for a sparsity that is no number.
         """
-        _check_sparsity(sparsity)
+        sparsity = _check_sparsity(sparsity)
         x = self.as_data(x)
+        if not x.numel():
+            raise ValueError(f"the sparsity is set on images, and there are none in {tuple(x.shape)}")
         self.check(x)
         if not self.beta > 0:
             raise ValueError("with beta=0 nothing is penalised and no sparsity can be asked for")
@@ -229,9 +235,11 @@ class SCVAE(Pair):
             self.log_rate.add_(GAIN * excess.clamp(max=1))
 
 
-def _check_sparsity(sparsity: float) -> None:
+def _check_sparsity(sparsity: float) -> float:
+    sparsity = real(sparsity, "sparsity")
     if not 0 <= sparsity < 1:
         raise ValueError(
             f"sparsity is the share of entries that are exactly zero, from 0 to below 1 (1 leaves nothing), and it is "
             f"{sparsity}"
         )
+    return sparsity

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 from pyro import distributions as dist
 from torch import Tensor, nn
@@ -98,16 +99,49 @@ def fitting(output: Tensor, shape: tuple[int, ...], what: str) -> Tensor:
 
 def check_shape(shape: Sequence[int]) -> tuple[int, ...]:
     """`shape` as a tuple of positive integers."""
-    if isinstance(shape, int) or not shape or any(int(n) != n or n < 1 for n in shape):
+    if not _are_whole(shape) or not len(shape):
         raise ValueError(f"shape must be positive sizes such as (1, 64, 64), and it is {shape!r}")
     return tuple(int(n) for n in shape)
 
 
+def check_widths(widths: Sequence[int], name: str, example: str, least: int = 1) -> tuple[int, ...]:
+    """`widths`, units or channels of `least` layers or more, as a tuple of positive integers."""
+    if not _are_whole(widths) or len(widths) < least:
+        raise ValueError(f"{name} must be positive widths such as {example}, and it is {widths!r}")
+    return tuple(int(n) for n in widths)
+
+
 def check_latent(latent: int) -> int:
     """`latent` as a positive integer."""
-    if int(latent) != latent or latent < 1:
-        raise ValueError(f"latent must be a positive number of dimensions, and it is {latent!r}")
-    return int(latent)
+    return whole(latent, "latent", " of dimensions")
+
+
+def whole(number: int, name: str, of: str = "") -> int:
+    """`number` as a positive integer."""
+    if not _is_whole(number):
+        raise ValueError(f"{name} must be a positive whole number{of}, and it is {number!r}")
+    return int(number)
+
+
+def real(number: float, name: str) -> float:
+    """`number` as a float, also that of a tensor with one value."""
+    try:
+        if isinstance(number, bool | str):
+            raise TypeError
+        return float(number)
+    except (TypeError, ValueError, RuntimeError):
+        raise TypeError(f"{name} must be a number, and it is {number!r}") from None
+
+
+def _is_whole(number: Any) -> bool:
+    try:
+        return not isinstance(number, bool | str) and bool(int(number) == number) and number >= 1
+    except (TypeError, ValueError, OverflowError, RuntimeError):  # not a number, or NaN or infinite
+        return False
+
+
+def _are_whole(numbers: Any) -> bool:
+    return hasattr(numbers, "__len__") and not isinstance(numbers, str) and all(_is_whole(n) for n in numbers)
 
 
 def event_size(shape: tuple[int, ...]) -> int:

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from pyrogen.nn.base import Decoder, Encoder
+from pyrogen.nn.base import Decoder, Encoder, check_widths, whole
 from pyrogen.nn.likelihoods import Likelihood
 
 
@@ -98,10 +98,8 @@ class ConvDecoder(Decoder):
 
 def _smallest_map(shape: tuple[int, ...], channels: Sequence[int], hidden: int) -> tuple[int, int, int]:
     """The feature map between the convolutions and the fully connected layers."""
-    if isinstance(channels, int) or not channels or any(c < 1 for c in channels):
-        raise ValueError(f"channels must be positive widths such as (32, 32, 64, 64), and it is {channels!r}")
-    if hidden < 1:
-        raise ValueError(f"hidden must be a positive number of units, and it is {hidden!r}")
+    check_widths(channels, "channels", "(32, 32, 64, 64)")
+    whole(hidden, "hidden", " of units")
     factor = 2 ** len(channels)
     if len(shape) != 3 or shape[1] % factor or shape[2] % factor:
         raise ValueError(

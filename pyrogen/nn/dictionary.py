@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from pyrogen.described import Described
+from pyrogen.nn.base import whole
 
 MOST_ROWS = 20_000  # that `initialise` looks at
 
@@ -124,13 +125,6 @@ def largest_eigenvalue(d: Tensor) -> Tensor:
     for _ in range(8 if d.dtype == torch.float32 else 18):  # an eighth power each
         power = torch.linalg.matrix_power(power / power.norm(), 8)
     return (power / power.trace() * gram).sum()
-
-
-def whole(number: int, name: str) -> int:
-    """`number` as a positive integer."""
-    if isinstance(number, bool) or int(number) != number or number < 1:
-        raise ValueError(f"{name} must be a positive whole number, and it is {number!r}")
-    return int(number)
 
 
 def _check_atoms(atoms: Tensor) -> None:

@@ -10,7 +10,7 @@ from pyro import distributions as dist
 from torch import Tensor, nn
 
 from pyrogen.described import Described
-from pyrogen.nn.base import batch_shape, check_latent, check_shape, event_size, fitting
+from pyrogen.nn.base import batch_shape, check_latent, check_shape, check_widths, event_size, fitting
 from pyrogen.nn.likelihoods import Likelihood, make_likelihood
 from pyrogen.nn.mlp import _check_hidden, _layers
 
@@ -203,8 +203,7 @@ class MLPGridDecoder(GridDecoder):
 
 def _grid(shape: tuple[int, ...], channels: Sequence[int]) -> tuple[int, int]:
     """Height and width after one halving a channel."""
-    if isinstance(channels, int) or not channels or any(c < 1 for c in channels):
-        raise ValueError(f"channels must be positive widths such as (32, 64, 64), and it is {channels!r}")
+    check_widths(channels, "channels", "(32, 64, 64)")
     factor = 2 ** len(channels)
     if len(shape) != 3 or shape[1] % factor or shape[2] % factor:
         raise ValueError(

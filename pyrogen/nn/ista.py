@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn.functional import softshrink
 
 from pyrogen.described import Described
-from pyrogen.nn.base import batch_shape
-from pyrogen.nn.dictionary import Dictionary, whole
+from pyrogen.nn.base import batch_shape, real, whole
+from pyrogen.nn.dictionary import Dictionary
 
 SMALLEST = 1e-20  # in place of a threshold of 0, by which nothing could be divided
 
@@ -55,16 +55,22 @@ class SparseCoder(Described, nn.Module, ABC):
 
         Args:
             x: the vectors.
-            penalty: λ ≥ 0, a number or a scalar tensor.
+            penalty: λ ≥ 0, a number or a scalar tensor. The value of a tensor is not looked at, for which a device
+                would be waited for: a negative one counts as 0, and NaN gives NaN.
 
         Raises:
-            ValueError: for vectors of another length, or a λ that is a negative or no finite number.
+            ValueError: for vectors of another length, a λ that is a negative or no finite number, or a tensor of
+                several values.
+            TypeError: for a λ that is no number.
         """
         batch = batch_shape(x, (self.dictionary.size,), "x")
         if not isinstance(penalty, torch.Tensor):
+            penalty = real(penalty, "the penalty λ")
             if not 0 <= penalty < math.inf:
                 raise ValueError(f"the penalty λ must be finite and at least 0, and it is {penalty}")
             penalty = torch.full((), penalty, dtype=x.dtype, device=x.device)
+        if penalty.numel() != 1:
+            raise ValueError(f"the penalty λ must be one number, and it has shape {tuple(penalty.shape)}")
         return self.code_of(self.dictionary.centred(x).reshape(-1, x.shape[-1]), penalty).reshape(*batch, -1)
 
     def forward(self, x: Tensor, penalty: Tensor | float) -> dist.TorchDistribution:

@@ -51,7 +51,8 @@ class LISTA(SparseCoder):
 
     @torch.no_grad()
     def reset(self) -> None:
-        """Set the weights to ISTA's for the dictionary as it is now."""
+        """Set the weights to ISTA's for the dictionary as it is now; ``ValueError`` if one of its atoms is zero."""
+        self.dictionary.check()
         d, largest = self.dictionary.atoms, self.dictionary.largest_eigenvalue()
         self.w.copy_(d.T / largest)
         self.r.copy_(torch.eye(len(self.r), dtype=d.dtype, device=d.device) - d.T @ d / largest)

@@ -11,8 +11,7 @@ from pyro import distributions as dist
 from torch import Tensor, nn
 
 from pyrogen.described import Described
-from pyrogen.nn.base import batch_shape, check_shape, fitting
-from pyrogen.nn.dictionary import whole
+from pyrogen.nn.base import batch_shape, check_shape, fitting, whole
 
 
 class Autoregressive(Described, nn.Module, ABC):
@@ -70,8 +69,7 @@ class PixelCNN(Autoregressive):
         if len(self.grid) > 2:
             raise ValueError(f"the grid must have one or two dimensions, and it is {self.grid}")
         for name, value in {"channels": channels, "layers": layers, "reach": reach}.items():
-            if int(value) != value or value < 1:
-                raise ValueError(f"{name} must be a positive number, and it is {value!r}")
+            whole(value, name)
         self.height, self.width = (1, *self.grid)[-2:]
         self.embedding = nn.Embedding(self.codes, channels)
         self.layers = nn.ModuleList(_Layer(channels, reach, (self.height, self.width)) for _ in range(layers))

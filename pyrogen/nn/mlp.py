@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from pyrogen.nn.base import Decoder, Encoder, event_size
+from pyrogen.nn.base import Decoder, Encoder, check_widths, event_size
 from pyrogen.nn.likelihoods import Likelihood
 
 
@@ -78,6 +78,4 @@ def _layers(widths: Sequence[int]) -> nn.Sequential:
 
 
 def _check_hidden(hidden: Sequence[int]) -> Sequence[int]:
-    if isinstance(hidden, int) or any(h < 1 for h in hidden):
-        raise ValueError(f"hidden must be positive widths such as (256, 256), and it is {hidden!r}")
-    return hidden
+    return check_widths(hidden, "hidden", "(256, 256)", least=0)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import layer_norm
 
 from pyrogen.described import Described
-from pyrogen.nn.base import Decoder, batch_shape, check_shape, event_size, fitting
+from pyrogen.nn.base import Decoder, batch_shape, check_shape, check_widths, event_size, fitting, real
 from pyrogen.nn.dictionary import Dictionary
 from pyrogen.nn.ista import SparseCoder
 from pyrogen.nn.likelihoods import Likelihood
@@ -123,7 +123,7 @@ class SparseConvEncoder(SparseEncoder):
     ) -> None:
         height, width = _grid(shape, channels)
         super().__init__(shape, coder, (height, width))
-        if not 0 < scale < float("inf"):
+        if not 0 < real(scale, "scale") < float("inf"):
             raise ValueError(f"the noise of the features must be positive and finite, and scale={scale}")
         self.scale = float(scale)
         layers: list[nn.Module] = []
@@ -235,8 +235,7 @@ def _check_pixels(shape: tuple[int, ...], dictionary: Dictionary) -> None:
 
 def _grid(shape: Sequence[int], channels: Sequence[int]) -> tuple[int, int]:
     """Height and width of the feature map."""
-    if isinstance(channels, int) or not channels or any(c < 1 for c in channels):
-        raise ValueError(f"channels must be positive widths such as (32, 64), and it is {channels!r}")
+    check_widths(channels, "channels", "(32, 64)")
     shape, factor = check_shape(shape), 2 ** len(channels)
     if len(shape) != 3 or shape[1] % factor or shape[2] % factor:
         raise ValueError(

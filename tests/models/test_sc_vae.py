@@ -271,6 +271,7 @@ def test_what_does_not_fit_is_refused_in_one_sentence():
         (lambda: pg.models.SCVAE(encoder, decoder).set_sparsity(x, 1.0), "below 1"),
         (lambda: pg.models.SCVAE(encoder, decoder).set_sparsity(x * math.nan, 0.5), "NaN"),
         (lambda: pg.models.SCVAE(encoder, decoder).set_sparsity(x * 0, 0.5), "zero whatever the rate"),
+        (lambda: pg.models.SCVAE(encoder, decoder).set_sparsity(x[:0], 0.5), "there are none in"),
         (lambda: pg.models.SCVAE(encoder, decoder, beta=0.0).set_sparsity(x, 0.5), "beta=0"),
     ):
         with pytest.raises(ValueError, match=message) as refused:
@@ -279,6 +280,13 @@ def test_what_does_not_fit_is_refused_in_one_sentence():
     for wrong, message in (
         (lambda: pg.models.SCVAE(pg.nn.LinearEncoder(image, 24), decoder), "needs a pg.nn.SparseEncoder"),
         (lambda: pg.models.SCVAE(encoder, pg.nn.LinearDecoder(image, 24)), "needs a pg.nn.SparseDecoder"),
+        (lambda: pg.models.SCVAE(encoder, decoder, sparsity="a"), "sparsity must be a number, and it is 'a'"),
+        (lambda: pg.models.SCVAE(encoder, decoder, sparsity=[0.5]), "sparsity must be a number"),
+        (lambda: pg.models.SCVAE(encoder, decoder, rate=None), "rate must be a number, and it is None"),
+        (lambda: pg.models.SCVAE(encoder, decoder, rate=torch.ones(2)), "rate must be a number"),
+        (lambda: pg.models.SCVAE(encoder, decoder, beta="a"), "beta must be a number"),
+        (lambda: pg.models.SCVAE(encoder, decoder).set_sparsity(x, "a"), "sparsity must be a number"),
+        (lambda: pg.nn.SparseConvEncoder(image, encoder.coder, channels=(8,), scale="a"), "scale must be a number"),
         (lambda: pg.nn.SparseLinearEncoder(image, dictionary), "coder must be"),
         (lambda: pg.nn.SparseLinearDecoder(image, torch.eye(16)), "must be a pg.nn.Dictionary"),
     ):

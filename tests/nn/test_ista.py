@@ -270,6 +270,8 @@ def test_what_has_no_code_is_refused_in_one_sentence():
         (lambda: coder.code(torch.zeros(3, 5), 0.1), r"x must have shape \(\*batch, 4\)"),
         (lambda: coder(torch.zeros(3, 4), -0.1), "at least 0"),
         (lambda: coder(torch.zeros(3, 4), math.inf), "finite"),
+        (lambda: coder(torch.zeros(3, 4), torch.ones(2)), r"one number, and it has shape \(2,\)"),
+        (lambda: coder(torch.zeros(3, 4), torch.ones(3, 1)), r"one number, and it has shape \(3, 1\)"),
     ):
         with pytest.raises(ValueError, match=message) as refused:
             wrong()
@@ -280,3 +282,15 @@ def test_what_has_no_code_is_refused_in_one_sentence():
         dictionary.weight[:, 2] = 0
     with pytest.raises(ValueError, match="atom 2 is zero"):
         dictionary.check()
+    with pytest.raises(ValueError, match="atom 2 is zero"):
+        pg.nn.LISTA(dictionary, steps=3)
+    for wrong in ("a", None, [0.1], True):
+        with pytest.raises(TypeError, match="the penalty λ must be a number, and it is"):
+            coder(torch.zeros(3, 4), wrong)
+
+
+@pytest.mark.parametrize("kind", [pg.nn.ISTA, pg.nn.FISTA, pg.nn.LISTA])
+def test_a_negative_penalty_in_a_tensor_counts_as_none(kind):
+    """Its value is not looked at, as that would wait for the device."""
+    coder, x = kind(pg.nn.Dictionary(4, atoms=6), steps=5), torch.randn(3, 4)
+    assert torch.equal(coder.code(x, torch.tensor(-1.0)), coder.code(x, 0.0))

@@ -66,13 +66,30 @@ def test_shapes_follow_the_batch(batch):
     assert net(indices).log_prob(indices).shape == batch
 
 
+class OfOwnMake(pg.nn.Autoregressive):
+    """Returns `output`."""
+
+    def __init__(self, output):
+        super().__init__((3,), codes=5)
+        self.output = output
+
+    def logits_of(self, indices):
+        return self.output
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda: network((2, 2, 2)), r"one or two dimensions, and it is \(2, 2, 2\)"),
         (lambda: network((2, 2), codes=0), "codes must be a positive whole number"),
-        (lambda: network((2, 2), reach=0), "reach must be a positive number"),
-        (lambda: network((2, 2), layers=0), "layers must be a positive number"),
+        (lambda: network((2, 2), reach=0), "reach must be a positive whole number"),
+        (lambda: network((2, 2), layers=0), "layers must be a positive whole number"),
+        (lambda: network((2, 2), codes=2.5), "codes must be a positive whole number, and it is 2.5"),
+        (lambda: network((2, 2), layers=2.5), "layers must be a positive whole number, and it is 2.5"),
+        (
+            lambda: OfOwnMake(torch.zeros(4, 5, 3))(torch.zeros(4, 3).long()),
+            r"what logits_of returns must have shape \(4, 3, 5\), and it",
+        ),
         (lambda: network((2, 2))(torch.zeros(4, 4, dtype=torch.int64)), r"indices must have shape \(\*batch, 2, 2\)"),
     ],
 )
