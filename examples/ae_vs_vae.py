@@ -241,7 +241,9 @@ def main(argv: list[str] | None = None) -> None:
         sys.exit(f"{Path(__file__).name}: {error}")
     qualities = {key: quality(pair, data.test[key[1]], args.smoke) for key, pair in pairs.items()}
 
-    table = report(tests, qualities, len(data.labels), refused)
+    table = report(tests, qualities, len(data.labels), refused).rstrip("\n")
+    if args.smoke:
+        table += "\n\nThis was a smoke run of a few steps: its numbers mean nothing."
     first = next(iter(tests))
     write_figures(args.out, pairs, data, rows[first], tests[first])
     content = {

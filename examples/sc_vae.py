@@ -292,6 +292,8 @@ def main(argv: list[str] | None = None) -> None:
     }
     draw(args.out, pair, features, content, test[0], images, (test_features[0], reconstruction), z)
     lines = table(content)
+    if args.smoke:
+        lines += ["", "This was a smoke run of a few steps: its numbers mean nothing."]
     write_atomically(args.out / "sc_vae.json", (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
     write_atomically(args.out / "table.txt", ("\n".join(lines) + "\n").encode())
     print("\n".join([*lines, f"\nFigures and numbers: {args.out}"]))

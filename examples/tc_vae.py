@@ -32,7 +32,7 @@ Pairs = dict[str, pg.models.Pair]
 Row = dict[str, float]
 
 
-class WatchedVAE(pg.models.VAE):
+class VAE(pg.models.VAE):
     """A VAE whose history has the parts of its KL too; they are watched and weigh nothing."""
 
     def monitored(self, q: dist.TorchDistribution, z: torch.Tensor, size: int) -> dict[str, torch.Tensor]:
@@ -77,8 +77,8 @@ def build(args: argparse.Namespace) -> Pairs:
         return pg.models.TCVAE(*networks(), beta=beta, estimator=args.estimator)
 
     return {
-        "VAE": WatchedVAE(*networks()),
-        f"β-VAE, β = {args.beta:g}": WatchedVAE(*networks(), beta=args.beta),
+        "VAE": VAE(*networks()),
+        f"β-VAE, β = {args.beta:g}": VAE(*networks(), beta=args.beta),
         f"β-TCVAE, β = {args.beta:g}": tc_vae(args.beta),
         f"β-TCVAE, β = {args.higher:g}": tc_vae(args.higher),
     }

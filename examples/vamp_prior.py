@@ -32,6 +32,7 @@ MEASURES = {
     "kl_to_prior": "KL(q(z) ‖ p)",
     "active_units": "active units",
 }
+COMPARED = ("nll", "kl_to_prior")  # seed by seed
 DRAWS = 4000  # of the aggregated posterior, for its KL
 
 
@@ -128,7 +129,7 @@ def measure(fit: pg.inference.Fit, x: Tensor, test: Any, seed: int, args: argpar
 
 
 def over_seeds(values: list[float]) -> dict[str, float]:
-    """The mean and its standard error; the two-sided p-value of a mean of 0, by Student's t."""
+    """The mean and its standard error; the two-sided p-value of a mean of 0, by Student's t; nan of one seed."""
     from scipy import stats
 
     column = torch.tensor(values, dtype=torch.float64)
@@ -148,7 +149,7 @@ def compare(rows: dict[str, list[dict[str, float]]]) -> dict[str, Any]:
     differences = {
         f"{one} − {other}": {
             name: over_seeds([a[name] - b[name] for a, b in zip(rows[one], rows[other], strict=True)])
-            for name in ("nll", "kl_to_prior")
+            for name in COMPARED
         }
         for one, other in pairs
     }
@@ -157,9 +158,11 @@ def compare(rows: dict[str, list[dict[str, float]]]) -> dict[str, Any]:
 
 def table(found: dict[str, Any], args: argparse.Namespace) -> list[str]:
     """What was found, as lines of text."""
+    several = args.seeds > 1  # one seed alone has no standard error and no p
+    runs = f"{args.seeds} seeds" if several else "1 seed"
+    unit = "nats per image" + (", ± the standard error over seeds" if several else "")
     lines = [
-        f"{args.data}, {args.latent} latents, K = {args.components}, {args.steps} steps, {args.seeds} seeds; nats per "
-        f"image, ± the standard error over seeds;",
+        f"{args.data}, {args.latent} latents, K = {args.components}, {args.steps} steps, {runs}; {unit};",
         f"NLL of {args.nll_images} held-out images by {args.importance_samples} importance samples; q(z) of training "
         "images",
         "",
@@ -167,15 +170,22 @@ def table(found: dict[str, Any], args: argparse.Namespace) -> list[str]:
     ]
     for prior, row in found["priors"].items():
         lines.append(f"{prior:<22}" + "".join(f"{_plus_minus(row[name]):>18}" for name in MEASURES))
-    lines += ["", f"{'seed by seed':<22}{'NLL':>18}{'p':>8}{'KL(q(z) ‖ p)':>18}{'p':>8}"]
+    p = f"{'p':>8}" if several else ""
+    lines += ["", f"{'seed by seed' if several else 'difference':<22}{'NLL':>18}{p}{'KL(q(z) ‖ p)':>18}{p}"]
     for name, row in found["differences"].items():
-        cells = "".join(f"{_plus_minus(row[key], '+'):>18}{row[key]['p']:8.3f}" for key in ("nll", "kl_to_prior"))
-        lines.append(f"{name:<22}{cells}")
+        lines.append(f"{name:<22}" + "".join(f"{_plus_minus(row[key], '+'):>18}{_p(row[key])}" for key in COMPARED))
+    if args.smoke:
+        lines += ["", "This was a smoke run of a few steps: its numbers mean nothing."]
     return lines
 
 
 def _plus_minus(value: dict[str, float], sign: str = "") -> str:
-    return f"{value['mean']:{sign}.3f} ± {value['standard_error']:.3f}"
+    error = value["standard_error"]
+    return f"{value['mean']:{sign}.3f}" + ("" if math.isnan(error) else f" ± {error:.3f}")
+
+
+def _p(value: dict[str, float]) -> str:
+    return "" if math.isnan(value["p"]) else f"{value['p']:8.3f}"
 
 
 def pseudo_inputs(pair: pg.models.Pair) -> Tensor:

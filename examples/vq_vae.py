@@ -156,7 +156,6 @@ def table(rows: dict[str, dict[str, Any]]) -> str:
         "KL": lambda row: f"{row['kl']:.2f}",
         "KL bits": lambda row: f"{row['kl_bits']:.1f}",
         "−ELBO": lambda row: f"{-row['elbo']:.2f}",
-        "NLL": lambda row: f"{row['nll']:.2f}",
         "MSE": lambda row: f"{row['squared_error_a_pixel']:.4f}",
         "blurred": lambda row: f"{row['blurred_reconstruction']:.2%}",
         "in draws": lambda row: f"{row['blurred_sample']:.2%}",
@@ -213,6 +212,8 @@ def main(argv: list[str] | None = None) -> None:
     rows = {label: measure(args, pair, test) for label, pair in pairs.items()}
     draw(args, pairs, rows, fits, test)
     text = table(rows)
+    if args.smoke:
+        text += "\n\nThis was a smoke run of a few steps: its numbers mean nothing."
     facts = {"data": args.data, "grid": quantised.grid, "codes": args.codes, "rate": quantised.rate, "models": rows}
     write_atomically(args.out / "vq_vae.json", (json.dumps(facts, indent=2, ensure_ascii=False) + "\n").encode())
     write_atomically(args.out / "table.txt", f"{text}\n".encode())

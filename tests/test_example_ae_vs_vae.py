@@ -13,6 +13,7 @@ def test_ae_vs_vae_smoke(tmp_path, capsys):
     main(["--smoke", "--latent", "2", "--seed", "3", "--out", str(tmp_path)])
     printed = capsys.readouterr().out
     assert (tmp_path / "table.txt").read_text() in printed
+    assert "its numbers mean nothing" in printed
     assert "refused, a Bernoulli likelihood needs pixels that are 0 or 1" in printed
     assert {path.name for path in tmp_path.glob("*.png")} == {"samples.png", "latent_space.png", "reconstructions.png"}
 
