@@ -33,7 +33,7 @@ demo: $(READY)
 	$(BIN)/python examples/beta_vae_dsprites.py --out out/demo $(ARGS)
 
 test: $(READY)
-	$(BIN)/python -m pytest --numprocesses $(JOBS)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal
 
 faults: $(READY)
 	$(BIN)/python tests/planted_faults.py --jobs $(JOBS)
