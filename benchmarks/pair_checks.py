@@ -28,14 +28,13 @@ sys.path.insert(0, str(ROOT / "tests"))
 def one(job: tuple[str, str, int]) -> tuple[tuple[str, str, int], list[str], float]:
     """(job, names of the checks that found something, seconds)."""
     import torch
-    import tutorial_faults
-    import tutorial_pairs
+    from helpers.tutorials import faults, pairs
 
     import pyrogen as pg
 
     torch.set_num_threads(1)
     kind, name, seed = job
-    case = tutorial_pairs.CASE[name] if kind == "sound" else tutorial_faults.FAULT[name]
+    case = pairs.CASE[name] if kind == "sound" else faults.FAULT[name]
     pair = case.make(seed)
     fitted = kind == "fault" and case.check == "fit"
     begun = time.perf_counter()
@@ -55,12 +54,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks/results/pair_checks.json")
     args = parser.parse_args()
 
-    import tutorial_faults
-    import tutorial_pairs
+    from helpers.tutorials import faults, pairs
 
     started = time.perf_counter()
-    jobs = [("sound", case.name, seed) for seed in range(args.seeds) for case in tutorial_pairs.CASES]
-    jobs += [("fault", fault.name, seed) for seed in range(args.fault_seeds) for fault in tutorial_faults.FAULTS]
+    jobs = [("sound", case.name, seed) for seed in range(args.seeds) for case in pairs.CASES]
+    jobs += [("fault", fault.name, seed) for seed in range(args.fault_seeds) for fault in faults.FAULTS]
     rows: dict[str, dict[str, Any]] = {"sound": {}, "fault": {}}
     with ProcessPoolExecutor(args.jobs) as pool:
         answers = pool.map(one, jobs)

@@ -28,8 +28,8 @@ from torch.nn import functional as F
 
 import pyrogen as pg
 from pyrogen.files import write_atomically
-from pyrogen.inference.batches import Order, TensorSource
-from pyrogen.inference.run import Run
+from pyrogen.training.data import Order, TensorSource
+from pyrogen.training.run import Run
 
 
 def tiny() -> tuple[pg.models.VAE, Tensor, int]:
@@ -46,8 +46,8 @@ def conv() -> tuple[pg.models.VAE, Tensor, int]:
 
 def ours(pair: pg.models.VAE, x: Tensor, batch_size: int) -> Callable[[int], None]:
     """A block of `fit`'s own loop, its looks at the terms included."""
-    optimiser = torch.optim.Adam(pair.parameters(), lr=1e-3, fused=True)
-    run = Run(pair, TensorSource(x), Order(len(x), batch_size, 0), pg.inference.Constant(), optimiser)
+    optimizer = torch.optim.Adam(pair.parameters(), lr=1e-3, fused=True)
+    run = Run(pair, TensorSource(x), Order(len(x), batch_size, 0), pg.training.Constant(), optimizer)
     stop = threading.Event()
     return lambda n: run.train(run.step + n, stop, None, False)
 
@@ -55,7 +55,7 @@ def ours(pair: pg.models.VAE, x: Tensor, batch_size: int) -> Callable[[int], Non
 def by_hand(pair: pg.models.VAE, x: Tensor, batch_size: int) -> Callable[[int], None]:
     """A block of the loop that one would write without Pyro."""
     encoder, decoder = network(pair.encoder), network(pair.decoder)
-    optimiser = torch.optim.Adam(pair.parameters(), lr=1e-3, fused=True)
+    optimizer = torch.optim.Adam(pair.parameters(), lr=1e-3, fused=True)
     order, done = Order(len(x), batch_size, 0), [0]
 
     def block(n: int) -> None:
@@ -68,9 +68,9 @@ def by_hand(pair: pg.models.VAE, x: Tensor, batch_size: int) -> Callable[[int], 
             reconstruction = F.binary_cross_entropy_with_logits(logits, batch, reduction="sum")
             kl = -0.5 * (1 + log_variance - loc.square() - log_variance.exp()).sum()
             loss = (reconstruction + kl) / batch_size
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             loss.backward()
-            optimiser.step()
+            optimizer.step()
 
     return block
 

@@ -8,7 +8,7 @@ than two halves of the data differ (first row). A third way is in no textbook's 
 the autoencoder's codes (Ghosh et al. 2020, https://arxiv.org/abs/1903.12436).
 
 Part two. Squared error is −log p(x | z) of a Gaussian with fixed noise, cross-entropy that of a Bernoulli. On binary
-pixels both are trained; on grey ones pyrogen refuses the Bernoulli, which is no density there, and the continuous
+pixels both are trained; on gray ones pyrogen refuses the Bernoulli, which is no density there, and the continuous
 Bernoulli takes its place. A VAE weighs its KL against the reconstruction, so the noise of the Gaussian decides how many
 latents survive: with noise 1 the KL is 2 for each unit of squared error, as β is in a β-VAE.
 """
@@ -74,12 +74,12 @@ class Data:
     @property
     def sampled(self) -> list[tuple[str, str]]:
         """Pixels and likelihoods of part one, the one for the figures first."""
-        both = [("grey", "Gaussian, noise learned"), ("binary", "Bernoulli")]
+        both = [("gray", "Gaussian, noise learned"), ("binary", "Bernoulli")]
         return [(pixels, like) for pixels, like in both if pixels in self.test]
 
 
 def load(args: argparse.Namespace) -> Data:
-    """Digits in grey and binary, or dSprites, which are binary."""
+    """Digits in gray and binary, or dSprites, which are binary."""
     train: dict[str, Tensor] = {}
     test: dict[str, Tensor] = {}
     if args.data == "dsprites":
@@ -87,7 +87,7 @@ def load(args: argparse.Namespace) -> Data:
         parts = whole.split(500 if args.smoke else 20_000, 500, seed=args.seed)
         train["binary"], test["binary"] = (part.images(torch.arange(len(part))).float() for part in parts)
         return Data(train, test, parts[1].factors(torch.arange(500))[:, 0], "shape", 16 if args.smoke else 512)
-    for pixels in ("grey", "binary"):
+    for pixels in ("gray", "binary"):
         split = pg.datasets.Digits(pixels).split(1_297, 500, seed=args.seed)
         train[pixels], test[pixels] = (part.images(torch.arange(len(part))) for part in split)
     return Data(train, test, split[1].factors(torch.arange(500))[:, 0], "digit", 16 if args.smoke else 128)
@@ -103,7 +103,7 @@ def plan(data: Data, smoke: bool) -> list[Key]:
 
 def fits(pixels: str, like: str) -> bool:
     """Whether the likelihood is one of such pixels."""
-    return "Bernoulli" not in like or like == {"binary": "Bernoulli", "grey": "continuous Bernoulli"}[pixels]
+    return "Bernoulli" not in like or like == {"binary": "Bernoulli", "gray": "continuous Bernoulli"}[pixels]
 
 
 def build(key: Key, data: Data, latent: int) -> pg.models.Pair:
@@ -206,7 +206,7 @@ def report(tests: dict[str, Any], qualities: dict[Key, dict[str, Any]], held_out
             f"{f'{model}, {kind}, {name}':42}{shown[0]:>7}{shown[1]:>10}{shown[2]:>10}{shown[3]:>8}{shown[4]:>8}"
             f"{row['spread_of_codes']:8.2f}"
         )
-    return "\n".join([*lines, f"\nA Bernoulli on grey pixels: {refused}" if refused else ""])
+    return "\n".join([*lines, f"\nA Bernoulli on gray pixels: {refused}" if refused else ""])
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -219,9 +219,9 @@ def main(argv: list[str] | None = None) -> None:
     try:
         check_writable(args.out)
         data = load(args)
-        if "grey" in data.train:
+        if "gray" in data.train:
             try:
-                pg.nn.Bernoulli().check(data.train["grey"])
+                pg.nn.Bernoulli().check(data.train["gray"])
             except ValueError as error:
                 refused = f"refused, {error}"
         with progress_bar(plan(data, args.smoke), unit="model", shown=True) as bar:

@@ -52,14 +52,14 @@ def main(argv: list[str] | None = None) -> None:
     args = arguments(argv)
     try:
         check_writable(args.out)
-        exercise = pg.graphs.read_exercise(args.exercise)
+        exercise = pg.exercises.read_exercise(args.exercise)
         if not exercise.network.is_directed():
             raise ValueError(f"{args.exercise}: expected a Bayesian network, got a Markov network")
         draws = min(args.draws, 2) if args.smoke else args.draws
-        verdicts = pg.graphs.check_exercise(args.exercise, draws=draws, seed=args.seed)
+        verdicts = pg.exercises.check_exercise(args.exercise, draws=draws, seed=args.seed)
     except (ValueError, FileNotFoundError) as error:
         sys.exit(f"{Path(__file__).name}: {error}")
-    network, product = exercise.network, pg.graphs.factorisation(exercise.network)
+    network, product = exercise.network, pg.graphs.factorization(exercise.network)
     lines = [f"The joint distribution: {product.text}", f"in LaTeX: {product.latex}", "", str(verdicts)]
 
     figures = {"network": pg.plots.graph(network, title="The network")}
@@ -82,7 +82,7 @@ def main(argv: list[str] | None = None) -> None:
             lines += [f"P({node} = {state}) = {p:.4f}" for state, p in list(belief[node].as_dict().items())[1:]]
     for name, figure in figures.items():
         figure.savefig(args.out / f"{name}.png")
-    content = {**verdicts.to_dict(), "factorisation": {"text": product.text, "latex": product.latex}}
+    content = {**verdicts.to_dict(), "factorization": {"text": product.text, "latex": product.latex}}
     write_atomically(args.out / "claims.json", (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
     write_atomically(args.out / "claims.md", verdicts.to_markdown().encode())
     print("\n".join([*lines, f"\nFigures, table and JSON: {args.out}"]))

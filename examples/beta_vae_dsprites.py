@@ -82,7 +82,7 @@ def build(args: argparse.Namespace, beta: float) -> pg.models.VAE:
     return pg.models.VAE(encoder, pg.nn.MLPDecoder(SHAPE, args.latent, hidden=(512,)), beta=beta)
 
 
-def train(args: argparse.Namespace, images: Any) -> dict[str, pg.inference.Fit]:
+def train(args: argparse.Namespace, images: Any) -> dict[str, pg.training.Fit]:
     """A trained pair for each β, by label."""
     fits = {}
     for beta in args.betas:
@@ -112,7 +112,7 @@ def measure(args: argparse.Namespace, pairs: Pairs, test: Any) -> Scores:
 
 
 def write_report(
-    args: argparse.Namespace, fits: dict[str, pg.inference.Fit], scores: Scores, test: Any, data: Any
+    args: argparse.Namespace, fits: dict[str, pg.training.Fit], scores: Scores, test: Any, data: Any
 ) -> Path:
     """The report with its figures and scores.json; the page's path."""
     pairs: Pairs = {label: fit.pair for label, fit in fits.items()}  # type: ignore[misc]
@@ -286,7 +286,7 @@ def separation(codes: torch.Tensor, shapes: torch.Tensor) -> float:
     return float(silhouette_score(plane, shapes[:2000].numpy()))
 
 
-def budget(args: argparse.Namespace, histories: dict[str, pg.inference.History]) -> str:
+def budget(args: argparse.Namespace, histories: dict[str, pg.training.History]) -> str:
     """What the training was, in a sentence."""
     history = next(iter(histories.values()))  # all have --steps: `fit` refuses a checkpoint beyond them
     return (

@@ -54,9 +54,9 @@ def fit(x: Tensor, steps: int, particles: int, seed: int) -> tuple[pg.models.Gam
     torch.manual_seed(seed)
     g = pg.models.GammaExponential().double()
     decay = 0.1 ** (1 / steps)  # to a tenth: the smaller the last steps, the less the mean of log θ is off
-    optimiser = pyro.optim.ClippedAdam({"lr": 0.1, "lrd": decay, "betas": (0.8, 0.9), "clip_norm": 1.0})
+    optimizer = pyro.optim.ClippedAdam({"lr": 0.1, "lrd": decay, "betas": (0.8, 0.9), "clip_norm": 1.0})
     elbo = Trace_ELBO(num_particles=particles, vectorize_particles=True, max_plate_nesting=1)
-    svi = SVI(g.model, g.guide, optimiser, elbo)
+    svi = SVI(g.model, g.guide, optimizer, elbo)
     path = []
     for _ in range(steps):
         svi.step(x)

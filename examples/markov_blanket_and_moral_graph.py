@@ -73,15 +73,15 @@ def main(argv: list[str] | None = None) -> None:
     args = arguments(argv)
     try:
         check_writable(args.out)
-        exercise = pg.graphs.read_exercise(args.exercise)
+        exercise = pg.exercises.read_exercise(args.exercise)
         if not exercise.network.is_directed():
             raise ValueError(f"{args.exercise}: expected a Bayesian network, got a Markov network")
         draws = min(args.draws, 2) if args.smoke else args.draws
-        verdicts = pg.graphs.check_exercise(args.exercise, draws=draws, seed=args.seed)
+        verdicts = pg.exercises.check_exercise(args.exercise, draws=draws, seed=args.seed)
     except (ValueError, FileNotFoundError) as error:
         sys.exit(f"{Path(__file__).name}: {error}")
     moral = pg.graphs.moral_graph(exercise.network)
-    directed, undirected = pg.graphs.factorisation(exercise.network), pg.graphs.factorisation(moral)
+    directed, undirected = pg.graphs.factorization(exercise.network), pg.graphs.factorization(moral)
     lines = [
         f"The joint of the Bayesian network: {directed.text}",
         f"in LaTeX: {directed.latex}",
@@ -94,7 +94,7 @@ def main(argv: list[str] | None = None) -> None:
         figure.savefig(args.out / f"{name}.png")
     both = {"directed": directed, "undirected": undirected}
     products = {name: {"text": one.text, "latex": one.latex} for name, one in both.items()}
-    content = {**verdicts.to_dict(), "factorisation": products}
+    content = {**verdicts.to_dict(), "factorization": products}
     write_atomically(args.out / "claims.json", (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
     write_atomically(args.out / "claims.md", verdicts.to_markdown().encode())
     print("\n".join([*lines, f"\nFigures, table and JSON: {args.out}"]))

@@ -70,18 +70,18 @@ def main(argv: list[str] | None = None) -> None:
     args = arguments(argv)
     try:
         check_writable(args.out)
-        exercise = pg.graphs.read_exercise(args.exercise)
+        exercise = pg.exercises.read_exercise(args.exercise)
         if exercise.network.is_directed():
             raise ValueError(f"{args.exercise}: expected a Markov network, got a Bayesian network")
         draws = min(args.draws, 2) if args.smoke else args.draws
-        verdicts = pg.graphs.check_exercise(args.exercise, draws=draws, seed=args.seed)
+        verdicts = pg.exercises.check_exercise(args.exercise, draws=draws, seed=args.seed)
     except (ValueError, FileNotFoundError) as error:
         sys.exit(f"{Path(__file__).name}: {error}")
-    product = pg.graphs.factorisation(exercise.network)
+    product = pg.graphs.factorization(exercise.network)
     lines = [f"The joint distribution: {product.text}", f"in LaTeX: {product.latex}", "", str(verdicts)]
     for name, figure in draw(exercise).items():
         figure.savefig(args.out / f"{name}.png")
-    content = {**verdicts.to_dict(), "factorisation": {"text": product.text, "latex": product.latex}}
+    content = {**verdicts.to_dict(), "factorization": {"text": product.text, "latex": product.latex}}
     write_atomically(args.out / "claims.json", (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
     write_atomically(args.out / "claims.md", verdicts.to_markdown().encode())
     print("\n".join([*lines, f"\nFigures, table and JSON: {args.out}"]))

@@ -87,7 +87,7 @@ def codes_of(pair: pg.models.SCVAE, x: Tensor) -> Tensor:
 
 def mean_objective(pair: pg.models.SCVAE, x: Tensor, z: Tensor, penalty: float) -> Tensor:
     """F(z), averaged over the images."""
-    left = pair.dictionary.centred(x.flatten(1)) - z @ pair.dictionary.atoms.T
+    left = pair.dictionary.centered(x.flatten(1)) - z @ pair.dictionary.atoms.T
     return (0.5 * left.square().sum(1) + penalty * z.abs().sum(1)).mean()
 
 
@@ -95,7 +95,7 @@ def convergence(pair: pg.models.SCVAE, train: Tensor, test: Tensor, smoke: bool)
     """F(zₖ) − F* of held-out images by coder and k, its bounds, and the slopes at the end; dictionary and λ held."""
     penalty, dictionary = pair.penalty().item(), pair.dictionary.double().requires_grad_(False)
     train, test = train.double(), test.double()[: 10 if smoke else 200]
-    d, x = dictionary.atoms.numpy(), dictionary.centred(test.flatten(1)).numpy()
+    d, x = dictionary.atoms.numpy(), dictionary.centered(test.flatten(1)).numpy()
     best = lasso.minimum(x, d, penalty, gap=1e-3 if smoke else 1e-7)
     least = lasso.objective(x, d, best, penalty).mean()
     found: dict[str, Any] = {"ISTA": {}, "FISTA": {}, "LISTA, trained": {}}
@@ -108,14 +108,14 @@ def convergence(pair: pg.models.SCVAE, train: Tensor, test: Tensor, smoke: bool)
     for k in bar:
         lista = pg.nn.LISTA(dictionary, k).double()
         lista.reset()
-        optimiser = torch.optim.Adam([p for p in lista.parameters() if p.requires_grad], lr=2e-3)
-        falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, 3 if smoke else 600)
+        optimizer = torch.optim.Adam([p for p in lista.parameters() if p.requires_grad], lr=2e-3)
+        falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 3 if smoke else 600)
         for step in range(3 if smoke else 600):
             batch = train[torch.arange(100 * step, 100 * step + 100) % len(train)]
             loss = mean_objective(pair, batch, lista.code(batch.flatten(1), penalty), penalty)
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             loss.backward()
-            optimiser.step()
+            optimizer.step()
             falling.step()
         with torch.no_grad():
             z = lista.code(test.flatten(1), penalty)
@@ -152,7 +152,7 @@ def by_sparsity(pair: pg.models.SCVAE, train: Tensor, test: Tensor) -> tuple[dic
 
 def refitted(pair: pg.models.SCVAE, x: Tensor, z: Tensor) -> float:
     """The squared error per pixel of least squares on the entries that are active: without the lasso's shrinkage."""
-    d, left = pair.dictionary.atoms.detach().double(), pair.dictionary.centred(x.flatten(1)).detach().double()
+    d, left = pair.dictionary.atoms.detach().double(), pair.dictionary.centered(x.flatten(1)).detach().double()
     total = 0.0
     for row, code in zip(left, z, strict=True):
         used = d[:, code != 0]
@@ -167,8 +167,8 @@ def principal(train: Tensor, test: Tensor, components: list[int]) -> list[float]
     """The squared error per pixel of PCA with so many components on held-out images."""
     train, test = train.flatten(1).double(), test.flatten(1).double()
     axes = torch.linalg.svd(train - train.mean(0), full_matrices=False).Vh
-    centred = test - train.mean(0)
-    return [(centred - centred @ axes[:k].T @ axes[:k]).square().mean().item() for k in components]
+    centered = test - train.mean(0)
+    return [(centered - centered @ axes[:k].T @ axes[:k]).square().mean().item() for k in components]
 
 
 def interpretability(z: NDArray[np.float64], labels: NDArray[np.int64]) -> dict[str, Any]:

@@ -99,7 +99,7 @@ def main(argv: list[str] | None = None) -> None:
                 steps=args.steps,
                 batch_size=args.batch_size,
                 seed=args.seed,
-                schedule=pg.inference.LinearWarmup(args.warmup) if args.warmup else None,
+                schedule=pg.training.LinearWarmup(args.warmup) if args.warmup else None,
                 device=args.device,
             )
             if fits[label].stopped:

@@ -53,7 +53,7 @@ def main(argv: list[str] | None = None) -> None:
             train,
             steps=steps,
             batch_size=128,
-            schedule=pg.inference.LinearWarmup(args.warmup) if args.warmup else None,
+            schedule=pg.training.LinearWarmup(args.warmup) if args.warmup else None,
             device=args.device,
             checkpoint=args.out / "run",
             resume=args.resume,

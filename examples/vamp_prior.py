@@ -84,7 +84,7 @@ def build(prior: str, x: Tensor, latent: int, seed: int, args: argparse.Namespac
     return pg.models.VAE(encoder, decoder)
 
 
-def train(prior: str, data: Any, x: Tensor, latent: int, seed: int, args: argparse.Namespace) -> pg.inference.Fit:
+def train(prior: str, data: Any, x: Tensor, latent: int, seed: int, args: argparse.Namespace) -> pg.training.Fit:
     """A trained pair, with its history."""
     vae = build(prior, x, latent, seed, args)
     size = min(100, len(x))
@@ -115,7 +115,7 @@ def rate(vae: pg.models.VAE, x: Tensor, draws: int, seed: int) -> dict[str, floa
     return found
 
 
-def measure(fit: pg.inference.Fit, x: Tensor, test: Any, seed: int, args: argparse.Namespace) -> dict[str, float]:
+def measure(fit: pg.training.Fit, x: Tensor, test: Any, seed: int, args: argparse.Namespace) -> dict[str, float]:
     """All numbers of one trained pair; NLL and ELBO of held-out images, the rest of training images."""
     vae = fit.pair
     assert isinstance(vae, pg.models.VAE)
@@ -196,7 +196,7 @@ def pseudo_inputs(pair: pg.models.Pair) -> Tensor:
 
 
 def figures(
-    fits: dict[str, pg.inference.Fit], planes: dict[str, pg.inference.Fit], data: Any, x: Tensor, start: Tensor
+    fits: dict[str, pg.training.Fit], planes: dict[str, pg.training.Fit], data: Any, x: Tensor, start: Tensor
 ) -> dict[str, Any]:
     """The figures: curves, samples, pseudo-inputs, and the plane of the pairs with two latents."""
     pairs = {prior: fit.pair for prior, fit in fits.items()}
@@ -236,7 +236,7 @@ def main(argv: list[str] | None = None) -> None:
     if args.data == "digits":
         torch.set_num_threads(1)  # so small that threads would only wait for each other
     rows: dict[str, list[dict[str, float]]] = {prior: [] for prior in PRIORS}
-    first: dict[str, pg.inference.Fit] = {}
+    first: dict[str, pg.training.Fit] = {}
     try:
         check_writable(args.out)
         data, test = load(args)

@@ -87,7 +87,7 @@ def load(args: argparse.Namespace) -> tuple[Any, Any]:
     return whole.split(300, 64, seed=args.seed) if args.smoke else whole.split(700_000, 2_000, seed=args.seed)
 
 
-def train(args: argparse.Namespace, pair: pg.models.Pair, data: Any, steps: int, lr: float) -> pg.inference.Fit:
+def train(args: argparse.Namespace, pair: pg.models.Pair, data: Any, steps: int, lr: float) -> pg.training.Fit:
     """One fit, alike for all."""
     fit = pg.fit(pair, data, steps=steps, batch_size=32, lr=lr, seed=args.seed, device=args.device)
     if fit.stopped:
@@ -111,7 +111,7 @@ def make_vq_vae(args: argparse.Namespace) -> pg.models.VQVAE:
     return pg.models.VQVAE(
         pg.nn.ConvGridEncoder(own.shape, own.dim, own.channels),
         pg.nn.ConvGridDecoder(own.shape, own.dim, channels=own.channels),
-        pg.distributions.Codebook(args.codes, own.dim, update=args.update, decay=0.95),
+        pg.nn.Codebook(args.codes, own.dim, update=args.update, decay=0.95),
         commitment=args.commitment,
     )
 
@@ -201,9 +201,9 @@ def main(argv: list[str] | None = None) -> None:
         check_writable(args.out)
         train_set, test = load(args)
         pairs: dict[str, Any] = {f"VAE, β = {beta:g}": make_vae(args, beta) for beta in args.betas}
-        quantised = pairs["VQ-VAE, uniform prior"] = make_vq_vae(args)
+        quantized = pairs["VQ-VAE, uniform prior"] = make_vq_vae(args)
         fits = {label: train(args, pair, train_set, args.steps, 2e-3) for label, pair in pairs.items()}
-        pairs["VQ-VAE, learned prior"] = with_learned_prior(args, quantised)
+        pairs["VQ-VAE, learned prior"] = with_learned_prior(args, quantized)
         label, pair = "VQ-VAE, learned prior", pairs["VQ-VAE, learned prior"]
         fits[label] = train(args, pair, train_set, args.prior_steps, 4e-3)
     except (ValueError, OSError, RuntimeError) as error:
@@ -214,10 +214,10 @@ def main(argv: list[str] | None = None) -> None:
     text = table(rows)
     if args.smoke:
         text += "\n\nThis was a smoke run of a few steps: its numbers mean nothing."
-    facts = {"data": args.data, "grid": quantised.grid, "codes": args.codes, "rate": quantised.rate, "models": rows}
+    facts = {"data": args.data, "grid": quantized.grid, "codes": args.codes, "rate": quantized.rate, "models": rows}
     write_atomically(args.out / "vq_vae.json", (json.dumps(facts, indent=2, ensure_ascii=False) + "\n").encode())
     write_atomically(args.out / "table.txt", f"{text}\n".encode())
-    tokens, rate = math.prod(quantised.grid), quantised.rate
+    tokens, rate = math.prod(quantized.grid), quantized.rate
     print(
         f"\n{text}\n\nUnder the uniform prior {tokens} tokens of log {args.codes} nats cost {rate:.1f} nats an image."
     )

@@ -4,17 +4,17 @@ import importlib
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from pyrogen import distributions, evaluation, inference, models, nn
+from pyrogen import distributions, evaluation, models, nn, training
 from pyrogen._version import __version__
 from pyrogen.errors import CheckpointError, DivergenceError, PyrogenError
 from pyrogen.evaluation import evaluate
-from pyrogen.inference import fit, load, save
+from pyrogen.training import fit, load, save
 
 if TYPE_CHECKING:
-    from pyrogen import datasets, graphs, metrics, oracles, plots, report, testing
+    from pyrogen import datasets, exercises, graphs, metrics, oracles, plots, report, testing
 
 # `import pyrogen` costs what `import pyro` costs
-_ON_FIRST_USE = ("datasets", "graphs", "metrics", "oracles", "plots", "report", "testing")
+_ON_FIRST_USE = ("datasets", "exercises", "graphs", "metrics", "oracles", "plots", "report", "testing")
 
 __all__ = [
     "CheckpointError",
@@ -25,6 +25,7 @@ __all__ = [
     "distributions",
     "evaluate",
     "evaluation",
+    "exercises",
     "fit",
     "graphs",
     "inference",
@@ -37,6 +38,7 @@ __all__ = [
     "report",
     "save",
     "testing",
+    "training",
 ]
 
 

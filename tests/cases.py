@@ -16,7 +16,7 @@ import pyrogen as pg
 
 LATENT = 3
 RATE = 0.8  # of the sparse pairs
-CENTRES = torch.tensor([[-1.0, 0.0, 1.0], [2.0, 0.5, -0.5]], dtype=torch.float64)
+CENTERS = torch.tensor([[-1.0, 0.0, 1.0], [2.0, 0.5, -0.5]], dtype=torch.float64)
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Case:
     name: str
     make: Callable[[], pg.models.Pair]
     shape: tuple[int, ...]
-    pixels: str  # "binary", "grey" or "real"
+    pixels: str  # "binary", "gray" or "real"
     log_prior: Callable[[torch.Tensor], torch.Tensor]
     analytic: bool = True
     guide: str = "normal"  # or "point" (a Delta) or "code" (from a finite set): then z is the guide's mean
@@ -52,15 +52,15 @@ class Case:
 
 
 class LearnedMixture(pg.described.Described, torch.nn.Module):
-    """Two unit Gaussians in equal parts, with centres that are learned: a prior whose KL has no closed form."""
+    """Two unit Gaussians in equal parts, with centers that are learned: a prior whose KL has no closed form."""
 
     def __init__(self, latent: int) -> None:
         super().__init__()
-        self.centres = torch.nn.Parameter(torch.zeros(2, latent))
+        self.centers = torch.nn.Parameter(torch.zeros(2, latent))
 
     def forward(self) -> dist.TorchDistribution:
-        parts = dist.Normal(self.centres, 1.0).to_event(1)
-        return dist.MixtureSameFamily(dist.Categorical(logits=torch.zeros_like(self.centres[:, 0])), parts)
+        parts = dist.Normal(self.centers, 1.0).to_event(1)
+        return dist.MixtureSameFamily(dist.Categorical(logits=torch.zeros_like(self.centers[:, 0])), parts)
 
 
 def normal_log_density(z, loc, scale):
@@ -79,8 +79,8 @@ def flat_log_density(z):
 
 
 def mixture_log_density(z):
-    """log of the equal mixture of N(c, I) over the rows c of CENTRES."""
-    return torch.stack([standard_log_density(z - centre) for centre in CENTRES]).logsumexp(0) - math.log(2)
+    """log of the equal mixture of N(c, I) over the rows c of CENTERS."""
+    return torch.stack([standard_log_density(z - center) for center in CENTERS]).logsumexp(0) - math.log(2)
 
 
 def _mlp(likelihood="bernoulli", beta=1.0):
@@ -170,19 +170,19 @@ def _mixture(beta=1.0):
     decoder = pg.nn.MLPDecoder((4, 4), LATENT, hidden=(16,))
     encoder, prior = pg.nn.MLPEncoder((4, 4), LATENT, hidden=(16,)), LearnedMixture(LATENT)
     pair = pg.models.VAE(encoder, decoder, beta=beta, prior=prior).double()
-    prior.centres.data.copy_(CENTRES)
+    prior.centers.data.copy_(CENTERS)
     return pair
 
 
 def _vamp(beta=1.0):
-    """The posteriors at its two pseudo-inputs are N(c, I) at the rows c of CENTRES."""
+    """The posteriors at its two pseudo-inputs are N(c, I) at the rows c of CENTERS."""
     encoder, decoder = pg.nn.LinearEncoder((4, 4), LATENT), pg.nn.MLPDecoder((4, 4), LATENT, hidden=(16,))
     diagonal = torch.eye(4, dtype=torch.float64)
     inputs = 0.25 + 0.5 * torch.stack((diagonal, 1 - diagonal))  # no gradient is one-sided here, as at the bounds
     prior = pg.distributions.VampPrior(encoder, inputs)
     pair = pg.models.VAE(encoder, decoder, beta=beta, prior=prior).double()
     with torch.no_grad():
-        rest = CENTRES - encoder.loc(inputs.flatten(1))  # (2, L)
+        rest = CENTERS - encoder.loc(inputs.flatten(1))  # (2, L)
         encoder.loc.weight += (torch.linalg.pinv(inputs.flatten(1)) @ rest).T
     return pair
 
@@ -196,36 +196,36 @@ def _gaussian_mixture():
     pair = pg.models.VAE(encoder, decoder, prior=prior).double()
     with torch.no_grad():
         prior.logits.copy_(torch.tensor(PARTS["weights"]).double().log() + 3.0)
-        prior.locs.copy_(CENTRES)
+        prior.locs.copy_(CENTERS)
         prior.log_scales.copy_(torch.tensor(PARTS["scales"]).double().log()[:, None].expand(2, LATENT))
     return pair
 
 
 def unequal_log_density(z):
-    """log Σ π N(c, s² I) over the rows c of CENTRES, with the π and s of PARTS (as float32 holds them)."""
+    """log Σ π N(c, s² I) over the rows c of CENTERS, with the π and s of PARTS (as float32 holds them)."""
     weights, scales = (torch.tensor(PARTS[name]).double() for name in ("weights", "scales"))
-    parts = zip(weights / weights.sum(), CENTRES, scales, strict=True)
+    parts = zip(weights / weights.sum(), CENTERS, scales, strict=True)
     return torch.stack([w.log() + normal_log_density(z, c, s.expand(LATENT)) for w, c, s in parts]).logsumexp(0)
 
 
-def _quantised(update):
+def _quantized(update):
     """A decoder far off and a strong commitment, for straight-through gradients lower the loss of noise at first only
     then. With "ema" the codes' memory is so long that a step moves them by rounding."""
-    codebook = pg.distributions.Codebook(5, 3, update=update, revive=0.0)
+    codebook = pg.nn.Codebook(5, 3, update=update, revive=0.0)
     encoder = pg.nn.ConvGridEncoder((1, 4, 4), dim=3, channels=(8,))
     decoder = pg.nn.ConvGridDecoder((1, 4, 4), dim=3, channels=(8,))
     pair = pg.models.VQVAE(encoder, decoder, codebook, commitment=8.0).double()
     with torch.no_grad():
         decoder.network[-1].bias.add_(2.0)
         x = (torch.rand(64, 1, 4, 4, generator=torch.Generator().manual_seed(0)) < 0.4).double()
-        codebook.initialise(encoder(x).mean)
+        codebook.initialize(encoder(x).mean)
         codebook.counts.fill_(1e18)
         if update == "ema":
             codebook.sums.copy_(1e18 * codebook.vectors)
     return pair
 
 
-def _quantised_charges(pair, x, z, size):
+def _quantized_charges(pair, x, z, size):
     squares = ((pair.encoder(x).mean - z) ** 2).flatten(1).sum(1)
     charges = {"commitment": (8.0, squares)}
     return charges | ({"codebook": (1.0, squares)} if pair.codebook.update == "loss" else {})
@@ -236,7 +236,7 @@ def uniform_log_mass(z):
     return torch.full(z.shape[:-3], -z.shape[-3] * z.shape[-2] * math.log(5), dtype=torch.float64)
 
 
-QUANTISED = {"guide": "code", "code_shape": (2, 2, 3), "charges": _quantised_charges}
+QUANTIZED = {"guide": "code", "code_shape": (2, 2, 3), "charges": _quantized_charges}
 
 CASES = [
     Case("mlp", _mlp, (4, 4), "binary", standard_log_density),
@@ -245,7 +245,7 @@ CASES = [
     Case("conv", _conv, (2, 8, 8), "binary", standard_log_density),
     Case("linear", _linear, (5,), "real", standard_log_density),
     Case("linear, beta 0.5", lambda: _linear(beta=0.5), (5,), "real", standard_log_density),
-    Case("grey", lambda: _mlp("continuous_bernoulli"), (4, 4), "grey", standard_log_density),
+    Case("gray", lambda: _mlp("continuous_bernoulli"), (4, 4), "gray", standard_log_density),
     Case("mixture", _mixture, (4, 4), "binary", mixture_log_density, analytic=False),
     Case("mixture, beta 4", lambda: _mixture(beta=4.0), (4, 4), "binary", mixture_log_density, analytic=False),
     Case("vamp", _vamp, (4, 4), "binary", mixture_log_density, analytic=False),
@@ -256,8 +256,8 @@ CASES = [
     Case("sparse, beta 4", lambda: _sparse(beta=4.0), (4, 4), "real", laplace_log_density, **SPARSE),
     Case("sparse, conv", _sparse_conv, (2, 8, 8), "binary", laplace_log_density, **SPARSE_CONV),
     Case("total correlation", _tc_vae, (4, 4), "binary", standard_log_density, **TC),
-    Case("quantised, by loss", lambda: _quantised("loss"), (1, 4, 4), "binary", uniform_log_mass, **QUANTISED),
-    Case("quantised, moving", lambda: _quantised("ema"), (1, 4, 4), "binary", uniform_log_mass, **QUANTISED),
+    Case("quantized, by loss", lambda: _quantized("loss"), (1, 4, 4), "binary", uniform_log_mass, **QUANTIZED),
+    Case("quantized, moving", lambda: _quantized("ema"), (1, 4, 4), "binary", uniform_log_mass, **QUANTIZED),
 ]
 
 every_pair = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

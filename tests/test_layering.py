@@ -3,20 +3,33 @@
 import ast
 from pathlib import Path
 
+import networkx as nx
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "pyrogen"
 FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = (
-    ("_version", "errors", "described", "files", "progress"),
+    ("_version", "errors", "checks", "config", "files", "progress"),
     ("oracles", "distributions", "nn", "datasets", "metrics", "graphs"),
-    ("models",),
-    ("inference",),
+    ("models", "exercises"),
+    ("training",),
     ("evaluation", "testing"),
     ("plots", "report"),
+    ("explore",),
+    ("cli",),
 )
+ROOMS = {  # the rooms of a folder, from the lowest; its own files are named among them, or lie above all of them
+    "graphs": (("structure",), ("inference",), ("files", "pyro")),
+    "exercises": (
+        ("schema", "products", "results", "explanations", "random_networks"),
+        ("cross_checks",),
+        ("claims",),
+        ("exercise",),
+    ),
+    "testing": (("findings",), ("running",), ("checks", "posterior"), ("check",)),
+}
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
-ONLY_IN = {"pgmpy": "graphs", "matplotlib": "plots"}
+ONLY_IN = {"pgmpy": ("graphs", "exercises"), "matplotlib": ("plots",)}
 LAZY = {"matplotlib", "sklearn", "arviz", "xarray", "pgmpy"}
 LONGEST = 300
 
@@ -33,13 +46,39 @@ def imports(node: ast.AST, module: str, lazy: bool = False):
             source = child.module or ""
             if child.level:  # module is that of a file, so one dot is its folder
                 source = ".".join([*module.split(".")[: -child.level], *filter(None, [source])])
-            if source == "pyrogen":  # `from pyrogen import nn` imports a part
-                yield from ((f"pyrogen.{alias.name}", lazy, child.lineno) for alias in child.names)
+            if source.split(".")[0] == "pyrogen" and source.count(".") < 2:  # `from pyrogen import nn` imports a part
+                yield from ((f"{source}.{alias.name}", lazy, child.lineno) for alias in child.names)
             else:
                 yield source, lazy, child.lineno
         else:
             inside = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
             yield from imports(child, module, lazy or inside)
+
+
+def above(part: str, room: str, other: str) -> str:
+    """The place inside of the folder `part` that a file of `room` may not import; "" if it may."""
+    levels = {name: level for level, names in enumerate(ROOMS.get(part, ())) for name in names}
+    if room in ("__init__", other) or room not in levels:
+        return ""
+    return "" if levels.get(other, len(levels)) < levels[room] else f"{part}/{other or '__init__'}"
+
+
+def cycles(edges: dict[str, set[str]]) -> list[list[str]]:
+    """The sets of modules that import each other in a circle."""
+    graph = nx.DiGraph([(a, b) for a, others in edges.items() for b in others])
+    return [sorted(found) for found in nx.strongly_connected_components(graph) if len(found) > 1]
+
+
+def imported(module: str, source: str, modules: set[str]) -> set[str]:
+    """The package's modules that a file imports, those for type checkers alone too."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            found |= {name if name in modules else node.module for name in names}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return (found & modules) - {module}
 
 
 def faults(source: str, path: str) -> list[str]:
@@ -60,8 +99,10 @@ def faults(source: str, path: str) -> list[str]:
             below = LEVEL.get(other, len(LAYERS)) < LEVEL[part] and part != "oracles"  # so an error cannot be shared
             if other != part and not below:
                 found.append(f"{path}:{line} imports {other}, which is not below {part}")
-        elif top in ONLY_IN and ONLY_IN[top] != part:
-            found.append(f"{path}:{line} imports {top}, which belongs in {ONLY_IN[top]} alone")
+            if other == part and len(steps) > 1 and (place := above(part, steps[1], rest[1] if rest[1:] else "")):
+                found.append(f"{path}:{line} imports {place}, which is not below {part}/{steps[1]}")
+        elif top in ONLY_IN and part not in ONLY_IN[top]:
+            found.append(f"{path}:{line} imports {top}, which belongs in {' and '.join(ONLY_IN[top])} alone")
         elif top in LAZY and not lazy:
             found.append(f"{path}:{line} imports {top} when it is itself imported: do it in the function that needs it")
     return found
@@ -78,16 +119,21 @@ def test_a_file_imports_only_what_is_below_it(path):
         ("nn/mlp.py", "from pyrogen.nn.base import Encoder"),
         ("nn/mlp.py", "from .base import Encoder"),
         ("nn/__init__.py", "from . import mlp"),
-        ("nn/mlp.py", "from ..described import Described"),
+        ("nn/mlp.py", "from ..config import Described"),
         ("models/vae.py", "from pyrogen.nn import Encoder"),
         ("models/vae.py", "from pyrogen import nn"),
         ("plots/grids.py", "def f():\n    from matplotlib.figure import Figure"),
         ("plots/grids.py", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import matplotlib"),
-        ("models/vae.py", "import typing\nif typing.TYPE_CHECKING:\n    from pyrogen.inference import fit"),
-        ("graphs/moral.py", "def f():\n    import pgmpy"),
+        ("models/vae.py", "import typing\nif typing.TYPE_CHECKING:\n    from pyrogen.training import fit"),
+        ("graphs/structure/moral.py", "def f():\n    import pgmpy"),
         ("metrics/dci.py", "class A:\n    def f(self):\n        from sklearn import tree"),
         ("__init__.py", "from pyrogen import datasets, plots"),
         ("files.py", "import pyrogenic, tempfile"),
+        ("graphs/inference/queries.py", "from pyrogen.graphs.structure.moral import moral_graph"),
+        ("graphs/inference/queries.py", "from pyrogen.graphs.structure import validation"),
+        ("graphs/inference/queries.py", "from pyrogen.graphs.inference.factors import Factor"),
+        ("testing/check.py", "from pyrogen.testing.checks.density import density"),
+        ("exercises/claims/maps.py", "def f():\n    import pgmpy"),
         ("nn/mlp.py", "\n" * LONGEST),
     ],
 )
@@ -116,11 +162,17 @@ def test_the_checker_lets_good_sources_pass(path, source):
         ("evaluation/bounds.py", "from pyrogen.testing import check"),
         ("plots/kl.py", "from pyrogen.report import Report"),
         ("new/thing.py", "x = 1"),
+        ("graphs/structure/moral.py", "from pyrogen.graphs.inference.factors import Factor"),
+        ("graphs/structure/moral.py", "from pyrogen.graphs import query"),
+        ("graphs/files/networks.py", "from pyrogen.graphs.pyro import learn"),
+        ("testing/running/draws.py", "from pyrogen.testing.checks.density import density"),
+        ("testing/checks/density.py", "from pyrogen.testing.check import check"),
+        ("models/vae.py", "from pyrogen.exercises import check_exercise"),
         ("models/vae.py", "def f():\n    import pgmpy.models"),
         ("report/page.py", "def f():\n    from matplotlib import figure"),
         ("plots/grids.py", "import matplotlib.figure"),
         ("plots/grids.py", "class A:\n    import matplotlib"),
-        ("graphs/moral.py", "from pgmpy.models import DiscreteBayesianNetwork"),
+        ("graphs/structure/moral.py", "from pgmpy.models import DiscreteBayesianNetwork"),
         ("metrics/dci.py", "from sklearn.tree import DecisionTreeClassifier"),
         ("evaluation/arviz.py", "import xarray as xr"),
         ("evaluation/arviz.py", "with x:\n    import arviz"),
@@ -130,3 +182,15 @@ def test_the_checker_lets_good_sources_pass(path, source):
 )
 def test_the_checker_sees_each_kind_of_fault(path, source):
     assert len(faults(source, path)) == 1
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    names = {str(file.relative_to(PACKAGE.parent))[:-3].replace("/", "."): file for file in FILES}
+    modules = set(names)
+    edges = {name: imported(name, file.read_text(encoding="utf-8"), modules) for name, file in names.items()}
+    assert cycles(edges) == []
+
+
+def test_a_circle_of_imports_is_seen_type_checking_ones_too():
+    sources = {"a": "if TYPE_CHECKING:\n    from b import B", "b": "def f():\n    import a"}
+    assert cycles({name: imported(name, source, set(sources)) for name, source in sources.items()}) == [["a", "b"]]

@@ -20,7 +20,7 @@ class Name(SphinxRole):
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
         """The reference, to be resolved when all objects are known."""
         target = re.sub(r"^pg\.", "pyrogen.", self.text)
-        specific = re.fullmatch(r"pg\.\w+", self.text) is not None  # pg.fit is pyrogen.inference.fit: its end is sought
+        specific = re.fullmatch(r"pg\.\w+", self.text) is not None  # pg.fit is pyrogen.training.fit: its end is sought
         target = target.removeprefix("pyrogen.") if specific else target
         text = nodes.literal(self.rawtext, self.text, classes=["name"])
         if not re.fullmatch(r"[A-Za-z_][\w.]*", target):

@@ -7,11 +7,11 @@ from torch import Tensor
 
 from pyrogen.datasets.images import Images
 
-GREYS = 16  # a pixel counts the dark ones of 4 x 4 finer pixels
+GRAYS = 16  # a pixel counts the dark ones of 4 x 4 finer pixels
 
 
 class Digits(Images):
-    r"""1,797 handwritten digits of 8 x 8 pixels with 17 levels of grey, about 180 of each digit.
+    r"""1,797 handwritten digits of 8 x 8 pixels with 17 levels of gray, about 180 of each digit.
 
     Each pixel is the share of dark ones among the 4 x 4 of a finer, black and white scan. Nothing is downloaded: the
     file is part of scikit-learn, and its order is kept. Both parts of a :meth:`split` have the same 13 writers:
@@ -20,7 +20,7 @@ class Digits(Images):
     Also a map-style torch data set: ``ds[i]`` is ``(image (1, 8, 8) float32, factors (1,) int64)``.
 
     Args:
-        levels: ``"grey"`` for the share of dark ones, a multiple of 1/16 in [0, 1], or ``"binary"`` for 1 where that
+        levels: ``"gray"`` for the share of dark ones, a multiple of 1/16 in [0, 1], or ``"binary"`` for 1 where that
             share is at least 8/16 and 0 elsewhere (32.3% of the pixels are then 1).
 
     Raises:
@@ -42,15 +42,15 @@ class Digits(Images):
     factor_sizes = (10,)
     image_shape = (1, 8, 8)
 
-    def __init__(self, levels: str = "grey") -> None:
-        if levels not in ("grey", "binary"):
-            raise ValueError(f'levels must be "grey" or "binary", got {levels!r}')
+    def __init__(self, levels: str = "gray") -> None:
+        if levels not in ("gray", "binary"):
+            raise ValueError(f'levels must be "gray" or "binary", got {levels!r}')
         from sklearn.datasets import load_digits
 
         pixels, digits = load_digits(return_X_y=True)
-        grey = torch.from_numpy(pixels).float().view(-1, *self.image_shape)
+        gray = torch.from_numpy(pixels).float().view(-1, *self.image_shape)
         self.levels = levels
-        self._pixels = grey / GREYS if levels == "grey" else (grey >= GREYS / 2).float()
+        self._pixels = gray / GRAYS if levels == "gray" else (gray >= GRAYS / 2).float()
         self._digits = torch.from_numpy(digits).long()[:, None]
 
     def __len__(self) -> int:

@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 
 from pyrogen.datasets import sprites
+from pyrogen.datasets.bitpacked import check_folder, open_words, write_words
 from pyrogen.datasets.factored import FactoredImages, number_of
 from pyrogen.datasets.original import check_original, read_original
-from pyrogen.datasets.packed import check_folder, open_words, write_words
 from pyrogen.datasets.renderer import FACTOR_SIZES, VERSION, factors_of, render_all, render_packed
-from pyrogen.datasets.sources import Drawn, Source, Stored
+from pyrogen.datasets.storage import Drawn, Source, Stored
 from pyrogen.progress import progress_bar
 
 _COUNT = prod(FACTOR_SIZES)

@@ -6,10 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pyrogen.datasets.bitpacked import unpack
 from pyrogen.datasets.images import Images, integers
-from pyrogen.datasets.packed import unpack
 from pyrogen.datasets.renderer import FACTOR_NAMES, FACTOR_SIZES, SIZE, factors_of
-from pyrogen.datasets.sources import Source
+from pyrogen.datasets.storage import Source
 
 
 class FactoredImages(Images):

@@ -1,6 +1,6 @@
 """Reads the published dSprites file, ``dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz``.
 
-It holds ``imgs`` (737280, 64, 64) uint8 of {0, 1}, ``latents_classes`` (737280, 6) int64 (colour, of one class,
+It holds ``imgs`` (737280, 64, 64) uint8 of {0, 1}, ``latents_classes`` (737280, 6) int64 (color, of one class,
 before the five factors), ``latents_values`` and a pickled ``metadata``. Only the first two are read, by numpy's
 header format and with no unpickling; the 3 GB of ``imgs`` lie compressed, and pass through in blocks.
 """
@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pyrogen.datasets.packed import pack
+from pyrogen.datasets.bitpacked import pack
 from pyrogen.datasets.renderer import FACTOR_SIZES
 
 _BLOCK = 4096  # pictures: 16 MB unpacked

@@ -5,8 +5,8 @@ The drawing is that of a graphics card. A vertex :math:`v` of the outline goes t
 .. math:: p = c + s R(-2\pi k/39)\, v, \qquad s = 0.5 + 0.1\,\text{scale}, \qquad
           c = 16 + \tfrac{32}{31} (\text{posX}, \text{posY}),
 
-is rounded to the grid of 1/256 pixel on which such hardware works, and a pixel is set when its centre (i + 1/2) lies
-inside the polygon; a centre exactly on an edge counts when that is a left or an upper edge. The grid is seen in the
+is rounded to the grid of 1/256 pixel on which such hardware works, and a pixel is set when its center (i + 1/2) lies
+inside the polygon; a center exactly on an edge counts when that is a left or an upper edge. The grid is seen in the
 data: rounded to the nearest 1/256, all the frames the outlines were fitted to come out exact; with finer, coarser or
 shifted rounding, and the same outlines, some do not. Which edges count was not seen in the data: it is the rule of
 such hardware, and decides one picture in 3000 (upright squares at scale 0.6).
@@ -24,12 +24,12 @@ import torch
 from torch import Tensor
 
 from pyrogen.datasets import sprites
-from pyrogen.datasets.packed import unpack
+from pyrogen.datasets.bitpacked import unpack
 
 FACTOR_NAMES = ("shape", "scale", "orientation", "posX", "posY")
 FACTOR_SIZES = (3, 6, 40, 32, 32)
 SIZE = 64  # pixels, the side of a picture: one 64-bit word a row
-_GRID = 256  # steps of the rasteriser to a pixel
+_GRID = 256  # steps of the rasterizer to a pixel
 _ROWS = 28  # no shape is higher: the square's diagonal is 27.2
 _CROSSINGS = 4  # no row meets a heart more often, at any angle
 _CHUNK = 1024  # pictures drawn at once: bounds the memory at about 10 MB
@@ -55,8 +55,8 @@ def render_packed(factors: Tensor) -> Tensor:
         return torch.cat([render_packed(part) for part in factors.split(_CHUNK)])
     shape, scale, orientation, pos_x, pos_y = factors.unbind(-1)
     local = _turned(shape, scale, orientation)  # (B, V, 2)
-    x = _snap(local[..., 0] + _centre(pos_x)[:, None])
-    y = _snap(local[..., 1] + _centre(pos_y)[:, None])
+    x = _snap(local[..., 0] + _center(pos_x)[:, None])
+    y = _snap(local[..., 1] + _center(pos_y)[:, None])
     image, row, edge, slot = _crossings(y)
     after = (edge + 1) % x.shape[1]
     column = _column(x[image, edge], x[image, after], y[image, edge], y[image, after], row)
@@ -71,12 +71,12 @@ def render_all(device: torch.device | str = "cpu", turns: int = 10) -> Iterator[
     Quicker than :func:`render_packed` on all factors, because where the outline meets the rows does not depend on
     posX: it is found once for 32 pictures.
     """
-    centres = _centre(torch.arange(32, device=device))
+    centers = _center(torch.arange(32, device=device))
     for index in range(0, 3 * 6 * 40, turns):
         turn = torch.arange(index, index + turns, device=device)
         local = _turned(turn // 240, turn // 40 % 6, turn % 40)  # (T, V, 2)
-        x = _snap(local[:, :, 0, None] + centres)  # (T, V, X)
-        y = _snap(local[:, None, :, 1] + centres[:, None]).flatten(0, 1)  # (T Y, V)
+        x = _snap(local[:, :, 0, None] + centers)  # (T, V, X)
+        y = _snap(local[:, None, :, 1] + centers[:, None]).flatten(0, 1)  # (T Y, V)
         outline, row, edge, slot = _crossings(y)
         after = (edge + 1) % y.shape[1]
         which, pos_y = outline // 32, outline % 32
@@ -87,7 +87,7 @@ def render_all(device: torch.device | str = "cpu", turns: int = 10) -> Iterator[
         yield _fill(words).permute(0, 3, 1, 2).reshape(-1, SIZE)
 
 
-def _centre(position: Tensor) -> Tensor:
+def _center(position: Tensor) -> Tensor:
     return 16 + position.double() * (32 / 31)
 
 
@@ -107,7 +107,7 @@ def _snap(pixels: Tensor) -> Tensor:
 
 
 def _crossings(y: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Where the outlines with heights y (N, V) meet the row centres: (outline, row, edge, rank among the row's)."""
+    """Where the outlines with heights y (N, V) meet the row centers: (outline, row, edge, rank among the row's)."""
     first = y.amin(1).div(_GRID, rounding_mode="floor")
     rows = first[:, None] + torch.arange(_ROWS, device=y.device)  # (N, R)
     below = y[:, None] > (rows * _GRID + _GRID // 2)[..., None]  # (N, R, V)
@@ -119,7 +119,7 @@ def _crossings(y: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 
 def _column(x0: Tensor, x1: Tensor, y0: Tensor, y1: Tensor, row: Tensor) -> Tensor:
-    """The first column whose centre is not left of the edge, ceil(x(row) - 1/2), by exact integer division."""
+    """The first column whose center is not left of the edge, ceil(x(row) - 1/2), by exact integer division."""
     half = _GRID // 2
     rise = y1 - y0  # never 0: the edge crosses a row
     run = (x0 - half) * rise + (row * _GRID + half - y0) * (x1 - x0)

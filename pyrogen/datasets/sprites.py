@@ -1,7 +1,7 @@
 r"""The three outlines of dSprites, as polygons around the sprite's own origin.
 
 No source of the original drawing program was published with the data. The outlines below were fitted to real
-frames, whose every pixel says on which side of the outline its centre lies, and the numbers that came out were
+frames, whose every pixel says on which side of the outline its center lies, and the numbers that came out were
 round. With :math:`L = 19.2` pixels (0.3 of the picture) the side at scale 1, and :math:`t_i = 2\pi i/150`:
 
 * square: the corners :math:`(\pm L/2, \pm L/2)`;

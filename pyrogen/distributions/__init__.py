@@ -9,21 +9,19 @@ from pyrogen.distributions.aggregate import (
 )
 from pyrogen.distributions.autoregressive_prior import AutoregressiveCodes, AutoregressivePrior
 from pyrogen.distributions.code_distribution import CodeDistribution, UniformCodes
-from pyrogen.distributions.codebook import Codebook
 from pyrogen.distributions.flat import Flat
 from pyrogen.distributions.mixture_prior import GaussianMixture
-from pyrogen.distributions.quantised import Quantised
+from pyrogen.distributions.quantized import Quantized
 from pyrogen.distributions.vamp_prior import VampPrior
 
 __all__ = [
     "AutoregressiveCodes",
     "AutoregressivePrior",
     "CodeDistribution",
-    "Codebook",
     "Decomposition",
     "Flat",
     "GaussianMixture",
-    "Quantised",
+    "Quantized",
     "UniformCodes",
     "VampPrior",
     "decompose",

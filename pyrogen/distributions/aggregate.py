@@ -4,7 +4,7 @@ With z ~ q(z | x) and images drawn uniformly,
 
     KL(q(z | x) ‖ p(z)) = I(x; z) + KL(q(z) ‖ Πₗ q(zₗ)) + Σₗ KL(q(zₗ) ‖ p(zₗ))
 
-on average: mutual information, total correlation and dimension-wise KL, if p factorises (Hoffman and Johnson 2016,
+on average: mutual information, total correlation and dimension-wise KL, if p factorizes (Hoffman and Johnson 2016,
 http://approximateinference.org/accepted/HoffmanJohnson2016.pdf; Chen et al. 2018, https://arxiv.org/abs/1802.04942).
 Everything is in nats. The functions are pure and do not branch on values.
 """

@@ -8,9 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pyrogen.described import Described
-from pyrogen.distributions.code_distribution import CodeDistribution
-from pyrogen.distributions.codebook import Codebook
+from pyrogen.config import Described
+from pyrogen.distributions.code_distribution import Codebook, CodeDistribution
 
 
 class AutoregressiveCodes(CodeDistribution):

@@ -1,19 +1,36 @@
-"""Distributions over grids of code vectors: what a prior over the codes of a quantiser is."""
+"""Distributions over grids of code vectors: what a prior over the codes of a quantizer is."""
 
 from __future__ import annotations
 
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import torch
 from pyro.distributions import TorchDistribution
 from torch import Tensor
 from torch.distributions import constraints
 
-if TYPE_CHECKING:
-    from pyrogen.distributions.codebook import Codebook
+
+class Codebook(Protocol):
+    """What a distribution over codes asks of a codebook; `pg.nn.Codebook` is one."""
+
+    codes: int
+    dim: int
+
+    @property
+    def vectors(self) -> Tensor:
+        """(K, D), the codes."""
+
+    def nearest(self, features: Tensor) -> Tensor:
+        """The index of the code nearest to each vector of ``(*shape, D)``, int64 ``(*shape)``."""
+
+    def lookup(self, indices: Tensor) -> Tensor:
+        """The vectors of int64 ``(*shape)``, ``(*shape, D)``."""
+
+    def are_codes(self, value: Tensor, indices: Tensor, event_dim: int) -> Tensor:
+        """Whether all vectors of the last `event_dim` dimensions equal the codes of `indices`, but for rounding."""
 
 
 class CodeDistribution(TorchDistribution):
@@ -83,8 +100,8 @@ class UniformCodes(CodeDistribution):
     Source: the prior under which van den Oord et al. 2017 train (https://arxiv.org/abs/1711.00937, section 3.1).
 
     Example:
-        >>> from pyrogen.distributions import Codebook
-        >>> p = Codebook(codes=8, dim=3).uniform((2, 2))
+        >>> from pyrogen.nn import Codebook
+        >>> p = UniformCodes(Codebook(codes=8, dim=3), (2, 2))
         >>> p.log_prob(p.sample((5,))) / math.log(8)
         tensor([-4., -4., -4., -4., -4.])
     """

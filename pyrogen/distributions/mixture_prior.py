@@ -9,7 +9,7 @@ import torch
 from pyro import distributions as dist
 from torch import Tensor, nn
 
-from pyrogen.described import Described
+from pyrogen.config import Described
 
 
 class GaussianMixture(Described, nn.Module):

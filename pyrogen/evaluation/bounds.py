@@ -9,8 +9,8 @@ import torch
 from pyro.distributions import TorchDistribution
 from torch import Tensor
 
-from pyrogen.inference.objectives import divergence, is_point
 from pyrogen.models import Pair
+from pyrogen.training.objectives import divergence, is_point
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pyrogen.evaluation.asked import bound_metrics, check_metrics, metric_values
 from pyrogen.evaluation.bounds import importance_weighted_bound
+from pyrogen.evaluation.metric_calls import bound_metrics, check_metrics, metric_values
 from pyrogen.evaluation.scores import Scores
-from pyrogen.inference.batches import Source, as_source
-from pyrogen.inference.objectives import factorises, site_terms
 from pyrogen.models import Pair
 from pyrogen.progress import progress_bar
+from pyrogen.training.data import Source, as_source
+from pyrogen.training.objectives import factorizes, site_terms
 
 ACTIVE = 0.01  # the variance above which Burda et al. call a unit active
 
@@ -131,7 +131,7 @@ def _terms(
                 row["kl_per_latent"] = site.nats
         if "kl" in row:
             row["elbo"] = -(row["reconstruction"] + row["kl"])
-        if "kl" in row and factorises(q):
+        if "kl" in row and factorizes(q):
             row["units"] = row["means"]
         for name, number in pair.monitored(q, z, len(x)).items():
             totals[name] = totals.get(name, 0.0) + float(number) * len(x)

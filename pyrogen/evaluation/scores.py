@@ -21,13 +21,13 @@ class Scores:
         elbo: the ELBO at β = 1, −(reconstruction + kl); at most log p(x) in expectation.
         reconstruction: −E_q log p(x | z); for a Bernoulli likelihood the cross-entropy summed over pixels.
         kl: KL(q(z | x) ‖ p(z)).
-        objective: what training minimises: reconstruction + β kl and whatever else the pair weighs.
+        objective: what training minimizes: reconstruction + β kl and whatever else the pair weighs.
         nll: the importance-weighted estimate of −log p(x).
         standard_errors: of each of these, over images.
         beta: the pair's β.
         kl_per_latent: KL of each latent, (L,), or None where it does not split.
         active_units: latents whose posterior mean varies over the images by more than 0.01 (Burda et al. 2016), where
-            the posterior factorises over latents.
+            the posterior factorizes over latents.
         images: how many images the ELBO's terms are averaged over.
         nll_images: how many the nll is averaged over.
         importance_samples: K of the nll.

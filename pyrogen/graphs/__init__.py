@@ -1,54 +1,54 @@
 """Graphical models: what a graph says, whether it is so, and exact answers; graphs are pgmpy's or networkx's objects.
 
-A student may start at `pyrogen.graphs.separation`, which asks when two variables of a network are independent.
+A student may start at `pyrogen.graphs.structure.separation`, which asks when two variables are independent.
 
 - **Separation:** `d_separated`, `separated`, `active_trail`, `path`, `blocked_trails`, `draw_trail`,
   `minimum_d_separator`, `conditional_mutual_information` and `generic_network` for the same in numbers.
 - **Maps:** `markov_blanket`, `moral_graph`, `is_i_map`, `is_perfect_map`, `minimal_i_map`, `disagreement`,
   `markov_equivalent`, `v_structures`, `cpdag`.
 - **Cliques:** `maximal_cliques`, `is_chordal`, `chordless_cycle`, `chords`, `triangulate`, `elimination_order`,
-  `junction_tree`, `factorisation`.
+  `junction_tree`, `factorization`.
 - **Inference:** `bundled`, `bundled_names`, `read_network`, `network_from_dict`; `query`, `marginals`,
   `map_assignment`, `evidence_probability`, `log_partition`.
 - **Pyro:** `to_pyro`, `learn`.
-- **Exercises:** `check_exercise`, `read_exercise`.
 """
 
-from pyrogen.graphs.bridge import PyroNetwork, to_pyro
-from pyrogen.graphs.cliques import chordless_cycle, chords, is_chordal, maximal_cliques
-from pyrogen.graphs.equivalence import cpdag, markov_equivalent, v_structures
-from pyrogen.graphs.exercise import Exercise, check_exercise, read_exercise
-from pyrogen.graphs.factorisation import Factorisation, factorisation
-from pyrogen.graphs.inference import Assignment, evidence_probability, log_partition, map_assignment, marginals, query
-from pyrogen.graphs.inference_posterior import Posterior
-from pyrogen.graphs.learn import Learned, learn
-from pyrogen.graphs.maps import Independence, disagreement, is_i_map, is_perfect_map, minimal_i_map
-from pyrogen.graphs.moral import markov_blanket, moral_graph
-from pyrogen.graphs.networks import bundled, bundled_names, network_from_dict, read_network
-from pyrogen.graphs.numeric import Dependence, conditional_mutual_information, generic_network
-from pyrogen.graphs.separation import active_trail, d_separated, path, separated
-from pyrogen.graphs.separators import minimum_d_separator
-from pyrogen.graphs.trails import BlockedTrail, blocked_trails, draw_trail
-from pyrogen.graphs.triangulation import elimination_order, junction_tree, triangulate
-from pyrogen.graphs.verdicts import Row, Verdicts
+from pyrogen.graphs.files.networks import bundled, bundled_names, network_from_dict, read_network
+from pyrogen.graphs.inference.dependence import Dependence, conditional_mutual_information, generic_network
+from pyrogen.graphs.inference.posterior import Posterior
+from pyrogen.graphs.inference.queries import (
+    Assignment,
+    evidence_probability,
+    log_partition,
+    map_assignment,
+    marginals,
+    query,
+)
+from pyrogen.graphs.pyro.learn import Learned, learn
+from pyrogen.graphs.pyro.to_pyro import PyroNetwork, to_pyro
+from pyrogen.graphs.structure.cliques import chordless_cycle, chords, is_chordal, maximal_cliques
+from pyrogen.graphs.structure.equivalence import cpdag, markov_equivalent, v_structures
+from pyrogen.graphs.structure.factorization import Factorization, factorization
+from pyrogen.graphs.structure.maps import Independence, disagreement, is_i_map, is_perfect_map, minimal_i_map
+from pyrogen.graphs.structure.moral import markov_blanket, moral_graph
+from pyrogen.graphs.structure.separation import active_trail, d_separated, path, separated
+from pyrogen.graphs.structure.separators import minimum_d_separator
+from pyrogen.graphs.structure.trails import BlockedTrail, blocked_trails, draw_trail
+from pyrogen.graphs.structure.triangulation import elimination_order, junction_tree, triangulate
 
 __all__ = [
     "Assignment",
     "BlockedTrail",
     "Dependence",
-    "Exercise",
-    "Factorisation",
+    "Factorization",
     "Independence",
     "Learned",
     "Posterior",
     "PyroNetwork",
-    "Row",
-    "Verdicts",
     "active_trail",
     "blocked_trails",
     "bundled",
     "bundled_names",
-    "check_exercise",
     "chordless_cycle",
     "chords",
     "conditional_mutual_information",
@@ -58,7 +58,7 @@ __all__ = [
     "draw_trail",
     "elimination_order",
     "evidence_probability",
-    "factorisation",
+    "factorization",
     "generic_network",
     "is_chordal",
     "is_i_map",
@@ -77,7 +77,6 @@ __all__ = [
     "network_from_dict",
     "path",
     "query",
-    "read_exercise",
     "read_network",
     "separated",
     "to_pyro",

@@ -1,13 +1,13 @@
 r"""Scores of codes, and distances of samples: pure functions of plain arrays, which never see a model."""
 
-from pyrogen.metrics.beta_vae import beta_vae_score
+from pyrogen.metrics.beta_vae_score import beta_vae_score
 from pyrogen.metrics.dci import dci
 from pyrogen.metrics.explicitness import explicitness
-from pyrogen.metrics.factor_vae import factor_vae_score
-from pyrogen.metrics.gap import latent_gap, mig
-from pyrogen.metrics.infomec import info_compactness, info_modularity
-from pyrogen.metrics.infomec_explicitness import info_explicitness
+from pyrogen.metrics.factor_vae_score import factor_vae_score
+from pyrogen.metrics.infomec.compactness_modularity import info_compactness, info_modularity
+from pyrogen.metrics.infomec.explicitness import info_explicitness
 from pyrogen.metrics.information import entropy, mutual_information
+from pyrogen.metrics.mig import latent_gap, mig
 from pyrogen.metrics.modularity import modularity
 from pyrogen.metrics.sap import sap
 from pyrogen.metrics.score import Score

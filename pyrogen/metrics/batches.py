@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyrogen.metrics.arrays import MixedFactors
+from pyrogen.metrics.validation import MixedFactors
 
 _ROWS = 1 << 16  # rows of codes gathered at a time: a few MiB
 

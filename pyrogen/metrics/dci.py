@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pyrogen.metrics.arrays import as_codes, as_mixed_factors
 from pyrogen.metrics.importance import fitted
 from pyrogen.metrics.preset import chosen, split
 from pyrogen.metrics.score import Score
+from pyrogen.metrics.validation import as_codes, as_mixed_factors
 
 PRESETS: dict[str, dict[str, object]] = {
     "forest": {"predictor": "forest"},
@@ -54,11 +54,11 @@ def dci(
       two with replacement from the grid of all factors, so that a test row can be a training row (which flatters the
       informativeness of a small data set); here the rows given are split, and none is in both. They weigh each factor
       in C by Σ_i R_ij, which is 1 for trees. A continuous factor gets the regressor, which they have not.
-    - `"paper_lasso"`: the lasso with penalty 0.02 on standardised codes and factors, R = \|coefficient\|. Each factor
+    - `"paper_lasso"`: the lasso with penalty 0.02 on standardized codes and factors, R = \|coefficient\|. Each factor
       is a number to it, so the values of a discrete one must be in a meaningful order. Of two equal latents it takes
       one, so that a duplicate costs no completeness. The `nrmse` of its predictions is the paper's own measure of
       informativeness, the root mean squared error over the standard deviation, √(1 - R²); 0 is best.
-    - `"paper_forest"`: a random forest of 10 regression trees, on standardised codes and factors, of the depth that
+    - `"paper_forest"`: a random forest of 10 regression trees, on standardized codes and factors, of the depth that
       predicts a fifth of the training rows best. (The paper chooses it for each factor; that we choose among
       1, 2, 3, 5, 8, 12 and 16 is ours.)
 
@@ -128,7 +128,7 @@ def dci(
         z, v = (table[rows[0]], table[rows[1]]), (values.values[rows[0], k], values.values[rows[1], k])
         importance[:, k], quality[name] = fitted(str(settings["predictor"]), z, v, is_real, seed)
 
-    latents, served = specialisation(importance.T), specialisation(importance)
+    latents, served = specialization(importance.T), specialization(importance)
     weights = _shares(importance.sum(axis=1))
     values_of_parts = {
         "disentanglement": float(weights @ latents),
@@ -156,7 +156,7 @@ def dci(
     return Score(values_of_parts[part], "dci", preset, settings, details)
 
 
-def specialisation(importance: NDArray[np.float64]) -> NDArray[np.float64]:
+def specialization(importance: NDArray[np.float64]) -> NDArray[np.float64]:
     r"""Returns for each column of (M, C) one minus its entropy to the base M; 0 for a column of zeros."""
 
     total = importance.sum(axis=0)

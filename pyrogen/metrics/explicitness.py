@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pyrogen.metrics.arrays import MixedFactors, as_codes, as_mixed_factors, binned
-from pyrogen.metrics.fitting import quiet, standardised
+from pyrogen.metrics.fitting import quiet, standardized
 from pyrogen.metrics.preset import chosen, split
 from pyrogen.metrics.score import Score
+from pyrogen.metrics.validation import MixedFactors, as_codes, as_mixed_factors, binned
 
 PRESETS: dict[str, dict[str, object]] = {
     "multinomial": {},
@@ -49,7 +49,7 @@ def explicitness(
       value from those on both sides of it: of V even values in order along one latent, ideal by the other scores, value
       i gets max(i, V - 1 - i) / (V - 1), in the mean 0.83 for three values and 0.75 for many. A softmax can.
 
-    Codes are standardised with the training rows' mean and variance; the inverse penalty is 1, scikit-learn's default.
+    Codes are standardized with the training rows' mean and variance; the inverse penalty is 1, scikit-learn's default.
 
     Args:
         codes: The codes, such as posterior means, (N, L).
@@ -101,7 +101,7 @@ def explicitness(
             f"no value is among both the training and the test rows of {', '.join(map(repr, strange))}; take more "
             "rows, leave such factors out, or name them in continuous if their values are measurements."
         )
-    table = standardised(table, rows[0])
+    table = standardized(table, rows[0])
     areas: dict[str, list[float | None]] = {}
     areas_train: dict[str, list[float | None]] = {}
     unfinished = 0

@@ -8,16 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def standardised(table: NDArray[np.float64], rows: NDArray[np.int64]) -> NDArray[np.float64]:
+def standardized(table: NDArray[np.float64], rows: NDArray[np.int64]) -> NDArray[np.float64]:
     r"""Returns a table (N, L) whose columns have mean 0 and variance 1 on the given rows; one constant there becomes 0.
 
     Finite numbers of any size are held: a power of two is taken out first, which costs no digit.
     """
 
     table = unit_range(table)
-    centre, spread = table[rows].mean(axis=0), table[rows].std(axis=0)
+    center, spread = table[rows].mean(axis=0), table[rows].std(axis=0)
     still = (np.ptp(table[rows], axis=0) == 0) | (spread == 0)
-    return np.asarray(np.where(still, 0.0, (table - centre) / np.where(still, 1.0, spread)), dtype=np.float64)
+    return np.asarray(np.where(still, 0.0, (table - center) / np.where(still, 1.0, spread)), dtype=np.float64)
 
 
 def unit_range(table: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def digitise(code: NDArray[np.float64], bins: int) -> NDArray[np.int64]:
+def digitize(code: NDArray[np.float64], bins: int) -> NDArray[np.int64]:
     r"""Returns the bin (N,) of each value of one latent (N,): equal widths from the least to the greatest value.
 
     The last bin holds the greatest value; all of a constant code lies in one bin.
@@ -20,7 +20,7 @@ def histogram_information(codes: NDArray[np.float64], factors: NDArray[np.int64]
     sizes = factors.max(axis=0) + 1
     information = np.empty((codes.shape[1], factors.shape[1]))
     for j, code in enumerate(codes.T):
-        cell = digitise(code, bins)
+        cell = digitize(code, bins)
         for k, (value, size) in enumerate(zip(factors.T, sizes, strict=True)):
             counts = np.bincount(cell * size + value, minlength=bins * size).reshape(bins, size)
             information[j, k] = _table_information(counts)

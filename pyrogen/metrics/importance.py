@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyrogen.metrics.fitting import quiet, standardised, unit_range
+from pyrogen.metrics.fitting import quiet, standardized, unit_range
 
 DEPTHS = (1, 2, 3, 5, 8, 12, 16)  # among which the forest of the paper is chosen
 LASSO_PENALTY = 0.02
@@ -26,7 +26,7 @@ def fitted(
     """
 
     if predictor in ("lasso", "paper_forest"):
-        codes, factor = _standardised(codes), _standardised_numbers(factor)
+        codes, factor = _standardized(codes), _standardized_numbers(factor)
         if predictor == "lasso":
             return _judged(_lasso(), codes, factor, continuous=True)
         model = _forest_of_best_depth(codes[0], factor[0], seed)
@@ -70,15 +70,15 @@ def _held_by_trees(codes: tuple[NDArray[np.float64], NDArray[np.float64]]) -> An
     return table[: len(codes[0])], table[len(codes[0]) :]
 
 
-def _standardised(pair: tuple[NDArray[np.float64], NDArray[np.float64]]) -> Any:
+def _standardized(pair: tuple[NDArray[np.float64], NDArray[np.float64]]) -> Any:
     r"""Returns train and test rows with the training rows' mean 0 and variance 1; a constant column becomes 0."""
 
-    table = standardised(np.concatenate(pair), np.arange(len(pair[0])))
+    table = standardized(np.concatenate(pair), np.arange(len(pair[0])))
     return table[: len(pair[0])], table[len(pair[0]) :]
 
 
-def _standardised_numbers(pair: tuple[NDArray[np.float64], NDArray[np.float64]]) -> Any:
-    train, test = _standardised((pair[0][:, None], pair[1][:, None]))
+def _standardized_numbers(pair: tuple[NDArray[np.float64], NDArray[np.float64]]) -> Any:
+    train, test = _standardized((pair[0][:, None], pair[1][:, None]))
     return train[:, 0], test[:, 0]
 
 

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pyrogen.metrics.arrays import as_codes, as_factors, as_scale, check_seed
 from pyrogen.metrics.histogram import histogram_information
 from pyrogen.metrics.posterior import posterior_log_ratios
+from pyrogen.metrics.validation import as_codes, as_factors, as_scale, check_seed
 
 ESTIMATORS = ("histogram", "posterior")
 

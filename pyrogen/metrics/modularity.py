@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pyrogen.metrics.arrays import as_codes, as_mixed_factors, binned
 from pyrogen.metrics.information import estimate
 from pyrogen.metrics.score import Score
+from pyrogen.metrics.validation import as_codes, as_mixed_factors, binned
 
 
 def modularity(

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from pyrogen.metrics.arrays import MixedFactors, split_rows
+from pyrogen.metrics.validation import MixedFactors, split_rows
 
 
 def chosen(preset: str, presets: Mapping[str, Mapping[str, object]]) -> Mapping[str, object]:

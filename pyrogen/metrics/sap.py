@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pyrogen.metrics.arrays import as_codes, as_mixed_factors
-from pyrogen.metrics.fitting import quiet, standardised, unit_range
+from pyrogen.metrics.fitting import quiet, standardized, unit_range
 from pyrogen.metrics.preset import chosen, split
 from pyrogen.metrics.score import Score
+from pyrogen.metrics.validation import as_codes, as_mixed_factors
 
 PRESETS: dict[str, dict[str, object]] = {
     "linear_svm": {},
@@ -47,7 +47,7 @@ def sap(
 
     The presets are:
 
-    - `"linear_svm"`: each latent is standardised with the training rows' mean and variance, so that the score depends
+    - `"linear_svm"`: each latent is standardized with the training rows' mean and variance, so that the score depends
       neither on the codes' units nor on where their zero is; on two thirds and one third of the rows given, at most
       10,000 and 5,000.
     - `"disentanglement_lib"`: the codes as they are, on exactly 10,000 and 5,000 rows. The machine's penalty is on the
@@ -101,11 +101,11 @@ def sap(
     rows = split(values, preset, settings, train, test, seed)
 
     if preset == "linear_svm":
-        table = standardised(table, rows[0])
+        table = standardized(table, rows[0])
     elif not all(values.continuous) and np.abs(table).max() > GREATEST:
         raise ValueError(
             f"preset={preset!r} fits codes as they are and holds none beyond ±{GREATEST:,.0f}, got "
-            f"{np.abs(table).max():.3g} in magnitude; rescale them, or take preset='linear_svm', which standardises."
+            f"{np.abs(table).max():.3g} in magnitude; rescale them, or take preset='linear_svm', which standardizes."
         )
     score = np.empty((table.shape[1], len(values.names)))
     unfinished = 0

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pyrogen.metrics.arrays import _to_numpy, as_codes, check_seed
 from pyrogen.metrics.score import Score
+from pyrogen.metrics.validation import _to_numpy, as_codes, check_seed
 
 Array = NDArray[np.float64]
 _AT_ONCE = 256  # permutations, which bounds the memory beside the matrix of all pairs

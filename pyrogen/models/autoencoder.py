@@ -15,7 +15,7 @@ from pyrogen.nn import Decoder, Encoder
 class Autoencoder(Pair):
     r"""p(z) ∝ 1, x ~ p(x | z), fitted through the point q(z | x) = δ(z − f(x)).
 
-    Training maximises, in nats per image,
+    Training maximizes, in nats per image,
 
         log p(x | f(x)),
 

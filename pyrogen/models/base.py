@@ -13,7 +13,7 @@ from pyro import distributions as dist
 from pyro import poutine
 from torch import Tensor, nn
 
-from pyrogen.described import Described
+from pyrogen.config import Described
 
 _NUMBERS = itertools.count()
 
@@ -119,10 +119,10 @@ class Pair(Described, Named, nn.Module, ABC):
         return _weighted(self.beta)
 
     def charge(self, name: str, nats: Tensor, weight: Tensor | float = 1.0) -> None:
-        """Add weight × nats to what training minimises; the history gets a column `name` of the nats themselves.
+        """Add weight × nats to what training minimizes; the history gets a column `name` of the nats themselves.
 
         To be called in the guide, inside the plate, for a term that is neither log p(x | z) nor the KL, such as a
-        commitment or a total correlation. Every Pyro ELBO for reparametrised guides counts it; `pg.evaluate` keeps it
+        commitment or a total correlation. Every Pyro ELBO for reparametrized guides counts it; `pg.evaluate` keeps it
         out of the bound.
 
         Args:
@@ -143,7 +143,7 @@ class Pair(Described, Named, nn.Module, ABC):
         """
         return {}
 
-    def initialise(self, x: Tensor) -> None:
+    def initialize(self, x: Tensor) -> None:
         """Set what should start from data, such as a codebook, if that was not done before; by default nothing.
 
         ``pg.fit`` calls it before the first step of each run that does not resume, with the images ``(n, *shape)`` of

@@ -10,7 +10,7 @@ import torch
 from pyro import distributions as dist
 from torch import Tensor, nn
 
-from pyrogen.described import Described
+from pyrogen.config import Described
 from pyrogen.models.base import Named
 
 

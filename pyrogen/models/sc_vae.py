@@ -31,7 +31,7 @@ class SCVAE(Pair):
       the encoder's `scale`. As Dz + b should stand for f(x), the objective has the charge ``features``,
       ½‖f(x) − b − Dz‖² / σ² (Xiao et al. 2023, https://arxiv.org/abs/2303.16666).
 
-    Training minimises −log p(x | z(x)) − β log p(z(x)) + features, in nats per image. A point mass in a continuous
+    Training minimizes −log p(x | z(x)) − β log p(z(x)) + features, in nats per image. A point mass in a continuous
     space has no ELBO: `pg.evaluate` reports none. Draws from the prior, which `sample` decodes, have no entry that is
     zero.
 
@@ -99,7 +99,7 @@ class SCVAE(Pair):
         if sparsity is not None:
             sparsity = _check_sparsity(sparsity)
             if beta == 0:
-                raise ValueError("with beta=0 nothing is penalised and no sparsity can be asked for: pass beta > 0")
+                raise ValueError("with beta=0 nothing is penalized and no sparsity can be asked for: pass beta > 0")
         self.encoder, self.decoder, self.sparsity = encoder, decoder, sparsity
         self.register_buffer("log_rate", torch.tensor(math.log(rate)))
         self.register_buffer("zeros", torch.tensor(float(sparsity or 0)))
@@ -169,10 +169,10 @@ class SCVAE(Pair):
         }
 
     @torch.no_grad()
-    def initialise(self, x: Tensor) -> None:
+    def initialize(self, x: Tensor) -> None:
         """Start D and b from the features of images, unless they are set or trained, and ρ from the sparsity asked."""
         if not self.dictionary.placed:
-            self.dictionary.initialise(self.encoder.features(self.as_data(x)))
+            self.dictionary.initialize(self.encoder.features(self.as_data(x)))
             if isinstance(self.encoder.coder, LISTA):
                 self.encoder.coder.reset()
         if self.sparsity is not None:
@@ -197,10 +197,10 @@ class SCVAE(Pair):
             raise ValueError(f"the sparsity is set on images, and there are none in {tuple(x.shape)}")
         self.check(x)
         if not self.beta > 0:
-            raise ValueError("with beta=0 nothing is penalised and no sparsity can be asked for")
+            raise ValueError("with beta=0 nothing is penalized and no sparsity can be asked for")
         features = [self.encoder.features(part) for part in x.split(250)]
         unit = (self.beta * self._noise() ** 2).item()  # λ at ρ = 1
-        largest = max((self.dictionary.centred(f) @ self.dictionary.atoms).abs().max().item() for f in features)
+        largest = max((self.dictionary.centered(f) @ self.dictionary.atoms).abs().max().item() for f in features)
         if largest == 0:
             raise ValueError("the images are all alike to this dictionary: their codes are zero whatever the rate")
         before, top = self.log_rate.item(), math.log(largest / unit)  # at `top` the lasso's codes are all zero

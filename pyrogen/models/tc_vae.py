@@ -21,7 +21,7 @@ class TCVAE(Pair):
 
         KL(q(z | x) ‖ p(z)) = I(x; z) + TC + D,    TC = KL(q(z) ‖ Πₗ q(zₗ)),    D = Σₗ KL(q(zₗ) ‖ p(zₗ)),
 
-    mutual information, total correlation and dimension-wise KL. Training minimises, in nats per image,
+    mutual information, total correlation and dimension-wise KL. Training minimizes, in nats per image,
 
         −E_q log p(x | z) + α I(x; z) + β TC + γ D
 
@@ -32,7 +32,7 @@ class TCVAE(Pair):
     ``total_correlation``, ``mutual_information`` and ``dimension_wise_kl``; an estimate from a batch of B images is
     noisy, and can be negative.
 
-    A schedule, such as ``pg.inference.LinearWarmup``, multiplies β, which here weighs the total correlation alone: it
+    A schedule, such as ``pg.training.LinearWarmup``, multiplies β, which here weighs the total correlation alone: it
     rises from 0 to β while I and D keep their weights. The `size` of model and guide is the N of the estimates too;
     without one the batch is taken for the whole data set.
 

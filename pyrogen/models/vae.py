@@ -19,7 +19,7 @@ Prior: TypeAlias = dist.TorchDistribution | Callable[[], dist.TorchDistribution]
 class VAE(Pair):
     r"""z ~ p(z), x ~ p(x | z), fitted through q(z | x).
 
-    Training maximises, in nats per image,
+    Training maximizes, in nats per image,
 
         E_q(z|x) [log p(x | z)] − β KL(q(z | x) ‖ p(z)),
 

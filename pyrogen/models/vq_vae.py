@@ -10,16 +10,16 @@ import torch
 from pyro import distributions as dist
 from torch import Tensor
 
-from pyrogen.distributions import Codebook, CodeDistribution, Quantised
+from pyrogen.distributions import CodeDistribution, Quantized, UniformCodes
 from pyrogen.models.base import Pair, matched
 from pyrogen.models.vae import Prior
-from pyrogen.nn import GridDecoder, GridEncoder
+from pyrogen.nn import Codebook, GridDecoder, GridEncoder
 
 
 class VQVAE(Pair):
     r"""z a grid of T vectors of a codebook, x ~ p(x | z); the guide takes the code nearest to each feature e(x).
 
-    Training minimises, in nats per image, with c the chosen codes and sg the stopped gradient,
+    Training minimizes, in nats per image, with c the chosen codes and sg the stopped gradient,
 
         −log p(x | z) + β log 1/p(z) + ‖sg(e) − c‖² + κ ‖e − sg(c)‖²,
 
@@ -29,7 +29,7 @@ class VQVAE(Pair):
     with probability 1, and so log p(x | z) + log p(z) ≤ log p(x) is the ELBO, which `pg.evaluate` reports with
     KL = −log p(z): T log K under the uniform prior, in bits after division by log 2.
 
-    In training mode the guide first lets the codebook follow the features (see `Codebook.learn`), then quantises.
+    In training mode the guide first lets the codebook follow the features (see `Codebook.learn`), then quantizes.
 
     Args:
         encoder: x to features over ``(*grid, D)``; write your own as a `pg.nn.GridEncoder`.
@@ -47,7 +47,7 @@ class VQVAE(Pair):
         >>> import pyrogen as pg
         >>> encoder = pg.nn.ConvGridEncoder((1, 8, 8), dim=4, channels=(16,))
         >>> decoder = pg.nn.ConvGridDecoder((1, 8, 8), dim=4, channels=(16,))
-        >>> pair = pg.models.VQVAE(encoder, decoder, pg.distributions.Codebook(codes=16, dim=4))
+        >>> pair = pg.models.VQVAE(encoder, decoder, pg.nn.Codebook(codes=16, dim=4))
         >>> _ = pg.fit(pair, torch.bernoulli(torch.full((64, 1, 8, 8), 0.3)), steps=5, progress=False)
         >>> pair.code_shape, pair.sample(2).shape, round(pair.rate / math.log(2))  # 16 tokens of 4 bits
         ((4, 4, 4), torch.Size([2, 1, 8, 8]), 64)
@@ -71,7 +71,7 @@ class VQVAE(Pair):
         if not (isinstance(commitment, numbers.Real) and 0 <= commitment < math.inf):
             raise ValueError(f"commitment is a weight, a finite number of at least 0, and it is {commitment!r}")
         if not isinstance(codebook, Codebook):
-            raise TypeError(f"codebook must be a pg.distributions.Codebook, and it is a {type(codebook).__name__}")
+            raise TypeError(f"codebook must be a pg.nn.Codebook, and it is a {type(codebook).__name__}")
         for what in ("grid", "dim"):
             if not (hasattr(encoder, what) and hasattr(decoder, what)):
                 raise TypeError(
@@ -129,7 +129,7 @@ class VQVAE(Pair):
             features = self.encoder(x).mean
             if self.training:
                 self.codebook.learn(features)
-            q = self._quantised(features)
+            q = self._quantized(features)
             self.charge("commitment", _squares(features - q.codes.detach()), weight=self.commitment)
             if self.codebook.update == "loss":
                 self.charge("codebook", _squares(features.detach() - q.codes))
@@ -139,12 +139,12 @@ class VQVAE(Pair):
     def prior(self) -> dist.TorchDistribution:
         """p(z), batch shape (), event shape ``(*grid, D)``."""
         if self._prior is None:
-            return self.codebook.uniform(self.grid)
+            return UniformCodes(self.codebook, self.grid)
         return self._prior if isinstance(self._prior, torch.distributions.Distribution) else self._prior()
 
-    def encode(self, x: Tensor) -> Quantised:
+    def encode(self, x: Tensor) -> Quantized:
         """q(z | x), a point on a grid of codes: batch shape ``(*batch,)``, event shape ``(*grid, D)``."""
-        return self._quantised(self.encoder(self.as_data(x)).mean)
+        return self._quantized(self.encoder(self.as_data(x)).mean)
 
     def monitored(self, q: dist.TorchDistribution, z: Tensor, size: int) -> dict[str, Tensor]:
         """Of the batch: the perplexity exp(H) of how often each code is taken, and the share of codes taken at all."""
@@ -154,14 +154,14 @@ class VQVAE(Pair):
         return {"perplexity": torch.special.entr(share).sum().exp(), "usage": (counts > 0).to(z.dtype).mean()}
 
     @torch.no_grad()
-    def initialise(self, x: Tensor) -> None:
-        """Set the codebook to the k-means centres of the features of x ``(N, *shape)``, unless it is placed or frozen.
+    def initialize(self, x: Tensor) -> None:
+        """Set the codebook to the k-means centers of the features of x ``(N, *shape)``, unless it is placed or frozen.
 
         Raises:
             ValueError: if they are fewer than the codes.
         """
         if not (self.codebook.frozen or self.codebook.placed):
-            self.codebook.initialise(torch.cat([self.encoder(self.as_data(part)).mean for part in x.split(256)]))
+            self.codebook.initialize(torch.cat([self.encoder(self.as_data(part)).mean for part in x.split(256)]))
 
     def freeze(self) -> None:
         """Keep encoder, decoder and codebook as they are, so that ``pg.fit`` trains the prior alone."""
@@ -169,8 +169,8 @@ class VQVAE(Pair):
             part.requires_grad_(False)
         self.codebook.freeze()
 
-    def _quantised(self, features: Tensor) -> Quantised:
-        return Quantised(features, self.codebook, grid_dim=len(self.grid))
+    def _quantized(self, features: Tensor) -> Quantized:
+        return Quantized(features, self.codebook, grid_dim=len(self.grid))
 
 
 def _squares(difference: Tensor) -> Tensor:

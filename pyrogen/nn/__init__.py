@@ -1,6 +1,7 @@
 """Encoders and decoders: a network takes a tensor and returns a distribution."""
 
 from pyrogen.nn.base import Decoder, Encoder
+from pyrogen.nn.codebook import Codebook
 from pyrogen.nn.conv import ConvDecoder, ConvEncoder
 from pyrogen.nn.dictionary import Dictionary
 from pyrogen.nn.grid import ConvGridDecoder, ConvGridEncoder, GridDecoder, GridEncoder, MLPGridDecoder, MLPGridEncoder
@@ -25,6 +26,7 @@ __all__ = [
     "LISTA",
     "Autoregressive",
     "Bernoulli",
+    "Codebook",
     "ContinuousBernoulli",
     "ConvDecoder",
     "ConvEncoder",

@@ -10,7 +10,7 @@ from typing import Any
 from pyro import distributions as dist
 from torch import Tensor, nn
 
-from pyrogen.described import Described
+from pyrogen.config import Described
 from pyrogen.nn.likelihoods import Likelihood, make_likelihood
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from pyrogen.described import Described
+from pyrogen.config import Described
 from pyrogen.nn.base import whole
 
-MOST_ROWS = 20_000  # that `initialise` looks at
+MOST_ROWS = 20_000  # that `initialize` looks at
 
 
 class Dictionary(Described, nn.Module):
     r"""Dz + b with ‖dₐ‖ = 1: codes ``(*batch, atoms)`` to vectors ``(*batch, size)``.
 
-    The columns of D are the atoms. They are normalised whenever they are used, so any optimiser may move the weight,
+    The columns of D are the atoms. They are normalized whenever they are used, so any optimizer may move the weight,
     and the scale that sparse coding could hide in D (a larger atom is a cheaper code) is not there to hide in.
 
     Args:
@@ -23,9 +23,9 @@ class Dictionary(Described, nn.Module):
         bias: whether b is learned; b = 0 without.
 
     Attributes:
-        weight: the atoms before normalisation, (n, atoms); at first independent normal numbers.
+        weight: the atoms before normalization, (n, atoms); at first independent normal numbers.
         bias: b, (n,), or None.
-        placed: a buffer, 1 once the atoms are set or trained, from when on `initialise` leaves them alone.
+        placed: a buffer, 1 once the atoms are set or trained, from when on `initialize` leaves them alone.
 
     Example:
         >>> import torch
@@ -56,13 +56,13 @@ class Dictionary(Described, nn.Module):
         x = z @ self.atoms.T
         return x if self.bias is None else x + self.bias
 
-    def centred(self, x: Tensor) -> Tensor:
+    def centered(self, x: Tensor) -> Tensor:
         """x − b, what the code is to explain."""
         return x if self.bias is None else x - self.bias
 
     @torch.no_grad()
     def set_atoms(self, atoms: Tensor) -> None:
-        """Take these columns, (n, atoms), for the atoms; they are normalised.
+        """Take these columns, (n, atoms), for the atoms; they are normalized.
 
         Raises:
             ValueError: for another shape, a column of zeros or a number that is not finite.
@@ -74,7 +74,7 @@ class Dictionary(Described, nn.Module):
         self.placed.fill_(1)
 
     @torch.no_grad()
-    def initialise(self, x: Tensor) -> None:
+    def initialize(self, x: Tensor) -> None:
         """Start from vectors x ``(*batch, n)``: b at their mean, the atoms at distinct ones of them less b, at random.
 
         If there are fewer than atoms, the others stay as they are. Nothing happens if the atoms are `placed`.
@@ -85,7 +85,7 @@ class Dictionary(Described, nn.Module):
         x = x[torch.randperm(len(x), device=x.device)[:MOST_ROWS]]
         if self.bias is not None:
             self.bias.copy_(x.mean(0))
-        x = self.centred(x)
+        x = self.centered(x)
         norm = x.norm(dim=1, keepdim=True)
         x = (x / norm)[norm[:, 0] > 1e-6 * norm.max()]
         if len(x):

@@ -9,7 +9,7 @@ from itertools import pairwise
 from pyro import distributions as dist
 from torch import Tensor, nn
 
-from pyrogen.described import Described
+from pyrogen.config import Described
 from pyrogen.nn.base import batch_shape, check_latent, check_shape, check_widths, event_size, fitting
 from pyrogen.nn.likelihoods import Likelihood, make_likelihood
 from pyrogen.nn.mlp import _check_hidden, _layers
@@ -84,7 +84,7 @@ class ConvGridEncoder(GridEncoder):
     """Convolutions alone: kernel 4 and stride 2, then one of kernel 3 and one of kernel 1; leaky ReLU in between.
 
     A feature depends on the part of the image around its place. The ReLU leaks because with a plain one
-    trainings stall: on dSprites sprites stay grey inside, for hundreds of steps or for good.
+    trainings stall: on dSprites sprites stay gray inside, for hundreds of steps or for good.
 
     Args:
         shape: (channels, height, width); each ``channels`` entry halves height and width.

@@ -10,7 +10,7 @@ from pyro import distributions as dist
 from torch import Tensor, nn
 from torch.nn.functional import softshrink
 
-from pyrogen.described import Described
+from pyrogen.config import Described
 from pyrogen.nn.base import batch_shape, real, whole
 from pyrogen.nn.dictionary import Dictionary
 
@@ -71,7 +71,7 @@ class SparseCoder(Described, nn.Module, ABC):
             penalty = torch.full((), penalty, dtype=x.dtype, device=x.device)
         if penalty.numel() != 1:
             raise ValueError(f"the penalty λ must be one number, and it has shape {tuple(penalty.shape)}")
-        return self.code_of(self.dictionary.centred(x).reshape(-1, x.shape[-1]), penalty).reshape(*batch, -1)
+        return self.code_of(self.dictionary.centered(x).reshape(-1, x.shape[-1]), penalty).reshape(*batch, -1)
 
     def forward(self, x: Tensor, penalty: Tensor | float) -> dist.TorchDistribution:
         """The code as a point mass, batch shape ``batch``, event shape (atoms,)."""

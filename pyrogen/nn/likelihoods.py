@@ -9,7 +9,7 @@ import torch
 from pyro import distributions as dist
 from torch import Tensor, nn
 
-from pyrogen.described import Described
+from pyrogen.config import Described
 
 
 class Likelihood(Described, nn.Module, ABC):
@@ -39,19 +39,19 @@ class Bernoulli(Likelihood):
         _check_range(x, 0.0, 1.0, "bernoulli")
         if not torch.is_floating_point(x):
             return  # integers in [0, 1] are binary
-        grey = (x != 0) & (x != 1)
-        if grey.any():
+        gray = (x != 0) & (x != 1)
+        if gray.any():
             raise ValueError(
-                f"a Bernoulli likelihood needs pixels that are 0 or 1, and {grey.float().mean().item():.2%} of these "
-                'lie strictly between: use likelihood="continuous_bernoulli" for grey pixels in [0, 1] '
-                '(or "gaussian"), or binarise the images'
+                f"a Bernoulli likelihood needs pixels that are 0 or 1, and {gray.float().mean().item():.2%} of these "
+                'lie strictly between: use likelihood="continuous_bernoulli" for gray pixels in [0, 1] '
+                '(or "gaussian"), or binarize the images'
             )
 
 
 class ContinuousBernoulli(Likelihood):
-    """Grey pixels in [0, 1]: p(x | z) = C(λ) λˣ (1 − λ)¹⁻ˣ with λ = σ(output).
+    """Gray pixels in [0, 1]: p(x | z) = C(λ) λˣ (1 − λ)¹⁻ˣ with λ = σ(output).
 
-    C(λ) is the normaliser that a Bernoulli "likelihood" of grey pixels leaves out. Source: Loaiza-Ganem and
+    C(λ) is the normalizer that a Bernoulli "likelihood" of gray pixels leaves out. Source: Loaiza-Ganem and
     Cunningham 2019, https://arxiv.org/abs/1907.06845.
     """
 

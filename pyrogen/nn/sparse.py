@@ -10,7 +10,7 @@ from pyro import distributions as dist
 from torch import Tensor, nn
 from torch.nn.functional import layer_norm
 
-from pyrogen.described import Described
+from pyrogen.config import Described
 from pyrogen.nn.base import Decoder, batch_shape, check_shape, check_widths, event_size, fitting, real
 from pyrogen.nn.dictionary import Dictionary
 from pyrogen.nn.ista import SparseCoder

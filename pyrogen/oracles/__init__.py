@@ -14,7 +14,7 @@ from pyrogen.oracles import (
     ppca,
     total_correlation,
     two_sample,
-    vector_quantisation,
+    vector_quantization,
 )
 
 __all__ = [
@@ -28,5 +28,5 @@ __all__ = [
     "ppca",
     "total_correlation",
     "two_sample",
-    "vector_quantisation",
+    "vector_quantization",
 ]

@@ -52,8 +52,8 @@ def bound(x: ArrayLike, w: ArrayLike, b: ArrayLike, sigma: float, loc: float, sc
         + 0.5 * (noise**2 - z**2)
         + math.log(scale)
     )
-    centre = log_v.max()  # weights are taken relative to the greatest, and its logarithm is added again
-    log_v = log_v - centre
+    center = log_v.max()  # weights are taken relative to the greatest, and its logarithm is added again
+    log_v = log_v - center
     log_t = np.arange(-60.0, 40.0 - log_v.min(), STEP)
     laplace = np.zeros(len(log_t))  # E e^(−tv), which falls with t
     for i, value in enumerate(log_t):
@@ -61,7 +61,7 @@ def bound(x: ArrayLike, w: ArrayLike, b: ArrayLike, sigma: float, loc: float, sc
         if laplace[i] < 1e-18:
             break
     integrand = np.exp(-np.exp(np.minimum(log_t, 50.0))) - laplace**samples
-    return float(centre - math.log(samples) + integrand.sum() * STEP)
+    return float(center - math.log(samples) + integrand.sum() * STEP)
 
 
 def gap(x: ArrayLike, w: ArrayLike, b: ArrayLike, sigma: float, loc: float, scale: float, samples: int) -> float:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pyrogen.plots.inputs import to_array
-from pyrogen.plots.style import COLOURS, panels, styled
+from pyrogen.plots.style import COLORS, panels, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -47,7 +47,7 @@ def codebook_use(histories: Mapping[str, Any], codes: int) -> "Figure":
             value = to_array(history[column], f"{column} of {label!r}", 1)
             if len(value) != len(step):
                 raise ValueError(f"{column} of {label!r} must have one value a step, got {len(value)} of {len(step)}.")
-            ax.plot(step, value, color=COLOURS[i % len(COLOURS)], linewidth=1.0, label=label)
+            ax.plot(step, value, color=COLORS[i % len(COLORS)], linewidth=1.0, label=label)
         ax.axhline(most, color="#333333", linewidth=0.9, linestyle=(0, (3, 2)))
         ax.set(title=title, xlabel="training step", ylim=(0, 1.06 * most))
         ax.grid(axis="y")

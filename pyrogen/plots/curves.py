@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyrogen.plots.inputs import to_array
-from pyrogen.plots.style import COLOURS, panels, styled
+from pyrogen.plots.style import COLORS, panels, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,7 +32,7 @@ def loss_curves(
     skip: float = 0.02,
     terms: Sequence[str] | None = None,
 ) -> "Figure":
-    r"""Draws objective, reconstruction and KL by step (or epoch), one panel each and one colour a run.
+    r"""Draws objective, reconstruction and KL by step (or epoch), one panel each and one color a run.
 
     Each run is a faint raw line under its moving average. The vertical axis is fitted to what comes after the first
     `skip` of the steps: the start of training lies so much higher that it would flatten all the rest.
@@ -89,10 +89,10 @@ def loss_curves(
             step, value = _curve(history, x, term, str(label))
             if value is None:
                 continue
-            colour = COLOURS[i % len(COLOURS)]
-            ax.plot(step, value, color=colour, alpha=0.22, linewidth=0.8)
+            color = COLORS[i % len(COLORS)]
+            ax.plot(step, value, color=color, alpha=0.22, linewidth=0.8)
             average = _moving_average(value, round(smooth * len(value)))
-            handles[str(label)] = ax.plot(step, average, color=colour, linewidth=1.8, label=str(label))[0]
+            handles[str(label)] = ax.plot(step, average, color=color, linewidth=1.8, label=str(label))[0]
             settled.append(value[int(skip * len(value)) :])
         ax.set_title(TITLES.get(term, term.replace("_", " ").capitalize()))
         ax.set_xlabel("training step" if x == "step" else x)
@@ -131,7 +131,7 @@ def _curve(history: Any, x: str, term: str, label: str) -> tuple[NDArray[np.floa
 
 
 def _moving_average(value: NDArray[np.float64], width: int) -> NDArray[np.float64]:
-    r"""Returns the mean over a window centred at each point, which at the ends holds only the points there are."""
+    r"""Returns the mean over a window centered at each point, which at the ends holds only the points there are."""
 
     reach = width // 2
     total = np.concatenate([[0.0], np.cumsum(value)])

@@ -8,12 +8,12 @@ import torch
 from numpy.typing import NDArray
 
 from pyrogen.plots.inputs import to_array
-from pyrogen.plots.style import COLOURS, WIDTH, figure, panels, styled
+from pyrogen.plots.style import COLORS, WIDTH, figure, panels, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-BLUE, RED = COLOURS[:2]
+BLUE, RED = COLORS[:2]
 
 
 @styled
@@ -66,11 +66,11 @@ def elbo_paths(
         right.text(longest - average / 2, 0.05, "averaged", transform=right.get_xaxis_transform(), ha="center")
     right.axhline(1.0, color="#333333", linewidth=0.9, linestyle=(0, (3, 2)))
     for i, (label, curve) in enumerate(elbo.items()):
-        colour, way, best = COLOURS[i % len(COLOURS)], ways[label], optimum[label]
-        left.plot(grid, _values(curve, grid), color=colour, linewidth=1.3, alpha=0.7)
-        left.plot(way, _values(curve, way), "o", color=colour, markersize=3.4, markeredgewidth=0, alpha=0.6)
-        left.plot([best], [peaks[label]], marker="*", color=colour, markersize=12, markeredgecolor="white", zorder=5)
-        right.plot(np.arange(1, len(way) + 1), way / best, color=colour, linewidth=1.2, alpha=0.9, label=label)
+        color, way, best = COLORS[i % len(COLORS)], ways[label], optimum[label]
+        left.plot(grid, _values(curve, grid), color=color, linewidth=1.3, alpha=0.7)
+        left.plot(way, _values(curve, way), "o", color=color, markersize=3.4, markeredgewidth=0, alpha=0.6)
+        left.plot([best], [peaks[label]], marker="*", color=color, markersize=12, markeredgecolor="white", zorder=5)
+        right.plot(np.arange(1, len(way) + 1), way / best, color=color, linewidth=1.2, alpha=0.9, label=label)
     left.set(xscale="log", xlim=(low, high), ylim=(min(peaks.values()) - span, max(peaks.values()) + 0.1 * span))
     left.set(xlabel="θ, the guide's rate", ylabel="ELBO (nats)", title="The ELBO, SVI's iterates on it, ★ its maximum")
     left.grid(axis="y")

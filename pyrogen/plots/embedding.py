@@ -1,4 +1,4 @@
-r"""Codes in two dimensions, coloured by a factor."""
+r"""Codes in two dimensions, colored by a factor."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyrogen.plots.inputs import labelled, to_array
-from pyrogen.plots.style import COLOURS, panels, styled
+from pyrogen.plots.inputs import labeled, to_array
+from pyrogen.plots.style import COLORS, panels, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,7 +22,7 @@ def pca_by_factor(
     names: Sequence[str] | None = SHAPES,
     factor: str = "shape",
 ) -> "Figure":
-    r"""Draws codes on their first two principal components, coloured by the value of a factor.
+    r"""Draws codes on their first two principal components, colored by the value of a factor.
 
     Each model has components of its own (scikit-learn's PCA), and its axes say how much of the variance they hold: with
     little of it, clusters can hide in the rest. Points are drawn in a shuffled order, so that no value covers another.
@@ -37,7 +37,7 @@ def pca_by_factor(
         A figure with one panel a model.
 
     Raises:
-        ValueError: If shapes disagree, a label has no name, values outnumber colours, or a code is not finite.
+        ValueError: If shapes disagree, a label has no name, values outnumber colors, or a code is not finite.
 
     References:
         | Principal component analysis in scikit-learn
@@ -55,7 +55,7 @@ def pca_by_factor(
 
     groups = {
         label: to_array(z, f"codes of {label!r}" if label else "codes", 2)
-        for label, z in labelled(codes, "codes").items()
+        for label, z in labeled(codes, "codes").items()
     }
     value = to_array(labels, "labels", 1).astype(int)
     if (value != to_array(labels, "labels", 1)).any() or value.min() < 0:
@@ -63,8 +63,8 @@ def pca_by_factor(
     present = np.unique(value)
     if names is not None and present[-1] >= len(names):
         raise ValueError(f"labels go up to {present[-1]} but names has {len(names)}; give one name a value, or None.")
-    if len(present) > len(COLOURS):
-        raise ValueError(f"at most {len(COLOURS)} values can be told apart by colour, got {len(present)}.")
+    if len(present) > len(COLORS):
+        raise ValueError(f"at most {len(COLORS)} values can be told apart by color, got {len(present)}.")
     for label, z in groups.items():
         if len(z) != len(value):
             raise ValueError(
@@ -74,11 +74,11 @@ def pca_by_factor(
             raise ValueError(f"codes of {label!r} must have at least two rows and two latents, got shape {z.shape}.")
 
     fig, axes = panels(len(groups), height=3.6)
-    colour = np.array(COLOURS)[np.searchsorted(present, value)]
+    color = np.array(COLORS)[np.searchsorted(present, value)]
     order = np.random.default_rng(0).permutation(len(value))
     for ax, (label, z) in zip(axes, groups.items(), strict=True):
         point, share = _components(z)
-        ax.scatter(point[order, 0], point[order, 1], s=4, c=colour[order], alpha=0.6, linewidths=0, rasterized=True)
+        ax.scatter(point[order, 0], point[order, 1], s=4, c=color[order], alpha=0.6, linewidths=0, rasterized=True)
         ax.set_title(label)
         ax.set_xlabel(f"component 1 ({share[0]:.0%} of variance)")
         ax.set_ylabel(f"component 2 ({share[1]:.0%})")
@@ -101,7 +101,7 @@ def _legend(fig: "Figure", present: NDArray[np.int64], names: Sequence[str] | No
     from matplotlib.lines import Line2D
 
     handles = [
-        Line2D([], [], marker="o", linestyle="", color=COLOURS[i], label=str(v) if names is None else names[v])
+        Line2D([], [], marker="o", linestyle="", color=COLORS[i], label=str(v) if names is None else names[v])
         for i, v in enumerate(present)
     ]
     fig.legend(handles=handles, title=factor, loc="outside lower center", ncols=len(handles))

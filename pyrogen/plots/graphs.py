@@ -1,4 +1,4 @@
-r"""Graphs as a person draws them: observed nodes shaded, an active trail coloured, cliques outlined."""
+r"""Graphs as a person draws them: observed nodes shaded, an active trail colored, cliques outlined."""
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from itertools import pairwise
@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyrogen.graphs import boundary
+from pyrogen.graphs.structure import validation
 from pyrogen.plots import outlines
 from pyrogen.plots.layout import GAP, HEIGHT, Point, layout, widths
-from pyrogen.plots.style import COLOURS, styled
+from pyrogen.plots.style import COLORS, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,8 +19,8 @@ Node = Hashable
 
 LINE = "#444444"
 SHADE = "#C9CDD2"
-TRAIL = COLOURS[1]
-RING = COLOURS[0]
+TRAIL = COLORS[1]
+RING = COLORS[0]
 STOP = "#B00020"
 MARGIN = 0.3  # inches
 LARGEST = 600  # nodes
@@ -46,17 +46,17 @@ def graph(
         graph: A graph of pgmpy or networkx, directed without cycles or undirected.
         given: The observed nodes, one name or several: they are shaded.
         trail: The nodes of a trail or path in order (see `pyrogen.graphs.active_trail`), or of a cycle, its first node
-            again at the end: it is coloured. The legend says whether it is active given `given`, or where it is
+            again at the end: it is colored. The legend says whether it is active given `given`, or where it is
             blocked.
         cliques: Sets of nodes: each is outlined and hatched. A maximal clique of an undirected graph has the same
-            colour in every drawing of it.
+            color in every drawing of it.
         title: Above the graph.
-        positions: The centre of each node, in any unit, such as Graphviz or networkx finds them; None for the layout
+        positions: The center of each node, in any unit, such as Graphviz or networkx finds them; None for the layout
             described in `pyrogen.plots.layout`.
         shaded: What the legend calls the nodes in `given`.
         ends: The nodes that a question is about: each gets a ring.
         blocking: Nodes that block the trails between these: their rim is dotted.
-        dashed: Edges to be drawn dashed, such as those that moralising adds.
+        dashed: Edges to be drawn dashed, such as those that moralizing adds.
         dashes: What the legend calls these.
 
     Returns:
@@ -77,20 +77,20 @@ def graph(
 
     from matplotlib.figure import Figure
 
-    boundary.either(graph)
+    validation.either(graph)
     if len(graph) > LARGEST:
         raise ValueError(f"expected at most {LARGEST} nodes, as more cannot be read, got {len(graph)}")
-    observed = boundary.names(graph, given, "given", empty=True)
+    observed = validation.names(graph, given, "given", empty=True)
     way = tuple(trail)
     closed = len(way) > 3 and way[0] == way[-1]
-    boundary.names(graph, list(way[closed:]), "trail", empty=True)
+    validation.names(graph, list(way[closed:]), "trail", empty=True)
     drawn = _called(graph, way, observed)
-    asked = boundary.names(graph, ends, "ends", empty=True)
-    stops = boundary.names(graph, blocking, "blocking", empty=True)
-    broken = {frozenset(boundary.names(graph, list(edge), "a dashed edge")) for edge in dashed}
+    asked = validation.names(graph, ends, "ends", empty=True)
+    stops = validation.names(graph, blocking, "blocking", empty=True)
+    broken = {frozenset(validation.names(graph, list(edge), "a dashed edge")) for edge in dashed}
     for edge in broken - {frozenset(edge) for edge in graph.edges}:
         raise ValueError(f"dashed must name edges, but {' and '.join(map(repr, edge))} are not joined")
-    groups = [boundary.names(graph, list(clique), "a clique") for clique in cliques]
+    groups = [validation.names(graph, list(clique), "a clique") for clique in cliques]
     at, bends = layout(graph) if positions is None else (_scaled(graph, positions), {})
 
     layered = graph.is_directed() and positions is None
@@ -101,8 +101,8 @@ def graph(
     right = max([*(at[node][0] + wide[node] / 2 for node in graph), *(x for x, _ in points)]) + pad
     low = min(y for _, y in at.values()) - HEIGHT / 2 - pad
     high = max(y for _, y in at.values()) + HEIGHT / 2 + pad
-    colours = outlines.numbers(graph, groups)
-    handles = _handles(shaded if observed else "", drawn, dashes if broken else "", asked, stops, groups, colours)
+    colors = outlines.numbers(graph, groups)
+    handles = _handles(shaded if observed else "", drawn, dashes if broken else "", asked, stops, groups, colors)
     width = max(
         right - left, 0.082 * len(title) + 0.4, *(0.085 * len(handle.get_label()) + 0.9 for handle in handles), 2
     )
@@ -116,7 +116,7 @@ def graph(
     ax.set(xlim=(left - spare, right + spare), ylim=(low, high))
     ax.set_axis_off()
     for number, group in enumerate(groups):
-        outlines.draw(ax, [at[node] for node in group], [wide[node] for node in group], number, colours[number])
+        outlines.draw(ax, [at[node] for node in group], [wide[node] for node in group], number, colors[number])
     on_trail = {frozenset(step) for step in pairwise(way)}
     for a, b in graph.edges:
         points = [at[a], *bends.get((a, b), []), at[b]]
@@ -136,13 +136,13 @@ def graph(
 def _node(ax: "Axes", node: Node, at: Point, wide: float, observed: bool, on_trail: bool, stops: bool) -> None:
     from matplotlib.patches import Ellipse
 
-    colour, line, style = (TRAIL, 2.2, "-") if on_trail else (LINE, 1.2, "-")
+    color, line, style = (TRAIL, 2.2, "-") if on_trail else (LINE, 1.2, "-")
     if stops:
-        colour, line, style = STOP, 2.4, ":"
+        color, line, style = STOP, 2.4, ":"
     face = SHADE if observed else "white"
     ax.add_patch(
         Ellipse(
-            at, wide, HEIGHT, facecolor=face, edgecolor=colour, linewidth=line, linestyle=style, zorder=4,
+            at, wide, HEIGHT, facecolor=face, edgecolor=color, linewidth=line, linestyle=style, zorder=4,
             gid=f"node {node}",
         )
     )  # fmt: skip
@@ -169,28 +169,28 @@ def _edge(
     from matplotlib.patches import FancyArrowPatch
 
     points = [_border(points[0], points[1], start, free), *points[1:-1], _border(points[-1], points[-2], end, free)]
-    colour, line = (TRAIL, 2.4) if on_trail else (LINE, 1.1)
+    color, line = (TRAIL, 2.4) if on_trail else (LINE, 1.1)
     style = "-|>" if directed else "-"
     ax.add_patch(
         FancyArrowPatch(
-            path=_smooth(points), arrowstyle=style, mutation_scale=15 if on_trail else 12, color=colour, linewidth=line,
+            path=_smooth(points), arrowstyle=style, mutation_scale=15 if on_trail else 12, color=color, linewidth=line,
             shrinkA=0, shrinkB=0, joinstyle="miter", linestyle=dashes,
             zorder=3 if on_trail else 2,
         )
     )  # fmt: skip
 
 
-def _border(centre: Point, towards: Point, wide: float, free: bool) -> Point:
+def _border(center: Point, towards: Point, wide: float, free: bool) -> Point:
     r"""Returns where the line to a point leaves the node's ellipse, with a hair of space.
 
-    A flat line to another layer leaves it near the top or the bottom, or it would run over the node's neighbours.
+    A flat line to another layer leaves it near the top or the bottom, or it would run over the node's neighbors.
     """
 
-    dx, dy = towards[0] - centre[0], towards[1] - centre[1]
+    dx, dy = towards[0] - center[0], towards[1] - center[1]
     if not free:
         dx = float(np.clip(dx, -0.7 * abs(dy) * wide / HEIGHT, 0.7 * abs(dy) * wide / HEIGHT))
     scale = 1 / np.hypot(dx / (wide / 2 + 0.02), dy / (HEIGHT / 2 + 0.02))
-    return centre[0] + dx * scale, centre[1] + dy * scale
+    return center[0] + dx * scale, center[1] + dy * scale
 
 
 def _smooth(points: list[Point]) -> Any:
@@ -216,7 +216,7 @@ def _smooth(points: list[Point]) -> Any:
 def _called(graph: Any, way: Sequence[Node], observed: Sequence[Node]) -> str:
     r"""Returns what the legend calls a trail: active only if it is."""
 
-    from pyrogen.graphs.trails import blocker, draw_trail
+    from pyrogen.graphs.structure.trails import blocker, draw_trail
 
     drawn = draw_trail(graph, tuple(way))
     if len(way) < 2:
@@ -236,7 +236,7 @@ def _handles(
     asked: Sequence[Node],
     stops: Sequence[Node],
     groups: Sequence[Sequence[Node]],
-    colours: Sequence[int],
+    colors: Sequence[int],
 ) -> list[Any]:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
@@ -252,7 +252,7 @@ def _handles(
         handles.append(Line2D([], [], color=TRAIL, linewidth=2.4, label=trail))
     if dashes:
         handles.append(Line2D([], [], color=LINE, linewidth=1.1, linestyle="--", label=dashes))
-    return handles + [outlines.handle(group, colour) for group, colour in zip(groups, colours, strict=True)]
+    return handles + [outlines.handle(group, color) for group, color in zip(groups, colors, strict=True)]
 
 
 def _columns(handles: list[Any], width: float) -> int:

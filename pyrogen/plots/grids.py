@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyrogen.plots.inputs import labelled, to_images
-from pyrogen.plots.montage import centres, montage
+from pyrogen.plots.inputs import labeled, to_images
+from pyrogen.plots.montage import centers, montage
 from pyrogen.plots.style import WIDTH, figure, styled
 
 if TYPE_CHECKING:
@@ -22,10 +22,10 @@ def reconstructions(originals: Any, models: Mapping[str, Any] | Any) -> "Figure"
     Args:
         originals: The images, (n, H, W), (n, 1, H, W) or (n, 3, H, W), with values in [0, 1] (what is outside is
             clipped) or bytes.
-        models: The reconstructions of the same shape, by label; a single array is labelled "reconstruction".
+        models: The reconstructions of the same shape, by label; a single array is labeled "reconstruction".
 
     Returns:
-        A figure with one row a label, labelled at its left, and one column an original.
+        A figure with one row a label, labeled at its left, and one column an original.
 
     Raises:
         ValueError: If there is no image or model, shapes disagree, or a value is not finite.
@@ -41,7 +41,7 @@ def reconstructions(originals: Any, models: Mapping[str, Any] | Any) -> "Figure"
 
     rows = {"original": to_images(originals, "originals")}
     shape = rows["original"].shape
-    for label, images in labelled(models, "models", "reconstruction").items():
+    for label, images in labeled(models, "models", "reconstruction").items():
         if label in rows:
             raise ValueError('"original" labels the first row; give that model another label.')
         rows[label] = to_images(images, f"the images of {label!r}")
@@ -57,7 +57,7 @@ def reconstructions(originals: Any, models: Mapping[str, Any] | Any) -> "Figure"
     ax = fig.subplots()
     ax.set_anchor("SW")  # spare room goes where no label is, else the layout misjudges their place
     _show(ax, montage(np.concatenate(list(rows.values())), columns=number))
-    ax.set_yticks(centres(len(rows), height), list(rows))
+    ax.set_yticks(centers(len(rows), height), list(rows))
     ax.tick_params(length=0, labelsize=10)
     return fig
 
@@ -88,7 +88,7 @@ def samples(images: Mapping[str, Any] | Any, columns: int | None = None) -> "Fig
     if columns is not None and columns < 1:
         raise ValueError(f"columns must be at least 1, got {columns}.")
     grids = {}
-    for label, group in labelled(images, "images").items():
+    for label, group in labeled(images, "images").items():
         group = to_images(group, f"the images of {label!r}" if label else "images")
         grids[label] = montage(group, columns=min(columns or int(np.ceil(np.sqrt(len(group)))), len(group)))
     across = min(len(grids), 3)

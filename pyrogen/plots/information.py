@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyrogen.plots.inputs import labelled, to_array
+from pyrogen.plots.inputs import labeled, to_array
 from pyrogen.plots.style import panels, styled
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def mutual_information(
         entropies: The factors' entropies, (K,) in nats; cells are divided by them.
 
     Returns:
-        A figure with one panel a model, on one colour scale.
+        A figure with one panel a model, on one color scale.
 
     Raises:
         ValueError: If shapes disagree, a value is not finite, or an entropy is not positive.
@@ -41,7 +41,7 @@ def mutual_information(
         ['shape', 'scale']
     """
 
-    tables = {k: to_array(v, f"matrix of {k!r}" if k else "matrix", 2) for k, v in labelled(matrix, "matrix").items()}
+    tables = {k: to_array(v, f"matrix of {k!r}" if k else "matrix", 2) for k, v in labeled(matrix, "matrix").items()}
     number = next(iter(tables.values())).shape[1]
     names = [f"$v_{{{k}}}$" for k in range(number)] if factor_names is None else list(factor_names)
     for label, table in tables.items():
@@ -78,5 +78,5 @@ def _numbers(ax: Any, table: np.ndarray, top: float) -> None:
 
     for (j, k), value in np.ndenumerate(table):
         if value >= 0.05 * top:
-            colour = "black" if value > 0.55 * top else "white"
-            ax.text(k, j, f"{value:.2f}", ha="center", va="center", color=colour, fontsize=8)
+            color = "black" if value > 0.55 * top else "white"
+            ax.text(k, j, f"{value:.2f}", ha="center", va="center", color=color, fontsize=8)

@@ -47,7 +47,7 @@ def to_images(value: Any, name: str) -> NDArray[np.float64]:
     return np.broadcast_to(np.moveaxis(pixels, 1, -1), (len(pixels), *pixels.shape[2:], 3))
 
 
-def labelled(value: Any, name: str, label: str = "") -> dict[str, Any]:
+def labeled(value: Any, name: str, label: str = "") -> dict[str, Any]:
     r"""Returns a mapping of labels as a dict, and a single thing as a dict with that one label."""
 
     if not isinstance(value, Mapping):

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyrogen.plots.inputs import labelled, to_array
-from pyrogen.plots.style import COLOURS, FAINT, panels, styled
+from pyrogen.plots.inputs import labeled, to_array
+from pyrogen.plots.style import COLORS, FAINT, panels, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,13 +35,13 @@ def kl_per_latent(kl: Mapping[str, Any] | Any, threshold: float = 0.01) -> "Figu
         'β = 4: 2 of 4 active, 4.0 nats'
     """
 
-    groups = {k: to_array(v, f"kl of {k!r}" if k else "kl", 1) for k, v in labelled(kl, "kl").items()}
+    groups = {k: to_array(v, f"kl of {k!r}" if k else "kl", 1) for k, v in labeled(kl, "kl").items()}
     fig, axes = panels(len(groups), height=3.2, sharey=True)
     for i, (ax, (label, value)) in enumerate(zip(axes, groups.items(), strict=True)):
         order = np.argsort(-value, kind="stable")
         active = value[order] > threshold
-        colours = [COLOURS[0] if on else FAINT for on in active]
-        ax.bar(np.arange(len(value)), value[order], width=0.75, color=colours)
+        colors = [COLORS[0] if on else FAINT for on in active]
+        ax.bar(np.arange(len(value)), value[order], width=0.75, color=colors)
         ax.axhline(threshold, color="#333333", linewidth=0.9, linestyle=(0, (3, 2)))
         ax.set_title(f"{label + ': ' if label else ''}{active.sum()} of {len(value)} active, {value.sum():.1f} nats")
         ax.set_xlabel("latent, by falling KL")
@@ -66,7 +66,7 @@ def _legend(fig: "Figure", threshold: float) -> None:
     from matplotlib.patches import Patch
 
     handles = [
-        Patch(color=COLOURS[0], label="active"),
+        Patch(color=COLORS[0], label="active"),
         Patch(color=FAINT, label="inactive"),
         Line2D([], [], color="#333333", linewidth=0.9, linestyle=(0, (3, 2)), label=f"threshold, {threshold:g} nats"),
     ]

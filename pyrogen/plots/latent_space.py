@@ -6,21 +6,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyrogen.plots.inputs import labelled, to_array
-from pyrogen.plots.style import COLOURS, panels, styled
+from pyrogen.plots.inputs import labeled, to_array
+from pyrogen.plots.style import COLORS, panels, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Three of Paul Tol's muted colours (https://sronpersonalpages.nl/~pault/) beside the house's seven: ten for digits.
-TEN = (*COLOURS[:6], "#882255", "#999933", "#44AA99", "#000000")
+# Three of Paul Tol's muted colors (https://sronpersonalpages.nl/~pault/) beside the house's seven: ten for digits.
+TEN = (*COLORS[:6], "#882255", "#999933", "#44AA99", "#000000")
 
 
 @styled
 def latent_space(
     codes: Mapping[str, Any] | Any, labels: Any, names: Sequence[str] | None = None, factor: str = "digit"
 ) -> "Figure":
-    r"""Draws codes on their first two principal components, coloured by a label, with N(0, I) and their own Gaussian.
+    r"""Draws codes on their first two principal components, colored by a label, with N(0, I) and their own Gaussian.
 
     Each ellipse is that of two standard deviations, which holds 86% of a Gaussian's mass in the plane: solid that of
     N(0, I), projected on the same two components, dashed that of the Gaussian with the codes' mean and covariance.
@@ -37,7 +37,7 @@ def latent_space(
         A figure with one panel a model, each with axes of its own.
 
     Raises:
-        ValueError: If shapes disagree, a label has no name, values outnumber colours, or a code is not finite.
+        ValueError: If shapes disagree, a label has no name, values outnumber colors, or a code is not finite.
 
     Example:
         >>> import numpy as np
@@ -54,7 +54,7 @@ def latent_space(
 
     groups = {
         label: to_array(z, f"codes of {label!r}" if label else "codes", 2)
-        for label, z in labelled(codes, "codes").items()
+        for label, z in labeled(codes, "codes").items()
     }
     value = _values(labels, names)
     present = np.unique(value)
@@ -65,12 +65,12 @@ def latent_space(
             raise ValueError(f"codes of {label!r} must have at least three rows and two latents, got shape {z.shape}.")
 
     fig, axes = panels(len(groups), height=4.6, columns=2)
-    colour = np.array(TEN)[np.searchsorted(present, value)]
+    color = np.array(TEN)[np.searchsorted(present, value)]
     order = np.random.default_rng(0).permutation(len(value))
     for ax, (label, z) in zip(axes, groups.items(), strict=True):
         mean, axis, deviation, share = _principal(z)
         point = (z - mean) @ axis
-        ax.scatter(point[order, 0], point[order, 1], s=6, c=colour[order], alpha=0.55, linewidths=0, rasterized=True)
+        ax.scatter(point[order, 0], point[order, 1], s=6, c=color[order], alpha=0.55, linewidths=0, rasterized=True)
         for v, c in zip(present, TEN, strict=False):
             ax.annotate(
                 str(v) if names is None else names[v],
@@ -107,7 +107,7 @@ def _values(labels: Any, names: Sequence[str] | None) -> NDArray[np.int64]:
     if names is not None and value.max() >= len(names):
         raise ValueError(f"labels go up to {value.max()} but names has {len(names)}; give one name a value, or None.")
     if len(np.unique(value)) > len(TEN):
-        raise ValueError(f"at most {len(TEN)} values can be told apart by colour, got {len(np.unique(value))}.")
+        raise ValueError(f"at most {len(TEN)} values can be told apart by color, got {len(np.unique(value))}.")
     return value
 
 

@@ -2,8 +2,8 @@ r"""Where to draw the nodes of a graph, in inches: layers for a directed one, sp
 
 **Layers** (Sugiyama, Tagawa & Toda, 1981, https://doi.org/10.1109/TSMC.1981.4308636). A node's layer is the length of
 the longest way to it, so that all arrows point down. An arrow over several layers gets a bend in each between. Layers
-are ordered, sweeping down and up, by the mean place of each node's neighbours, and the order with the fewest crossings
-is kept. Places are then pulled towards the neighbours' mean, order and gaps kept, which is isotonic regression.
+are ordered, sweeping down and up, by the mean place of each node's neighbors, and the order with the fewest crossings
+is kept. Places are then pulled towards the neighbors' mean, order and gaps kept, which is isotonic regression.
 
 **Springs.** Kamada and Kawai's places (1989, https://doi.org/10.1016/0020-0190(89)90102-6), made larger until no two
 nodes touch, and nodes pushed off edges that are not theirs. Components stand side by side; single nodes in a column.
@@ -22,7 +22,7 @@ Point = tuple[float, float]
 Places = dict[Node, Point]
 Bends = dict[tuple[Node, Node], list[Point]]
 
-GAP = 0.38  # inches between neighbours in a layer
+GAP = 0.38  # inches between neighbors in a layer
 DOWN = 1.05  # inches from layer to layer
 HEIGHT = 0.44  # of a node
 SWEEPS = 24
@@ -35,7 +35,7 @@ def widths(graph: Any) -> dict[Node, float]:
 
 
 def layout(graph: Any) -> tuple[Places, Bends]:
-    r"""Returns the centre of each node, and for edges that are not straight the points on their way, in inches.
+    r"""Returns the center of each node, and for edges that are not straight the points on their way, in inches.
 
     Args:
         graph: A graph of networkx or pgmpy, directed without cycles or undirected.
@@ -125,18 +125,18 @@ def _pulled(way: list[Point], obstacles: list[tuple[Point, float]]) -> list[Poin
     return kept[:-1]
 
 
-def _meets(start: Point, end: Point, centre: Point, wide: float) -> bool:
+def _meets(start: Point, end: Point, center: Point, wide: float) -> bool:
     r"""Whether a line comes closer to a node than a fifth of an inch: in units in which its rim is a circle."""
 
     size = np.array([wide / 2 + 0.2, HEIGHT / 2 + 0.2])
-    a, b = ((np.array(point) - centre) / size for point in (start, end))
+    a, b = ((np.array(point) - center) / size for point in (start, end))
     along = b - a
     t = np.clip(-(a @ along) / (along @ along), 0, 1)
     return bool(np.hypot(*(a + t * along)) < 1)
 
 
 def _ordered(levels: list[list[Any]], up: Mapping[Any, list[Any]], down: Mapping[Any, list[Any]]) -> list[list[Any]]:
-    r"""Orders each layer by the mean place of the neighbours above, then below, and so on; keeps the best order."""
+    r"""Orders each layer by the mean place of the neighbors above, then below, and so on; keeps the best order."""
 
     best, fewest = levels, _crossings(levels, down)
     for sweep in range(SWEEPS):
@@ -156,7 +156,7 @@ def _ordered(levels: list[list[Any]], up: Mapping[Any, list[Any]], down: Mapping
 
 
 def _swapped(levels: list[list[Any]], down: Mapping[Any, list[Any]], fewest: int) -> list[list[Any]]:
-    r"""Swaps neighbours in a layer as long as that leaves fewer crossings."""
+    r"""Swaps neighbors in a layer as long as that leaves fewer crossings."""
 
     better = sum(map(len, levels)) <= 60
     while better:
@@ -238,9 +238,9 @@ def _springs(graph: Any, part: list[Node], wide: Mapping[Node, float]) -> tuple[
 def _turned(at: NDArray[np.float64]) -> NDArray[np.float64]:
     r"""Returns the points turned so that they are wider than high, which is how figures are read."""
 
-    centred = at - at.mean(axis=0)
-    _, _, axes = np.linalg.svd(centred, full_matrices=False)
-    turned: NDArray[np.float64] = centred @ axes.T
+    centered = at - at.mean(axis=0)
+    _, _, axes = np.linalg.svd(centered, full_matrices=False)
+    turned: NDArray[np.float64] = centered @ axes.T
     return turned
 
 

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 GAP = 2  # pixels between images
-PAPER = 1.0  # their colour, and that of places without an image
+PAPER = 1.0  # their color, and that of places without an image
 
 
 def montage(images: NDArray[np.float64], columns: int) -> NDArray[np.float64]:
@@ -19,7 +19,7 @@ def montage(images: NDArray[np.float64], columns: int) -> NDArray[np.float64]:
     return picture
 
 
-def centres(number: int, size: int) -> NDArray[np.floating]:
+def centers(number: int, size: int) -> NDArray[np.floating]:
     r"""Returns the pixel coordinates of the middles of that many images of that size along an axis of a montage."""
 
     return np.arange(number) * (size + GAP) + (size - 1) / 2

@@ -1,4 +1,4 @@
-r"""Outlines of sets of nodes: hulls, hatched, of a colour that stays with a set from one drawing to the next."""
+r"""Outlines of sets of nodes: hulls, hatched, of a color that stays with a set from one drawing to the next."""
 
 from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyrogen.plots.layout import HEIGHT, Point
-from pyrogen.plots.style import COLOURS
+from pyrogen.plots.style import COLORS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-OUTLINES = (COLOURS[0], COLOURS[2], COLOURS[3], COLOURS[5], COLOURS[4], "#7A5C2E", "#6A4C93")
+OUTLINES = (COLORS[0], COLORS[2], COLORS[3], COLORS[5], COLORS[4], "#7A5C2E", "#6A4C93")
 HATCHES = ("///", "\\\\\\", "...", "|||", "---", "xxx", "+++")
 SMALL = 60  # nodes of the largest graph whose cliques are looked for
 
 
 def numbers(graph: Any, groups: Sequence[Sequence[Hashable]]) -> list[int]:
-    r"""Returns the colour of each set: its place among the graph's maximal cliques, or one that none of them has.
+    r"""Returns the color of each set: its place among the graph's maximal cliques, or one that none of them has.
 
-    Where there are more sets than colours, those that are left are given out in turn.
+    Where there are more sets than colors, those that are left are given out in turn.
     """
 
     from pyrogen.graphs import maximal_cliques
@@ -40,12 +40,12 @@ def numbers(graph: Any, groups: Sequence[Sequence[Hashable]]) -> list[int]:
 
 
 def reach(number: int) -> float:
-    r"""Returns how far a clique's outline runs from its nodes, in inches: neighbours in the list differ."""
+    r"""Returns how far a clique's outline runs from its nodes, in inches: neighbors in the list differ."""
 
     return 0.09 + 0.055 * (number % 5)
 
 
-def draw(ax: "Axes", centres: list[Point], wide: list[float], number: int, colour: int) -> None:
+def draw(ax: "Axes", centers: list[Point], wide: list[float], number: int, color: int) -> None:
     r"""Draws the convex hull of the nodes' ellipses, each clique's a little larger than the one before."""
 
     from matplotlib.patches import Polygon
@@ -56,11 +56,11 @@ def draw(ax: "Axes", centres: list[Point], wide: list[float], number: int, colou
     rim = np.concatenate(
         [
             np.stack([x + (w / 2 + more) * np.cos(angle), y + (HEIGHT / 2 + more) * np.sin(angle)], axis=1)
-            for (x, y), w in zip(centres, wide, strict=True)
+            for (x, y), w in zip(centers, wide, strict=True)
         ]
     )
     corners = rim[ConvexHull(rim).vertices]
-    line, hatch = OUTLINES[colour % len(OUTLINES)], HATCHES[colour % len(HATCHES)]
+    line, hatch = OUTLINES[color % len(OUTLINES)], HATCHES[color % len(HATCHES)]
     ax.add_patch(Polygon(corners, facecolor=line, alpha=0.10, linewidth=0, zorder=0))
     ax.add_patch(
         Polygon(corners, facecolor="none", edgecolor=(*_rgb(line), 0.28), hatch=hatch, linewidth=0, zorder=0.5)
@@ -68,17 +68,17 @@ def draw(ax: "Axes", centres: list[Point], wide: list[float], number: int, colou
     ax.add_patch(Polygon(corners, facecolor="none", edgecolor=line, linewidth=1.6, zorder=1))
 
 
-def handle(group: Sequence[Hashable], colour: int) -> Any:
+def handle(group: Sequence[Hashable], color: int) -> Any:
     r"""Returns the legend's patch for a set."""
 
     from matplotlib.patches import Patch
 
-    line, hatch = OUTLINES[colour % len(OUTLINES)], HATCHES[colour % len(HATCHES)]
+    line, hatch = OUTLINES[color % len(OUTLINES)], HATCHES[color % len(HATCHES)]
     label = f"{{{', '.join(map(str, group))}}}"
     return Patch(facecolor=(*_rgb(line), 0.12), edgecolor=line, hatch=hatch, label=label)
 
 
-def _rgb(colour: str) -> tuple[float, float, float]:
+def _rgb(color: str) -> tuple[float, float, float]:
     from matplotlib.colors import to_rgb
 
-    return to_rgb(colour)
+    return to_rgb(color)

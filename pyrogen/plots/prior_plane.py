@@ -34,8 +34,8 @@ def prior_plane(
     Args:
         codes: The codes of each model by its label, (N, 2).
         log_density: log p(z) of its prior by the same labels: functions of (M, 2) arrays that return (M,), in nats.
-        labels: What colours the codes, integers (N,) with at most ten values, the same for all models; the number
-            stands at the median of its codes. None for one colour.
+        labels: What colors the codes, integers (N,) with at most ten values, the same for all models; the number
+            stands at the median of its codes. None for one color.
         factor: What the labels are.
         names: The names of the two axes.
 
@@ -64,7 +64,7 @@ def prior_plane(
     value = None if labels is None else to_array(labels, "labels", 1)
     present = np.unique(value) if value is not None else np.empty(0)
     if len(present) > len(TEN):
-        raise ValueError(f"at most {len(TEN)} values can be told apart by colour, got {len(present)}.")
+        raise ValueError(f"at most {len(TEN)} values can be told apart by color, got {len(present)}.")
     for label, z in groups.items():
         if z.shape[1] != 2:
             raise ValueError(f"codes of {label!r} must lie in a plane, (N, 2), got shape {z.shape}.")
@@ -76,8 +76,8 @@ def prior_plane(
         sides, values = _on_grid(z, log_density[label], label)
         ax.contourf(*sides, values, levels=[*region_levels(values), np.inf], colors=SHADES)
         order = np.random.default_rng(0).permutation(len(z))
-        colour: Any = TEN[0] if value is None else np.array(TEN)[np.searchsorted(present, value)][order]
-        ax.scatter(z[order, 0], z[order, 1], s=3, c=colour, alpha=0.6, linewidths=0, rasterized=True)
+        color: Any = TEN[0] if value is None else np.array(TEN)[np.searchsorted(present, value)][order]
+        ax.scatter(z[order, 0], z[order, 1], s=3, c=color, alpha=0.6, linewidths=0, rasterized=True)
         for v, c in zip(present, TEN, strict=False):
             stroke = [withStroke(linewidth=3, foreground="white")]
             middle = np.median(z[value == v], axis=0)
@@ -103,7 +103,7 @@ def _on_grid(
     r"""Returns the sides of a square around the codes and the log density on its grid, (CELLS, CELLS)."""
 
     middle, reach = (z.max(0) + z.min(0)) / 2, max(np.ptp(z, axis=0).max() * 0.58, 1e-3)
-    sides = [np.linspace(centre - reach, centre + reach, CELLS) for centre in middle]
+    sides = [np.linspace(center - reach, center + reach, CELLS) for center in middle]
     grid = np.stack(np.meshgrid(*sides), axis=-1)  # rows along the second axis
     return sides, to_array(log_density(grid.reshape(-1, 2)), f"log_density of {label!r}", 1).reshape(CELLS, CELLS)
 

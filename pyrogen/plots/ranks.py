@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyrogen.plots.inputs import labelled
-from pyrogen.plots.style import COLOURS, FAINT, WIDTH, figure, styled
+from pyrogen.plots.inputs import labeled
+from pyrogen.plots.style import COLORS, FAINT, WIDTH, figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,7 +49,7 @@ def ranks(calibration: Any, draws: int | None = None, *, prob: float = 0.95, bin
         'z: 200 ranks'
     """
 
-    by_site = labelled(getattr(calibration, "ranks", calibration), "ranks", "z")
+    by_site = labeled(getattr(calibration, "ranks", calibration), "ranks", "z")
     number = getattr(calibration, "draws", None) if draws is None else draws
     if number is None:
         raise ValueError("draws, the number of draws that each truth was ranked among, must be given with the ranks.")
@@ -101,10 +101,10 @@ def _histogram(ax: "Axes", value: NDArray[np.int64], draws: int, prob: float, bi
     ax.plot(x, np.repeat(share * len(value), 2), color="#555555", linewidth=0.9, linestyle=(0, (3, 2)))
     counts = [np.histogram(column, edges)[0] for column in value.T]
     if len(counts) == 1:
-        ax.bar(edges[:-1] - 0.5, counts[0], np.diff(edges), align="edge", color=COLOURS[0], alpha=0.75, ec="white")
+        ax.bar(edges[:-1] - 0.5, counts[0], np.diff(edges), align="edge", color=COLORS[0], alpha=0.75, ec="white")
     else:
         for count in counts:
-            ax.stairs(count, edges - 0.5, color=COLOURS[0], alpha=_alpha(len(counts)), linewidth=1.1)
+            ax.stairs(count, edges - 0.5, color=COLORS[0], alpha=_alpha(len(counts)), linewidth=1.1)
     ax.set_xlim(-0.5, draws + 0.5)
     ax.set_ylim(0, 1.12 * max(high.max(), max(count.max() for count in counts)))
     ax.grid(axis="y")
@@ -122,7 +122,7 @@ def _difference(ax: "Axes", value: NDArray[np.int64], draws: int, prob: float) -
         curve = np.searchsorted(np.sort(column), cuts, side="right") / len(value)
         out = bool(((curve < low - 1e-9) | (curve > high + 1e-9)).any())
         outside += out
-        ax.plot(x, curve - x, color=COLOURS[1] if out else COLOURS[0], alpha=_alpha(value.shape[1]), linewidth=1.3)
+        ax.plot(x, curve - x, color=COLORS[1] if out else COLORS[0], alpha=_alpha(value.shape[1]), linewidth=1.3)
     ax.set_xlim(0, 1)
     ax.grid(axis="y")
     return outside
@@ -153,8 +153,8 @@ def _legend(fig: "Figure", prob: float) -> None:
     from matplotlib.patches import Patch
 
     handles = [
-        Patch(color=COLOURS[0], label="ranks"),
-        Line2D([], [], color=COLOURS[1], label="leaves the band"),
+        Patch(color=COLORS[0], label="ranks"),
+        Line2D([], [], color=COLORS[1], label="leaves the band"),
         Patch(color=FAINT, alpha=0.45, label=f"{prob:.0%} band of a calibrated guide"),
         Line2D([], [], color="#555555", linewidth=0.9, linestyle=(0, (3, 2)), label="uniform"),
     ]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pyrogen.plots.inputs import to_array
-from pyrogen.plots.style import COLOURS, figure, styled
+from pyrogen.plots.style import COLORS, figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -52,7 +52,7 @@ def rate_distortion(
         if len(texts) != len(rows):
             raise ValueError(f"{label!r} must have a note for each of its {len(rows)} points, got {len(texts)}.")
         rows = rows[(order := np.argsort(rows[:, 0]))]
-        ax.plot(*rows.T, marker=MARKERS[i % len(MARKERS)], color=COLOURS[i % len(COLOURS)], linewidth=1.2, label=label)
+        ax.plot(*rows.T, marker=MARKERS[i % len(MARKERS)], color=COLORS[i % len(COLORS)], linewidth=1.2, label=label)
         for (rate, distortion), text in zip(rows, [texts[k] for k in order], strict=True):
             ax.annotate(text, (rate, distortion), (6, 5), textcoords="offset points", fontsize=9)
     everything = np.concatenate(list(points.values()))
@@ -64,6 +64,6 @@ def rate_distortion(
     ax.set_xlabel("rate: KL term (nats per image)")
     ax.set_ylabel("distortion: reconstruction term (nats per image)")
     bits = ax.secondary_xaxis("top", functions=(lambda nats: nats / np.log(2), lambda bits: bits * np.log(2)))
-    bits.set_xlabel("bits per image; grey lines: equal ELBO")
+    bits.set_xlabel("bits per image; gray lines: equal ELBO")
     ax.legend(loc="best")
     return fig

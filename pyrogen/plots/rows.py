@@ -1,12 +1,12 @@
-r"""Images in labelled rows, such as data above the samples of several models."""
+r"""Images in labeled rows, such as data above the samples of several models."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyrogen.plots.inputs import labelled, to_images
-from pyrogen.plots.montage import centres, montage
+from pyrogen.plots.inputs import labeled, to_images
+from pyrogen.plots.montage import centers, montage
 from pyrogen.plots.style import WIDTH, figure, styled
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def image_rows(rows: Mapping[str, Any], label_width: float = 2.6) -> "Figure":
         label_width: The room for the labels, in inches.
 
     Returns:
-        A figure with one row a label, labelled at its left.
+        A figure with one row a label, labeled at its left.
 
     Raises:
         ValueError: If there is no row or image, shapes disagree, or a value is not finite.
@@ -38,9 +38,7 @@ def image_rows(rows: Mapping[str, Any], label_width: float = 2.6) -> "Figure":
         ['data', 'model\np = 0.001']
     """
 
-    pictures = {
-        label: to_images(images, f"the images of {label!r}") for label, images in labelled(rows, "rows").items()
-    }
+    pictures = {label: to_images(images, f"the images of {label!r}") for label, images in labeled(rows, "rows").items()}
     first, shape = next((label, images.shape) for label, images in pictures.items())
     for label, images in pictures.items():
         if images.shape != shape:
@@ -55,7 +53,7 @@ def image_rows(rows: Mapping[str, Any], label_width: float = 2.6) -> "Figure":
     ax.set_anchor("SW")  # spare room goes where no label is, else the layout misjudges their place
     ax.imshow(montage(np.concatenate(list(pictures.values())), columns=number), interpolation="nearest")
     ax.set(xticks=[])
-    ax.set_yticks(centres(len(pictures), height), list(pictures))
+    ax.set_yticks(centers(len(pictures), height), list(pictures))
     ax.tick_params(length=0, labelsize=9)
     ax.spines[:].set_visible(False)
     return fig

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyrogen.plots.inputs import labelled, to_array
+from pyrogen.plots.inputs import labeled, to_array
 from pyrogen.plots.montage import montage
-from pyrogen.plots.style import COLOURS, WIDTH, figure, panels, styled
+from pyrogen.plots.style import COLORS, WIDTH, figure, panels, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,14 +39,14 @@ def atoms(images: Mapping[str, Any] | Any, columns: int | None = None) -> "Figur
 
     from matplotlib import colormaps
 
-    colours, grids = colormaps["RdBu_r"], {}
-    for label, group in labelled(images, "images").items():
+    colors, grids = colormaps["RdBu_r"], {}
+    for label, group in labeled(images, "images").items():
         shape = tuple(np.shape(group))
         if len(shape) == 4 and shape[1] == 1:
             group = group[:, 0]
         values = to_array(group, f"the atoms of {label!r}" if label else "atoms", 3)
         most = np.abs(values).max((1, 2), keepdims=True)
-        pixels = colours(0.5 + 0.5 * values / np.where(most > 0, most, 1.0))[..., :3]
+        pixels = colors(0.5 + 0.5 * values / np.where(most > 0, most, 1.0))[..., :3]
         framed = np.pad(pixels, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=0.55)
         grids[label] = montage(framed, columns=min(columns or int(np.ceil(np.sqrt(len(values)))), len(values)))
     side = WIDTH / max(2, len(grids))
@@ -66,7 +66,7 @@ def convergence(gaps: Mapping[str, tuple[Any, Any]], bounds: Mapping[str, tuple[
 
     Args:
         gaps: By label, steps (T,) and F(z) − F* (T,); what is not positive is left out.
-        bounds: By the same labels (some or all), steps and a bound on the excess: dashed, in the same colour.
+        bounds: By the same labels (some or all), steps and a bound on the excess: dashed, in the same color.
 
     Returns:
         A figure of one panel.
@@ -89,10 +89,10 @@ def convergence(gaps: Mapping[str, tuple[Any, Any]], bounds: Mapping[str, tuple[
     for i, (label, (steps, values)) in enumerate(gaps.items()):
         x, y = _pair(steps, values, label)
         kept = y > 0
-        ax.plot(x[kept], y[kept], "o-", color=COLOURS[i % len(COLOURS)], markersize=4, linewidth=1.5, label=label)
+        ax.plot(x[kept], y[kept], "o-", color=COLORS[i % len(COLORS)], markersize=4, linewidth=1.5, label=label)
         if label in bounds:
             x, y = _pair(*bounds[label], f"bound of {label}")
-            ax.plot(x, y, "--", color=COLOURS[i % len(COLOURS)], linewidth=1.1, label=f"bound of {label}")
+            ax.plot(x, y, "--", color=COLORS[i % len(COLORS)], linewidth=1.1, label=f"bound of {label}")
     ax.set(xscale="log", yscale="log", xlabel="steps k", ylabel="F(zₖ) − F*")
     ax.grid(which="major")
     fig.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=3)
@@ -128,7 +128,7 @@ def error_by_active(
     fig, (ax,) = panels(1, height=3.9)
     for i, (label, (active, error)) in enumerate(curves.items()):
         x, y = _pair(active, error, label)
-        ax.plot(x, y, "o-", color=COLOURS[i % len(COLOURS)], markersize=4, linewidth=1.5, label=label)
+        ax.plot(x, y, "o-", color=COLORS[i % len(COLORS)], markersize=4, linewidth=1.5, label=label)
     scale = "log" if logarithmic else "linear"
     ax.set(xscale=scale, yscale=scale, xlabel="active entries per image", ylabel=ylabel)
     if logarithmic:

@@ -1,4 +1,4 @@
-r"""One look for all figures: a colour-blind-safe palette, fonts legible at 100 to 150 dpi, panels in a row."""
+r"""One look for all figures: a color-blind-safe palette, fonts legible at 100 to 150 dpi, panels in a row."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -12,7 +12,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 # Okabe and Ito's palette (https://jfly.uni-koeln.de/color/), its yellow left out: too faint for lines on white.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 FAINT = "#B3B3B3"
 WIDTH = 9.6  # inches
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyrogen.graphs import boundary
-from pyrogen.plots.style import COLOURS, STYLE, styled
+from pyrogen.graphs.structure import validation
+from pyrogen.plots.style import COLORS, STYLE, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,8 +45,8 @@ def conditional_tables(network: Any, nodes: Any = None, rows: int = 24, title: s
 
     from matplotlib.figure import Figure
 
-    states = boundary.states(network)
-    asked = set(boundary.names(network, list(network) if nodes is None else nodes, "nodes"))
+    states = validation.states(network)
+    asked = set(validation.names(network, list(network) if nodes is None else nodes, "nodes"))
     if rows < 1:
         raise ValueError(f"rows must be at least 1, got {rows}")
     grids = [_grid(table, states) for table in _tables(network, asked)]
@@ -126,13 +126,13 @@ def _draw_table(ax: "Axes", title: str, head: list[str], body: list[list[Any]], 
     most = 1.0
     if not title.startswith("P("):
         most = max((value for row in body for value in row if isinstance(value, float)), default=1.0) or 1.0
-    colours: list[Any] = [["#E9ECEF"] * len(head)]
+    colors: list[Any] = [["#E9ECEF"] * len(head)]
     for row in body:
-        colours.append(["#F6F7F8" if isinstance(value, str) else _tint(value / most) for value in row])
-    colours += [["white"] * len(head)] * (len(lines) - len(colours))
+        colors.append(["#F6F7F8" if isinstance(value, str) else _tint(value / most) for value in row])
+    colors += [["white"] * len(head)] * (len(lines) - len(colors))
     share = np.array(_column_widths(head, body))
     made = ax.table(
-        cellText=lines, cellColours=colours, colWidths=(share / share.sum()).tolist(), cellLoc="center",
+        cellText=lines, cellColors=colors, colWidths=(share / share.sum()).tolist(), cellLoc="center",
         bbox=Bbox.unit(),
     )  # fmt: skip
     made.auto_set_font_size(False)
@@ -144,6 +144,6 @@ def _draw_table(ax: "Axes", title: str, head: list[str], body: list[list[Any]], 
 def _tint(part: float) -> tuple[float, float, float]:
     from matplotlib.colors import to_rgb
 
-    r, g, b = to_rgb(COLOURS[4])
+    r, g, b = to_rgb(COLORS[4])
     weight = 0.75 * min(max(part, 0.0), 1.0)
     return 1 - weight * (1 - r), 1 - weight * (1 - g), 1 - weight * (1 - b)

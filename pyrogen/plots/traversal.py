@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pyrogen.plots.inputs import to_array, to_images
-from pyrogen.plots.montage import centres, montage
+from pyrogen.plots.montage import centers, montage
 from pyrogen.plots.style import WIDTH, figure, styled
 
 if TYPE_CHECKING:
@@ -91,8 +91,8 @@ def traversals(
     ax.imshow(montage(images, columns=steps), interpolation="nearest")
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0)
-    ax.set_xticks(centres(steps, width), [f"{v:.3g}".replace("-", "−") for v in values.tolist()])
-    ax.set_yticks(centres(len(rows), height), [_label(j, cost) for j in rows])
+    ax.set_xticks(centers(steps, width), [f"{v:.3g}".replace("-", "−") for v in values.tolist()])
+    ax.set_yticks(centers(len(rows), height), [_label(j, cost) for j in rows])
     ax.set_xlabel("value of the latent, the others at the base")
     return fig
 

@@ -4,10 +4,10 @@
 `calibrate` against its own model's simulations.
 """
 
-from pyrogen.testing.calibration import Calibration, calibrate
 from pyrogen.testing.check import check
-from pyrogen.testing.compare import compare
 from pyrogen.testing.findings import Finding, Report, Result
-from pyrogen.testing.nuts import against_nuts
+from pyrogen.testing.posterior.calibration import Calibration, calibrate
+from pyrogen.testing.posterior.compare import compare
+from pyrogen.testing.posterior.nuts import against_nuts
 
 __all__ = ["Calibration", "Finding", "Report", "Result", "against_nuts", "calibrate", "check", "compare"]

@@ -6,17 +6,17 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pyrogen.progress import progress_bar
-from pyrogen.testing.density import density
+from pyrogen.testing.checks.density import density
+from pyrogen.testing.checks.gradient import gradient
+from pyrogen.testing.checks.jacobian import jacobian
+from pyrogen.testing.checks.objective import check_batch, minibatch, objective
+from pyrogen.testing.checks.parameters import parameters
+from pyrogen.testing.checks.structure import structure
+from pyrogen.testing.checks.subsampling import subsampling
 from pyrogen.testing.findings import Finding, Report, Result
-from pyrogen.testing.gradient import gradient
-from pyrogen.testing.importance import importance
-from pyrogen.testing.isolation import nothing_changed
-from pyrogen.testing.jacobian import jacobian
-from pyrogen.testing.objective import check_batch, minibatch, objective
-from pyrogen.testing.pair import Batch, Tested, sites, without_warnings
-from pyrogen.testing.parameters import parameters
-from pyrogen.testing.structure import structure
-from pyrogen.testing.subsampling import subsampling
+from pyrogen.testing.posterior.importance import importance
+from pyrogen.testing.running.isolation import nothing_changed
+from pyrogen.testing.running.programs import Batch, Tested, sites, without_warnings
 
 FALSE_ALARM = 1e-6
 _NOT_ASKED = "not asked, because the faults above come first"
@@ -54,7 +54,7 @@ def check(
     registration     Pyro knows each parameter that the densities depend on, so that SVI trains it
     finite           no value or log density is NaN or infinite
     gradient reach   a gradient reaches each parameter
-    domain           the programs run wherever the optimiser may lead the parameters
+    domain           the programs run wherever the optimizer may lead the parameters
     jacobian         latents computed from auxiliary ones carry the Jacobian of the change of variables
     density          draws of your own distributions follow their log_prob (t-test)
     objective        the loss is −Σ (log p − log q) of these programs (t-test)

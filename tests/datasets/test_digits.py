@@ -29,8 +29,8 @@ def test_the_contract():
     assert ds.device == torch.device("cpu")
 
 
-def test_grey_pixels_are_sixteenths_of_the_original_and_digits_are_its_targets():
-    ds = Digits("grey")
+def test_gray_pixels_are_sixteenths_of_the_original_and_digits_are_its_targets():
+    ds = Digits("gray")
     assert np.array_equal(16 * ds.images(ALL)[:, 0].double().numpy(), ORIGINAL.images)
     assert ds.images(ALL).max() == 1
     assert np.array_equal(ds.factors(ALL)[:, 0].numpy(), ORIGINAL.target)
@@ -55,7 +55,7 @@ def test_an_item_is_an_image_and_its_digit():
 
 
 def rows(part):
-    """Each picture of a part as bytes; all 1,797 grey ones differ."""
+    """Each picture of a part as bytes; all 1,797 gray ones differ."""
     return [image.numpy().tobytes() for image in part.images(torch.arange(len(part)))]
 
 
@@ -70,7 +70,7 @@ def test_a_split_is_disjoint_repeatable_and_keeps_image_and_digit_together():
     digit = dict(zip(rows(ds), ORIGINAL.target.tolist(), strict=True))
     for part in (train, test):
         assert [digit[row] for row in rows(part)] == part.factors(torch.arange(len(part)))[:, 0].tolist()
-    assert part.levels == "grey"
+    assert part.levels == "gray"
     assert {int(d) for d in test.factors(torch.arange(500))} == set(range(10))
     inner, _ = train.split(10, 10)
     assert set(rows(inner)) < set(rows(train))
@@ -84,18 +84,18 @@ def test_a_copy_elsewhere_and_from_a_pickle_is_the_same():
         assert torch.equal(copy.factors(torch.arange(50)), test.factors(torch.arange(50)))
 
 
-def test_a_bernoulli_pair_takes_the_binary_and_refuses_the_grey():
+def test_a_bernoulli_pair_takes_the_binary_and_refuses_the_gray():
     encoder, decoder = pg.nn.MLPEncoder((1, 8, 8), 2, hidden=(4,)), pg.nn.MLPDecoder((1, 8, 8), 2, hidden=(4,))
     vae = pg.models.VAE(encoder, decoder)
     assert pg.fit(vae, Digits("binary"), steps=1, progress=False).steps == 1
     with pytest.raises(ValueError, match="a Bernoulli likelihood needs pixels that are 0 or 1"):
-        pg.fit(vae, Digits("grey"), steps=1, progress=False)
+        pg.fit(vae, Digits("gray"), steps=1, progress=False)
 
 
 @pytest.mark.parametrize(
     ("call", "kind", "message"),
     [
-        (lambda: Digits("gray"), ValueError, 'levels must be "grey" or "binary", got \'gray\''),
+        (lambda: Digits("gray"), ValueError, 'levels must be "gray" or "binary", got \'gray\''),
         (lambda: Digits().images(1797), ValueError, "index 1797 is out of range for 1797 pictures"),
         (lambda: Digits().factors([-1]), ValueError, "index -1 is out of range for 1797 pictures"),
         (lambda: Digits().images([0.5]), TypeError, "index must be integers, got torch.float32"),

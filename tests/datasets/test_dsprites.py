@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 
 import pyrogen.datasets.dsprites as module
 from pyrogen.datasets import DSprites
-from pyrogen.datasets.packed import pack, unpack
+from pyrogen.datasets.bitpacked import pack, unpack
 from pyrogen.datasets.renderer import render, render_packed
 
 COUNT = 737280

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
+from pyrogen.datasets.bitpacked import unpack
 from pyrogen.datasets.original import check_original, read_original
-from pyrogen.datasets.packed import unpack
 
 SIZES = (3, 2, 4, 3, 5)
 COUNT = 360

@@ -46,14 +46,14 @@ def outline(shape: int, scale: int, orientation: int, x: int, y: int) -> list[tu
 
 
 def brute_force(vertices: np.ndarray) -> np.ndarray:
-    """Even-odd fill by casting a ray upwards from each pixel centre: (V, 2) in 1/256 pixels, to (64, 64) bool."""
-    centre = np.arange(64) * 256 + 128
-    px, py = np.meshgrid(centre, centre)
+    """Even-odd fill by casting a ray upwards from each pixel center: (V, 2) in 1/256 pixels, to (64, 64) bool."""
+    center = np.arange(64) * 256 + 128
+    px, py = np.meshgrid(center, center)
     inside = np.zeros((64, 64), bool)
     for (x0, y0), (x1, y1) in zip(vertices, np.roll(vertices, -1, axis=0), strict=True):
         if (x0, y0) > (x1, y1):
             x0, y0, x1, y1 = x1, y1, x0, y0
-        # The edge is over the centre's column (half-open, so that a shared vertex counts once), and above or on it.
+        # The edge is over the center's column (half-open, so that a shared vertex counts once), and above or on it.
         cross = (x1 - x0) * (py - y0) - (y1 - y0) * (px - x0)
         inside ^= (x0 <= px) & (px < x1) & (cross >= 0)
     return inside
@@ -76,13 +76,13 @@ def test_pixels_are_those_of_a_brute_force_fill() -> None:
 
 
 def test_a_pixel_differs_from_the_unrounded_outline_only_within_a_grid_step_of_it() -> None:
-    centre = np.stack(np.meshgrid(np.arange(64) + 0.5, np.arange(64) + 0.5), axis=-1)[:, :, None]
+    center = np.stack(np.meshgrid(np.arange(64) + 0.5, np.arange(64) + 0.5), axis=-1)[:, :, None]
     factors = sample(20, seed=1)
     for row, image in zip(factors.tolist(), render(factors)[:, 0].numpy(), strict=True):
         a = np.array(outline(*row))
         edge = np.roll(a, -1, axis=0) - a
-        along = np.clip(((centre - a) * edge).sum(-1) / (edge**2).sum(-1), 0, 1)
-        distance = np.linalg.norm(centre - a - along[..., None] * edge, axis=-1).min(-1)
+        along = np.clip(((center - a) * edge).sum(-1) / (edge**2).sum(-1), 0, 1)
+        distance = np.linalg.norm(center - a - along[..., None] * edge, axis=-1).min(-1)
         # A vertex moves by at most half a step along each axis.
         sure = distance > math.sqrt(2) / 512 + 1e-9
         assert sure.mean() > 0.99
@@ -118,7 +118,7 @@ def test_orientation_turns_anticlockwise_as_seen() -> None:
     assert covariance < -5
 
 
-def test_positions_move_the_centre() -> None:
+def test_positions_move_the_center() -> None:
     factors = torch.tensor([[0, 3, 0, 0, 31], [0, 3, 0, 31, 0]])
     images = render(factors)[:, 0].double()
     grid = torch.arange(64.0, dtype=torch.float64) + 0.5
@@ -136,7 +136,7 @@ def test_upright_shapes_are_mirror_images_of_themselves() -> None:
 
 
 def test_areas_are_those_of_the_outlines() -> None:
-    # Positions 0 to 30 are 16 + k + k/31: over all of them, the pixel centres inside a shape are the points inside it
+    # Positions 0 to 30 are 16 + k + k/31: over all of them, the pixel centers inside a shape are the points inside it
     # of a lattice of step 1/31. Steinhaus: their number is the area in steps^2 to within the perimeter in steps; and
     # rounding moves the outline by at most sqrt(2)/512 pixel.
     position = torch.cartesian_prod(torch.arange(31), torch.arange(31))
@@ -149,7 +149,7 @@ def test_areas_are_those_of_the_outlines() -> None:
         assert abs(mean - area) <= perimeter / 31 + perimeter * math.sqrt(2) / 512
 
 
-def test_a_centre_on_a_left_or_upper_edge_is_in_and_on_a_right_or_lower_one_out() -> None:
+def test_a_center_on_a_left_or_upper_edge_is_in_and_on_a_right_or_lower_one_out() -> None:
     # At scale 0.6 and position 8 the square spans 18.5 to 30.02, and at position 23 33.98 to 45.5, after rounding.
     images = render(torch.tensor([[0, 1, 0, 8, 8], [0, 1, 0, 23, 23]]))[:, 0]
     for image, first, last in zip(images, (18, 34), (29, 44), strict=True):

@@ -1,4 +1,4 @@
-"""The learned prior over codes: its log_prob is the network's, it normalises, and it draws from what it says."""
+"""The learned prior over codes: its log_prob is the network's, it normalizes, and it draws from what it says."""
 
 import itertools
 

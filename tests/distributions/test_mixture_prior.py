@@ -8,8 +8,8 @@ import torch
 from scipy.stats import norm
 
 import pyrogen as pg
-from pyrogen.inference.objectives import divergence
 from pyrogen.oracles import gaussian, mixture
+from pyrogen.training.objectives import divergence
 
 FALSE_ALARMS = 1e-7
 

@@ -13,10 +13,10 @@ from torch import nn
 
 import pyrogen as pg
 from pyrogen.evaluation import importance_weighted_bound
-from pyrogen.inference import elbo_terms
-from pyrogen.inference.objectives import divergence
-from pyrogen.inference.step import Objective, record, trainable
 from pyrogen.oracles import gaussian, mixture, mixture_kl
+from pyrogen.training import elbo_terms
+from pyrogen.training.objectives import divergence
+from pyrogen.training.step import Objective, record, trainable
 
 FALSE_ALARMS = 1e-7
 BOTH = pytest.mark.parametrize("elbo", [Trace_ELBO, TraceMeanField_ELBO])

@@ -13,7 +13,7 @@ entry each, for instance, once there is a VampPrior::
     ),
 
 Then see it caught: ``python tests/planted_faults.py --only "pseudo-inputs are detached"``. A fault that no test catches
-is a test that is wanting; one that changes no behaviour at all does not belong here.
+is a test that is wanting; one that changes no behavior at all does not belong here.
 """
 
 import importlib

@@ -4,10 +4,10 @@ from faults.fault import Fault
 
 FACTORED, RENDERER, SPRITES = "datasets/factored.py", "datasets/renderer.py", "datasets/sprites.py"
 IMAGES = "datasets/images.py"
-PACKED, SOURCES, ORIGINAL = "datasets/packed.py", "datasets/sources.py", "datasets/original.py"
+PACKED, SOURCES, ORIGINAL = "datasets/bitpacked.py", "datasets/storage.py", "datasets/original.py"
 OF_DSPRITES = "datasets/test_dsprites.py::"
 OF_RENDERER = "datasets/test_renderer.py::"
-OF_PACKED = "datasets/test_packed.py::"
+OF_PACKED = "datasets/test_bitpacked.py::"
 OF_ORIGINAL = "datasets/test_original.py::"
 
 FAULTS = [
@@ -26,7 +26,7 @@ FAULTS = [
         OF_DSPRITES + "test_index_is_the_inverse_of_factors",
     ),
     Fault(
-        "a stored picture is its neighbour",
+        "a stored picture is its neighbor",
         SOURCES,
         "return self._words.index_select(0, place)",
         "return self._words.index_select(0, (place + 1) % len(self._words))",
@@ -77,9 +77,9 @@ FAULTS = [
     Fault(
         "posX and posY change places in the drawing",
         RENDERER,
-        "x = _snap(local[..., 0] + _centre(pos_x)[:, None])\n    y = _snap(local[..., 1] + _centre(pos_y)[:, None])",
-        "x = _snap(local[..., 0] + _centre(pos_y)[:, None])\n    y = _snap(local[..., 1] + _centre(pos_x)[:, None])",
-        OF_RENDERER + "test_positions_move_the_centre",
+        "x = _snap(local[..., 0] + _center(pos_x)[:, None])\n    y = _snap(local[..., 1] + _center(pos_y)[:, None])",
+        "x = _snap(local[..., 0] + _center(pos_y)[:, None])\n    y = _snap(local[..., 1] + _center(pos_x)[:, None])",
+        OF_RENDERER + "test_positions_move_the_center",
     ),
     Fault(
         "the scales are spaced too closely",

@@ -2,12 +2,12 @@
 
 from faults.fault import Fault
 
-KEEPER, CHECKPOINT = "inference/keeper.py", "inference/checkpoint.py"
-FILES, DESCRIBED = "files.py", "described.py"
-RESUME = "inference/test_fit.py::test_resume_is_bit_exact"
-OF_CHECKPOINT = "inference/test_checkpoint.py::"
+KEEPER, CHECKPOINT = "training/checkpointer.py", "training/checkpoint.py"
+FILES, DESCRIBED = "files.py", "config.py"
+RESUME = "training/test_fit.py::test_resume_is_bit_exact"
+OF_CHECKPOINT = "training/test_checkpoint.py::"
 OF_FILES = "test_files.py::"
-OF_DESCRIBED = "test_described.py::"
+OF_DESCRIBED = "test_config.py::"
 
 FAULTS = [
     Fault(
@@ -18,7 +18,7 @@ FAULTS = [
         RESUME,
     ),
     Fault(
-        "the optimiser's state is not restored",
+        "the optimizer's state is not restored",
         KEEPER,
         '        run.optimizer.load_state_dict({"state": entries, "param_groups": facts["groups"]})\n',
         "",
@@ -47,17 +47,17 @@ FAULTS = [
     ),
     Fault(
         "a checkpoint lacks the history of its last steps",
-        "inference/run.py",
+        "training/run.py",
         "if due or len(self._rows) == FLUSH_EVERY:",
         "if len(self._rows) == FLUSH_EVERY:",
-        "inference/test_fit.py::test_a_checkpoint_on_the_way_has_a_row_for_each_step_before_it",
+        "training/test_fit.py::test_a_checkpoint_on_the_way_has_a_row_for_each_step_before_it",
     ),
     Fault(
         "weights that are not finite are kept",
         KEEPER,
         "if not torch.isfinite(weight).all():",
         "if False:",
-        "inference/test_fit.py::test_weights_that_overflow_are_never_kept",
+        "training/test_fit.py::test_weights_that_overflow_are_never_kept",
     ),
     Fault(
         "another run's checkpoint is taken for one's own",

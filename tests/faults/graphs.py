@@ -2,25 +2,46 @@
 
 from faults.fault import Fault
 
-BOUNDARY, SEPARATION, TRAILS = "graphs/boundary.py", "graphs/separation.py", "graphs/trails.py"
-SEPARATORS, MORAL, CLIQUES = "graphs/separators.py", "graphs/moral.py", "graphs/cliques.py"
-TRIANGULATION, MAPS, EQUIVALENCE = "graphs/triangulation.py", "graphs/maps.py", "graphs/equivalence.py"
-FACTORS, JUNCTION, INFERENCE = "graphs/factors.py", "graphs/junction.py", "graphs/inference.py"
-ELIMINATION, POSTERIOR = "graphs/inference_elimination.py", "graphs/inference_posterior.py"
-NETWORKS, BRIDGE, PLAN = "graphs/networks.py", "graphs/bridge.py", "graphs/plan.py"
-LEARN, DIRICHLET, RECORDS = "graphs/learn.py", "graphs/dirichlet.py", "graphs/records.py"
-OF_BOUNDARY = "graphs/test_boundary.py::"
-OF_SEPARATION = "graphs/test_separation.py::"
-OF_MORAL = "graphs/test_moral.py::"
-OF_CLIQUES = "graphs/test_cliques.py::"
-OF_TRIANGULATION = "graphs/test_triangulation.py::"
-OF_MAPS = "graphs/test_maps.py::"
-OF_FACTORS = "graphs/test_factors.py::"
-OF_JUNCTION = "graphs/test_junction.py::"
-OF_INFERENCE = "graphs/test_inference.py::"
-OF_NETWORKS = "graphs/test_networks.py::"
-OF_BRIDGE = "graphs/test_bridge.py::"
-OF_LEARN = "graphs/test_learn.py::"
+BOUNDARY, SEPARATION, TRAILS = (
+    "graphs/structure/validation.py",
+    "graphs/structure/separation.py",
+    "graphs/structure/trails.py",
+)
+SEPARATORS, MORAL, CLIQUES = (
+    "graphs/structure/separators.py",
+    "graphs/structure/moral.py",
+    "graphs/structure/cliques.py",
+)
+TRIANGULATION, MAPS, EQUIVALENCE = (
+    "graphs/structure/triangulation.py",
+    "graphs/structure/maps.py",
+    "graphs/structure/equivalence.py",
+)
+FACTORS, JUNCTION, INFERENCE = (
+    "graphs/inference/factors.py",
+    "graphs/inference/calibrated_tree.py",
+    "graphs/inference/queries.py",
+)
+ELIMINATION = "graphs/inference/elimination.py"
+POSTERIOR = "graphs/inference/posterior.py"
+NETWORKS = "graphs/files/networks.py"
+BRIDGE = "graphs/pyro/to_pyro.py"
+PLAN = "graphs/pyro/enumeration.py"
+LEARN = "graphs/pyro/learn.py"
+DIRICHLET = "graphs/pyro/dirichlet.py"
+RECORDS = "graphs/pyro/records.py"
+OF_BOUNDARY = "graphs/structure/test_validation.py::"
+OF_SEPARATION = "graphs/structure/test_separation.py::"
+OF_MORAL = "graphs/structure/test_moral.py::"
+OF_CLIQUES = "graphs/structure/test_cliques.py::"
+OF_TRIANGULATION = "graphs/structure/test_triangulation.py::"
+OF_MAPS = "graphs/structure/test_maps.py::"
+OF_FACTORS = "graphs/inference/test_factors.py::"
+OF_JUNCTION = "graphs/inference/test_calibrated_tree.py::"
+OF_INFERENCE = "graphs/inference/test_queries.py::"
+OF_NETWORKS = "graphs/files/test_networks.py::"
+OF_BRIDGE = "graphs/pyro/test_to_pyro.py::"
+OF_LEARN = "graphs/pyro/test_learn.py::"
 
 FAULTS = [
     Fault(
@@ -157,7 +178,7 @@ FAULTS = [
         OF_CLIQUES + "test_the_chords_of_a_cycle",
     ),
     Fault(
-        "a new edge saves its common neighbours two",
+        "a new edge saves its common neighbors two",
         TRIANGULATION,
         "fill[other] -= 1",
         "fill[other] -= 2",

@@ -5,7 +5,7 @@ from faults.fault import Fault
 GAP, INFORMATION, HISTOGRAM, POSTERIOR = (
     f"metrics/{name}.py" for name in ("gap", "information", "histogram", "posterior")
 )
-OF_GAP = "metrics/test_gap.py::"
+OF_GAP = "metrics/test_mig.py::"
 OF_INFORMATION = "metrics/test_information.py::"
 
 FAULTS = [
@@ -35,7 +35,7 @@ FAULTS = [
         GAP,
         "gaps = gaps / bounds[best]",
         "gaps = gaps / bounds[0 * best]",
-        "metrics/test_gap.py",
+        "metrics/test_mig.py",
     ),
     Fault(
         "MIG is the median of the gaps",
@@ -53,7 +53,7 @@ FAULTS = [
     ),
     Fault(
         "factors that are left out are scored",
-        "metrics/arrays.py",
+        "metrics/validation.py",
         "kept = [k for k in range(number) if k not in out]",
         "kept = list(range(number))",
         OF_GAP + "test_factors_are_left_out_by_name_or_index",
@@ -70,21 +70,21 @@ FAULTS = [
         HISTOGRAM,
         "np.log(joint[full] / independent[full])",
         "np.log2(joint[full] / independent[full])",
-        OF_INFORMATION + "test_histogram_agrees_with_scikit_learn_on_digitised_codes",
+        OF_INFORMATION + "test_histogram_agrees_with_scikit_learn_on_digitized_codes",
     ),
     Fault(
         "the histogram has a bin too few",
         HISTOGRAM,
         "np.linspace(code.min(), code.max(), bins + 1)[1:-1]",
         "np.linspace(code.min(), code.max(), bins)[1:-1]",
-        OF_INFORMATION + "test_histogram_agrees_with_scikit_learn_on_digitised_codes",
+        OF_INFORMATION + "test_histogram_agrees_with_scikit_learn_on_digitized_codes",
     ),
     Fault(
         "the histogram has bins of equal counts",
         HISTOGRAM,
         "np.linspace(code.min(), code.max(), bins + 1)[1:-1]",
         "np.quantile(code, np.linspace(0, 1, bins + 1)[1:-1])",
-        OF_INFORMATION + "test_histogram_agrees_with_scikit_learn_on_digitised_codes",
+        OF_INFORMATION + "test_histogram_agrees_with_scikit_learn_on_digitized_codes",
     ),
     Fault(
         "the posterior's information has the wrong sign",
@@ -124,8 +124,8 @@ FAULTS = [
     Fault(
         "disentanglement and completeness change places",
         "metrics/dci.py",
-        "latents, served = specialisation(importance.T), specialisation(importance)",
-        "served, latents = specialisation(importance.T), specialisation(importance)",
+        "latents, served = specialization(importance.T), specialization(importance)",
+        "served, latents = specialization(importance.T), specialization(importance)",
         "metrics/test_dci.py",
     ),
     Fault(
@@ -133,7 +133,7 @@ FAULTS = [
         "metrics/dci.py",
         "entropy / np.log(len(importance))",
         "entropy / np.log(importance.shape[1])",
-        "metrics/test_dci.py::test_specialisation_is_one_less_the_entropy_of_each_column",
+        "metrics/test_dci.py::test_specialization_is_one_less_the_entropy_of_each_column",
     ),
     Fault(
         "latents weigh the same in D, used or not",
@@ -157,10 +157,10 @@ FAULTS = [
         "metrics/test_dci.py::test_ideal_codes_score_one",
     ),
     Fault(
-        "the lasso sees codes that are not standardised",
+        "the lasso sees codes that are not standardized",
         "metrics/importance.py",
-        "codes, factor = _standardised(codes), _standardised_numbers(factor)",
-        "codes, factor = codes, _standardised_numbers(factor)",
+        "codes, factor = _standardized(codes), _standardized_numbers(factor)",
+        "codes, factor = codes, _standardized_numbers(factor)",
         "metrics/test_dci.py::test_the_lasso_has_its_closed_form_on_orthogonal_latents",
     ),
     Fault(
@@ -262,11 +262,11 @@ FAULTS = [
         "metrics/test_explicitness.py::test_test_rows_are_judged_and_not_training_rows",
     ),
     Fault(
-        "explicitness of codes that are not standardised",
+        "explicitness of codes that are not standardized",
         "metrics/explicitness.py",
-        "    table = standardised(table, rows[0])\n",
+        "    table = standardized(table, rows[0])\n",
         "",
-        "metrics/test_explicitness.py::test_codes_are_standardised",
+        "metrics/test_explicitness.py::test_codes_are_standardized",
     ),
     Fault(
         "one regression a value is one for all",
@@ -284,31 +284,31 @@ FAULTS = [
     ),
     Fault(
         "test rows are training rows too",
-        "metrics/arrays.py",
+        "metrics/validation.py",
         "order[train : train + test]",
         "order[:test]",
-        "metrics/test_arrays.py::test_rows_are_split_without_overlap",
+        "metrics/test_validation.py::test_rows_are_split_without_overlap",
     ),
     Fault(
         "rows are split in their order",
-        "metrics/arrays.py",
+        "metrics/validation.py",
         "order = np.random.default_rng(check_seed(seed)).permutation(rows)",
         "order = np.arange(rows)",
-        "metrics/test_arrays.py::test_the_seed_draws_the_rows",
+        "metrics/test_validation.py::test_the_seed_draws_the_rows",
     ),
     Fault(
         "a continuous factor is numbered like a discrete one",
-        "metrics/arrays.py",
+        "metrics/validation.py",
         "columns = [values[:, k] if k in real else",
         "columns = [values[:, k] if False else",
-        "metrics/test_arrays.py::test_discrete_columns_are_numbered_and_continuous_ones_kept",
+        "metrics/test_validation.py::test_discrete_columns_are_numbered_and_continuous_ones_kept",
     ),
     Fault(
         "a published preset takes what rows there are",
         "metrics/preset.py",
         "if train + test > rows:",
         "if False:",
-        "metrics/test_arrays.py::test_rows_and_presets_that_cannot_be_are_named",
+        "metrics/test_validation.py::test_rows_and_presets_that_cannot_be_are_named",
     ),
     Fault(
         "SAP's machines draw from the global generator",
@@ -320,19 +320,19 @@ FAULTS = [
     Fault(
         "SAP depends on the units of the codes",
         "metrics/sap.py",
-        "        table = standardised(table, rows[0])\n",
+        "        table = standardized(table, rows[0])\n",
         "        table = table + 0.0\n",
         "metrics/test_sap.py::test_units_and_zero_of_the_codes_change_nothing[100000.0-0]",
     ),
     Fault(
-        "the published SAP standardises",
+        "the published SAP standardizes",
         "metrics/sap.py",
         'if preset == "linear_svm":',
         "if preset in PRESETS:",
         "metrics/test_sap.py::test_the_published_preset_takes_codes_as_they_are_or_refuses_them",
     ),
     Fault(
-        "standardising overflows",
+        "standardizing overflows",
         "metrics/fitting.py",
         "    table = unit_range(table)\n",
         "",
@@ -350,7 +350,7 @@ FAULTS = [
         "metrics/fitting.py",
         '        warnings.filterwarnings("ignore", "The number of unique classes is greater than 50%", UserWarning)\n',
         "",
-        "metrics/test_arrays.py::test_many_values_for_few_rows_raise_no_warning",
+        "metrics/test_validation.py::test_many_values_for_few_rows_raise_no_warning",
     ),
     Fault(
         "trees see codes that float32 cannot hold",
@@ -368,30 +368,30 @@ FAULTS = [
     ),
     Fault(
         "MIG bins continuous factors into a bin too many",
-        "metrics/arrays.py",
-        "digitise(factors.values[:, k], bins)",
-        "digitise(factors.values[:, k], bins + 1)",
+        "metrics/validation.py",
+        "digitize(factors.values[:, k], bins)",
+        "digitize(factors.values[:, k], bins + 1)",
         OF_GAP + "test_a_continuous_factor_is_scored_as_its_bin",
     ),
     Fault(
         "any seed goes",
-        "metrics/arrays.py",
+        "metrics/validation.py",
         "or not 0 <= seed < 2**32:",
         "or seed < -1:",
-        "metrics/test_arrays.py::test_a_seed_that_some_generator_cannot_take_is_an_error_in_all",
+        "metrics/test_validation.py::test_a_seed_that_some_generator_cannot_take_is_an_error_in_all",
     ),
     Fault(
         "half precision stays",
-        "metrics/arrays.py",
+        "metrics/validation.py",
         'value.float() if str(value.dtype) == "torch.bfloat16" else value',
         "value",
-        "metrics/test_arrays.py::test_tensors_of_half_precision_are_taken",
+        "metrics/test_validation.py::test_tensors_of_half_precision_are_taken",
     ),
     Fault(
         "large whole numbers pass through a float",
-        "metrics/arrays.py",
+        "metrics/validation.py",
         "else np.unique(array[:, k], return_inverse=True)[1] for k in kept]",
         "else np.unique(values[:, k], return_inverse=True)[1] for k in kept]",
-        "metrics/test_arrays.py::test_whole_numbers_too_large_for_a_float_are_told_apart",
+        "metrics/test_validation.py::test_whole_numbers_too_large_for_a_float_are_told_apart",
     ),
 ]

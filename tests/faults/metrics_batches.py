@@ -6,13 +6,13 @@ BATCHES, BETA_VAE, FACTOR_VAE, INFOMEC, INFOMEC_INFORMATION, INFOE = (
     f"metrics/{name}.py"
     for name in ("batches", "beta_vae", "factor_vae", "infomec", "infomec_information", "infomec_explicitness")
 )
-OF_BETA_VAE = "metrics/test_beta_vae.py::"
-OF_FACTOR_VAE = "metrics/test_factor_vae.py::"
-OF_INFOMEC = "metrics/test_infomec.py::"
+OF_BETA_VAE = "metrics/test_beta_vae_score.py::"
+OF_FACTOR_VAE = "metrics/test_factor_vae_score.py::"
+OF_INFOMEC = "metrics/infomec/test_infomec.py::"
 
 FAULTS = [
     Fault(
-        "variances are not normalised",
+        "variances are not normalized",
         FACTOR_VAE,
         "scaled = scaled[:, active] / spread[active]",
         "scaled = means[:, active]",
@@ -61,7 +61,7 @@ FAULTS = [
         OF_FACTOR_VAE + "test_votes_are_those_of_all_batches_by_enumeration",
     ),
     Fault(
-        "batches repeat their first rows' neighbours",
+        "batches repeat their first rows' neighbors",
         BATCHES,
         "(rng.random(rows.shape) * counts[value])",
         "(rng.random(rows.shape) * (counts[value] - 1))",
@@ -79,7 +79,7 @@ FAULTS = [
         BATCHES,
         "np.quantile(values, np.linspace(0.0, 1.0, bins + 1)[1:-1])",
         "np.linspace(values.min(), values.max(), bins + 1)[1:-1]",
-        "metrics/test_infomec.py::test_a_continuous_factor_is_cut_into_parts_of_equal_counts",
+        "metrics/infomec/test_infomec.py::test_a_continuous_factor_is_cut_into_parts_of_equal_counts",
     ),
     Fault(
         "distances keep their sign",
@@ -121,7 +121,7 @@ FAULTS = [
         INFOMEC,
         "shares = _shares(information)\n",
         "shares = _shares(information.T)[: len(found)]\n",
-        OF_INFOMEC + "test_quantised_codes_score_what_their_counts_say",
+        OF_INFOMEC + "test_quantized_codes_score_what_their_counts_say",
     ),
     Fault(
         "the share of chance stays in InfoM and InfoC",
@@ -135,7 +135,7 @@ FAULTS = [
         INFOMEC,
         "_above_chance(shares, len(found))",
         "_above_chance(shares, table.shape[1])",
-        OF_INFOMEC + "test_quantised_codes_score_what_their_counts_say",
+        OF_INFOMEC + "test_quantized_codes_score_what_their_counts_say",
     ),
     Fault(
         "a latent that knows nothing has a share of 0",
@@ -156,14 +156,14 @@ FAULTS = [
         INFOMEC_INFORMATION,
         " / entropy(labels), active",
         ", active",
-        OF_INFOMEC + "test_quantised_codes_score_what_their_counts_say",
+        OF_INFOMEC + "test_quantized_codes_score_what_their_counts_say",
     ),
     Fault(
-        "the neighbours are always three",
+        "the neighbors are always three",
         INFOMEC_INFORMATION,
-        "n_neighbors=neighbours",
+        "n_neighbors=neighbors",
         "n_neighbors=3",
-        OF_INFOMEC + "test_continuous_codes_score_what_their_neighbours_say",
+        OF_INFOMEC + "test_continuous_codes_score_what_their_neighbors_say",
     ),
     Fault(
         "all latents are active",
@@ -177,14 +177,14 @@ FAULTS = [
         INFOMEC_INFORMATION,
         "level[:, None] * (labels.max() + 1) + labels",
         "level[:, None] * labels.max() + labels",
-        OF_INFOMEC + "test_quantised_codes_score_what_their_counts_say",
+        OF_INFOMEC + "test_quantized_codes_score_what_their_counts_say",
     ),
     Fault(
         "the plain fit weights its values too",
         INFOE,
         '"balanced" if balanced else None',
         '"balanced"',
-        OF_INFOMEC + "test_explicitness_of_one_quantised_latent_is_that_of_its_counts",
+        OF_INFOMEC + "test_explicitness_of_one_quantized_latent_is_that_of_its_counts",
     ),
     Fault(
         "the constant predictor of a weighted fit is the unweighted one",
@@ -198,7 +198,7 @@ FAULTS = [
         INFOE,
         "C=np.inf",
         "C=0.1",
-        OF_INFOMEC + "test_explicitness_of_one_quantised_latent_is_that_of_its_counts",
+        OF_INFOMEC + "test_explicitness_of_one_quantized_latent_is_that_of_its_counts",
     ),
     Fault(
         "least squares have no intercept",
@@ -216,14 +216,14 @@ FAULTS = [
         OF_FACTOR_VAE + "test_values_of_too_few_rows_are_left_out",
     ),
     Fault(
-        "there may be more neighbours than rows",
+        "there may be more neighbors than rows",
         INFOMEC_INFORMATION,
-        "if neighbours >= len(labels):",
+        "if neighbors >= len(labels):",
         "if False:",
         OF_INFOMEC + "test_what_cannot_be_scored_is_said_in_one_sentence",
     ),
     Fault(
-        "neighbours are sought among values of one row",
+        "neighbors are sought among values of one row",
         INFOMEC_INFORMATION,
         "if label.max() + 1 == len(label):",
         "if False:",

@@ -168,6 +168,6 @@ FAULTS = [
         BASE,
         "with _weighted(weight):",
         "with _weighted(1.0):",
-        "inference/test_charges.py::test_every_elbo_adds_the_weighted_charge",
+        "training/test_charges.py::test_every_elbo_adds_the_weighted_charge",
     ),
 ]

@@ -78,7 +78,7 @@ FAULTS = [
         OF_LIKELIHOODS + "test_bernoulli_is_minus_the_cross_entropy_summed_over_pixels",
     ),
     Fault(
-        "grey pixels lose the normaliser of their likelihood",
+        "gray pixels lose the normalizer of their likelihood",
         LIKELIHOODS,
         "dist.ContinuousBernoulli(logits=output)",
         "dist.Bernoulli(logits=output, validate_args=False)",
@@ -113,10 +113,10 @@ FAULTS = [
         OF_LIKELIHOODS + "test_bernoulli_is_minus_the_cross_entropy_summed_over_pixels",
     ),
     Fault(
-        "grey pixels pass for binary ones",
+        "gray pixels pass for binary ones",
         LIKELIHOODS,
-        "        if grey.any():",
+        "        if gray.any():",
         "        if False:",
-        OF_LIKELIHOODS + "test_grey_pixels_suit_all_but_bernoulli_which_names_the_one_to_use",
+        OF_LIKELIHOODS + "test_gray_pixels_suit_all_but_bernoulli_which_names_the_one_to_use",
     ),
 ]

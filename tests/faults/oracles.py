@@ -174,8 +174,8 @@ FAULTS = [
     Fault(
         "the importance-weighted oracle misses log K",
         WEIGHTED,
-        "centre - math.log(samples) + integrand",
-        "centre + integrand",
+        "center - math.log(samples) + integrand",
+        "center + integrand",
         TWO_DRAWS,
     ),
     Fault(

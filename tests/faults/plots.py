@@ -29,7 +29,7 @@ FAULTS = [
         OF_PLOTS + "test_the_start_of_training_does_not_flatten_the_rest",
     ),
     Fault(
-        "the bars of KL are labelled in order and not by latent",
+        "the bars of KL are labeled in order and not by latent",
         "plots/kl.py",
         "order.tolist())",
         "sorted(order.tolist()))",
@@ -50,7 +50,7 @@ FAULTS = [
         OF_PLOTS + "test_mutual_information_cells_are_latents_by_factors",
     ),
     Fault(
-        "the heat map of shares is labelled in nats",
+        "the heat map of shares is labeled in nats",
         "plots/information.py",
         'unit = "share of entropy"',
         'unit = "nats"',
@@ -71,11 +71,11 @@ FAULTS = [
         OF_PLOTS + "test_traversals_are_in_the_order_of_their_kl",
     ),
     Fault(
-        "points have the colours of other images",
+        "points have the colors of other images",
         "plots/embedding.py",
-        "c=colour[order]",
-        "c=colour",
-        OF_PLOTS + "test_pca_points_are_scikit_learns_in_the_colour_of_their_label",
+        "c=color[order]",
+        "c=color",
+        OF_PLOTS + "test_pca_points_are_scikit_learns_in_the_color_of_their_label",
     ),
     Fault(
         "a montage runs down its columns",

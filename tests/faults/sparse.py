@@ -49,7 +49,7 @@ FAULTS = [
     Fault(
         "the code explains x and not what the bias leaves",
         ISTA,
-        "self.code_of(self.dictionary.centred(x).reshape",
+        "self.code_of(self.dictionary.centered(x).reshape",
         "self.code_of(x.reshape",
         OF_ISTA + "the_code_explains_what_the_bias_leaves",
     ),
@@ -82,14 +82,14 @@ FAULTS = [
         OF_ISTA + "lista_has_the_weights_it_says_and_all_are_trained",
     ),
     Fault(
-        "atoms are not normalised",
+        "atoms are not normalized",
         DICTIONARY,
         "return self.weight / self.weight.norm(dim=0)",
         "return self.weight",
         OF_ISTA + "atoms_have_unit_norm_however_the_weight_is_scaled",
     ),
     Fault(
-        "rows are normalised in place of atoms",
+        "rows are normalized in place of atoms",
         DICTIONARY,
         "return self.weight / self.weight.norm(dim=0)",
         "return self.weight / self.weight.norm(dim=1, keepdim=True)",

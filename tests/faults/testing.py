@@ -2,22 +2,49 @@
 
 from faults.fault import Fault
 
-STRUCTURE, SUPPORTS, SUBSAMPLING = "testing/structure.py", "testing/supports.py", "testing/subsampling.py"
-PARAMETERS, DENSITY, OBJECTIVE = "testing/parameters.py", "testing/density.py", "testing/objective.py"
-GRADIENT, REFERENCES, COUPLING = "testing/gradient.py", "testing/references.py", "testing/coupling.py"
-SIGNIFICANCE, ISOLATION, FINDINGS = "testing/significance.py", "testing/isolation.py", "testing/findings.py"
-CHECK, PAIR, IMPORTANCE, WEIGHTS = "testing/check.py", "testing/pair.py", "testing/importance.py", "testing/weights.py"
-NUTS, CALIBRATION, SIMULATION = "testing/nuts.py", "testing/calibration.py", "testing/simulation.py"
-COMPARE, DRAWS, JOINT = "testing/compare.py", "testing/draws.py", "testing/joint.py"
+STRUCTURE, SUPPORTS, SUBSAMPLING = (
+    "testing/checks/structure.py",
+    "testing/checks/supports.py",
+    "testing/checks/subsampling.py",
+)
+PARAMETERS, DENSITY, OBJECTIVE = (
+    "testing/checks/parameters.py",
+    "testing/checks/density.py",
+    "testing/checks/objective.py",
+)
+GRADIENT, REFERENCES, COUPLING = (
+    "testing/checks/gradient.py",
+    "testing/checks/gradient_estimators.py",
+    "testing/running/reparametrized_draws.py",
+)
+SIGNIFICANCE, ISOLATION, FINDINGS = (
+    "testing/running/significance.py",
+    "testing/running/isolation.py",
+    "testing/findings.py",
+)
+CHECK, PAIR, IMPORTANCE, WEIGHTS = (
+    "testing/check.py",
+    "testing/running/programs.py",
+    "testing/posterior/importance.py",
+    "testing/running/weights.py",
+)
+NUTS, CALIBRATION, SIMULATION = (
+    "testing/posterior/nuts.py",
+    "testing/posterior/calibration.py",
+    "testing/posterior/simulation.py",
+)
+COMPARE = "testing/posterior/compare.py"
+DRAWS = "testing/running/draws.py"
+JOINT = "testing/running/log_joint.py"
 FOUND = "testing/test_check.py::test_each_planted_fault_is_found"
 SOUND = "testing/test_check.py::test_a_sound_pair_brings_no_finding"
 OF_CHECK = "testing/test_check.py::"
 OF_QUESTIONS = "testing/test_questions.py::"
-OF_SIGNIFICANCE = "testing/test_significance.py::"
-OF_IMPORTANCE = "testing/test_importance.py::"
-OF_NUTS = "testing/test_nuts.py::"
-OF_CALIBRATION = "testing/test_calibration.py::"
-OF_COMPARE = "testing/test_compare.py::"
+OF_SIGNIFICANCE = "testing/running/test_significance.py::"
+OF_IMPORTANCE = "testing/posterior/test_importance.py::"
+OF_NUTS = "testing/posterior/test_nuts.py::"
+OF_CALIBRATION = "testing/posterior/test_calibration.py::"
+OF_COMPARE = "testing/posterior/test_compare.py::"
 
 FAULTS = [
     Fault(
@@ -163,49 +190,49 @@ FAULTS = [
     ),
     Fault(
         "a batch that is an argument must follow indices",
-        "testing/indices.py",
+        "testing/checks/indices.py",
         "return rows in lengths and size not in lengths",
         "return False",
         "testing/test_second_look.py::test_a_batch_that_is_an_argument_need_not_follow_indices",
     ),
     Fault(
         "a distribution may stay the same for all indices",
-        "testing/indices.py",
+        "testing/checks/indices.py",
         "and _unmoved(site, frame, name, traces)",
         "and False",
         "testing/test_second_look.py::test_what_is_not_indexed_by_the_plate",
     ),
     Fault(
         "a forgotten Jacobian passes",
-        "testing/jacobian.py",
+        "testing/checks/jacobian.py",
         "if torch.isfinite(torch.tensor(expected)) and",
         "if False and",
         "testing/test_second_look.py::test_a_change_of_variables_needs_its_jacobian",
     ),
     Fault(
         "the Jacobian's sign is turned",
-        "testing/jacobian.py",
+        "testing/checks/jacobian.py",
         "expected = -float(",
         "expected = float(",
         "testing/test_second_look.py::test_autoguides_carry_their_jacobian",
     ),
     Fault(
         "parameters that are set back pass",
-        "testing/parameters.py",
+        "testing/checks/parameters.py",
         "    for name in back:",
         "    for name in back[:0]:",
         "testing/test_second_look.py::test_parameters_set_back_on_each_call",
     ),
     Fault(
         "parameters named anew on each call pass",
-        "testing/parameters.py",
+        "testing/checks/parameters.py",
         "    if all(fresh):",
         "    if False:",
         "testing/test_second_look.py::test_parameters_named_anew_on_each_call",
     ),
     Fault(
         "all parts of the shuffled data are the first",
-        "testing/indices.py",
+        "testing/checks/indices.py",
         "torch.arange(rows) + part * rows",
         "torch.arange(rows)",
         OF_QUESTIONS + "test_the_parts_of_shuffled_data_hold_each_row_once",

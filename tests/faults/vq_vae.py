@@ -1,11 +1,11 @@
-"""Faults in the VQ-VAE: codebook, quantised point, distributions over codes, masked network, pair."""
+"""Faults in the VQ-VAE: codebook, quantized point, distributions over codes, masked network, pair."""
 
 from faults.fault import Fault
 
-BOOK, QUANTISED, CODES = "distributions/codebook.py", "distributions/quantised.py", "distributions/code_distribution.py"
+BOOK, QUANTIZED, CODES = "nn/codebook.py", "distributions/quantized.py", "distributions/code_distribution.py"
 PRIOR, MASKED, GRID, PAIR = "distributions/autoregressive_prior.py", "nn/masked.py", "nn/grid.py", "models/vq_vae.py"
-ORACLE = "oracles/vector_quantisation.py"
-OF_BOOK, OF_PAIR = "distributions/test_codebook.py::", "models/test_vq_vae.py::"
+ORACLE = "oracles/vector_quantization.py"
+OF_BOOK, OF_PAIR = "nn/test_codebook.py::", "models/test_vq_vae.py::"
 OF_MASKED, OF_PRIOR = "nn/test_masked.py::", "distributions/test_autoregressive.py::"
 BY_HAND = OF_PAIR + "test_the_gradients_are_those_written_by_hand"
 
@@ -20,8 +20,8 @@ FAULTS = [
     Fault(
         "codes are compared around zero",
         BOOK,
-        "centre = self.vectors.mean(0)",
-        "centre = 0 * self.vectors.mean(0)",
+        "center = self.vectors.mean(0)",
+        "center = 0 * self.vectors.mean(0)",
         OF_BOOK + "test_codes_far_from_zero_are_told_apart_in_single_precision",
     ),
     Fault(
@@ -77,30 +77,30 @@ FAULTS = [
     ),
     Fault(
         "the gradient stops at the codes",
-        QUANTISED,
+        QUANTIZED,
         "self.mean + (self.features - self.features.detach())",
         "self.mean + 0 * self.features",
-        OF_BOOK + "test_a_quantised_point_is_a_code_to_the_last_bit_with_the_gradient_of_the_features",
+        OF_BOOK + "test_a_quantized_point_is_a_code_to_the_last_bit_with_the_gradient_of_the_features",
         BY_HAND,
     ),
     Fault(
         "the straight-through value is rounded",
-        QUANTISED,
+        QUANTIZED,
         "self.mean + (self.features - self.features.detach())",
         "self.features + (self.mean - self.features).detach()",
-        OF_BOOK + "test_a_quantised_point_is_a_code_to_the_last_bit_with_the_gradient_of_the_features",
+        OF_BOOK + "test_a_quantized_point_is_a_code_to_the_last_bit_with_the_gradient_of_the_features",
     ),
     Fault(
         "the reconstruction trains the codes",
-        QUANTISED,
+        QUANTIZED,
         "self.mean + (self.features - self.features.detach())",
         "self._codes + (self.features - self.features.detach())",
-        OF_BOOK + "test_a_quantised_point_is_a_code_to_the_last_bit_with_the_gradient_of_the_features",
+        OF_BOOK + "test_a_quantized_point_is_a_code_to_the_last_bit_with_the_gradient_of_the_features",
         BY_HAND,
     ),
     Fault(
         "the KL of codes has the wrong sign",
-        QUANTISED,
+        QUANTIZED,
         "return -p.log_prob_of(q.indices)",
         "return p.log_prob_of(q.indices)",
         OF_BOOK + "test_its_kl_is_log_k_a_token_analytic_or_not",
@@ -203,8 +203,8 @@ FAULTS = [
         "the codebook moves after the code was chosen",
         PAIR,
         "            if self.training:\n                self.codebook.learn(features)\n"
-        "            q = self._quantised(features)\n",
-        "            q = self._quantised(features)\n            if self.training:\n"
+        "            q = self._quantized(features)\n",
+        "            q = self._quantized(features)\n            if self.training:\n"
         "                self.codebook.learn(features)\n",
         OF_PAIR + "test_in_training_the_code_is_the_nearest_after_the_codebook_has_moved",
     ),
@@ -228,7 +228,7 @@ FAULTS = [
         "        if not (self.codebook.frozen or self.codebook.placed):\n            self",
         "        if self.codebook.frozen:\n            self",
         OF_PAIR + "test_a_fresh_run_starts_from_the_k_means_of_the_features",
-        OF_PAIR + "test_a_codebook_larger_than_the_data_can_initialise_is_refused_before_training",
+        OF_PAIR + "test_a_codebook_larger_than_the_data_can_initialize_is_refused_before_training",
     ),
     Fault(
         "freezing leaves the decoder free",
@@ -274,7 +274,7 @@ FAULTS = [
     ),
     Fault(
         "what is not finite counts for the codes",
-        "distributions/codebook.py",
+        "nn/codebook.py",
         "e = torch.where(finite[:, None], e, torch.zeros_like(e))",
         "e = torch.where(finite[:, None], e, e)",
         "models/test_vq_vae.py::test_one_bad_image_does_not_spoil_the_codes",

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import binom, t
 
 from pyrogen.metrics import Score, dci
-from pyrogen.metrics.dci import specialisation
+from pyrogen.metrics.dci import specialization
 from pyrogen.metrics.importance import fitted
 
 SIZES = (2, 3, 4)
@@ -32,8 +32,8 @@ def parts(score):
         ([[2, 0]], [1, 0]),  # a single row shares with none
     ],
 )
-def test_specialisation_is_one_less_the_entropy_of_each_column(importance, expected):
-    assert specialisation(np.array(importance, dtype=float)) == pytest.approx(expected, abs=1e-12)
+def test_specialization_is_one_less_the_entropy_of_each_column(importance, expected):
+    assert specialization(np.array(importance, dtype=float)) == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.parametrize("preset", ["forest", "paper_lasso", "paper_forest"])
@@ -94,7 +94,7 @@ def orthogonal():
 
 @pytest.mark.parametrize("angle", [0.0, 0.3, np.pi / 4])
 def test_the_lasso_has_its_closed_form_on_orthogonal_latents(angle):
-    # Of standardised uncorrelated latents the coefficient is the correlation c, less 0.02 in size (0 if smaller), and
+    # Of standardized uncorrelated latents the coefficient is the correlation c, less 0.02 in size (0 if smaller), and
     # the squared error 1 - sum of c² + sum of 0.02² where c is above it.
     factors = orthogonal()
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
@@ -112,8 +112,8 @@ def test_codes_turned_by_45_degrees_mix_all():
     codes, factors = orthogonal() @ TURN, orthogonal()
     table = np.stack([fitted("lasso", (codes, codes), (v, v), False, 0)[0] for v in factors.T], axis=1)
     assert table == pytest.approx(np.full((2, 2), np.sqrt(0.5) - 0.02), abs=1e-6)
-    assert specialisation(table) == pytest.approx(np.zeros(2), abs=1e-6)
-    assert specialisation(table.T) == pytest.approx(np.zeros(2), abs=1e-6)
+    assert specialization(table) == pytest.approx(np.zeros(2), abs=1e-6)
+    assert specialization(table.T) == pytest.approx(np.zeros(2), abs=1e-6)
 
 
 def test_the_order_of_latents_is_irrelevant(factors):
@@ -217,7 +217,7 @@ def test_each_part_and_factor_can_be_asked_for(factors):
 @pytest.mark.parametrize("preset", ["forest", "paper_forest", "paper_lasso"])
 @pytest.mark.parametrize("scale", [1e-300, 1e-9, 1e300])
 def test_codes_of_any_size_are_scored(factors, preset, scale):
-    # A tree asks whether a code exceeds one of its values, and the lasso standardises: units change nothing.
+    # A tree asks whether a code exceeds one of its values, and the lasso standardizes: units change nothing.
     codes = factors + 0.3 * np.random.default_rng(9).standard_normal((600, 3))
     assert parts(dci(codes * scale, factors, preset=preset)) == pytest.approx(
         parts(dci(codes, factors, preset=preset)), abs=0.02

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from pyrogen.metrics import dci, mig, sap
-from pyrogen.metrics.arrays import split_rows
+from pyrogen.metrics.validation import split_rows
 
 FIGURES = json.loads((Path(__file__).parent / "disent.json").read_text("utf-8"))
 SIZES = (2, 3, 4)

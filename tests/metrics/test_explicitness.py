@@ -69,7 +69,7 @@ def test_test_rows_are_judged_and_not_training_rows():
     assert abs(score - 0.5) < 5.33 * np.sqrt(201 / (12 * 80 * 120))
 
 
-def test_codes_are_standardised(factors):
+def test_codes_are_standardized(factors):
     codes = factors + np.random.default_rng(5).standard_normal((900, 3))
     assert explicitness(codes * [1e6, 1.0, 1e-6] + 7, factors) == pytest.approx(explicitness(codes, factors), abs=1e-3)
 

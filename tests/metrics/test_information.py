@@ -31,7 +31,7 @@ def test_entropy_is_that_of_the_counts():
 
 
 @pytest.mark.parametrize("bins", [2, 7, 20])
-def test_histogram_agrees_with_scikit_learn_on_digitised_codes(bins):
+def test_histogram_agrees_with_scikit_learn_on_digitized_codes(bins):
     rng = np.random.default_rng(1)
     factors = np.stack([rng.integers(0, v, 500) for v in (2, 5, 40)], axis=1)
     codes = np.hstack([rng.standard_normal((500, 3)), factors @ rng.standard_normal((3, 2)), np.ones((500, 1))])
@@ -48,9 +48,9 @@ def test_histogram_is_blind_to_the_labels_of_values_and_to_the_scale_of_codes():
     rng = np.random.default_rng(2)
     factors = rng.integers(0, 4, (300, 2))
     codes = factors + rng.standard_normal((300, 2))
-    relabelled = np.array([50, -3, 7, 0])[factors]
+    relabeled = np.array([50, -3, 7, 0])[factors]
     expected = mutual_information(codes, factors)
-    assert mutual_information(codes * 8 - 16, relabelled) == pytest.approx(expected)
+    assert mutual_information(codes * 8 - 16, relabeled) == pytest.approx(expected)
 
 
 def test_histogram_bias_is_near_the_formula_of_the_docstring():

@@ -12,8 +12,8 @@ from pyro.infer import SVI, Trace_ELBO, TraceGraph_ELBO, TraceMeanField_ELBO
 from sklearn.decomposition import PCA
 
 import pyrogen as pg
-from pyrogen.inference import elbo_terms
 from pyrogen.oracles import linear_autoencoder
+from pyrogen.training import elbo_terms
 
 ELBOS = pytest.mark.parametrize("elbo", [Trace_ELBO, TraceMeanField_ELBO, TraceGraph_ELBO])
 N, D, L = 80, 6, 2
@@ -95,17 +95,17 @@ def test_a_linear_autoencoder_trained_is_pca():
     excess = elbo_terms(pair, x).objective.item() - best.objective(SIGMA)
     assert 0 <= excess < 0.05 < before - best.objective(SIGMA)
 
-    optimiser = torch.optim.LBFGS(
+    optimizer = torch.optim.LBFGS(
         pair.parameters(), max_iter=1000, tolerance_grad=1e-7, tolerance_change=0, line_search_fn="strong_wolfe"
     )
 
     def closure():
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss = -pair.decode(pair.encode(x).mean).log_prob(x).mean()
         loss.backward()
         return loss
 
-    optimiser.step(closure)
+    optimizer.step(closure)
     assert max(p.grad.abs().max() for p in pair.parameters()) < 1e-6
     assert elbo_terms(pair, x).objective.item() == pytest.approx(best.objective(SIGMA), rel=1e-12)
     reconstructed = pair.reconstruct(x).numpy()

@@ -11,7 +11,7 @@ from pyro import poutine
 from pyro.infer import SVI, Trace_ELBO, TraceMeanField_ELBO
 
 import pyrogen as pg
-from pyrogen.inference import elbo_terms
+from pyrogen.training import elbo_terms
 
 N_TIMES_B = 4
 EXACT = {"rel": 1e-12}

@@ -2,7 +2,7 @@
 
 A fit averages T iterates of log θ, each step with P samples. At θ* the gradient of the one-sample ELBO in log θ has
 standard deviation (n + 1) / √2 and the ELBO has curvature n + 1, so the mean is off by a standard error of 1 / √(2PT),
-here 0.082 %, plus 0.02 % of bias from the optimiser. The demand of 0.5 % is then 5.8 standard errors away: a false
+here 0.082 %, plus 0.02 % of bias from the optimizer. The demand of 0.5 % is then 5.8 standard errors away: a false
 alarm has probability below 1e-8 a fit. Other tests compare with Z = 5.5 standard errors (below 4e-8 for a normal mean,
 and below 1e-6 with the skewness that these means have).
 """
@@ -22,14 +22,14 @@ from pyrogen.oracles import gamma_exponential as exact
 Z = 5.5
 PARTICLES, STEPS, AVERAGED = 5000, 300, 150
 STANDARD_ERROR = 1 / math.sqrt(2 * PARTICLES * AVERAGED)
-OPTIMISER = {"lr": 0.1, "betas": (0.8, 0.9), "clip_norm": 1.0}
+OPTIMIZER = {"lr": 0.1, "betas": (0.8, 0.9), "clip_norm": 1.0}
 
 
 def fitted(x, elbo=Trace_ELBO, **arguments):
     """θ after SVI from θ = 1."""
     g = pg.models.GammaExponential().double()
     loss = elbo(num_particles=PARTICLES, vectorize_particles=True, max_plate_nesting=1, **arguments)
-    svi = SVI(g.model, g.guide, pyro.optim.ClippedAdam(OPTIMISER), loss)
+    svi = SVI(g.model, g.guide, pyro.optim.ClippedAdam(OPTIMIZER), loss)
     total = 0.0
     for step in range(STEPS):
         svi.step(x)
@@ -54,7 +54,7 @@ def test_gamma_renyi_bounds_have_the_same_optimum_where_the_guide_can_be_exact(a
 
     α = 0, the importance-weighted bound, is left out: its curvature falls as 1 / P, so that samples make it no sharper.
     """
-    bound = Z * STANDARD_ERROR / alpha + 2e-4  # the optimiser's bias
+    bound = Z * STANDARD_ERROR / alpha + 2e-4  # the optimizer's bias
     assert fitted(3.0, RenyiELBO, alpha=alpha) == pytest.approx(4.0, rel=bound)
 
 

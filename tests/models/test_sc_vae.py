@@ -11,9 +11,9 @@ import torch
 from pyro.infer import SVI, Trace_ELBO
 
 import pyrogen as pg
-from pyrogen.inference import elbo_terms
 from pyrogen.models.sc_vae import GAIN
 from pyrogen.oracles import lasso
+from pyrogen.training import elbo_terms
 
 N, ATOMS, ACTIVE = 16, 16, 3
 
@@ -125,7 +125,7 @@ def test_training_brings_the_sparsity_that_is_asked_for(start, target):
     pair = linear((N,), ATOMS, steps=10, rate=start, sparsity=target, coder=pg.nn.ISTA)
     pair.dictionary.set_atoms(torch.from_numpy(d))
     pair.dictionary.weight.requires_grad_(False)
-    pair.initialise = lambda x: None  # so that the start is far off
+    pair.initialize = lambda x: None  # so that the start is far off
     history = pg.fit(pair, x[:1000], steps=150, batch_size=50, lr=1e-4, progress=False).history
     assert abs(history["zeros"][0] - target) > 0.2
     lacked = GAIN * ((1 - history["zeros"][:-1]) / (1 - target) - 1).clip(max=1).sum()
@@ -170,7 +170,7 @@ def test_the_history_counts_zeros_and_active_atoms(make):
 
 
 def test_planted_atoms_are_recovered_and_the_objective_is_scikit_learns():
-    """Both minimise the same function of D at equal atoms, from different starts: here within 0.5 % of theirs."""
+    """Both minimize the same function of D at equal atoms, from different starts: here within 0.5 % of theirs."""
     from sklearn.decomposition import DictionaryLearning
 
     x, d = planted()
@@ -200,7 +200,7 @@ def test_planted_atoms_are_recovered_and_the_objective_is_scikit_learns():
 def test_a_fresh_fit_starts_from_data_and_the_next_goes_on(coder):
     pair, x = convolutional(0.8, coder), (torch.rand(64, 1, 8, 8) < 0.3).double()
     start = pair.dictionary.weight.clone()
-    pair.initialise(x)
+    pair.initialize(x)
     assert not torch.equal(pair.dictionary.weight, start)
     assert share(pair, x).mean().item() == pytest.approx(0.8, abs=0.01)
     if coder is pg.nn.LISTA:
@@ -208,12 +208,12 @@ def test_a_fresh_fit_starts_from_data_and_the_next_goes_on(coder):
         features = pair.encoder.features(x)
         torch.testing.assert_close(pair.encoder.coder.code(features, 0.1), plain.code(features, 0.1))
     kept = {name: p.clone() for name, p in pair.named_parameters()}
-    pair.initialise(x)
+    pair.initialize(x)
     assert all(torch.equal(p, kept[name]) for name, p in pair.named_parameters())
     trained = convolutional(0.8, coder)
     pyro.infer.SVI(trained.model, trained.guide, pyro.optim.Adam({"lr": 1e-3}), Trace_ELBO()).step(x)
     kept = {name: p.clone() for name, p in trained.named_parameters()}
-    trained.initialise(x)
+    trained.initialize(x)
     assert all(torch.equal(p, kept[name]) for name, p in trained.named_parameters())
 
 

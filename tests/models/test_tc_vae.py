@@ -10,8 +10,8 @@ from scipy.optimize import minimize
 
 import pyrogen as pg
 from pyrogen.distributions import decompose
-from pyrogen.inference import elbo_terms
 from pyrogen.oracles import total_correlation
+from pyrogen.training import elbo_terms
 
 BOTH = pytest.mark.parametrize("elbo", [Trace_ELBO, TraceMeanField_ELBO])
 PARTS = ("mutual_information", "total_correlation", "dimension_wise_kl")
@@ -79,7 +79,7 @@ def test_each_weight_is_on_its_own_part(elbo, weight):
 
 def test_a_schedule_moves_the_weight_of_the_total_correlation_alone():
     pair = pg.models.TCVAE(*networks(), beta=8.0, alpha=0.5, gamma=2.0)
-    schedule = pg.inference.LinearWarmup(8)
+    schedule = pg.training.LinearWarmup(8)
     h = pg.fit(pair, binary(60).float(), steps=12, batch_size=10, schedule=schedule, progress=False).history
     assert h["beta"].tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8, 8, 8, 8]
     expected = h["reconstruction"] + h["kl"] + (h["beta"] - 1) * h["total_correlation"]
@@ -183,7 +183,7 @@ def best_encoder(beta):
 def test_training_finds_the_trade_that_the_closed_forms_have():
     """The best code has a total correlation of 0.25 nats at β = 1, and of 0.02 at β = 5.
 
-    The optimiser's noise and the bias of the batch leave less than a twentieth of the distance between the two in
+    The optimizer's noise and the bias of the batch leave less than a twentieth of the distance between the two in
     objective (measured: a hundredth).
     """
     beta = 5.0

@@ -13,7 +13,7 @@ from pyro.infer import SVI, Trace_ELBO, TraceMeanField_ELBO
 from torch import nn
 
 import pyrogen as pg
-from pyrogen.inference import elbo_terms
+from pyrogen.training import elbo_terms
 
 BOTH = pytest.mark.parametrize("elbo", [Trace_ELBO, TraceMeanField_ELBO])
 
@@ -83,13 +83,13 @@ def test_the_loss_is_linear_in_beta(elbo, prior):
 def test_without_kl_only_the_reconstruction_trains(elbo):
     encoder, decoder = networks()
     pair, x = pg.models.VAE(encoder, decoder, 0.0, LearnedMixture(2)), binary(16)
-    centres = pair._prior.centres.detach().clone()
+    centers = pair._prior.centers.detach().clone()
     before = loss(pair, x)
     svi = SVI(pair.model, pair.guide, pyro.optim.Adam({"lr": 0.05}), elbo())
     for _ in range(50):
         svi.step(x)
     assert loss(pair, x) < before
-    assert torch.equal(pair._prior.centres, centres)
+    assert torch.equal(pair._prior.centers, centers)
 
 
 @BOTH

@@ -13,11 +13,12 @@ from pyro.infer import SVI, Trace_ELBO
 from sklearn.cluster import KMeans
 
 import pyrogen as pg
-from pyrogen.inference import elbo_terms
-from pyrogen.inference.batches import Order
-from pyrogen.oracles import vector_quantisation as exact
+from pyrogen.distributions import UniformCodes
+from pyrogen.oracles import vector_quantization as exact
+from pyrogen.training import elbo_terms
+from pyrogen.training.data import Order
 
-Codebook = pg.distributions.Codebook
+Codebook = pg.nn.Codebook
 
 
 class Same(pg.nn.GridEncoder):
@@ -42,8 +43,8 @@ class SameBack(pg.nn.GridDecoder):
 
 def clusters(n=120, dim=3):
     generator = torch.Generator().manual_seed(3)
-    centres = 3 * torch.randn(6, dim, generator=generator, dtype=torch.float64)
-    return centres[torch.arange(n) % 6] + torch.randn(n, dim, generator=generator, dtype=torch.float64)
+    centers = 3 * torch.randn(6, dim, generator=generator, dtype=torch.float64)
+    return centers[torch.arange(n) % 6] + torch.randn(n, dim, generator=generator, dtype=torch.float64)
 
 
 def small(update="ema", prior=False, codes=6, seed=0, **settings):
@@ -97,7 +98,7 @@ def test_by_loss_gradient_descent_ends_where_lloyds_step_stays():
     x = clusters()
     pair = pg.models.VQVAE(Same(3), SameBack(3, 0.5), Codebook(6, 3, update="loss", revive=0.0)).double()
     fit = pg.fit(
-        pair, x, steps=120, batch_size=120, optimiser=lambda p: torch.optim.SGD(p, lr=1.0), progress=False
+        pair, x, steps=120, batch_size=120, optimizer=lambda p: torch.optim.SGD(p, lr=1.0), progress=False
     )  # each step halves the way or more: 2 lr n_k / N is about 1/3
     codes = pair.codebook.vectors.detach()
     np.testing.assert_allclose(exact.lloyd_step(x, codes), codes, rtol=1e-8)
@@ -122,7 +123,7 @@ def test_a_fresh_run_starts_from_the_k_means_of_the_features():
 def test_the_gradients_are_those_written_by_hand():
     """Reconstruction and commitment train the encoder, the former as if z were e; the third term the codes."""
     pair, x = small("loss"), images(5)
-    pair.initialise(x)
+    pair.initialize(x)
     pair.codebook.vectors.data.add_(1e-3 * torch.randn(6, 3))  # at the means themselves nothing would pull the codes
     pair.commitment = 0.7
     (elbo_terms(pair, x).objective * len(x)).backward()
@@ -202,15 +203,15 @@ def test_fit_is_the_loop_over_the_guide(update):
         learn(e, codes),
     )
     sgd = partial(torch.optim.SGD, lr=0.02)  # Adam would blow up the rounding of gradients that are 0
-    pg.fit(pair, x, steps=12, batch_size=16, optimiser=sgd, seed=7, progress=False)
+    pg.fit(pair, x, steps=12, batch_size=16, optimizer=sgd, seed=7, progress=False)
 
-    order, optimiser = Order(64, 16, 7), sgd(mine.parameters())
+    order, optimizer = Order(64, 16, 7), sgd(mine.parameters())
     torch.manual_seed(7)
-    mine.initialise(x[torch.cat([order(step) for step in range(4)])])
+    mine.initialize(x[torch.cat([order(step) for step in range(4)])])
     for step in range(12):
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         elbo_terms(mine, x[order(step)], 64).objective.backward()
-        optimiser.step()
+        optimizer.step()
     assert any(revived)
     for name, tensor in pair.state_dict().items():
         torch.testing.assert_close(tensor, mine.state_dict()[name], rtol=1e-9, atol=1e-11, msg=name)
@@ -251,9 +252,9 @@ def test_one_bad_image_does_not_spoil_the_codes():
     counted.codebook.learn(counted.encoder.features_of(x))
     assert counted.codebook.counts.sum() == pytest.approx((1 - 0.9) * 4 * 63)
     with pytest.raises(ValueError, match="finite vectors"):
-        pair.codebook.initialise(pair.encoder.features_of(x))
+        pair.codebook.initialize(pair.encoder.features_of(x))
     with pytest.raises(ValueError, match=r"\(\*shape, 3\), and these are \(5, 4\)"):
-        pair.codebook.initialise(torch.zeros(5, 4))
+        pair.codebook.initialize(torch.zeros(5, 4))
 
 
 def test_it_learns_bars_and_pyros_loop_does_too():
@@ -264,7 +265,7 @@ def test_it_learns_bars_and_pyros_loop_does_too():
     assert fit.history["reconstruction"][-10:].mean() < 0.3 * 16 * math.log(2)
     assert fit.history["perplexity"][-1] > 2
     other = small(codes=8, revive=0.05)
-    other.initialise(x)
+    other.initialize(x)
     svi = SVI(other.model, other.guide, pyro.optim.Adam({"lr": 1e-2}), Trace_ELBO())
     losses = [svi.step(x) for _ in range(40)]
     assert losses[-1] < losses[0] - 0.2 * len(x) * 16 * math.log(2)
@@ -312,7 +313,7 @@ def test_a_joint_training_gives_the_codes_no_gradient_from_the_prior():
 # --- refusals
 
 
-def test_a_codebook_larger_than_the_data_can_initialise_is_refused_before_training():
+def test_a_codebook_larger_than_the_data_can_initialize_is_refused_before_training():
     pair, x = small(codes=300), images(16)
     with pytest.raises(ValueError, match=r"300 codes cannot start from \d+ distinct feature vectors \(64 in all\)"):
         pg.fit(pair, x, steps=5, batch_size=8, progress=False)
@@ -339,19 +340,19 @@ BOOK = Codebook(6, 3)
             r"grid is \(2, 2\) in the encoder and \(4,\) in the decoder",
         ),
         ({"encoder": pg.nn.MLPEncoder((1, 4, 4), latent=12)}, TypeError, "must both say their grid"),
-        ({"prior": Codebook(6, 3).uniform((2, 2))}, ValueError, "the prior is over another codebook"),
+        ({"prior": UniformCodes(Codebook(6, 3), (2, 2))}, ValueError, "the prior is over another codebook"),
         (
             {"prior": torch.distributions.Normal(torch.zeros(3), 1.0)},
             TypeError,
             "the prior must be a probability of grids of codes .* and it is a Normal: a density would make",
         ),
         (
-            {"codebook": BOOK, "prior": BOOK.uniform((4,))},
+            {"codebook": BOOK, "prior": UniformCodes(BOOK, (4,))},
             ValueError,
             r"event shape \(2, 2, 3\)\), and its event shape",
         ),
-        ({"prior": lambda: Codebook(6, 3).uniform((2, 2))}, ValueError, "the prior is over another codebook"),
-        ({"codebook": 8}, TypeError, "codebook must be a pg.distributions.Codebook, and it is a int"),
+        ({"prior": lambda: UniformCodes(Codebook(6, 3), (2, 2))}, ValueError, "the prior is over another codebook"),
+        ({"codebook": 8}, TypeError, "codebook must be a pg.nn.Codebook, and it is a int"),
         ({"commitment": "a"}, ValueError, "commitment is a weight"),
         (
             {"prior": pg.distributions.AutoregressivePrior(Codebook(6, 3), pg.nn.PixelCNN((2, 2), 6))},

@@ -143,15 +143,15 @@ def test_lista_has_the_weights_it_says_and_all_are_trained(tied):
     shapes = {name: tuple(p.shape) for name, p in learned.named_parameters() if not name.startswith("dictionary")}
     assert shapes == {"w": (30, 20), "r": (30, 30), "log_gain": (1 if tied else 4, 30)}
     before = excess(pg.nn.ISTA, d, x, best, 4).mean()
-    optimiser = torch.optim.Adam([learned.w, learned.r, learned.log_gain], lr=5e-3)
+    optimizer = torch.optim.Adam([learned.w, learned.r, learned.log_gain], lr=5e-3)
     target = torch.from_numpy(x)
     for _ in range(60):
         z = learned.code(target, PENALTY)
         loss = (0.5 * (target - learned.dictionary(z)).square().sum(1) + PENALTY * z.abs().sum(1)).mean()
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
         assert all(p.grad.abs().max() > 0 for p in (learned.w, learned.r, learned.log_gain))
-        optimiser.step()
+        optimizer.step()
     after = loss.item() - lasso.objective(x, d, best, PENALTY).mean()
     assert 0 < after < 0.5 * before  # on what it is trained on, at equal steps
 
@@ -239,20 +239,20 @@ def test_a_dictionary_starts_from_data_once():
     rows = torch.randn(9, 4)
     x = 3 + rows[torch.randint(9, (500,))] * torch.rand(500, 1).add(0.5)  # nine directions, some far more often
     dictionary = pg.nn.Dictionary(4, atoms=6)
-    dictionary.initialise(x)
+    dictionary.initialize(x)
     assert torch.allclose(dictionary.bias, x.mean(0))
     directions = torch.nn.functional.normalize(x - x.mean(0), dim=1)
     likeness = (directions @ dictionary.atoms).max(0).values
     assert (likeness > 0.999).all()
     often = pg.nn.Dictionary(4, atoms=6, bias=False)
-    often.initialise(torch.cat((rows[:1].expand(500, 4), rows)))  # one row nearly always
+    often.initialize(torch.cat((rows[:1].expand(500, 4), rows)))  # one row nearly always
     assert (often.atoms.T @ often.atoms - torch.eye(6)).abs().max() < 0.999
     kept = dictionary.weight.clone()
-    dictionary.initialise(torch.randn(50, 4))
+    dictionary.initialize(torch.randn(50, 4))
     assert torch.equal(dictionary.weight, kept)
     given = pg.nn.Dictionary(4, atoms=4)
     given.set_atoms(torch.eye(4))
-    given.initialise(x)
+    given.initialize(x)
     assert torch.equal(given.atoms, torch.eye(4))
 
 

@@ -28,7 +28,7 @@ def test_continuous_bernoulli_integrates_to_one(logit):
     density = pg.nn.ContinuousBernoulli()(torch.full_like(x, logit)[:, None], 1).log_prob(x[:, None]).exp()
     # The midpoint rule errs by at most (b − a) h² max|p''| / 24, and p'' <= logit² p.
     bound = logit**2 * density.max() * weights[0] ** 2 / 24
-    assert abs((density * weights).sum() - 1) <= bound + 1e-11  # the normaliser loses five digits near λ = ½
+    assert abs((density * weights).sum() - 1) <= bound + 1e-11  # the normalizer loses five digits near λ = ½
 
 
 def midpoints(n):
@@ -100,12 +100,12 @@ def test_binary_images_of_any_type_suit_all(likelihood, dtype):
     likelihood.check(torch.tensor([[0, 1], [1, 0]]).to(dtype))
 
 
-def test_grey_pixels_suit_all_but_bernoulli_which_names_the_one_to_use():
-    grey = torch.tensor([0.0, 0.25, 1.0, 1.0])
-    pg.nn.ContinuousBernoulli().check(grey)
-    pg.nn.Gaussian().check(grey)
+def test_gray_pixels_suit_all_but_bernoulli_which_names_the_one_to_use():
+    gray = torch.tensor([0.0, 0.25, 1.0, 1.0])
+    pg.nn.ContinuousBernoulli().check(gray)
+    pg.nn.Gaussian().check(gray)
     with pytest.raises(ValueError, match=r'needs pixels that are 0 or 1, and 25.00% .*likelihood="continuous_bern'):
-        pg.nn.Bernoulli().check(grey)
+        pg.nn.Bernoulli().check(gray)
 
 
 @of_the_bounded

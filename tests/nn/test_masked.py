@@ -1,4 +1,4 @@
-"""The autoregressive network: each logit depends on all earlier indices and on no other, and it normalises."""
+"""The autoregressive network: each logit depends on all earlier indices and on no other, and it normalizes."""
 
 import itertools
 

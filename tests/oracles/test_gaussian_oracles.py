@@ -58,8 +58,8 @@ def test_ppca_at_its_own_noise_is_scikit_learns(latent):
     np.testing.assert_allclose(
         best.w @ best.w.T + best.sigma**2 * np.eye(5), pca.get_covariance(), rtol=1e-9, atol=1e-9
     )
-    centred = X - X.mean(0)
-    assert gaussian.evidence(centred, best.w, np.zeros(5), best.sigma).mean() == pytest.approx(pca.score(X), rel=1e-10)
+    centered = X - X.mean(0)
+    assert gaussian.evidence(centered, best.w, np.zeros(5), best.sigma).mean() == pytest.approx(pca.score(X), rel=1e-10)
 
 
 @pytest.mark.parametrize("beta", [0.3, 1.0, 5.0, 1000.0])

@@ -15,8 +15,8 @@ import pytest
 import torch
 
 import pyrogen as pg
-from pyrogen.inference import elbo_terms
 from pyrogen.oracles import gaussian, ppca
+from pyrogen.training import elbo_terms
 
 N, D, L = 200, 6, 3
 EIGENVALUES = np.array([6.0, 2.5, 1.0, 0.2, 0.1, 0.05])
@@ -95,7 +95,7 @@ def test_a_linear_vae_trained_reaches_the_ppca_objective_and_its_axes(beta):
     fit = functools.partial(pg.fit, vae, data(), batch_size=N, progress=False)
     for lr, seed in ((3e-2, 1), (3e-3, 2)):  # to get there
         fit(steps=1000, lr=lr, seed=seed)
-    fit(steps=2000, seed=3, optimiser=lambda parameters: torch.optim.SGD(parameters, lr=ETA))
+    fit(steps=2000, seed=3, optimizer=lambda parameters: torch.optim.SGD(parameters, lr=ETA))
     spread = gradients(at_optimum(beta), 300).var(0).sum().item()
     bound = TAIL * ETA * spread / 4
     excess = objective(vae) - best.objective

@@ -53,8 +53,8 @@ def curve(path):
 
 
 def inside(ellipse, points, more=0.0):
-    centre, half = np.array(ellipse.center), np.array([ellipse.width, ellipse.height]) / 2 + more
-    return (np.hypot(*((points - centre) / half).T) < 1).any()
+    center, half = np.array(ellipse.center), np.array([ellipse.width, ellipse.height]) / 2 + more
+    return (np.hypot(*((points - center) / half).T) < 1).any()
 
 
 def untidy(graph, fig):
@@ -147,14 +147,14 @@ def test_few_arrows_cross_in_a_network_of_37_nodes(alarm):
     assert crossings <= 25
 
 
-def test_observed_nodes_are_shaded_and_the_trail_is_coloured():
+def test_observed_nodes_are_shaded_and_the_trail_is_colored():
     trail = graphs.active_trail(PART_1, "M", "F", "T")
     fig = plots.graph(PART_1, given="T", trail=trail)
     nodes = ellipses(fig)
     assert {name for name, patch in nodes.items() if to_hex(patch.get_facecolor()).upper() == SHADE} == {"T"}
     assert {name for name, patch in nodes.items() if to_hex(patch.get_edgecolor()).upper() == TRAIL} == set("MITF")
-    coloured = [to_hex(line.get_edgecolor()).upper() == TRAIL for line in lines(fig)]
-    assert {edge for edge, on in zip(PART_1.edges, coloured, strict=True) if on} == {("M", "I"), ("I", "T"), ("F", "T")}
+    colored = [to_hex(line.get_edgecolor()).upper() == TRAIL for line in lines(fig)]
+    assert {edge for edge, on in zip(PART_1.edges, colored, strict=True) if on} == {("M", "I"), ("I", "T"), ("F", "T")}
     assert [text.get_text() for text in fig.legends[0].get_texts()] == ["observed", "active trail M → I → T ← F"]
 
 
@@ -222,16 +222,16 @@ def test_dashed_edges_are_those_named():
         plots.graph(moral, dashed=[("C", "A")])
 
 
-def test_a_set_has_one_colour_in_all_drawings():
+def test_a_set_has_one_color_in_all_drawings():
     moral = graphs.moral_graph(PART_2)
     stated = [set("C"), set("TMA"), set("TMB"), set("TAO"), set("SO"), set("BS")]
 
-    def colours(cliques):
+    def colors(cliques):
         drawn = [patch for patch in plots.graph(moral, cliques=cliques).axes[0].patches if isinstance(patch, Polygon)]
         hatched = [patch for patch in drawn if patch.get_hatch()]
         return {frozenset(one): to_hex(patch.get_edgecolor()) for one, patch in zip(cliques, hatched, strict=True)}
 
-    ours, theirs = colours(list(graphs.maximal_cliques(moral))), colours(stated)
+    ours, theirs = colors(list(graphs.maximal_cliques(moral))), colors(stated)
     both = set(ours) & set(theirs)
     assert len(both) == 4
     assert all(ours[one] == theirs[one] for one in both)
@@ -255,8 +255,8 @@ def test_positions_may_come_from_elsewhere():
     graph = nx.Graph([("a", "b"), ("b", "c")])
     fig = plots.graph(graph, positions={"a": (0, 0), "b": (1, 0), "c": (2, 0)})
     assert untidy(graph, fig) == []
-    centres = [node.center for node in ellipses(fig).values()]
-    assert centres[2][0] == pytest.approx(2 * centres[1][0])
+    centers = [node.center for node in ellipses(fig).values()]
+    assert centers[2][0] == pytest.approx(2 * centers[1][0])
 
 
 def test_names_may_be_of_any_kind():

@@ -25,7 +25,7 @@ def test_the_panel_shows_the_principal_components_of_the_codes():
     assert ax.get_xlabel() == f"component 1 ({shares[0]:.0%} of variance)"
     assert ax.get_ylabel() == f"component 2 ({shares[1]:.0%})"
     assert [text.get_text() for text in ax.texts] == [str(digit) for digit in range(10)]
-    assert len({tuple(colour) for colour in ax.collections[0].get_facecolors()}) == 10
+    assert len({tuple(color) for color in ax.collections[0].get_facecolors()}) == 10
 
 
 def test_the_ellipses_are_two_standard_deviations_of_the_prior_and_of_the_codes():

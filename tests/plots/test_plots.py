@@ -201,7 +201,7 @@ def test_reconstructions_are_below_their_originals(make):
     assert fig.axes[0].get_yticks() == pytest.approx([3.5, 3.5 + 8 + GAP, 3.5 + 16 + 2 * GAP])
 
 
-def test_colour_images_keep_their_channels():
+def test_color_images_keep_their_channels():
     images = RNG.random((2, 3, 4, 5))
     (picture,) = pictures(plots.samples(images, columns=2))
     assert (picture[:, :5] == images[0].transpose(1, 2, 0)).all()
@@ -210,8 +210,8 @@ def test_colour_images_keep_their_channels():
 def test_bytes_are_binary_or_up_to_255():
     binary = (IMAGES > 0.5).astype(np.uint8)
     assert (tile(pictures(plots.samples(binary))[0], 0, 0) == binary[0, 0]).all()
-    grey = (255 * IMAGES).astype(np.uint8)
-    assert tile(pictures(plots.samples(grey))[0], 0, 0) == pytest.approx(grey[0, 0] / 255)
+    gray = (255 * IMAGES).astype(np.uint8)
+    assert tile(pictures(plots.samples(gray))[0], 0, 0) == pytest.approx(gray[0, 0] / 255)
 
 
 def test_values_outside_the_unit_interval_are_clipped():
@@ -269,7 +269,7 @@ def test_traversals_decode_without_gradients():
 # --- codes
 
 
-def test_pca_points_are_scikit_learns_in_the_colour_of_their_label():
+def test_pca_points_are_scikit_learns_in_the_color_of_their_label():
     fig = plots.pca_by_factor({"β = 1": CODES, "β = 8": CODES[:, ::-1] * 2}, LABELS)
     pca = PCA(2).fit(CODES)
     ax = fig.axes[0]
@@ -278,9 +278,9 @@ def test_pca_points_are_scikit_learns_in_the_colour_of_their_label():
     order = [int(np.argmin(np.abs(expected - point).sum(1))) for point in drawn]
     assert sorted(order) == list(range(90))
     assert np.abs(drawn - expected[order]).max() < 1e-9
-    colours = ax.collections[0].get_facecolors()[:, :3]
+    colors = ax.collections[0].get_facecolors()[:, :3]
     for handle, value in zip(fig.legends[0].legend_handles, range(3), strict=True):
-        own = colours[[LABELS[i] == value for i in order]]
+        own = colors[[LABELS[i] == value for i in order]]
         assert np.abs(own - matplotlib.colors.to_rgb(handle.get_color())).max() < 1e-9
     assert legend(fig) == ["square", "ellipse", "heart"]
     assert fig.legends[0].get_title().get_text() == "shape"

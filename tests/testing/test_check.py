@@ -6,6 +6,8 @@ import pyro
 import pytest
 import torch
 from cases import every_pair
+from helpers.tutorials.faults import FAULTS
+from helpers.tutorials.pairs import CASE, CASES
 from pyro import distributions as dist
 from pyro.infer import (
     SVI,
@@ -18,8 +20,6 @@ from pyro.infer import (
     TraceTailAdaptive_ELBO,
 )
 from pyro.infer.autoguide import AutoNormal
-from tutorial_faults import FAULTS
-from tutorial_pairs import CASE, CASES
 
 import pyrogen as pg
 

@@ -6,28 +6,28 @@ import numpy as np
 import pyro
 import pytest
 import torch
-from conjugates import DATA, one_mean
+from helpers.conjugates import DATA, one_mean
 from pyro import distributions as dist
 from pyro import poutine
 from pyro.distributions import constraints
 from scipy import stats
 
 import pyrogen as pg
-from pyrogen.testing.calibration import uniformity
-from pyrogen.testing.coupling import Coupled
-from pyrogen.testing.density import density
-from pyrogen.testing.draws import Moments
-from pyrogen.testing.gradient import gradient
-from pyrogen.testing.importance import bounds, importance
-from pyrogen.testing.indices import part_of_shuffled
-from pyrogen.testing.isolation import nothing_changed
-from pyrogen.testing.objective import objective
-from pyrogen.testing.pair import Tested as Pair
-from pyrogen.testing.parameters import parameters
-from pyrogen.testing.significance import Sample, exceeds
-from pyrogen.testing.structure import structure
-from pyrogen.testing.subsampling import subsampling
-from pyrogen.testing.weights import log_weights
+from pyrogen.testing.checks.density import density
+from pyrogen.testing.checks.gradient import gradient
+from pyrogen.testing.checks.indices import part_of_shuffled
+from pyrogen.testing.checks.objective import objective
+from pyrogen.testing.checks.parameters import parameters
+from pyrogen.testing.checks.structure import structure
+from pyrogen.testing.checks.subsampling import subsampling
+from pyrogen.testing.posterior.calibration import uniformity
+from pyrogen.testing.posterior.importance import bounds, importance
+from pyrogen.testing.running.draws import Moments
+from pyrogen.testing.running.isolation import nothing_changed
+from pyrogen.testing.running.programs import Tested as Pair
+from pyrogen.testing.running.reparametrized_draws import Coupled
+from pyrogen.testing.running.significance import Sample, exceeds
+from pyrogen.testing.running.weights import log_weights
 
 RATE = 1e-6
 

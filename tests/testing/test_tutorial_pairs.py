@@ -6,9 +6,9 @@ import warnings
 import pyro
 import pytest
 import torch
+from helpers.tutorials.faults import CHECKS, FAULTS
+from helpers.tutorials.pairs import CASE, CASES
 from pyro.infer import SVI
-from tutorial_faults import CHECKS, FAULTS
-from tutorial_pairs import CASE, CASES
 
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 every_fault = pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)

@@ -37,7 +37,7 @@ def test_guides_that_run_the_model_or_transform_jointly(kind):
     assert findings(schools, kind(schools), Y) == ()
 
 
-def test_a_reparametrised_model():
+def test_a_reparametrized_model():
     model = poutine.reparam(schools, {"theta": LocScaleReparam(0.0)})
     assert findings(model, AutoNormal(model), Y) == ()
 

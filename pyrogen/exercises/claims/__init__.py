@@ -1,0 +1,1 @@
+"""The kinds of claims, judged: one kind of evidence a file."""

@@ -1,0 +1,1 @@
+"""Exact answers from the tables of a discrete network."""

@@ -1,0 +1,95 @@
+"""What a query answers: a normalized table over named variables with named states."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyrogen.graphs.structure.validation import Node, State
+
+ROWS = 40  # rows printed
+
+
+@dataclass(frozen=True, eq=False)
+class Posterior:
+    """A joint distribution over a few discrete variables.
+
+    Args:
+        states: the states of each variable, by its name, in the order of the table's axes.
+        table: probabilities that sum to one, float64, an axis for each variable.
+
+    Example:
+        >>> import numpy as np
+        >>> states = {"rain": ("no", "yes"), "wet": ("no", "yes")}
+        >>> posterior = Posterior(states, np.array([[0.75, 0.05], [0.0, 0.2]]))
+        >>> posterior[{"rain": "yes", "wet": "yes"}], posterior[{"wet": "yes"}]
+        (0.2, 0.25)
+        >>> posterior.marginal("rain").as_dict()
+        {'no': 0.8, 'yes': 0.2}
+    """
+
+    states: dict[Node, tuple[State, ...]]
+    table: NDArray[np.float64]
+
+    @property
+    def variables(self) -> tuple[Node, ...]:
+        """The variables, in the order of the axes."""
+        return tuple(self.states)
+
+    def __getitem__(self, assignment: Mapping[Node, State]) -> float:
+        """The probability that the variables named are in these states; the others are summed out."""
+        if not isinstance(assignment, Mapping):
+            raise TypeError(f"expected a mapping from variables to states, got {type(assignment).__name__}")
+        index: list[int | slice] = [slice(None)] * self.table.ndim
+        for name, state in assignment.items():
+            axis = self._axis(name)
+            if state not in self.states[name]:
+                raise ValueError(f"{name!r} has the states {list(self.states[name])}, got {state!r}")
+            index[axis] = self.states[name].index(state)
+        return float(self.table[tuple(index)].sum())
+
+    def marginal(self, *names: Node) -> Posterior:
+        """The distribution of some of the variables, the axes in the order of `names`."""
+        axes = [self._axis(name) for name in names]
+        if not names or len(set(axes)) != len(axes):
+            raise ValueError(f"expected one or several different variables, got {list(names)}")
+        rest = tuple(axis for axis in range(self.table.ndim) if axis not in axes)
+        summed = self.table.sum(axis=rest)
+        kept = sorted(axes)
+        return Posterior(
+            {name: self.states[name] for name in names}, summed.transpose([kept.index(axis) for axis in axes])
+        )
+
+    def as_dict(self) -> dict[State | tuple[State, ...], float]:
+        """The probability of each state, or of each tuple of states where there are several variables."""
+        if len(self.states) == 1:
+            ((_, states),) = self.states.items()
+            return dict(zip(states, self.table.tolist(), strict=True))
+        return dict(zip(product(*self.states.values()), self.table.ravel().tolist(), strict=True))
+
+    def __str__(self) -> str:
+        """A table: a column for each variable and the probability, a row for each joint state."""
+        rows = [[*map(str, self.states), f"P({', '.join(map(str, self.states))})"]]
+        for joint, probability in zip(product(*self.states.values()), self.table.ravel(), strict=True):
+            if len(rows) > ROWS:
+                rows.append([f"… ({self.table.size:,} rows in all)"])
+                break
+            rows.append([*map(str, joint), f"{probability:.4f}"])
+        widths = [max(len(row[column]) for row in rows if len(row) > 1) for column in range(len(rows[0]))]
+        return "\n".join(
+            "  ".join(
+                cell.rjust(width) if column + 1 == len(widths) else cell.ljust(width)
+                for column, (cell, width) in enumerate(zip(row, widths, strict=False))
+            ).rstrip()
+            for row in rows
+        )
+
+    def _axis(self, name: Node) -> int:
+        for axis, known in enumerate(self.states):
+            if known == name:
+                return axis
+        raise ValueError(f"the variables are {list(self.states)}, got {name!r}")

@@ -1,0 +1,1 @@
+"""Discrete networks as Pyro programs, and tables learned from data."""

@@ -1,0 +1,299 @@
+"""Tables of a Bayesian network from data with gaps, by stochastic variational inference under Dirichlet priors."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyro
+import torch
+from numpy.typing import NDArray
+from pyro import distributions as dist
+from torch import Tensor
+
+from pyrogen.graphs.pyro import dirichlet
+from pyrogen.graphs.pyro.enumeration import Plan
+from pyrogen.graphs.pyro.records import Indices, columns, encode, observed_states
+from pyrogen.graphs.pyro.to_pyro import LIMIT
+from pyrogen.graphs.structure import validation
+from pyrogen.graphs.structure.validation import Node, State
+from pyrogen.progress import progress_bar
+
+Tables = dict[Node, Tensor]  # (rows, K): a row for each state of the parents, the last parent's running fastest
+
+REACH = 2.0  # the most by which a step multiplies or divides a concentration
+FLOOR = 0.1  # of what prior and complete rows alone give: the least concentration that incomplete ones may leave
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Learned:
+    """What `learn` found.
+
+    Attributes:
+        network: a DiscreteBayesianNetwork whose tables are the posterior means.
+        posterior: for each node the concentrations of the Dirichlets q(θ), an axis for the node's own states and one
+            for the states of each parent, as in its TabularCPD. Over axis 0 each is one Dirichlet.
+        history: the ELBO at each step, in nats for all data, exact when nothing is missing, else an estimate.
+        states: the states of each node, in the order of the axes.
+    """
+
+    network: Any
+    posterior: dict[Node, NDArray[np.float64]]
+    history: NDArray[np.float64]
+    states: dict[Node, tuple[State, ...]]
+    _problem: Problem
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{node}: {table.size}" for node, table in list(self.posterior.items())[: validation.SHOWN])
+        more = ", …" if len(self.posterior) > validation.SHOWN else ""
+        return (
+            f"Learned({len(self.posterior)} nodes; concentrations {sizes}{more}; "
+            f"ELBO {self.history[-1]:.6g} nats after {len(self.history)} steps)"
+        )
+
+    def model(self, data: Any) -> None:
+        """p(θ) Π p(row | θ), a Pyro program: sites ``"theta <site>"`` ``(rows, K)`` and one for each node in a
+        ``pyro.plate("data", N)``, named as by `to_pyro`; missing entries are enumerable."""
+        problem = self._problem
+        prior = {node: pyro.sample(site, _rows(problem.prior[node])) for node, site in self._theta_sites().items()}
+        seen = encode(columns(data), self.states)
+        with pyro.plate("data", len(next(iter(seen.values()))), dim=-1):
+            logits = {node: theta.clamp_min(torch.finfo(theta.dtype).tiny).log() for node, theta in prior.items()}
+            problem.plan.walk(problem.parents, logits, seen)
+
+    def guide(self, data: Any) -> None:
+        """q(θ), the Pyro guide of `model`: the Dirichlets that were found."""
+        for node, site in self._theta_sites().items():
+            pyro.sample(site, _rows(_matrix(self.posterior[node])))
+
+    def _theta_sites(self) -> dict[Node, str]:
+        return {node: f"theta {site}" for node, site in self._problem.plan.sites.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """The data of a fit, as numbers: complete rows only count, of incomplete ones each kind is kept."""
+
+    plan: Plan
+    parents: dict[Node, tuple[Node, ...]]
+    prior: Tables
+    counts: Tables
+    gaps: Indices  # the distinct incomplete rows
+    weights: Tensor  # how often each is there
+
+
+def learn(
+    structure: Any,
+    data: Any,
+    prior: float | Mapping[Node, Any] = 1.0,
+    *,
+    states: Mapping[Node, Sequence[State]] | None = None,
+    steps: int = 100,
+    particles: int = 8,
+    seed: int = 0,
+    progress: bool = True,
+) -> Learned:
+    r"""The tables θ of a Bayesian network from observations, some of them missing at random.
+
+    Each row of each table has a Dirichlet prior and a Dirichlet guide q; missing entries are summed out exactly, by
+    Pyro's enumeration. With n the counts of the complete rows and f(θ) = Σ log p(observed part of a row | θ) over the
+    incomplete ones, the objective in nats is
+
+        ELBO(α) = n · E_q log θ + E_q f(θ) − KL(Dirichlet(α) ‖ Dirichlet(prior)).
+
+    Only E_q f is estimated by draws from q; the step is the natural gradient, α ← prior + n + ∇_μ E_q f with
+    μ = E_q log θ (Hoffman et al. 2013, https://jmlr.org/papers/v14/hoffman13a.html; for terms that are not conjugate,
+    Khan & Lin 2017, https://arxiv.org/abs/1703.04265). Where f is linear in log θ the draws' noise cancels. **With
+    nothing missing one step is taken, and α = prior + counts is the exact posterior, to rounding**; the ELBO is then
+    the exact log evidence. Otherwise each step does what one of EM does, in expectation under q; the second half of
+    the iterates is averaged. Since the gaps are summed out and not guessed, they add no false certainty: a row in which
+    nothing is seen leaves q as it was. q takes the rows of the tables for independent, which they are given complete
+    data alone.
+
+    Its cost at each step is that of every family's table for each particle and each distinct incomplete row: a few
+    hundredths of a second for four nodes, some 3 s for the 37 of `alarm` with 4 particles and 850 such rows.
+
+    Args:
+        structure: a DAG of pgmpy or a networkx.DiGraph. If it has tables, they tell the states (and nothing else).
+        data: a pandas DataFrame (or a mapping from names to columns) of state names, one observation a row, a column
+            for every node; None, NaN and NA are missing.
+        prior: the concentration of every entry, or for each node one number or an array in the shape of its table
+            (own states, then those of each parent in the order of ``structure.predecessors``).
+        states: the states of nodes whose data need not show all of them. A column that is wholly missing, a hidden
+            variable, needs this; it is learned up to a renaming of its states, from a random start.
+        steps: of the iteration where something is missing. An EM that would take more steps than half of this needs
+            more; a warning says so.
+        particles: draws from q at each step.
+        seed: of those draws; the caller's random numbers are left as they were.
+        progress: whether to show a progress bar.
+
+    Returns:
+        The posterior, and a network of its means.
+
+    Raises:
+        TypeError: for a structure or data of another kind.
+        ValueError: for a cycle or an empty graph, columns that are no nodes or nodes that are no columns, no rows,
+            states that are not among those given, a node of fewer than two states, a prior that is not positive or of
+            another shape, and steps or particles below one.
+
+    Example:
+        >>> import networkx as nx
+        >>> data = {"rain": ["yes", "no", "no", None], "wet": ["yes", "no", "yes", "no"]}
+        >>> fit = learn(nx.DiGraph([("rain", "wet")]), data, progress=False)
+        >>> fit.posterior["wet"].shape, fit.network.get_cpds("wet").values.sum(axis=0)
+        ((2, 2), array([1., 1.]))
+    """
+    if steps < 1 or particles < 1:
+        raise ValueError(f"steps and particles must be at least 1, got {steps} and {particles}")
+    graph = validation.directed(structure)
+    found = columns(data)
+    known = _states(graph, found, states)
+    problem = _problem(graph, encode(found, known), known, prior)
+    alpha, history = _fit(problem, steps, particles, seed, progress)
+    shapes = {node: [len(known[v]) for v in (node, *problem.parents[node])] for node in known}
+    posterior = {node: table.T.reshape(shapes[node]).numpy().copy() for node, table in alpha.items()}
+    return Learned(_network(graph, posterior, known, problem.parents), posterior, np.array(history), known, problem)
+
+
+def _fit(problem: Problem, steps: int, particles: int, seed: int, progress: bool) -> tuple[Tables, list[float]]:
+    base = {node: problem.prior[node] + problem.counts[node] for node in problem.prior}
+    if not len(problem.weights):
+        return base, [_conjugate(base, problem, problem.counts).item()]
+    averaged = {node: torch.zeros_like(table) for node, table in base.items()}
+    history = []
+    burn_in = steps // 2
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        # A hidden variable's states are alike at first; only chance can tell them apart.
+        extra = {node: problem.weights.sum() / b.numel() * (0.5 + torch.rand_like(b)) for node, b in base.items()}
+        bar = progress_bar(range(steps), shown=progress, desc="learning tables", unit="step")
+        for step in bar:
+            alpha = {node: (base[node] + extra[node]).requires_grad_() for node in base}
+            logs = {node: dirichlet.sample_log(table, particles) for node, table in alpha.items()}
+            with pyro.validation_enabled(step == 0):
+                seen = _log_seen(problem, logs, particles)
+            # α = base + extra is where f is linear with slope `extra`: only what is left of it is noisy.
+            rest = seen - sum((extra[node] * logs[node].mean(0)).sum() for node in base)
+            linear = {node: problem.counts[node] + extra[node] for node in base}
+            with torch.no_grad():
+                history.append((rest + _conjugate(alpha, problem, linear)).item())
+            gradients = torch.autograd.grad(rest, list(alpha.values()))
+            for (node, table), gradient in zip(alpha.items(), gradients, strict=True):
+                moved = extra[node] + dirichlet.natural_gradient(table.detach(), gradient)
+                old = table.detach()  # noise may throw a step far while little is known: at most REACH-fold
+                new = torch.minimum(torch.maximum(base[node] + moved, old / REACH), old * REACH)
+                extra[node] = torch.maximum(new, FLOOR * base[node]) - base[node]
+                if step >= burn_in:
+                    averaged[node] += (base[node] + extra[node]) / (steps - burn_in)
+            bar.set_postfix(elbo=f"{history[-1]:.5g}", refresh=False)
+    _warn_if_moving(history[burn_in:])
+    return averaged, history
+
+
+def _conjugate(alpha: Tables, problem: Problem, slope: Tables) -> Tensor:
+    """slope · E_q log θ − KL(q ‖ prior), in nats."""
+    return torch.stack(
+        [
+            (slope[node] * dirichlet.expected_log(table)).sum() - dirichlet.kl(table, problem.prior[node])
+            for node, table in alpha.items()
+        ]
+    ).sum()
+
+
+def _log_seen(problem: Problem, logs: Tables, particles: int) -> Tensor:
+    """f(θ), the log probability of what the incomplete rows show, averaged over the draws of θ."""
+
+    def rows() -> None:
+        with pyro.plate("particles", particles, dim=-2), pyro.plate("data", len(problem.weights), dim=-1):
+            problem.plan.walk(problem.parents, {node: log.unsqueeze(1) for node, log in logs.items()}, problem.gaps)
+
+    return (problem.plan.log_prob(rows, plates=2) * problem.weights).sum() / particles
+
+
+def _warn_if_moving(elbo: list[float]) -> None:
+    first, second = np.array_split(np.array(elbo), 2)
+    if len(first) > 1 and len(second) > 1:
+        error = math.sqrt(first.var(ddof=1) / len(first) + second.var(ddof=1) / len(second))
+        gain = second.mean() - first.mean()
+        if gain > 6 * error and gain > 1e-3:
+            warnings.warn(f"the ELBO still rose by {gain:.3g} nats at the end: give learn more steps", stacklevel=4)
+
+
+def _states(
+    graph: Any, found: Mapping[Node, Any], given: Mapping[Node, Sequence[State]] | None
+) -> dict[Node, tuple[State, ...]]:
+    places = ", ".join(map(repr, list(graph.nodes)[: validation.SHOWN]))
+    for name in found:
+        if name not in graph:
+            raise ValueError(f"data has the column {name!r}, which is no node of the structure: its nodes are {places}")
+    for name in given or {}:
+        if name not in graph:
+            raise ValueError(f"states names {name!r}, which is no node of the structure: its nodes are {places}")
+    tabled = validation.states(graph) if getattr(graph, "cpds", None) else {}
+    shown = observed_states(found)
+    known: dict[Node, tuple[State, ...]] = {}
+    for node in graph.nodes:
+        if node not in found:
+            raise ValueError(f"data must have a column for every node (all None if hidden), but {node!r} has none")
+        known[node] = tuple((given or {}).get(node, tabled.get(node, shown[node])))
+        if len(set(known[node])) != len(known[node]) or len(known[node]) < 2:
+            raise ValueError(
+                f"{node!r} must have two states or more, each named once, got {known[node]}: "
+                "give all of its states as states={...} where the data do not show them"
+            )
+    return known
+
+
+def _problem(graph: Any, seen: Indices, known: Mapping[Node, tuple[State, ...]], prior: Any) -> Problem:
+    import networkx as nx
+
+    parents = {node: tuple(graph.predecessors(node)) for node in graph.nodes}
+    sizes = {node: len(states) for node, states in known.items()}
+    each = dict(prior) if isinstance(prior, Mapping) else dict.fromkeys(known, prior)
+    for name in each:
+        if name not in known:
+            raise ValueError(f"prior names {name!r}, which is no node of the structure")
+    for node in known:
+        if node not in each:
+            raise ValueError(f"prior must be one number or have an entry for every node, but has none for {node!r}")
+    missing = torch.stack([seen[node] < 0 for node in known]).any(0)
+    counts, priors = {}, {}
+    for node in known:
+        shape = [sizes[v] for v in (node, *parents[node])]
+        row = torch.zeros(len(missing), dtype=torch.int64)
+        for parent in (*parents[node], node):
+            row = row * sizes[parent] + seen[parent]
+        hits = torch.bincount(row[~missing], minlength=math.prod(shape))
+        counts[node] = hits.reshape(-1, sizes[node]).to(torch.float64)
+        priors[node] = _matrix(dirichlet.prior(each[node], node, shape))
+    plan = Plan(list(nx.topological_sort(graph)), sizes, [(node, *parents[node]) for node in known], LIMIT)
+    gaps, weights = torch.stack([seen[node][missing] for node in known], dim=1).unique(dim=0, return_counts=True)
+    return Problem(plan, parents, priors, counts, dict(zip(known, gaps.T, strict=True)), weights.to(torch.float64))
+
+
+def _matrix(table: NDArray[np.float64]) -> Tensor:
+    return torch.tensor(table.reshape(len(table), -1).T.copy())
+
+
+def _rows(alpha: Tensor) -> Any:
+    return dist.Dirichlet(alpha).to_event(1)
+
+
+def _network(graph: Any, posterior: Mapping[Node, Any], known: Mapping[Node, Any], parents: Mapping[Node, Any]) -> Any:
+    from pgmpy.factors.discrete import TabularCPD
+    from pgmpy.models import DiscreteBayesianNetwork
+
+    network = DiscreteBayesianNetwork()
+    network.add_nodes_from(graph.nodes)
+    network.add_edges_from(graph.edges)
+    for node, alpha in posterior.items():
+        own = list(parents[node])
+        values = (alpha / alpha.sum(axis=0)).reshape(len(known[node]), -1)
+        names = {v: list(known[v]) for v in (node, *own)}
+        cards = [len(known[v]) for v in own]
+        network.add_cpds(TabularCPD(node, len(values), values, own or None, cards or None, state_names=names))
+    return network

@@ -1,0 +1,1 @@
+"""What the edges of a graph say: separation, maps, cliques and triangulations."""

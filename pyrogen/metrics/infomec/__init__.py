@@ -1,0 +1,1 @@
+"""InfoMEC: modularity, compactness and explicitness of discrete or continuous codes."""

@@ -1,0 +1,1 @@
+"""The questions of `pg.testing.check`, one a file."""

@@ -1,0 +1,123 @@
+"""Do the draws of a distribution that the user wrote follow the density that the user wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from pyro.poutine.runtime import Message
+from torch import Tensor
+
+from pyrogen.testing.findings import Finding, Result
+from pyrogen.testing.running.programs import Tested, latents
+from pyrogen.testing.running.reparametrized_draws import is_point
+from pyrogen.testing.running.significance import Sample, exceeds
+
+QUESTION = "draws of your own distributions follow their log_prob"
+_BLOCKS = 128
+_DRAWS = 64  # in each block
+_MARGIN = 0.01
+
+
+def density(tested: Tested, false_alarm: float) -> Result:
+    r"""Whether draws, their derivatives and ``log_prob`` of the guide's own distributions belong together.
+
+    If draws follow the density, E_q[∂ log q(z)/∂φ] = 0 for every parameter φ. If their derivatives are right too, then
+    E_q[∂h/∂z · ∂z/∂φ] = ∂E_q[h]/∂φ = E_q[h(z) ∂ log q(z)/∂φ] for any h, here a sum of tanh of standardized entries.
+    Both are estimated from 128 × 64 draws along a direction that other draws chose, and put to a t-test. Distributions
+    of torch and Pyro are trusted.
+
+    Args:
+        tested: the pair.
+        false_alarm: the probability of a finding in a sound pair, for all sites and parameters together.
+    """
+    trace = tested.guide_alone()
+    own = {name: site for name, site in latents(trace) if _is_own(site["fn"]) and not is_point(site["fn"])}
+    if not own:
+        return Result("density", QUESTION, "inapplicable", "all are torch's or Pyro's, which are trusted")
+    parameters = {
+        name: parameter
+        for name, (parameter, _) in tested.gradients(tested.elbo(), 0)[1].items()
+        if parameter.requires_grad
+    }
+    trace = tested.guide_alone()
+    findings = []
+    for name in own:
+        findings += list(_mismatch(name, trace.nodes[name], parameters, false_alarm / len(own)))
+    return Result.of("density", QUESTION, findings, f"{', '.join(own)}; false alarms {false_alarm:.0e}")
+
+
+def _mismatch(name: str, site: Message, parameters: dict[str, Tensor], false_alarm: float) -> Iterator[Finding]:
+    keys, tensors = list(parameters), list(parameters.values())
+    pilot = _draws(site["fn"])
+    center, spread = pilot.mean(0), pilot.std(0).clamp_min(1e-6)
+    first = _identities(site["fn"], tensors, center, spread)
+    signs = [[None if g is None else g.sign() for g in gradients] for gradients in first]
+    biases: dict[tuple[int, int], Sample] = {}
+    sizes: dict[tuple[int, int], Sample] = {}
+    for _ in range(_BLOCKS):
+        for which, gradients in enumerate(_identities(site["fn"], tensors, center, spread)):
+            for i, gradient in enumerate(gradients):
+                if gradient is not None and (sign := signs[which][i]) is not None:
+                    biases.setdefault((which, i), Sample()).add(float((gradient * sign).sum()))
+                    sizes.setdefault((which, i), Sample()).add(float(gradient.abs().sum()))
+    for (which, i), bias in biases.items():
+        if exceeds(bias, _MARGIN * sizes[which, i].mean, false_alarm / len(biases)):
+            what, todo = (
+                ("do not follow its log_prob", "make rsample (or a transform's log_abs_det_jacobian) agree with it"),
+                ("have a wrong derivative", "look for detach or no_grad in rsample, or set has_rsample = False"),
+            )[which]
+            yield Finding(
+                "density",
+                f"draws of the guide's {_own_part(site['fn'])} at {name!r} {what}, as the parameter {keys[i]!r} "
+                f"shows (a mean of {bias.mean:+.3g} ± {bias.error:.2g} that must be 0): {todo}",
+                name,
+                figures={"bias": bias.mean, "standard_error": bias.error},
+            )
+            return
+
+
+def _draws(fn: Any) -> Tensor:
+    z = (fn.rsample if getattr(fn, "has_rsample", False) else fn.sample)(torch.Size((_DRAWS,)))
+    if z.shape != (_DRAWS, *fn.batch_shape, *fn.event_shape):
+        raise ValueError(
+            f"draws of {type(fn).__name__} with sample shape (S,) must be (S, *batch, *event) = "
+            f"{(_DRAWS, *fn.batch_shape, *fn.event_shape)}, and they are {tuple(z.shape)}"
+        )
+    return z
+
+
+def _identities(
+    fn: Any, parameters: list[Tensor], center: Tensor, spread: Tensor
+) -> tuple[tuple[Tensor | None, ...], tuple[Tensor | None, ...]]:
+    """What must be nil on average, for each parameter: the score, and path derivative minus score-function estimate."""
+    z = _draws(fn)
+    log_q = fn.log_prob(z.detach())
+    score = _gradients(log_q.sum() / _DRAWS, parameters)
+    if not getattr(fn, "has_rsample", False):
+        return score, ()
+    h = torch.tanh((z - center.detach()) / spread.detach())
+    h = h.reshape(*log_q.shape, -1).sum(-1)
+    difference = h.sum() - (h.detach() * log_q).sum()
+    return score, _gradients(difference / _DRAWS, parameters)
+
+
+def _gradients(scalar: Tensor, parameters: list[Tensor]) -> tuple[Tensor | None, ...]:
+    if not scalar.requires_grad:
+        return (None,) * len(parameters)
+    return torch.autograd.grad(scalar, parameters, allow_unused=True, retain_graph=True)
+
+
+def _is_own(fn: Any) -> bool:
+    """Whether a class that is neither torch's nor Pyro's has a part in a distribution."""
+    return bool(_own_part(fn))
+
+
+def _own_part(fn: Any) -> str:
+    """The name of the first such class, outermost first; empty if there is none."""
+    for part in (fn, *getattr(fn, "transforms", [])):
+        if not type(part).__module__.startswith(("torch.", "pyro.")):
+            return type(part).__name__
+    base = getattr(fn, "base_dist", None)
+    return "" if base is None else _own_part(base)

@@ -1,0 +1,122 @@
+"""Is the gradient that trains a pair the gradient of its objective: against a second estimator, by a t-test."""
+
+from __future__ import annotations
+
+from statistics import median
+
+from pyro.infer import Trace_ELBO, TraceEnum_ELBO, TraceGraph_ELBO, TraceMeanField_ELBO
+
+from pyrogen.testing.checks.gradient_estimators import Group, by_differences, by_scores, groups_of
+from pyrogen.testing.findings import Finding, Result
+from pyrogen.testing.running.programs import Tested, is_discrete, latents, marked_for_enumeration
+from pyrogen.testing.running.reparametrized_draws import draws_smoothly
+from pyrogen.testing.running.significance import Sample, exceeds
+
+QUESTION = "the gradient is that of the objective"
+MARGIN = 0.02  # of the gradient's size: less is rounding
+_ROUNDS = (4, 12, 48, 192)  # runs in all after each round; a sound pair seldom needs the second
+_NOISY_ROUNDS = (64, 256, 512)
+_SCORED = (Trace_ELBO, TraceGraph_ELBO, TraceMeanField_ELBO)
+
+
+class _Evidence:
+    """What the runs say of one group of parameters, along its direction."""
+
+    def __init__(self, group: Group) -> None:
+        self.group = group
+        self.difference, self.gradient, self.curvature = Sample(), Sample(), Sample()
+
+    @property
+    def size(self) -> float:
+        """How large the gradient is, by itself or by the reference."""
+        return self.gradient.root_mean_square
+
+    @property
+    def margin(self) -> float:
+        """What is no fault: rounding, and how much halving the step changes a finite difference."""
+        return MARGIN * self.size + median(self.curvature.values)
+
+    def wrong(self, rate: float) -> bool:
+        return self.difference.count > 1 and exceeds(self.difference, self.margin, rate)
+
+    def settled(self, rate: float) -> bool:
+        if not self.difference.count:
+            return False
+        return self.wrong(rate) or abs(self.difference.mean) + 4 * self.difference.error < 1.5 * self.margin
+
+    def finding(self) -> Finding:
+        bias, error = self.difference.mean, self.difference.error
+        return Finding(
+            "gradient",
+            f"the gradient in {self.group.spoken} is {bias:+.3g} ± {error:.2g} off along a fixed direction, where it "
+            f"is of size {self.size:.3g}: look for detach, no_grad or rounding on the way of a latent, and for an "
+            "rsample whose derivative is wrong",
+            self.group.names[0],
+            figures={"bias": bias, "standard_error": error, "size": self.size},
+        )
+
+
+def gradient(tested: Tested, false_alarm: float) -> Result:
+    r"""Whether the gradient of the loss, as SVI takes it, is that of the loss's expectation.
+
+    The parameters φ (unconstrained) fall into groups; for each a direction v is fixed and g · v, the gradient that
+    back-propagation returns, is compared with a reference on the same random numbers:
+
+    - where every draw of the guide is a smooth function of its parameters and of noise (Gamma, Beta, Dirichlet
+      and Student's t too, drawn by inversion), with the central difference (L(φ + hv) − L(φ − hv)) / 2h at equal noise,
+      extrapolated from h and h/2;
+    - else (von Mises, a mixture, a distribution of the user's own) with the score-function estimator of the same ELBO,
+      E_q[(log p − log q) ∇ log q + ∇ log p], which no path through a draw enters.
+
+    A fault is a mean difference that is beyond doubt greater than 2 % of the gradient and than what halving h changes,
+    by Student's t at `false_alarm` / groups. Runs are added until the answer is clear; where it never is, to a fifth of
+    the gradient's size, the result says so, and is "skipped" if that holds for every group.
+
+    Args:
+        tested: the pair.
+        false_alarm: the probability of a finding in a sound pair, for all groups together.
+    """
+    trace, loss = tested.guide_alone(), tested.elbo()
+    if not (tested.evaluates or tested.loss is None):
+        name = type(tested.loss).__name__
+        return Result("gradient", QUESTION, "skipped", f"{name} has no value that its gradient descends")
+    drawn = [site for _, site in latents(trace)]
+    if any(is_discrete(site) and not marked_for_enumeration(site) for site in drawn):
+        return Result("gradient", QUESTION, "skipped", "the guide draws discrete values: no second estimator is known")
+    smooth = all(draws_smoothly(site["fn"]) or marked_for_enumeration(site) for site in drawn)
+    if not smooth and (isinstance(loss, TraceEnum_ELBO) or not isinstance(loss, _SCORED)):
+        return Result("gradient", QUESTION, "skipped", f"no reference for {type(loss).__name__} with such a guide")
+    evidence = [_Evidence(group) for group in groups_of(tested, loss)]
+    if not evidence:
+        return Result("gradient", QUESTION, "skipped", "there is no parameter to train")
+    rate = false_alarm / len(evidence)
+    compare, rounds, way = (
+        (by_differences, _ROUNDS, "finite differences")
+        if smooth
+        else (by_scores, _NOISY_ROUNDS, "the score-function estimator")
+    )
+    done = 0
+    for runs in rounds:
+        unclear = [one for one in evidence if not one.settled(rate)]
+        if not unclear or any(one.wrong(rate) for one in evidence):
+            break
+        for run in range(done, runs):
+            compared = compare(tested, loss, [one.group for one in unclear], run + 1)
+            for one, (mine, reference, curvature) in zip(unclear, compared, strict=True):
+                one.difference.add(mine - reference)
+                one.gradient.add(max(abs(mine), abs(reference)) if smooth else abs(mine))
+                one.curvature.add(curvature)
+        done = runs
+    findings = [one.finding() for one in evidence if one.wrong(rate)]
+    unsure = [one for one in evidence if not one.wrong(rate) and one.difference.error + one.margin > 0.2 * one.size]
+    if not findings and len(unsure) == len(evidence):
+        return Result("gradient", QUESTION, "skipped", f"too noisy to tell after {done} runs against {way}")
+    told = [one for one in evidence if one not in unsure]
+    worst = max(abs(one.difference.mean) / one.size if one.size else 0.0 for one in told)
+    detail = (
+        f"against {way}, at most {100 * worst:.2g} % off, {done} runs, "
+        f"{len(evidence)} group(s) of parameters"
+        + (f", {len(unsure)} of them too noisy to tell" if unsure else "")
+        + f"; false alarms {false_alarm:.0e}"
+    )
+    return Result.of("gradient", QUESTION, findings, detail, {"worst": worst, "runs": float(done)})

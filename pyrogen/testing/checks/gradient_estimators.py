@@ -1,0 +1,162 @@
+"""Second estimators of an ELBO's gradient: finite differences at equal noise, and the score function."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from pyro import distributions as dist
+from pyro.infer import Trace_ELBO, TraceGraph_ELBO
+from pyro.poutine.messenger import Messenger
+from pyro.poutine.runtime import Message
+from torch import Tensor
+from torch.distributions import constraints
+
+from pyrogen.testing.running.programs import Tested
+from pyrogen.testing.running.reparametrized_draws import Coupled, is_point
+
+_GROUPS = 8
+_STEPS = (1e-2, 1e-3, 1e-4)  # of a parameter's size; the next where one leaves a doubt
+_SURE = 0.02
+_ROUNDING = 8  # units in the last place by which sums in a loss may err
+_ONE = torch.Size()
+Gradients = dict[str, tuple[Tensor, Tensor | None]]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Some unconstrained parameters by name, and the direction in which their gradient is compared."""
+
+    names: tuple[str, ...]
+    parameters: tuple[Tensor, ...]
+    direction: tuple[Tensor, ...]
+
+    @property
+    def spoken(self) -> str:
+        """What a message calls it."""
+        return repr(self.names[0]) + (f" to {self.names[-1]!r}" if len(self.names) > 1 else "")
+
+
+def groups_of(tested: Tested, loss: Any) -> list[Group]:
+    """At most eight groups of the parameters that the loss trains, in the order in which it meets them.
+
+    A direction is of each parameter's size; three quarters of its signs are those of a gradient, so that g · v is not
+    lost in noise, and the rest are random, so that it is not the gradient's alone.
+    """
+    _, found = tested.gradients(loss, 0)
+    names = [n for n, (p, _) in found.items() if p.requires_grad and p.is_floating_point() and p.numel()]
+    if isinstance(loss, TraceGraph_ELBO):  # a baseline's own parameters descend a loss of their own
+        plain = tested.gradients(Trace_ELBO(), 0)[1]
+        names = [n for n in names if n in plain and plain[n][1] is not None]
+    generator = torch.Generator().manual_seed(tested.seed + 1)
+    direction = {}
+    for name in names:
+        parameter, gradient = found[name]
+        coin, kept = (torch.rand(parameter.shape, generator=generator).to(parameter.device) for _ in range(2))
+        sign = torch.where(coin < 0.5, -1.0, 1.0).to(parameter)
+        if gradient is not None:
+            sign = torch.where((gradient != 0) & (kept < 0.75), gradient.sign(), sign)
+        direction[name] = sign * max(parameter.detach().double().square().mean().sqrt().item(), 0.1)
+    most = min(_GROUPS, len(names))
+    chunks = [names[i * len(names) // most : (i + 1) * len(names) // most] for i in range(most)]
+    return [Group(tuple(c), tuple(found[n][0] for n in c), tuple(direction[n] for n in c)) for c in chunks]
+
+
+def _along(found: Gradients, group: Group) -> float:
+    total = 0.0
+    for name, v in zip(group.names, group.direction, strict=True):
+        gradient = found[name][1] if name in found else None
+        if gradient is not None:
+            total += float((gradient.double() * v).sum())
+    return total
+
+
+def by_differences(tested: Tested, loss: Any, groups: list[Group], run: int) -> Iterator[tuple[float, float, float]]:
+    """For each group: g · v, its finite difference at equal noise, and how sure that is.
+
+    The last is what halving the step changes, and what rounding of the loss alone may make of it.
+    """
+    tested = replace(tested, guide=Coupled()(tested.guide))
+    value, found = tested.gradients(loss, run)
+    for group in groups:
+        mine = _along(found, group)
+        best = (0.0, math.inf)
+        for step in _STEPS:
+            reference, doubt = _extrapolated(tested, loss, group, step, run, value)
+            allowed = _SURE * max(abs(mine), abs(reference))
+            if doubt < max(allowed, best[1]):  # a long step over kinks (ReLUs, thresholds) may look sure and be off
+                best = (reference, doubt)
+            if doubt < allowed and abs(mine - reference) < allowed:
+                break
+        yield mine, *best
+
+
+def _extrapolated(tested: Tested, loss: Any, group: Group, step: float, run: int, value: float) -> tuple[float, float]:
+    """The finite difference from two steps, and how far it may be off."""
+    wide, narrow = (_difference(tested, loss, group, h, run) for h in (step, step / 2))
+    rounding = _ROUNDING * max(torch.finfo(p.dtype).eps for p in group.parameters) * abs(value) / step
+    return narrow + (narrow - wide) / 3, abs(wide - narrow) + rounding
+
+
+def _difference(tested: Tested, loss: Any, group: Group, h: float, run: int) -> float:
+    with _moved(group, h):
+        above = tested.value(loss, run)
+    with _moved(group, -h):
+        below = tested.value(loss, run)
+    return (above - below) / (2 * h)
+
+
+@contextmanager
+def _moved(group: Group, h: float) -> Iterator[None]:
+    kept = [parameter.detach().clone() for parameter in group.parameters]
+    with torch.no_grad():
+        for parameter, v in zip(group.parameters, group.direction, strict=True):
+            parameter.add_(v, alpha=h)
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for parameter, value in zip(group.parameters, kept, strict=True):
+                parameter.copy_(value)
+
+
+def by_scores(tested: Tested, loss: Any, groups: list[Group], run: int) -> Iterator[tuple[float, float, float]]:
+    """For each group: g · v, the score-function estimate of it, and 0."""
+    _, found = tested.gradients(loss, run)
+    _, reference = replace(tested, guide=_Scores()(tested.guide)).gradients(Trace_ELBO(), run)
+    return ((_along(found, group), _along(reference, group), 0.0) for group in groups)
+
+
+class _Scores(Messenger):
+    def _pyro_sample(self, msg: Message) -> None:
+        if not msg["is_observed"] and getattr(msg["fn"], "has_rsample", False) and not is_point(msg["fn"]):
+            msg["fn"] = _Score(msg["fn"])
+
+
+class _Score(dist.TorchDistribution):
+    """A distribution without its rsample."""
+
+    arg_constraints: dict[str, constraints.Constraint] = {}  # noqa: RUF012
+    has_rsample = False
+
+    def __init__(self, base: Any) -> None:
+        self.base = base
+        super().__init__(base.batch_shape, base.event_shape, validate_args=False)
+
+    @property
+    def support(self) -> Any:
+        return self.base.support
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> _Score:
+        return _Score(self.base.expand(batch_shape))
+
+    def sample(self, sample_shape: Any = _ONE) -> Tensor:
+        with torch.no_grad():
+            return self.base.sample(sample_shape).detach()
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        return self.base.log_prob(value)

@@ -1,0 +1,147 @@
+"""Is the number that training minimizes the negative ELBO, and is a batch's the full data's on average."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from pyro.infer import ELBO, RenyiELBO
+from pyro.poutine.subsample_messenger import _Subsample
+from torch import Tensor
+
+from pyrogen.testing.checks.indices import Indices, handed_over, part_of_shuffled
+from pyrogen.testing.findings import Finding, Result
+from pyrogen.testing.running.programs import Batch, Tested, latents, marked_for_enumeration, whole_plates
+from pyrogen.testing.running.significance import Sample, exceeds
+
+MARGIN = 0.01  # of the objective's size
+_ROUNDS = (8, 32, 128)
+_PARTS = 64
+_CLEAR = 1.5  # margins within which the difference must lie beyond doubt to ask no more
+
+
+def objective(tested: Tested, false_alarm: float) -> Result:
+    """Whether the loss is −Σ weight · (log p − log q) over the sites of guide and model, on average over draws.
+
+    The weights are those of ``poutine.scale`` and of the plates. A difference of more than 1 % beyond doubt is a fault
+    for an ELBO of Pyro, and a warning for a callable, which may be meant to be something else.
+    """
+    question = "the loss is the negative ELBO of these two programs"
+    loss = tested.elbo()
+    drawn = [site for trace in (tested.guide_alone(), tested.model_alone()) for _, site in latents(trace)]
+    if isinstance(tested.loss, RenyiELBO) or not (tested.evaluates or tested.loss is None):
+        return Result(
+            "objective", question, "skipped", f"{type(tested.loss).__name__} is meant to be another objective"
+        )
+    if any(marked_for_enumeration(site) for site in drawn):
+        return Result("objective", question, "inapplicable", "enumerated latents have no such sum")
+    difference, size = Sample(), Sample()
+    for runs in _ROUNDS:
+        for run in range(difference.count, runs):
+            theirs, ours = tested.value(loss, run), _negative_elbo(tested, run)
+            difference.add(theirs - ours)
+            size.add(ours)
+        margin = MARGIN * size.root_mean_square
+        if abs(difference.mean) + 4 * difference.error < _CLEAR * margin or exceeds(difference, margin, false_alarm):
+            break
+    findings = []
+    if exceeds(difference, margin, false_alarm):
+        known = isinstance(loss, ELBO)
+        findings.append(
+            Finding(
+                "objective",
+                f"the loss is {difference.mean:+.4g} ± {difference.error:.2g} nats away from the negative ELBO of the "
+                f"two programs, {size.mean:.4g}: look for a weight or mask that stands on one side only, or a sign in "
+                "a loss of your own",
+                level="fault" if known else "warning",
+                figures={"difference": difference.mean, "standard_error": difference.error, "negative_elbo": size.mean},
+            )
+        )
+    detail = f"{size.mean:.5g} nats, {difference.mean:+.2g} ± {difference.error:.2g} off, {difference.count} runs"
+    return Result.of("objective", question, findings, detail, {"negative_elbo": size.mean})
+
+
+def _negative_elbo(tested: Tested, run: int) -> float:
+    with torch.no_grad():
+        guide, model = tested.together(run)
+        return float(guide.log_prob_sum()) - float(model.log_prob_sum())
+
+
+def minibatch(tested: Tested, false_alarm: float, batch: Batch | None, size: int | None) -> Result:
+    """Whether the objective of a batch is on average that of the full data.
+
+    The full data are what the plates take without subsampling or, with `batch`, what `tested` is called with; `batch`
+    makes the arguments of a batch from its row indices. In each run the data are shuffled and cut into batches, so that
+    every row counts alike (the first 64 batches, if there are more), and the noise of the latents starts from the same
+    place. A mean difference of more than 1 % beyond doubt is a fault.
+    """
+    question = "a batch's objective is that of the full data, on average"
+    loss = tested.elbo()
+    draws = [node["fn"] for node in tested.model_alone().nodes.values() if isinstance(node.get("fn"), _Subsample)]
+    cuts = [fn for fn in draws if _cuts(fn) and not handed_over(tested, fn.size, fn.subsample_size or 0)]
+    if batch is None and not cuts:
+        return Result(
+            "minibatch", question, "inapplicable", "no plate cuts a batch itself; batch= would say how you do it"
+        )
+    try:
+        with whole_plates():
+            tested.value(loss, 0)
+    except (RuntimeError, IndexError, ValueError) as error:
+        said = " ".join(str(error).split())[:100]
+        message = (
+            f"with its plates whole the pair fails ({said} ...), so its batches cannot be held against the full data: "
+            "something beside the observations is not indexed by the plate, or B stands there as a number"
+        )
+        return Result.of("minibatch", question, [Finding("minibatch", message, level="warning")])
+    rows = size or next((len(a) for a in tested.args if isinstance(a, Tensor) and a.dim()), 0)
+    parts = 4 if batch else min(_PARTS, max(math.ceil(fn.size / (fn.subsample_size or 1)) for fn in cuts))
+    difference, full = Sample(), Sample()
+    for runs in _ROUNDS:
+        for run in range(difference.count, runs):
+            values = [_part(tested, loss, batch, rows, run, part) for part in range(parts)]
+            with whole_plates():
+                full.add(tested.value(loss, run))
+            difference.add(sum(values) / parts - full.values[-1])
+        margin = MARGIN * full.root_mean_square
+        if abs(difference.mean) + 4 * difference.error < _CLEAR * margin or exceeds(difference, margin, false_alarm):
+            break
+    findings = []
+    if exceeds(difference, margin, false_alarm):
+        findings.append(
+            Finding(
+                "minibatch",
+                f"a batch's objective is {full.mean + difference.mean:.5g} nats on average and the full data's "
+                f"{full.mean:.5g} ({difference.mean:+.3g} ± {difference.error:.2g}): weigh the rows of a batch by N/B, "
+                "in model and guide, by pyro.plate(name, N, subsample=indices)",
+                figures={"difference": difference.mean, "standard_error": difference.error, "full": full.mean},
+            )
+        )
+    detail = f"{difference.mean:+.2g} ± {difference.error:.2g} of {full.mean:.5g} nats, {full.count} runs"
+    if not findings and difference.error > 0.2 * full.root_mean_square:
+        return Result("minibatch", question, "skipped", f"too noisy to tell: {detail}")
+    return Result.of("minibatch", question, findings, f"{detail}; false alarms {false_alarm:.0e}")
+
+
+def _cuts(fn: _Subsample) -> bool:
+    return fn.subsample_size is not None and fn.subsample_size < fn.size
+
+
+def _part(tested: Tested, loss: Any, batch: Batch | None, rows: int, run: int, part: int) -> float:
+    """The objective of one of the batches that the shuffled data are cut into, at the noise of this run."""
+    seed = tested.seed * 1_000_003 + run
+    if batch is None:
+        with Indices(seed, part):
+            return tested.value(loss, run)
+    args, kwargs = batch(part_of_shuffled(rows, max(1, math.ceil(rows / 4)), seed, part))
+    return tested.with_args(args, kwargs).value(loss, run)
+
+
+def check_batch(batch: Any) -> None:
+    """Raise ``TypeError`` unless `batch` makes ``(args, kwargs)`` from row indices."""
+    if not callable(batch):
+        raise TypeError(f"batch is a callable that makes (args, kwargs) from row indices, and it is {batch!r}")
+    made = batch(torch.zeros(1, dtype=torch.int64))
+    if not (isinstance(made, tuple) and len(made) == 2 and isinstance(made[0], tuple) and isinstance(made[1], Mapping)):
+        raise TypeError("batch must return (args, kwargs), a tuple and a mapping, such as ((x[rows], N), {})")

@@ -1,0 +1,235 @@
+"""Will SVI train it: is each parameter registered, does a gradient reach it, are all terms finite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pyro
+import torch
+from pyro.poutine.trace_struct import Trace
+from torch import Tensor
+
+from pyrogen.testing.findings import Finding, Result
+from pyrogen.testing.running.isolation import name_of
+from pyrogen.testing.running.programs import Tested, sites
+
+_RUNS = 4
+_TOUCH = 1e-4
+_NUDGE = 0.02  # moves parameters off places where a gradient vanishes by symmetry, such as weights of zero
+
+
+def parameters(tested: Tested) -> list[Result]:
+    """Whether Pyro knows each parameter that the densities depend on, and a gradient reaches each that it knows."""
+    guide, model = tested.together()
+    found, where = list(_unregistered(tested, guide, model)), list(_infinite(guide, model))  # before any other run:
+    found += _unsteady(tested)  # a flow without an inverse knows the densities of its last draws alone
+    results = [
+        Result.of("registration", "SVI sees each parameter that the densities depend on", found),
+        Result.of("finite", "each term of the ELBO is finite", where),
+    ]
+    if results[-1].outcome == "passed":
+        reached, count = _unreached(tested, tested.elbo())
+        detail = "" if reached else f"{count} parameter{'s' * (count != 1)}"
+        results.append(Result.of("gradient reach", "a gradient reaches each parameter", reached, detail=detail))
+        results.append(Result.of("domain", "the programs run wherever the optimizer may go", _out_of_domain(tested)))
+    return results
+
+
+def _unregistered(tested: Tested, guide: Trace, model: Trace) -> Iterator[Finding]:
+    registered = {id(parameter) for parameter in pyro.get_param_store()._params.values()}
+    registered |= {
+        id(node["value"].unconstrained() if hasattr(node["value"], "unconstrained") else node["value"])
+        for trace in (guide, model)
+        for node in trace.nodes.values()
+        if node["type"] == "param"
+    }
+    strangers: dict[str, Tensor] = {}
+    for trace in (guide, model):
+        for leaf in _leaves(trace):
+            if id(leaf) not in registered:
+                strangers.setdefault(name_of(leaf, tested.guide, tested.model), leaf)
+    owners: dict[str, list[str]] = {}
+    for name in strangers:
+        owners.setdefault(name.split(".")[0], []).append(name)
+    for owner, names in owners.items():
+        if names[0].startswith("a tensor"):
+            yield Finding(
+                "registration",
+                f"the densities depend on {owner} that requires a gradient and that Pyro does not know, so SVI leaves "
+                "it as it is: register it by pyro.param or its module by pyro.module (one made anew on each call can "
+                "never be trained)",
+            )
+        else:
+            yield Finding(
+                "registration",
+                f"the module {owner!r} is used and not registered, so SVI leaves its {len(names)} parameter(s) as they "
+                f"are: call pyro.module({owner!r}, {owner}) in the program that uses it, under a name that no other "
+                "module has",
+                owner,
+            )
+
+
+def _unsteady(tested: Tested) -> Iterator[Finding]:
+    """Parameters that a step cannot move: named anew on each call, or set back by the programs."""
+    runs = [
+        {n for trace in tested.together(0) for n, s in trace.nodes.items() if s["type"] == "param"}
+        for _ in range(3)  # at the same random numbers: a name may follow the rows that a plate draws
+    ]
+    fresh = [runs[1] - runs[0], runs[2] - runs[1] - runs[0]]
+    if all(fresh):
+        names = ", then ".join(repr(min(names)) for names in fresh)
+        yield Finding(
+            "registration",
+            f"the programs ask for other parameters on each call, {names}: give a parameter one name, or it starts "
+            "anew each time",
+        )
+        return
+    before = {name: p for name, p in _stored().items() if p.requires_grad and name in runs[2]}
+    kept = {name: p.detach().clone() for name, p in before.items()}
+    with torch.no_grad():
+        for p in before.values():
+            p += _TOUCH * (1e-2 + p.abs())  # little: all of them move, and deep networks must bear it
+    moved = {name: p.detach().clone() for name, p in before.items()}
+    try:
+        tested.together(0)
+        after = _stored()
+        back = [n for n, p in before.items() if after.get(n) is not p or not torch.equal(p.detach(), moved[n])]
+    finally:
+        with torch.no_grad():
+            for name, p in before.items():
+                p.copy_(kept[name])
+    for name in back:
+        yield Finding(
+            "registration",
+            f"{name!r} is set back on each call, so no step moves it: take clear_param_store, .data and in-place "
+            "assignments out of the programs",
+            name,
+        )
+
+
+def _stored() -> dict[str, Tensor]:
+    """The unconstrained parameters in Pyro's store, by name."""
+    return dict(pyro.get_param_store().named_parameters())
+
+
+def _leaves(trace: Trace) -> Iterator[Tensor]:
+    """The tensors that require a gradient and that a trace's log densities were computed from."""
+    stack: list[Any] = []
+    for _, site in sites(trace):
+        density = site["fn"].log_prob(site["value"], *site["args"], **site["kwargs"])
+        if isinstance(density, Tensor) and density.requires_grad:
+            stack.append(density.grad_fn if density.grad_fn is not None else density)
+    seen: set[Any] = set()
+    while stack:
+        node = stack.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if isinstance(node, Tensor):
+            yield node
+        elif hasattr(node, "variable"):
+            yield node.variable
+        else:
+            stack.extend(parent for parent, _ in node.next_functions)
+
+
+def _infinite(guide: Trace, model: Trace) -> Iterator[Finding]:
+    for side, trace in (("guide", guide), ("model", model)):
+        for name, site in sites(trace):
+            value = site["value"]
+            density = site["fn"].log_prob(value, *site["args"], **site["kwargs"])
+            if site["mask"] is not None:  # masked entries may be anything, missing data as a rule
+                mask = torch.as_tensor(site["mask"])
+                density = torch.where(mask, density, 0.0)
+                value = torch.tensor(0.0)
+            for what, tensor in (("value", value), ("log density", density)):
+                if isinstance(tensor, Tensor) and tensor.is_floating_point() and not torch.isfinite(tensor).all():
+                    bad = int((~torch.isfinite(tensor)).sum())
+                    yield Finding(
+                        "finite",
+                        f"the {what} of {name!r} in the {side} is NaN or infinite in {bad} of {tensor.numel()} "
+                        "entries: look at what its distribution is given there",
+                        name,
+                    )
+                    break
+
+
+def _unreached(tested: Tested, loss: Any) -> tuple[list[Finding], int]:
+    linked: dict[str, bool] = {}
+    moved: dict[str, bool] = {}
+    kept: list[tuple[Tensor, Tensor]] = []
+    for run in range(_RUNS):
+        if run == 1:  # what had a gradient of zero at the start may leave it
+            generator = torch.Generator().manual_seed(tested.seed)
+            with torch.no_grad():
+                for parameter, _ in tested.gradients(loss, 0)[1].values():
+                    kept.append((parameter, parameter.detach().clone()))
+                    parameter += _NUDGE * torch.randn(parameter.shape, generator=generator).to(parameter)
+        for name, (parameter, gradient) in tested.gradients(loss, run)[1].items():
+            if not parameter.requires_grad or name.startswith("__baseline_"):  # a running mean of Pyro's own
+                continue
+            linked[name] = linked.get(name, False) or gradient is not None
+            moved[name] = moved.get(name, False) or (gradient is not None and bool((gradient != 0).any()))
+    with torch.no_grad():
+        for parameter, value in kept:
+            parameter.copy_(value)
+    findings = []
+    for name, found in moved.items():
+        if found:
+            continue
+        if linked[name] and not _free(name):
+            continue
+        if linked[name]:
+            message = (
+                f"the gradient of the loss in {name!r} is always exactly zero: look for a dead unit or a factor of 0 "
+                "on its way to the densities"
+            )
+            findings.append(Finding("gradient reach", message, name, level="warning"))
+        else:
+            message = (
+                f"no gradient of the loss reaches {name!r}: look for detach, no_grad, .data or .item on its way to the "
+                "densities, or do not register it"
+            )
+            findings.append(Finding("gradient reach", message, name))
+    return findings, len(moved)
+
+
+def _free(name: str) -> bool:
+    """Whether a parameter's constraint leaves it anything to be moved: a unit triangular matrix of one row is 1."""
+    store = pyro.get_param_store()
+    if name not in store:
+        return True
+    unconstrained = _stored()[name]
+    before = store[name].detach().clone()
+    with torch.no_grad():
+        kept = unconstrained.detach().clone()
+        unconstrained += 0.1
+        after = store[name].detach().clone()
+        unconstrained.copy_(kept)
+    return not torch.equal(before, after)
+
+
+def _out_of_domain(tested: Tested) -> Iterator[Finding]:
+    """Parameters that a program cannot bear with the other sign, where gradient steps may lead without a constraint."""
+    for name, (parameter, _) in tested.gradients(tested.elbo(), 0)[1].items():
+        if not parameter.requires_grad or name.startswith("__baseline_"):
+            continue
+        kept = parameter.detach().clone()
+        with torch.no_grad():
+            parameter.neg_()
+        try:
+            tested.together()
+        except ValueError as error:
+            said = " ".join(str(error).split())
+            if "nan" in said.lower():  # too large for the machine, and not out of the domain
+                continue
+            yield Finding(
+                "domain",
+                f"with {name!r} of the other sign, where gradient steps may lead, the programs fail: give it a "
+                f"constraint, such as constraints.positive, or pass it through softplus or exp ({said[:100]} ...)",
+                name,
+            )
+        finally:
+            with torch.no_grad():
+                parameter.copy_(kept)

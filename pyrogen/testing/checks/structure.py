@@ -1,0 +1,235 @@
+"""Do model and guide speak of the same latents: sites, plates, weights, shapes and supports, from one run of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from pyro import distributions as dist
+from pyro.infer import JitTraceEnum_ELBO, TraceEnum_ELBO, TraceGraph_ELBO
+from pyro.poutine.runtime import Message
+from pyro.poutine.trace_struct import Trace
+
+from pyrogen.testing.checks.supports import outside_support
+from pyrogen.testing.findings import Finding, Result
+from pyrogen.testing.running.programs import (
+    Tested,
+    is_auxiliary,
+    is_deterministic,
+    is_discrete,
+    latents,
+    marked_for_enumeration,
+    observed,
+    sites,
+    weight_beyond_plates,
+)
+
+_ENUMERATING = (TraceEnum_ELBO, JitTraceEnum_ELBO)
+
+
+def structure(tested: Tested) -> Iterator[Result]:
+    """The questions that one run of the guide and one of the model alone can answer, then one of both together."""
+    guide, model = tested.guide_alone(), tested.model_alone()
+    agreed = Result.of("sites", "each latent is in model and guide", _sites(model, guide))
+    yield agreed
+    yield Result.of("plates", "shared sites stand in the same plates", _plates(model, guide))
+    yield Result.of("scale", "poutine.scale and mask weigh both sides alike", _scales(model, guide))
+    shaped = Result.of("shapes", "events agree, and each batch dimension has its plate", _shapes(model, guide))
+    yield shaped
+    yield Result.of("enumeration", "each discrete latent is enumerated", _enumeration(model, guide, tested))
+    if agreed.outcome == shaped.outcome == "passed":
+        guide, model = tested.together()  # a support may depend on another latent
+        found = outside_support(shared(model, guide))
+        yield Result.of("support", "the guide draws where the model has mass", found)
+
+
+def shared(model: Trace, guide: Trace) -> Iterator[tuple[str, Message, Message]]:
+    """(name, model's site, guide's site) of the latents that both have."""
+    mine = dict(latents(guide))
+    return ((name, site, mine[name]) for name, site in latents(model) if name in mine)
+
+
+def _sites(model: Trace, guide: Trace) -> Iterator[Finding]:
+    in_model, in_guide = dict(latents(model)), dict(latents(guide))
+    seen = {name for name, _ in observed(model)}
+    missing = [name for name, site in in_model.items() if name not in in_guide and not marked_for_enumeration(site)]
+    extra = [name for name, site in in_guide.items() if name not in in_model and not is_auxiliary(site)]
+    for name in missing:
+        like = f"; the guide draws {', '.join(map(repr, extra))}, which the model does not have" if extra else ""
+        if is_discrete(in_model[name]):
+            todo = "enumerate it in the model (config_enumerate and TraceEnum_ELBO), or give the guide a site of it"
+        else:
+            todo = "give the guide a site of that name, or pass obs= if it is data"
+        yield Finding("sites", f"the model draws {name!r} and the guide does not{like}: {todo}", name)
+    for name in extra:
+        if name in seen:
+            yield Finding(
+                "sites", f"the guide draws {name!r}, which the model observes: leave data out of the guide", name
+            )
+        else:
+            yield Finding(
+                "sites",
+                f"the guide draws {name!r} and the model does not: rename it to the model's site, remove it, or mark "
+                'it infer={"is_auxiliary": True}',
+                name,
+            )
+    for name, site in in_guide.items():
+        if name in in_model and is_auxiliary(site):
+            yield Finding("sites", f"the guide marks {name!r} as auxiliary, and the model has it: drop the mark", name)
+    for name, site in observed(guide):
+        if not isinstance(site["fn"], dist.Unit):
+            yield Finding("sites", f"the guide observes {name!r}, which only the model may: drop obs= there", name)
+
+
+def _plates(model: Trace, guide: Trace) -> Iterator[Finding]:
+    for name, ours, theirs in shared(model, guide):
+        a, b = _frames(ours), _frames(theirs)
+        if a != b:
+            yield Finding(
+                "plates",
+                f"{name!r} stands in {_spoken(a)} in the model and in {_spoken(b)} in the guide: enter the same plates "
+                "on both sides",
+                name,
+            )
+
+
+def _frames(site: Message) -> dict[str, tuple[int | None, int, int]]:
+    return {f.name: (f.dim, int(f.size), int(f.full_size or f.size)) for f in site["cond_indep_stack"]}
+
+
+def _spoken(frames: dict[str, tuple[int | None, int, int]]) -> str:
+    if not frames:
+        return "no plate"
+    return " and ".join(
+        f"plate {name!r} ({f'{size} of {full}' if size != full else size}"
+        + (f", dim {dim})" if dim is not None else ", a loop)")
+        for name, (dim, size, full) in frames.items()
+    )
+
+
+def _scales(model: Trace, guide: Trace) -> Iterator[Finding]:
+    for name, ours, theirs in shared(model, guide):
+        a, b = torch.as_tensor(weight_beyond_plates(ours)), torch.as_tensor(weight_beyond_plates(theirs))
+        if _differ(a, b):
+            yield Finding(
+                "scale",
+                f"{name!r} is weighted by {_number(a)} in the model and by {_number(b)} in the guide, so its KL is not "
+                f"weighted by either: enter the same poutine.scale around it on both sides",
+                name,
+                figures={"model": float(a.double().mean()), "guide": float(b.double().mean())},
+            )
+        if _differ(_mask(ours), _mask(theirs)):
+            if name.endswith("_unobserved"):
+                message = (
+                    f"Pyro's obs_mask masks {name!r} in the model alone, so that the guide's entropy at the observed "
+                    "entries grows without bound: write the guide of this site by hand under "
+                    "poutine.mask(mask=~obs_mask), or give missing rows a site of their own"
+                )
+            else:
+                message = (
+                    f"{name!r} is masked differently in model and guide: give it the same mask on both sides, by "
+                    "poutine.mask or by .mask"
+                )
+            yield Finding("scale", message, name)
+
+
+def _mask(site: Message) -> torch.Tensor:
+    """Where a site counts: its own mask and those inside its distribution, over (*batch, *event)."""
+    fn, total = site["fn"], torch.as_tensor(True)
+    masks = [] if site["mask"] is None else [(site["mask"], fn.event_dim)]
+    while fn is not None:
+        if isinstance(fn, dist.MaskedDistribution):
+            masks.append((fn._mask, fn.event_dim))
+        fn = getattr(fn, "base_dist", None)
+    for mask, event_dim in masks:
+        mask = torch.as_tensor(mask)
+        total = total & mask.bool().reshape(*mask.shape, *[1] * event_dim)
+    return total
+
+
+def _differ(a: torch.Tensor, b: torch.Tensor) -> bool:
+    try:
+        a, b = torch.broadcast_tensors(a, b)
+    except RuntimeError:
+        return True
+    return not torch.allclose(a.double(), b.double(), rtol=1e-5, atol=0.0)
+
+
+def _number(value: torch.Tensor) -> str:
+    return f"{value.item():.4g}" if value.numel() == 1 else f"a tensor of mean {value.double().mean().item():.4g}"
+
+
+def _shapes(model: Trace, guide: Trace) -> Iterator[Finding]:
+    for name, ours, theirs in shared(model, guide):
+        a, b = ours["fn"], theirs["fn"]
+        if a.event_dim != b.event_dim:
+            yield Finding(
+                "shapes",
+                f"{name!r} has {a.event_dim} event dimension(s) in the model and {b.event_dim} in the guide: make "
+                ".to_event agree",
+                name,
+            )
+        elif a.event_shape != b.event_shape:
+            yield Finding(
+                "shapes",
+                f"{name!r} is an event of shape {tuple(a.event_shape)} in the model and {tuple(b.event_shape)} in the "
+                "guide: make them agree",
+                name,
+            )
+    seen = set()
+    for side, trace in (("model", model), ("guide", guide)):
+        for name, site in sites(trace):
+            if (undeclared := _undeclared(site)) and name not in seen and not is_deterministic(site):
+                seen.add(name)
+                yield Finding("shapes", f"{name!r} in the {side} has {undeclared}", name)
+
+
+def _undeclared(site: Message) -> str:
+    """What is wrong with the batch shape of a site's log density, or an empty string."""
+    fn, value = site["fn"], site["value"]
+    if not hasattr(fn, "event_dim") or not isinstance(value, torch.Tensor):
+        return ""
+    split = value.dim() - fn.event_dim
+    try:
+        batch = torch.broadcast_shapes(fn.batch_shape, value.shape[: max(split, 0)])
+    except RuntimeError:
+        batch = None
+    if batch is None or value.shape[max(split, 0) :] != fn.event_shape:
+        return (
+            f"a value of shape {tuple(value.shape)} under a distribution of batch shape {tuple(fn.batch_shape)} and "
+            f"event shape {tuple(fn.event_shape)}: make them agree"
+        )
+    plates = {f.dim: f.size for f in site["cond_indep_stack"] if f.dim is not None}
+    for dim, size in ((i - len(batch), n) for i, n in enumerate(batch)):
+        if size != plates.get(dim, 1):
+            where = f"plate of size {plates[dim]}" if dim in plates else "no plate"
+            return (
+                f"batch shape {tuple(batch)}, and {where} at dimension {dim}: declare independent entries by "
+                "pyro.plate, entries of one event by .to_event, and look for an unwanted broadcast"
+            )
+    return ""
+
+
+def _enumeration(model: Trace, guide: Trace, tested: Tested) -> Iterator[Finding]:
+    loss = tested.loss
+    enumerates = isinstance(loss, _ENUMERATING) or loss is None
+    chosen = isinstance(loss, TraceGraph_ELBO)  # the user asks for the score-function gradient
+    in_guide = dict(latents(guide))
+    for name, site in [*in_guide.items(), *((n, s) for n, s in latents(model) if n not in in_guide)]:
+        if not is_discrete(site):
+            continue
+        if marked_for_enumeration(site):
+            if not enumerates:
+                yield Finding(
+                    "enumeration",
+                    f"{name!r} is marked for enumeration, which {type(loss).__name__} does not do: use TraceEnum_ELBO",
+                    name,
+                )
+        elif name in in_guide and not (chosen or site["infer"].get("baseline") or is_auxiliary(site)):
+            yield Finding(
+                "enumeration",
+                f"the guide draws the discrete {name!r}, through which no gradient passes: enumerate it "
+                "(config_enumerate and TraceEnum_ELBO), or pass loss=TraceGraph_ELBO() to say that the noisy "
+                "score-function gradient is meant",
+                name,
+            )

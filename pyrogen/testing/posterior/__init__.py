@@ -1,0 +1,1 @@
+"""Guides beside an answer: a known posterior, NUTS, simulations, importance weights."""

@@ -1,0 +1,243 @@
+"""A guide beside a posterior that is known: KL, moments, distribution functions, and the ELBO beside log p(x)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from pyro.poutine.runtime import Message
+from torch.distributions import kl_divergence
+
+from pyrogen.testing.findings import Finding, Report, Result
+from pyrogen.testing.posterior.importance import bounds, pareto_k
+from pyrogen.testing.posterior.target_posterior import Known, check_exact, plain
+from pyrogen.testing.running import settings
+from pyrogen.testing.running.draws import Array, Difference, Moments, fixed_distributions, guide_draws, own_latents
+from pyrogen.testing.running.isolation import nothing_changed
+from pyrogen.testing.running.programs import Tested, whole_plates, without_warnings
+from pyrogen.testing.running.weights import NoWeights, is_point, log_weights
+
+ROUNDING = 1e-5  # of the evidence's size: float32 sums
+
+
+def compare(
+    model: Callable[..., Any],
+    guide: Callable[..., Any],
+    args: tuple[Any, ...] = (),
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    exact: Mapping[str, Any] | Callable[..., Mapping[str, Any]],
+    evidence: float | None = None,
+    samples: int = 2000,
+    seed: int = 0,
+    false_alarm: float = 1e-6,
+    tolerance: float = 0.1,
+) -> Report:
+    r"""Compare a guide with the exact posterior, and its ELBO with the exact log p(x).
+
+    With t the tolerance, the guide of a site is granted
+
+    - KL(guide ‖ exact) ≤ t²/2 nats an element, the KL of a mean that is t standard deviations off, where both are one
+      distribution and torch knows their KL (computed, so that there is no chance in it); else
+    - \|mean of guide − mean\| ≤ t sd and \|log(sd of guide / sd)\| ≤ t, each a z-test on draws, and
+    - for one number, \|F_guide − F\| ≤ 0.4 t, by Kolmogorov and Smirnov with the bound of Dvoretzky, Kiefer, Wolfowitz
+      and Massart (1990, https://doi.org/10.1214/aop/1176990746). 0.4 t is what a normal's mean t sds off makes.
+
+    What is estimated from draws is a fault only if it is beyond its margin by more than the draws' noise explains at
+    the rate `false_alarm`; a site of which nothing is beyond it passes.
+
+    The ELBO, without ``poutine.scale`` and with whole plates, must not lie above `evidence`; the gap between them
+    is KL(guide ‖ posterior) in nats if model and evidence are right. Where all weights are equal, the guide is the
+    posterior, and ELBO and evidence must agree.
+
+    Args:
+        model, guide, args, kwargs: the pair and the arguments of both.
+        exact: by site, the posterior: a distribution of the site's shape, a pair (mean, sd), or an array of exact
+            independent draws ``(n, *shape)``; or a callable that makes this mapping from ``*args, **kwargs``.
+        evidence: log p(x) in nats.
+        samples: draws from the guide.
+        seed: of all draws.
+        false_alarm: how often this call may find a fault in a guide within the tolerance; its tests share it equally.
+        tolerance: t, in posterior standard deviations.
+
+    Returns:
+        A report with a question for each site of `exact`, and ``"evidence"`` if it was given.
+
+    Raises:
+        ValueError: for a site that the guide does not draw, shapes that disagree, or nothing to compare with.
+        TypeError: for an `exact` that is no mapping, an entry of it that is none of the three, a setting that is no
+            number.
+
+    Example:
+        >>> import pyrogen as pg
+        >>> from pyro import distributions as dist
+        >>> from pyrogen.testing.posterior.compare import compare
+        >>> g, x = pg.models.GammaExponential(theta=4.0), torch.tensor([3.0])
+        >>> report = compare(g.model, g.guide, (x,), exact={"z": dist.Gamma(2.0, 4.0)}, evidence=-2 * math.log(4.0))
+        >>> report.ok
+        True
+    """
+    settings.whole("samples", samples, 100)
+    settings.whole("seed", seed)
+    settings.rate(false_alarm)
+    settings.margin("tolerance", tolerance)
+    if evidence is not None and not math.isfinite(settings.number("evidence", evidence)):
+        raise ValueError(f"evidence is log p(x) in nats, a finite number, and it is {float(evidence)}")
+    check_exact(exact)
+    tested = Tested(model, guide, tuple(args), dict(kwargs or {}), None, seed)
+    with nothing_changed(model, guide), without_warnings(), whole_plates():
+        known = exact(*tested.args, **tested.kwargs) if callable(exact) else exact
+        check_exact(known, made=True)
+        if not known and evidence is None:
+            raise ValueError("there is nothing to compare with: exact names no site, and evidence is None")
+        with torch.no_grad():
+            first = own_latents(tested, 0)
+            answers = {name: Known(name, value, first) for name, value in known.items()}
+            alone = fixed_distributions(tested, first)
+            rate = false_alarm / (sum(answer.tests for answer in answers.values()) + 2 * (evidence is not None) or 1)
+            divergences = {
+                name: _divergence(first[name], answer) if alone else None for name, answer in answers.items()
+            }
+            own = guide_draws(tested, samples) if None in divergences.values() else {}
+        results = [
+            _by_draws(name, own[name], answer, rate, tolerance, samples)
+            if divergences[name] is None
+            else _by_divergence(name, divergences[name], first[name], tolerance)
+            for name, answer in answers.items()
+        ]
+        if evidence is not None:
+            results.append(_evidence(tested, float(evidence), samples, rate))
+    return Report(tuple(results))
+
+
+def _divergence(site: Message, answer: Known) -> float | None:
+    """KL(guide ‖ exact) in nats, the largest over the batch; None where torch does not know it."""
+    fn = site["fn"]
+    if answer.distribution is None or is_point(fn):
+        return None
+    q, p = _bare(fn), _bare(answer.distribution)
+    try:
+        if tuple(p.batch_shape + p.event_shape) != answer.shape:
+            p = p.expand(answer.shape[: len(answer.shape) - len(p.event_shape)])
+        if q.event_shape != p.event_shape:
+            return None
+        value = kl_divergence(q, p)
+    except (NotImplementedError, RuntimeError, ValueError):
+        return None
+    return float(value.max()) if torch.isfinite(value).all() else math.inf
+
+
+def _bare(fn: Any) -> Any:
+    """Without ``to_event``, so that each number has its KL; a multivariate distribution stays whole."""
+    while type(fn).__name__ == "Independent":
+        fn = fn.base_dist
+    return fn
+
+
+def _by_divergence(name: str, divergence: float | None, site: Message, tolerance: float) -> Result:
+    assert divergence is not None
+    q = _bare(site["fn"])
+    margin = tolerance**2 / 2 * max(1, math.prod(q.event_shape))
+    question = f"{name!r}: KL(guide ‖ exact) at most {margin:.2g} nats an element"
+    figures = {"kl": divergence, "margin": margin}
+    findings = []
+    if not divergence <= margin + 1e-6:
+        message = f"KL(guide ‖ exact) of {name!r} is {divergence:.3g} nats in its worst element, above {margin:.2g}"
+        findings = [Finding("compare", f"{message}: train longer or correct the guide", name, figures=figures)]
+    return Result.of("compare", question, findings, f"{divergence:.2g} nats in the worst element, exact", figures)
+
+
+def _by_draws(name: str, own: Array, answer: Known, rate: float, tolerance: float, samples: int) -> Result:
+    difference = Difference.between(Moments.of_draws(own), answer.moments)
+    shifted, stretched = difference.beyond(tolerance, rate)
+    words, numbers = difference.words(shifted, stretched)
+    said = [f"its {words}"] if words else []
+    figures = {
+        "shift": float(np.abs(difference.shift).max()),
+        "sd_ratio": float(np.exp(difference.log_ratio.flat[np.argmax(np.abs(difference.log_ratio))])),
+        "rate_of_each_test": rate,
+    }
+    distance, bound = _kolmogorov(own, answer, rate, tolerance)
+    if distance is not None:
+        figures["kolmogorov"] = distance
+        if distance > bound:
+            said.append(f"its distribution function is {distance:.3f} off, above {bound:.3f}")
+    findings = []
+    if said:
+        message = f"the guide's {name!r} is not the exact posterior's: {' and '.join(said)}"
+        findings = [Finding("compare", message, name, figures=numbers | figures)]
+    detail = f"{figures['shift']:.2g} sds off, sd ratio {figures['sd_ratio']:.3f} in the worst element"
+    return Result.of(
+        "compare",
+        f"{name!r}: mean and sd of {samples} draws within {tolerance:g} posterior sds",
+        findings,
+        f"{detail}; {rate:.0e} false alarms a test",
+        figures,
+    )
+
+
+def _kolmogorov(own: Array, answer: Known, rate: float, tolerance: float) -> tuple[float | None, float]:
+    """The distance of the distribution functions of one number, and what the draws and the tolerance explain."""
+    if math.prod(answer.shape) != 1:
+        return None, math.inf
+    ours = np.sort(own.reshape(-1))
+    if answer.draws is not None:
+        theirs = np.sort(answer.draws.reshape(-1))
+        both = np.concatenate([ours, theirs])
+        below = [np.searchsorted(rows, both, side="right") / len(rows) for rows in (ours, theirs)]
+        distance = float(np.abs(below[0] - below[1]).max())
+        counts, rate = [len(ours), len(theirs)], rate / 2
+    elif answer.distribution is not None:
+        try:
+            values = torch.as_tensor(ours.copy()).reshape(-1, *answer.shape)
+            cdf = plain(_bare(answer.distribution).cdf(values)).reshape(-1)
+        except (NotImplementedError, RuntimeError, ValueError):
+            return None, math.inf
+        n = len(ours)
+        if np.any(np.diff(ours) == 0):  # a discrete one: at the jumps, from the right
+            distance = float(np.abs(np.searchsorted(ours, ours, side="right") / n - cdf).max())
+        else:
+            distance = float(np.maximum(np.arange(1, n + 1) / n - cdf, cdf - np.arange(n) / n).max())
+        counts = [n]
+    else:
+        return None, math.inf
+    return distance, 0.4 * tolerance + sum(math.sqrt(math.log(2 / rate) / (2 * count)) for count in counts)
+
+
+def _evidence(tested: Tested, evidence: float, samples: int, rate: float) -> Result:
+    from scipy.stats import norm
+
+    question = "the ELBO is at most log p(x)"
+    try:
+        weights = log_weights(tested, samples)
+    except NoWeights as reason:
+        return Result("evidence", question, "skipped", f"no ELBO with a density: {reason}")
+    figures = bounds(weights) | {"evidence": evidence}
+    elbo, error = figures["elbo"], figures["elbo_error"]
+    figures["gap"] = evidence - elbo
+    spread = float(np.ptp(weights.reshape(samples, -1).sum(1)))
+    rounding = ROUNDING * max(1.0, abs(evidence))
+    findings = []
+    if not math.isfinite(elbo):
+        findings.append("the ELBO is not finite: the guide draws what the model cannot")
+    elif elbo - evidence > float(norm.isf(rate)) * error + rounding:
+        findings.append(
+            f"the ELBO, {elbo:.5g} ± {error:.2g} nats, lies above log p(x) = {evidence:.5g}: the model's density or "
+            "the evidence given is wrong"
+        )
+    elif spread < 10 * rounding and evidence - elbo > 10 * rounding:
+        findings.append(
+            f"all draws give log p(x) = {elbo:.5g} nats, so that the guide is this model's posterior, and the evidence "
+            f"given is {evidence:.5g}: the model's density or the evidence is wrong"
+        )
+    detail = f"gap {figures['gap']:.3g} ± {error:.2g} nats: ELBO {elbo:.5g}, log p(x) {evidence:.5g}"
+    if math.isfinite(elbo):
+        k, effective = pareto_k(weights.reshape(samples, -1).T)
+        figures |= {"effective_samples": float(np.median(effective))}
+        if np.isfinite(k).all():
+            figures["pareto_k"] = float(k.max())
+    found = [Finding("evidence", message, figures=figures) for message in findings]
+    return Result.of("evidence", question, found, f"{detail}; {rate:.0e} false alarms", figures)

@@ -1,0 +1,1 @@
+"""How the programs under test are run and looked at."""

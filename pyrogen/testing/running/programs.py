@@ -1,0 +1,275 @@
+"""The pair under test: a model, a guide and their arguments, and the runs of them that the checks look at."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import random
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pyro
+import torch
+from pyro import distributions as dist
+from pyro import poutine
+from pyro.infer import (
+    ELBO,
+    JitTrace_ELBO,
+    JitTraceEnum_ELBO,
+    JitTraceGraph_ELBO,
+    JitTraceMeanField_ELBO,
+    RenyiELBO,
+    Trace_ELBO,
+    TraceEnum_ELBO,
+    TraceGraph_ELBO,
+    TraceMeanField_ELBO,
+    TraceTailAdaptive_ELBO,
+)
+from pyro.poutine.messenger import Messenger
+from pyro.poutine.runtime import Message
+from pyro.poutine.subsample_messenger import SubsampleMessenger, _Subsample
+from pyro.poutine.trace_struct import Trace
+from torch import Tensor
+
+from pyrogen.testing.running.isolation import Program
+
+EVALUATED = (Trace_ELBO, TraceGraph_ELBO, TraceMeanField_ELBO, TraceEnum_ELBO, RenyiELBO)
+_UNCOMPILED = {
+    JitTrace_ELBO: Trace_ELBO,
+    JitTraceEnum_ELBO: TraceEnum_ELBO,
+    JitTraceGraph_ELBO: TraceGraph_ELBO,
+    JitTraceMeanField_ELBO: TraceMeanField_ELBO,
+}
+
+
+@dataclass(frozen=True)
+class Tested:
+    """A model and a guide with the arguments that both are called with.
+
+    Attributes:
+        model: a Pyro program of the joint distribution.
+        guide: a Pyro program of the approximate posterior.
+        args: positional arguments of both.
+        kwargs: keyword arguments of both.
+        loss: the ELBO that trains the pair: an instance of ``pyro.infer.ELBO``, or a callable
+            ``loss(model, guide, *args, **kwargs)`` that returns a differentiable scalar; None chooses by the sites.
+        seed: where the random numbers of the checks start.
+    """
+
+    model: Program
+    guide: Program
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    loss: Any = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int):
+            raise TypeError(f"seed must be an integer, and it is {self.seed!r}")
+        if isinstance(self.loss, type):
+            raise TypeError(f"loss is the class {self.loss.__name__}: pass an instance, {self.loss.__name__}()")
+        own = self.loss is not None and not isinstance(self.loss, ELBO)
+        if own and (not callable(self.loss) or hasattr(self.loss, "step")):
+            wanted = "an ELBO of Pyro or a callable loss(model, guide, *args, **kwargs)"
+            raise TypeError(f"loss must be {wanted}, not {_kind(self.loss)}")
+        if not isinstance(self.args, tuple | list):
+            raise TypeError(
+                f"args are the arguments of model and guide as a tuple, such as args=(x,), not {_kind(self.args)}"
+            )
+        for name, program in (("model", self.model), ("guide", self.guide)):
+            if not callable(program):
+                raise TypeError(f"the {name} must be a Pyro program, a callable, and it is {_kind(program)}")
+            try:
+                inspect.signature(program).bind(*self.args, **self.kwargs)
+            except TypeError as error:
+                raise TypeError(f"the {name} cannot be called with these args and kwargs: {error}") from None
+            except ValueError:  # no signature to be had: the call will tell
+                pass
+
+    def with_args(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tested:
+        """The same pair called with other arguments."""
+        return replace(self, args=args, kwargs=kwargs)
+
+    def model_alone(self, seed: int = 0) -> Trace:
+        """A run of the model that draws its latents from the prior."""
+        return self._run(self.model, seed)
+
+    def guide_alone(self, seed: int = 0) -> Trace:
+        """A run of the guide."""
+        if self._runs_the_model:
+            return self.together(seed)[0]
+        return self._run(self.guide, seed)
+
+    @property
+    def _runs_the_model(self) -> bool:
+        """Whether the guide is one of Pyro's messengers, which run the model themselves and draw at its sites."""
+        return isinstance(poutine.unwrap(self.guide), Messenger)
+
+    def together(self, seed: int = 0) -> tuple[Trace, Trace]:
+        """A run of the guide, and one of the model at the guide's draws: (guide's trace, model's trace)."""
+        if self._runs_the_model:
+            self.start(seed)
+            self.guide(*self.args, **self.kwargs)
+            model, guide = poutine.unwrap(self.guide).get_traces()
+            return guide, model
+        guide = self._run(self.guide, seed)
+        return guide, poutine.trace(poutine.replay(self.model, trace=guide)).get_trace(*self.args, **self.kwargs)
+
+    def start(self, seed: int) -> None:
+        """Set the random state in which run number `seed` begins."""
+        number = self.seed * 1_000_003 + seed
+        random.seed(number)
+        np.random.seed(number % 2**32)  # noqa: NPY002 (programs may draw from it)
+        torch.default_generator.manual_seed(number)  # torch.manual_seed formats a stack trace for CUDA each time
+        if torch.cuda.is_initialized():
+            torch.cuda.manual_seed_all(number)
+
+    def _run(self, program: Program, seed: int) -> Trace:
+        self.start(seed)
+        return poutine.trace(program).get_trace(*self.args, **self.kwargs)
+
+    def elbo(self) -> Any:
+        """The loss to evaluate: the one given, uncompiled; else the ELBO of Pyro that these sites call for."""
+        if self.evaluates:
+            if type(self.loss) in _UNCOMPILED:
+                plain, given = _UNCOMPILED[type(self.loss)], self.loss
+                return plain(
+                    given.num_particles, given.max_plate_nesting, vectorize_particles=given.vectorize_particles
+                )
+            return self.loss
+        guide, model = self.guide_alone(), self.model_alone()
+        marked = any(marked_for_enumeration(site) for trace in (guide, model) for _, site in latents(trace))
+        return TraceEnum_ELBO() if marked else Trace_ELBO()
+
+    @property
+    def evaluates(self) -> bool:
+        """Whether a loss was given whose value is the objective that its gradient descends."""
+        other = isinstance(self.loss, ELBO) and (
+            not isinstance(self.loss, EVALUATED) or isinstance(self.loss, TraceTailAdaptive_ELBO)
+        )
+        return self.loss is not None and not other
+
+    def value(self, loss: Any, seed: int) -> float:
+        """One estimate of the loss, in nats; Pyro's own validation, which structure has seen through, is off."""
+        self.start(seed)
+        with torch.no_grad(), pyro.validation_enabled(False):
+            estimate = loss.loss if isinstance(loss, ELBO) else loss
+            return float(estimate(self.model, self.guide, *self.args, **self.kwargs))
+
+    def gradients(self, loss: Any, seed: int) -> tuple[float, dict[str, tuple[Tensor, Tensor | None]]]:
+        """One estimate of the loss and, by name, each unconstrained parameter that it registered with its gradient."""
+        self.start(seed)
+        for parameter in pyro.get_param_store()._params.values():
+            parameter.grad = None
+        with poutine.trace(param_only=True) as capture, pyro.validation_enabled(False):
+            if hasattr(loss, "loss_and_grads"):
+                value = loss.loss_and_grads(self.model, self.guide, *self.args, **self.kwargs)
+            else:
+                value = loss(self.model, self.guide, *self.args, **self.kwargs)
+                if value.requires_grad:
+                    value.backward()
+        found = {}
+        for name, site in capture.trace.nodes.items():
+            parameter = site["value"].unconstrained() if hasattr(site["value"], "unconstrained") else site["value"]
+            found[name] = (parameter, None if parameter.grad is None else parameter.grad.detach().clone())
+        for parameter, _ in found.values():
+            parameter.grad = None
+        return float(value), found
+
+
+def _kind(value: Any) -> str:
+    return f"a {type(value).__name__}"
+
+
+def sites(trace: Trace) -> Iterator[tuple[str, Message]]:
+    """The sample sites of a trace, subsampling of plates left out."""
+    for name, site in trace.nodes.items():
+        if site["type"] == "sample" and not isinstance(site["fn"], _Subsample):
+            yield name, site
+
+
+def latents(trace: Trace) -> Iterator[tuple[str, Message]]:
+    """The sample sites that are not observed."""
+    return ((name, site) for name, site in sites(trace) if not site["is_observed"])
+
+
+def observed(trace: Trace) -> Iterator[tuple[str, Message]]:
+    """The observed sites; a ``pyro.factor`` counts, a ``pyro.deterministic`` does not."""
+    return ((name, site) for name, site in sites(trace) if site["is_observed"] and not is_deterministic(site))
+
+
+def is_deterministic(site: Message) -> bool:
+    """Whether a site only records a value: a ``pyro.deterministic``, or a latent that a reparametrization computes."""
+    return bool(site["infer"].get("_deterministic")) or (
+        site["is_observed"] and isinstance(bare(site["fn"]), dist.Delta)
+    )
+
+
+def bare(fn: Any) -> Any:
+    """A distribution without the wrappers of .to_event, .expand and .mask."""
+    while type(fn).__name__ in ("Independent", "ExpandedDistribution", "MaskedDistribution"):
+        fn = fn.base_dist
+    return fn
+
+
+def is_auxiliary(site: Message) -> bool:
+    """Whether the guide says that the model does not know this latent."""
+    return bool(site["infer"].get("is_auxiliary"))
+
+
+def marked_for_enumeration(site: Message) -> bool:
+    """Whether a discrete site carries ``infer={"enumerate": ...}``."""
+    return site["infer"].get("enumerate") in ("parallel", "sequential")
+
+
+def is_discrete(site: Message) -> bool:
+    """Whether the values of a site can be counted, so that no gradient passes through a draw."""
+    fn = site["fn"]
+    if getattr(fn, "has_rsample", False):
+        return False
+    if getattr(fn, "has_enumerate_support", False):
+        return True
+    try:
+        return bool(fn.support.is_discrete)
+    except (AttributeError, NotImplementedError):
+        return False
+
+
+def weight_beyond_plates(site: Message) -> Tensor | float:
+    """The scale of a site without the N/B of its plates: what ``poutine.scale`` set, 1 as a rule."""
+    plates = math.prod(
+        frame.full_size / frame.size for frame in site["cond_indep_stack"] if frame.full_size and frame.size
+    )
+    return site["scale"] / plates
+
+
+@contextmanager
+def whole_plates() -> Iterator[None]:
+    """Let every ``pyro.plate(name, N, subsample_size=B)`` take all N indices in their order."""
+    original = SubsampleMessenger._subsample
+
+    def all_of_it(
+        name: str, size: int | None = None, subsample_size: int | None = None, subsample: Any = None, *rest: Any
+    ) -> Any:
+        return original(name, size, None, subsample, *rest)
+
+    SubsampleMessenger._subsample = staticmethod(all_of_it)
+    try:
+        yield
+    finally:
+        SubsampleMessenger._subsample = staticmethod(original)
+
+
+@contextmanager
+def without_warnings() -> Iterator[None]:
+    """What Pyro warns of, the checks say in their own words."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+Batch = Callable[[Tensor], tuple[tuple[Any, ...], Mapping[str, Any]]]

@@ -1,0 +1,173 @@
+"""Importance weights of a guide's draws: log p(x, z) − log q(z), without tempering and with whole plates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from pyro import distributions as dist
+from pyro import poutine
+from pyro.distributions.util import scale_and_mask
+from pyro.infer import TraceEnum_ELBO
+from pyro.poutine.scale_messenger import ScaleMessenger
+from pyro.poutine.trace_struct import Trace
+from torch import Tensor
+
+from pyrogen.testing.running.batched import DRAWS, Array, at_once
+from pyrogen.testing.running.programs import (
+    Tested,
+    bare,
+    is_auxiliary,
+    is_deterministic,
+    latents,
+    marked_for_enumeration,
+    observed,
+    sites,
+    weight_beyond_plates,
+    whole_plates,
+    without_warnings,
+)
+
+
+class NoWeights(Exception):
+    """Why the draws of this guide have no importance weights, in a few words."""
+
+
+@contextmanager
+def unscaled() -> Iterator[None]:
+    """Let ``poutine.scale`` do nothing: no β, no tempering; the N/B of plates stays."""
+    original = ScaleMessenger._process_message
+    ScaleMessenger._process_message = lambda self, msg: None
+    try:
+        yield
+    finally:
+        ScaleMessenger._process_message = original
+
+
+def log_weights(tested: Tested, samples: int) -> Array:
+    """log p(x, z) − log q(z) at draws z ~ q, in nats: (samples,), or (samples, elements).
+
+    Scales of ``poutine.scale`` are left out and plates take all their indices. Discrete latents that the model
+    enumerates are summed out; those marked for enumeration in the guide are drawn, which is as exact. Where each site
+    lies in the same plate, the posterior factorizes over the plate's elements, and each element has its own weights.
+
+    Raises:
+        NoWeights: if there are none: a guide of point masses, latents on one side only, a part of the data.
+    """
+    with torch.no_grad(), without_warnings():
+        try:
+            with whole_plates():
+                return _log_weights(tested, samples)
+        except (RuntimeError, IndexError, ValueError):  # the arguments may hold a batch, which the whole would not fit
+            return _log_weights(tested, samples)
+
+
+def _log_weights(tested: Tested, samples: int) -> Array:
+    guide, model = tested.together(0)
+    names = common_plates(guide, model)
+    if _refuse(tested, guide, model, names):
+        elbo = TraceEnum_ELBO(strict_enumeration_warning=False)
+        drawn = poutine.infer_config(tested.guide, lambda site: {"enumerate": None})
+        values = []
+        with unscaled():
+            for run in range(samples):
+                tested.start(run)
+                values.append(-float(elbo.loss(tested.model, drawn, *tested.args, **tested.kwargs)))
+        return np.asarray(values)
+    rows = at_once(tested, samples, lambda guide, model: _log_weight(guide, model, names))
+    if rows is None:
+        rows = torch.stack([_log_weight(*tested.together(run), names) for run in range(samples)])
+    stacked: Array = rows.double().cpu().numpy().reshape(samples, -1)
+    return stacked if names else stacked[:, 0]
+
+
+def _log_weight(guide: Trace, model: Trace, names: frozenset[str]) -> Tensor:
+    """Of one run, (elements,), or of runs in the plate `DRAWS`, (runs, elements)."""
+    log_p, log_q = (log_density(trace, names | {DRAWS}) for trace in (model, guide))
+    return log_p - log_q
+
+
+def common_plates(*traces: Trace) -> frozenset[str]:
+    """The plates that hold every site: over their elements latents and observations are independent."""
+    common: frozenset[str] | None = None
+    for trace in traces:
+        for _, site in sites(trace):
+            if not is_deterministic(site):
+                own = frozenset(frame.name for frame in site["cond_indep_stack"] if frame.vectorized)
+                common = own if common is None else common & own
+    return common or frozenset()
+
+
+def log_density(trace: Trace, names: frozenset[str]) -> Tensor:
+    """Σ log density over the sites of a trace, without any scale; a dimension is left for each plate of these names."""
+    total: Any = 0.0
+    for _, site in sites(trace):
+        if is_deterministic(site):
+            continue
+        value = site["fn"].log_prob(site["value"], *site["args"], **site["kwargs"])
+        value = scale_and_mask(value, 1.0, site["mask"])
+        kept = {frame.dim: frame.size for frame in site["cond_indep_stack"] if frame.name in names}
+        for dim in range(-value.dim(), 0):
+            if dim not in kept:
+                value = value.sum(dim, keepdim=True)
+        total = total + value.reshape([kept[dim] for dim in sorted(kept)])
+    return torch.as_tensor(total)
+
+
+def _refuse(tested: Tested, guide: Trace, model: Trace, names: frozenset[str]) -> bool:
+    """Raise `NoWeights` where there are none; say whether the model sums a latent out."""
+    theirs = dict(latents(guide))
+    ours = dict(latents(model))
+    summed = [name for name, site in ours.items() if name not in theirs and marked_for_enumeration(site)]
+    alone = [name for name in ours if name not in theirs and name not in summed]
+    alone += [name for name, site in theirs.items() if name not in ours and not is_auxiliary(site)]
+    if not theirs:
+        raise NoWeights("the guide draws nothing")
+    if alone:
+        raise NoWeights(f"latent {alone[0]!r} is on one side only")
+    _refuse_points(tested, theirs)
+    _refuse_weighted_data(guide, model)
+    for trace in (guide, model):
+        for _, site in sites(trace):
+            for frame in site["cond_indep_stack"]:
+                if frame.full_size and frame.full_size != frame.size and (summed or frame.name not in names):
+                    raise NoWeights(
+                        f"the arguments hold {frame.size} of {frame.full_size} elements of plate {frame.name!r}: pass "
+                        "all of them"
+                    )
+    return bool(summed)
+
+
+def _refuse_points(tested: Tested, theirs: dict[str, Any]) -> None:
+    points = {name: site for name, site in theirs.items() if is_point(site["fn"]) and not is_auxiliary(site)}
+    if not points:
+        return
+    again = dict(latents(tested.guide_alone(1)))
+    fixed = [name for name, site in points.items() if torch.equal(site["value"], again[name]["value"])]
+    if fixed or not any(is_auxiliary(site) for site in theirs.values()):
+        raise NoWeights(f"the guide puts all its mass on one point at {(fixed or list(points))[0]!r}")
+
+
+def is_point(fn: Any) -> bool:
+    """Whether a distribution is a Delta, whatever is wrapped around it."""
+    return isinstance(bare(fn), dist.Delta)
+
+
+def _refuse_weighted_data(guide: Trace, model: Trace) -> None:
+    """A weight on the data alone stands for data that are not here; one on everything or on latents can go."""
+    data = {name: _scalar(weight_beyond_plates(site)) for name, site in observed(model)}
+    rest = [_scalar(weight_beyond_plates(site)) for name, site in _all(guide, model) if name not in data]
+    for name, weight in data.items():
+        if abs(weight - 1) > 1e-6 and any(abs(weight - other) > 1e-6 for other in [*data.values(), *rest]):
+            raise NoWeights(f"poutine.scale weighs the data at {name!r} by {weight:g}: pass all data, unweighted")
+
+
+def _all(*traces: Trace) -> Iterable[tuple[str, Any]]:
+    return [(name, site) for trace in traces for name, site in sites(trace) if not is_deterministic(site)]
+
+
+def _scalar(value: Tensor | float) -> float:
+    return float(torch.as_tensor(value, dtype=torch.float64).mean())

@@ -1,0 +1,215 @@
+"""``pg.fit``: train a pair, show how it goes, and lose nothing on the way."""
+
+from __future__ import annotations
+
+import math
+import numbers
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from pyrogen.config import describe
+from pyrogen.errors import CheckpointError
+from pyrogen.models import Pair
+from pyrogen.training.checkpointer import Checkpointer
+from pyrogen.training.data import Order, Source, as_source, fingerprint
+from pyrogen.training.history import History
+from pyrogen.training.run import Run
+from pyrogen.training.schedules import Constant, Schedule
+from pyrogen.training.step import trainable
+
+INITIAL = 4096  # images at most that a pair may start from, such as a codebook by k-means
+
+
+@dataclass
+class Fit:
+    """What `fit` returns.
+
+    Attributes:
+        pair: the trained pair, the object that was passed.
+        history: one row a step, over all resumptions.
+        steps: how many steps the pair has been trained for.
+        stopped: True if SIGINT ended the run before its last step.
+    """
+
+    pair: Pair = field(repr=False)
+    history: History
+    steps: int
+    stopped: bool = False
+
+
+def fit(
+    pair: Pair,
+    data: Any,
+    *,
+    steps: int,
+    batch_size: int = 64,
+    lr: float = 1e-3,
+    seed: int = 0,
+    schedule: Schedule | None = None,
+    optimizer: Callable[[list[Tensor]], Optimizer] | None = None,
+    device: str | torch.device | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    checkpoint_every: int | None = None,
+    resume: bool = False,
+    progress: bool = True,
+) -> Fit:
+    """Train `pair` on `data` by stochastic variational inference, in place.
+
+    Each step lowers −E_q log p(x | z) + β KL(q(z | x) ‖ p(z)), in nats per image, on one batch, and what the pair
+    charges its guide beside that. Before the first step the pair may start parts of itself from data
+    (``pair.initialize``). Nothing is left in
+    Pyro's parameter store, the caller's random state is as before, and the same arguments give the same weights.
+
+    Args:
+        pair: a pyrogen pair.
+        data: a tensor ``(N, *shape)``, a pyrogen data set, or a map-style torch ``Dataset`` of images or of tuples
+            that begin with one. Batches run through a new permutation each epoch; its incomplete last batch is left
+            out.
+        steps: the step to train up to, counted from the start of the first run.
+        batch_size: B, at most N.
+        lr: the learning rate of Adam (Kingma and Ba 2015).
+        seed: of batches and of the noise ε. The initial weights are the caller's.
+        schedule: the factor on the pair's β over the steps, such as ``pg.training.LinearWarmup(1000)``; by default
+            1 throughout.
+        optimizer: makes another torch optimizer from the list of parameters; `lr` is then unused.
+        device: where to train; by default where the pair is.
+        checkpoint: a folder that receives the whole state while training runs, and ``history.csv`` at its end.
+        checkpoint_every: steps between two checkpoints; by default about 30 seconds pass.
+        resume: go on from the folder's checkpoint, bit for bit as if the run had never stopped (on an accelerator as
+            far as its kernels are deterministic); start if it has none.
+        progress: show a bar with objective, reconstruction and KL.
+
+    Raises:
+        ValueError, TypeError: for data, sizes or settings that do not fit, before any work.
+        CheckpointError: if the checkpoint is damaged or another run's, or is there and `resume` is not set.
+        DivergenceError: if a term stops being finite; the last good checkpoint stays.
+
+    SIGINT (Ctrl-C) ends the run after the current step with a checkpoint and returns, and ``Fit.stopped`` says so: a
+    script that should end there too asks for it. A second SIGINT interrupts at once.
+
+    Where to read on: ``run.py`` is the loop, ``step.py`` records the step that it replays, ``objectives.py`` is the
+    ELBO, ``checkpointer.py`` the checkpoints.
+
+    Example:
+        >>> import pyrogen as pg
+        >>> x = torch.bernoulli(torch.full((256, 8, 8), 0.3))
+        >>> vae = pg.models.VAE(pg.nn.MLPEncoder((8, 8), latent=2), pg.nn.MLPDecoder((8, 8), latent=2))
+        >>> len(pg.fit(vae, x, steps=20, progress=False).history)
+        20
+    """
+    if not isinstance(pair, Pair):
+        raise TypeError(
+            f"fit trains a pyrogen pair, and this is a {type(pair).__name__}; other programs go to pyro.infer.SVI"
+        )
+    _check_settings(steps, batch_size, seed, checkpoint_every, lr, schedule, optimizer)
+    if resume and checkpoint is None:
+        raise ValueError("resume=True needs a folder to go on from: pass checkpoint=")
+    if not trainable(pair):
+        raise ValueError("every weight of the pair is frozen (requires_grad=False): there is nothing to train")
+    place = _check_device(device) if device is not None else pair.beta.device
+    source = as_source(data, pair, place)
+    order = Order(len(source), batch_size, seed)
+    pair.to(place)
+    parameters: list[Tensor] = list(trainable(pair).values())
+    optimizer = optimizer(parameters) if optimizer else torch.optim.Adam(parameters, lr=lr, fused=True)
+    settings = {
+        "pair": describe(pair),
+        "images": len(source),
+        "data": fingerprint(source),
+        "batch_size": batch_size,
+        "lr": lr,
+        "seed": seed,
+        "schedule": describe(schedule or Constant()),
+        "optimizer": f"{type(optimizer).__name__} {optimizer.defaults}",
+        "frozen weights": [name for name, weight in pair.named_parameters() if not weight.requires_grad],
+    }
+    checkpointer = (
+        Checkpointer(Path(checkpoint), checkpoint_every, settings, resume) if checkpoint is not None else None
+    )
+    if checkpointer and checkpointer.saved > steps:
+        raise CheckpointError(
+            f"the checkpoint in {checkpoint} is at step {checkpointer.saved}, beyond steps={steps}: ask for at least "
+            "as many, or choose another folder"
+        )
+    modes = [(module, module.training) for module in pair.modules()]
+    with torch.random.fork_rng([place] if place.type == "cuda" else []), _interruptible() as interrupted:
+        torch.manual_seed(seed)
+        try:
+            if type(pair).initialize is not Pair.initialize and not (checkpointer and checkpointer.saved):
+                pair.initialize(_first_images(source, order).to(place))
+            run = Run(pair, source, order, schedule or Constant(), optimizer)
+            if checkpointer:
+                checkpointer.restore(run)
+            run.train(steps, interrupted, checkpointer, progress)
+        finally:
+            for module, mode in modes:  # a part may have been frozen on its own
+                module.training = mode
+            for parameter in parameters:
+                parameter.grad = None
+    return Fit(pair, run.history, run.step, run.step < steps)
+
+
+def _first_images(source: Source, order: Order) -> Tensor:
+    """The images of the first batches, as many as `INITIAL` and one epoch allow."""
+    batches = min(order.steps_per_epoch, max(1, INITIAL // order.batch_size))
+    return source.images(torch.cat([order(step) for step in range(batches)]))
+
+
+def _check_settings(
+    steps: Any, batch_size: Any, seed: Any, checkpoint_every: Any, lr: Any, schedule: Any, optimizer: Any
+) -> None:
+    every = 1 if checkpoint_every is None else checkpoint_every
+    for name, value in {"steps": steps, "batch_size": batch_size, "seed": seed, "checkpoint_every": every}.items():
+        if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+            raise TypeError(f"{name} must be an integer, and it is {value!r}")
+    if isinstance(lr, bool) or not isinstance(lr, numbers.Real):
+        raise TypeError(f"lr must be a number, and it is {lr!r}")
+    for name, value in {"steps": steps, "lr": lr, "checkpoint_every": every}.items():
+        if not 0 < value < math.inf:
+            raise ValueError(f"{name} must be positive, and it is {value}")
+    if not (schedule is None or isinstance(schedule, Schedule)):
+        raise TypeError(
+            f"schedule must be a Schedule such as pg.training.LinearWarmup(1000) or a subclass of your own, and it is "
+            f"{schedule!r}"
+        )
+    if isinstance(optimizer, Optimizer) or not (optimizer is None or callable(optimizer)):
+        raise TypeError(
+            "optimizer must make one from a list of parameters: lambda parameters: torch.optim.SGD(parameters)"
+        )
+
+
+def _check_device(device: Any) -> torch.device:
+    try:
+        return torch.empty(0, device=device).device
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"device {str(device)!r} cannot be used here: {str(error).splitlines()[0]}") from error
+
+
+@contextmanager
+def _interruptible() -> Iterator[threading.Event]:
+    """An event that SIGINT sets; a second SIGINT raises ``KeyboardInterrupt``. Only the main thread can listen."""
+    event = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield event
+        return
+
+    def listen(number: int, frame: Any) -> None:
+        if event.is_set():
+            raise KeyboardInterrupt
+        event.set()
+
+    before = signal.signal(signal.SIGINT, listen)
+    try:
+        yield event
+    finally:
+        signal.signal(signal.SIGINT, before)

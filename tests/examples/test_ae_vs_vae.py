@@ -1,0 +1,49 @@
+"""The example of part 7: what it compares, writes and refuses."""
+
+import json
+import runpy
+from pathlib import Path
+
+import pytest
+
+main = runpy.run_path(str(Path(__file__).parents[2] / "examples" / "ae_vs_vae.py"))["main"]
+
+
+def test_ae_vs_vae_smoke(tmp_path, capsys):
+    main(["--smoke", "--latent", "2", "--seed", "3", "--out", str(tmp_path)])
+    printed = capsys.readouterr().out
+    assert (tmp_path / "table.txt").read_text() in printed
+    assert "its numbers mean nothing" in printed
+    assert "refused, a Bernoulli likelihood needs pixels that are 0 or 1" in printed
+    assert {path.name for path in tmp_path.glob("*.png")} == {"samples.png", "latent_space.png", "reconstructions.png"}
+
+    result = json.loads((tmp_path / "ae_vs_vae.json").read_text())
+    assert result["settings"] | {"data": "digits", "latent": 2, "seed": 3, "held_out": 500} == result["settings"]
+    baseline, vae, ae, fitted, *_ = result["samples"]["gray, Gaussian, noise learned"].values()
+    for row in (vae, ae, fitted):  # hardly trained: nothing that they draw is near the data
+        for kind in ("draws", "means"):
+            for name, tested in row[kind].items():
+                assert tested["value"] > 10 * abs(baseline[kind][name]["value"])
+                assert tested["details"]["p_value"] == 1 / 20
+                assert tested["settings"]["sizes"] == [500, 500]
+    qualities = result["likelihoods"]
+    assert {name.split(",")[0] for name in qualities} == {"VAE", "AE"}
+    for name, row in qualities.items():
+        assert row["squared_error"] > 0
+        assert (row["kl"] is None) == (row["scores"]["elbo"] is None) == name.startswith("AE")
+        assert (row["cross_entropy"] is None) == ("gray" in name)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--latent", "1"], "--latent must be at least 2"),
+        (["--steps", "0"], "steps must be positive"),
+        (["--permutations", "0"], "--permutations must be at least 1, and it is 0"),
+    ],
+)
+def test_bad_options_give_one_sentence(tmp_path, capsys, arguments, message):
+    with pytest.raises(SystemExit) as stopped:
+        main(["--smoke", *arguments, "--out", str(tmp_path)])
+    assert stopped.value.code not in (0, None)
+    assert message in f"{stopped.value.code} {capsys.readouterr().err}"

@@ -1,0 +1,117 @@
+"""The example scripts run, say what they do, and refuse what they cannot do before they begin."""
+
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+SCRIPTS = sorted(path.name for path in EXAMPLES.glob("*.py"))
+
+
+def run(script: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(EXAMPLES / script), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONWARNINGS": "default"})
+
+
+def main_of(script: str):
+    """The script's main, without the seconds that a process of its own takes to import torch."""
+    spec = importlib.util.spec_from_file_location(f"example_{script.removesuffix('.py')}", EXAMPLES / script)
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)  # where dataclasses look for it
+    spec.loader.exec_module(module)
+    return module.main
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_help_names_every_option(script, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main_of(script)(["--help"])
+    assert ended.value.code == 0
+    shown = capsys.readouterr().out
+    options = re.findall(r'add\(\s*"(--[a-z-]+)"', (EXAMPLES / script).read_text())
+    assert "--smoke" in options
+    assert all(option in shown for option in options)
+
+
+class Page(HTMLParser):
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.images: list[str] = []
+        self.references: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        values = dict(attrs)
+        if tag == "img":
+            self.images.append(values["src"])
+        self.references += [values[key] for key in ("src", "href") if values.get(key) and tag != "a"]
+
+
+def test_beta_vae_dsprites(tmp_path):
+    first = run("beta_vae_dsprites.py", "--smoke", "--betas", "0.5", "4", "--latent", "3", "--out", tmp_path)
+    assert first.returncode == 0, first.stderr
+    assert "Report:" in first.stdout
+    scores = json.loads((tmp_path / "scores.json").read_text())
+    assert list(scores["models"]) == ["β = 0.5", "β = 4"]
+    for model in scores["models"].values():
+        assert model["objective"] == pytest.approx(model["reconstruction"] + model["beta"] * model["kl"], rel=1e-6)
+        assert model["metrics"]["mig"]["estimator"] == "histogram"
+        assert model["metrics"]["mig_posterior"]["estimator"] == "posterior"
+    page = Page((tmp_path / "report.html").read_text())
+    pictures = {path.stem for path in tmp_path.glob("*.png")}
+    assert len(page.images) == len(pictures) == 8
+    assert all(reference.startswith("data:image/png;base64,") for reference in page.references)
+    assert {"loss_curves", "reconstructions", "samples", "kl_per_latent", "pca_by_shape"} <= pictures
+
+    # The second run finds the first one's checkpoints and more steps go on from there.
+    weights = tmp_path / "runs" / "beta-4" / "checkpoint.safetensors"
+    before = weights.read_bytes()
+    again = run("beta_vae_dsprites.py", "--smoke", "--betas", "4", "--latent", "3", "--out", tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert weights.read_bytes() == before
+    other = run("beta_vae_dsprites.py", "--smoke", "--betas", "4", "--latent", "2", "--out", tmp_path)
+    assert other.returncode != 0
+    assert "belongs to another run" in other.stderr
+    assert weights.read_bytes() == before
+
+
+def test_vae_dsprites(tmp_path):
+    done = run("vae_dsprites.py", "--smoke", "--latent", "3", "--warmup", "2", "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "nats per image" in done.stdout
+    scores = json.loads((tmp_path / "scores.json").read_text())
+    assert scores["images"] == 200
+    assert {"loss_curves.png", "vae.safetensors", "history.csv"} <= {path.name for path in tmp_path.iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--betas", "-1"], "--betas must be"),
+        (["--betas", "4", "4"], "--betas must be different"),
+        (["--device", "abacus"], "--device abacus cannot be used"),
+        (["--steps", "0"], "steps must be positive"),
+        (["--latent", "0"], "latent must be a positive"),
+        (["--data", "no-such-file.npz"], "no-such-file.npz"),
+    ],
+)
+def test_bad_options_give_one_sentence(tmp_path, capsys, arguments, message):
+    with pytest.raises(SystemExit) as refused:  # with a sentence, which Python prints and exits with 1
+        main_of("beta_vae_dsprites.py")(["--smoke", *arguments, "--out", str(tmp_path)])
+    assert message in (said := str(refused.value.code) + capsys.readouterr().err)
+    assert "Traceback" not in said
+
+
+def test_an_output_folder_that_cannot_be_written_is_refused_at_once(tmp_path):
+    (tmp_path / "file").write_text("")
+    for script in ("vae_dsprites.py", "beta_vae_dsprites.py"):
+        refused = run(script, "--smoke", "--out", tmp_path / "file" / "out")
+        assert refused.returncode != 0
+        assert "cannot write in" in refused.stderr
+        assert "Traceback" not in refused.stderr

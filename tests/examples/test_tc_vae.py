@@ -1,0 +1,39 @@
+"""The β-TCVAE example: what it writes, says and refuses."""
+
+import json
+import runpy
+from pathlib import Path
+
+import pytest
+
+main = runpy.run_path(str(Path(__file__).parents[2] / "examples" / "tc_vae.py"))["main"]
+
+
+def test_tc_vae_smoke(tmp_path, capsys):
+    main(["--smoke", "--warmup", "2", "--latent", "3", "--out", str(tmp_path)])
+    result = json.loads((tmp_path / "tc_vae.json").read_text())
+    assert list(result["models"]) == ["VAE", "β-VAE, β = 4", "β-TCVAE, β = 4", "β-TCVAE, β = 10"]
+    for row in result["models"].values():
+        assert {"kl", "mutual_information", "total_correlation", "dimension_wise_kl", "mig"} <= row.keys()
+    printed = capsys.readouterr().out
+    assert (tmp_path / "table.txt").read_text() in printed
+    assert "its numbers mean nothing" in printed
+    pictures = {path.stem for path in tmp_path.glob("*.png")}
+    assert pictures == {"training", "reconstructions", "mutual_information", "traversals_beta_vae", "traversals_tc_vae"}
+    assert "total_correlation" in (tmp_path / "history_0.csv").read_text().splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--beta", "10"], "--higher must be another β than --beta, and both are 10"),
+        (["--beta", "-1"], "beta weighs the KL term and must be a finite number of at least 0, and it is -1"),
+        (["--batch-size", "1"], "one image cannot stand for 500"),
+        (["--device", "abacus"], "abacus"),
+    ],
+)
+def test_tc_vae_refuses_in_one_sentence(tmp_path, capsys, arguments, message):
+    with pytest.raises(SystemExit) as stopped:
+        main(["--smoke", *arguments, "--out", str(tmp_path)])
+    assert stopped.value.code not in (0, None)
+    assert message in f"{stopped.value.code} {capsys.readouterr().err}"

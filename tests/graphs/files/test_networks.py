@@ -1,0 +1,201 @@
+"""Networks from files: what is read is what was written, and each thing that can be wrong has its sentence."""
+
+import copy
+import gzip
+import json
+
+import numpy as np
+import pytest
+from graphs.inference_joint import loaded
+
+from pyrogen.graphs.files.networks import bundled, bundled_names, network_from_dict, read_network
+from pyrogen.graphs.inference.queries import query
+
+BAYESIAN = {
+    "kind": "bayesian",
+    "name": "weather",
+    "note": "made up",
+    "nodes": {"rain": ["no", "yes"], "wind": [0, 1, 2], "wet": ["no", "yes"]},
+    "edges": [["rain", "wet"], ["wind", "wet"]],
+    "tables": [
+        {"node": "wind", "values": [0.2, 0.3, 0.5]},
+        {
+            "node": "wet",
+            "parents": ["wind", "rain"],
+            "values": [[[0.9, 0.1], [0.2, 0.8]], [[0.7, 0.3], [0.4, 0.6]], [[1, 0], [0.5, 0.5]]],
+        },
+        {"node": "rain", "values": [0.8, 0.2]},
+    ],
+}
+MARKOV = {
+    "kind": "markov",
+    "nodes": {"A": ["x", "y"], "B": [1, 2, 3], "C": ["p", "q"]},
+    "edges": [["A", "B"], ["C", "B"]],
+    "factors": [
+        {"nodes": ["B", "A"], "values": [[1, 2], [3, 4], [5, 6]]},
+        {"nodes": ["C", "B"], "values": [[1, 0, 2], [7, 1, 1]]},
+    ],
+}
+BIF = """network small {
+}
+variable rain {
+  type discrete [ 2 ] { no, yes };
+}
+variable wet {
+  type discrete [ 2 ] { no, yes };
+}
+probability ( rain ) {
+  table 0.8, 0.2;
+}
+probability ( wet | rain ) {
+  (no) 0.9, 0.1;
+  (yes) 0.3, 0.7;
+}"""
+
+
+def changed(content, *path, to):
+    """A copy with one place changed, or taken away where `to` is None."""
+    content = copy.deepcopy(content)
+    place = content
+    for step in path[:-1]:
+        place = place[step]
+    if to is None:
+        del place[path[-1]]
+    else:
+        place[path[-1]] = to
+    return content
+
+
+def test_a_bayesian_network_in_json():
+    network = network_from_dict(BAYESIAN)
+    assert list(network.nodes) == ["rain", "wind", "wet"]
+    assert network.name == "weather"
+    assert query(network, "wet", {"wind": 1, "rain": "yes"}).as_dict() == pytest.approx({"no": 0.4, "yes": 0.6})
+    assert query(network, "wet", {"wind": 0, "rain": "no"}).as_dict() == pytest.approx({"no": 0.9, "yes": 0.1})
+
+
+def test_a_markov_network_in_json():
+    network = network_from_dict(MARKOV)
+    joint = np.einsum("ba,cb->abc", [[1, 2], [3, 4], [5, 6]], [[1, 0, 2], [7, 1, 1]])
+    np.testing.assert_allclose(query(network, ["A", "B", "C"]).table, joint / joint.sum(), rtol=1e-14)
+
+
+def test_a_structure_has_no_numbers():
+    from pyrogen.graphs import d_separated, separated
+
+    for nodes in (["rain", "wind", "wet"], BAYESIAN["nodes"]):
+        network = network_from_dict({"kind": "bayesian", "nodes": nodes, "edges": BAYESIAN["edges"]})
+        assert d_separated(network, "rain", "wind")
+        with pytest.raises(ValueError, match="no conditional tables"):
+            query(network, "rain")
+    assert separated(network_from_dict({"kind": "markov", "nodes": ["A", "B"]}), "A", "B")
+
+
+@pytest.mark.parametrize("ending", ["", ".gz"])
+def test_files_json_and_bif_plain_and_packed(tmp_path, ending):
+    pack = gzip.compress if ending else bytes
+    (tmp_path / f"a.json{ending}").write_bytes(pack(json.dumps(BAYESIAN).encode()))
+    assert read_network(tmp_path / f"a.json{ending}").name == "weather"
+    for text in (BIF, BIF.replace("\n", "\r\n")):  # no line end after the last block, and Windows' line ends
+        (tmp_path / f"a.bif{ending}").write_bytes(pack(text.encode()))
+        network = read_network(str(tmp_path / f"a.bif{ending}"))
+        assert query(network, "wet", {"rain": "yes"}).as_dict() == pytest.approx({"no": 0.3, "yes": 0.7})
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.txt", BIF, "expected a file that ends in .bif or .json"),
+        ("a.gz", BIF, "expected a file that ends in .bif or .json"),
+        ("a.bif.gz", BIF, "cannot be read"),
+        ("a.bif", "", "expected a graph with at least one node"),
+        ("a.bif", "no network at all", "expected a graph with at least one node"),
+        ("a.bif", BIF.replace("( rain )", "( rain | wet )"), "this BIF cannot be parsed"),
+        ("a.bif", BIF.replace("0.8, 0.2", "0.8, 0.3"), "the table of 'rain' must sum to one"),
+        ("a.bif", BIF.replace("0.8, 0.2", "0.8"), "this BIF cannot be parsed"),
+        ("a.bif", BIF.replace("  (yes) 0.3, 0.7;\n", ""), "the table of 'wet' must sum to one"),
+        ("a.bif", BIF[: BIF.index("probability ( wet")], "but 'wet' has none"),
+        ("a.json", "{", "Expecting property name"),
+        ("a.json", "[]", "expected a JSON object, got list"),
+    ],
+)
+def test_bad_files_are_refused_by_name(tmp_path, name, text, message):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ValueError, match=f"{name}: .*{message}"):
+        read_network(tmp_path / name)
+
+
+def test_a_missing_file_is_said_to_be_missing(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"a\.bif: there is no such file"):
+        read_network(tmp_path / "a.bif")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (changed(BAYESIAN, "kind", to="causal"), '"kind" must be "bayesian" or "markov", got \'causal\''),
+        (changed(BAYESIAN, "kind", to=None), '"kind" must be .* got None'),
+        (changed(BAYESIAN, "kind", to="markov"), "a markov network has the fields .*, got 'tables'"),
+        (changed(BAYESIAN, "nodes", to=None), '"nodes" must map each node to its states'),
+        (changed(BAYESIAN, "nodes", to=["rain", "wind", "wet"]), 'since there are "tables"'),
+        ({"kind": "markov", "nodes": ["A", "A"]}, "must list different names"),
+        (changed(BAYESIAN, "nodes", "rain", to=[]), r"the states of 'rain' must be .*, got \[\]"),
+        (changed(BAYESIAN, "nodes", "rain", to=["no", "no"]), "the states of 'rain' must be a list of different"),
+        (changed(BAYESIAN, "nodes", "rain", to="ny"), "the states of 'rain' must be a list"),
+        (changed(BAYESIAN, "nodes", "rain", to=[["no"], ["yes"]]), "the states of 'rain' must be a list"),
+        (changed(BAYESIAN, "edges", 0, to=["rain", "snow"]), "edges names 'snow', but the nodes are rain, wind, wet"),
+        (changed(BAYESIAN, "edges", 0, to=["rain", "rain"]), "two different nodes, got"),
+        (changed(BAYESIAN, "edges", 0, to="ab"), "two different nodes, got 'ab'"),
+        (changed(BAYESIAN, "edges", to="rain"), '"edges" must be a list'),
+        (
+            changed(BAYESIAN, "edges", to=[["rain", "wet"], ["wet", "rain"]]),
+            "no cycle, but the edges make rain → wet → rain",
+        ),
+        (changed(BAYESIAN, "tables", 0, "node", to="snow"), "the table of 'snow' names 'snow'"),
+        (changed(BAYESIAN, "tables", 1, "parents", to=["wind", "snow"]), "the table of 'wet' names 'snow'"),
+        (changed(BAYESIAN, "tables", 1, "parents", to="wind"), '"parents" must be a list'),
+        (changed(BAYESIAN, "tables", 1, "parents", 0, to="wet"), "must name different nodes"),
+        (
+            changed(BAYESIAN, "tables", 1, "parents", to=["rain", "wind"]),
+            r"shape \(2, 3, 2\), nested as 2 for rain, then 3",
+        ),
+        (changed(BAYESIAN, "tables", 0, "values", to=[0.2, 0.3, 0.4]), "'wind' must sum to one .*, got a sum of 0.9"),
+        (
+            changed(BAYESIAN, "tables", 0, "values", to=[0.2, 0.3, "much"]),
+            "must be lists of numbers nested as 3 for wind",
+        ),
+        (
+            changed(BAYESIAN, "tables", 0, "values", to=[0.2, -0.3, 1.1]),
+            "'wind' must hold probabilities, got -0.3 … 1.1",
+        ),
+        (changed(BAYESIAN, "tables", 0, "value", to=1), "a table has the fields node, parents, values, got"),
+        (changed(BAYESIAN, "tables", 0, to={"node": "wind"}), "a table has the fields node, parents, values, got"),
+        (changed(BAYESIAN, "tables", 2, to=BAYESIAN["tables"][0]), "'wind' has two tables, expected one"),
+        (changed(BAYESIAN, "tables", 2, to=None), "expected a table for every node, but 'rain' has none"),
+        (changed(BAYESIAN, "tables", to=[]), "no conditional tables"),
+        (changed(BAYESIAN, "edges", 0, to=None), "must be conditional on its parents"),
+        (
+            changed(MARKOV, "factors", 0, "nodes", to=["A", "B"]),
+            r"must have the shape \(2, 3\), nested as 2 for A, then 3",
+        ),
+        (changed(MARKOV, "factors", 0, "nodes", to=[]), "must name different nodes"),
+        (changed(MARKOV, "factors", 0, "values", 0, 0, to=-1), "not negative"),
+        (changed(MARKOV, "edges", 0, to=None), "no edge"),
+    ],
+)
+def test_each_fault_in_json_has_its_sentence(content, message):
+    with pytest.raises(ValueError, match=message):
+        network_from_dict(content)
+
+
+def test_what_pgmpy_brings_can_be_read_without_a_network():
+    assert {"alarm", "insurance", "hailfinder", "win95pts", "asia"} <= set(bundled_names())
+    network = loaded("alarm")
+    assert (len(network), network.number_of_edges()) == (37, 46)
+    np.testing.assert_allclose(query(network, "HYPOVOLEMIA").table, [0.2, 0.8])
+
+
+@pytest.mark.parametrize("name", ["alarms", "../alarm", "", None])
+def test_an_unknown_name_lists_the_known_ones(name):
+    with pytest.raises(ValueError, match=r"pgmpy brings no network .*; it has alarm, andes, asia"):
+        bundled(name)

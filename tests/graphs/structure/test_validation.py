@@ -1,0 +1,231 @@
+"""What comes in wrong is refused in one sentence; what comes in right is named by one name or several."""
+
+import networkx as nx
+import numpy as np
+import pytest
+
+from pyrogen import graphs
+from pyrogen.graphs.structure import validation
+
+DAG = nx.DiGraph([("A", "B"), ("B", "C")])
+UG = nx.Graph([("A", "B"), ("B", "C"), ("C", "D"), ("D", "A")])
+CYCLIC = nx.DiGraph([("A", "B"), ("B", "C"), ("C", "A")])
+LOOP = nx.Graph([("A", "B"), ("B", "B")])
+ON_DIRECTED = {
+    "d_separated": lambda g: graphs.d_separated(g, "A", "C"),
+    "active_trail": lambda g: graphs.active_trail(g, "A", "C"),
+    "blocked_trails": lambda g: graphs.blocked_trails(g, "A", "C"),
+    "minimum_d_separator": lambda g: graphs.minimum_d_separator(g, "A", "C"),
+    "moral_graph": graphs.moral_graph,
+    "v_structures": graphs.v_structures,
+    "markov_equivalent": lambda g: graphs.markov_equivalent(DAG, g),
+    "cpdag": graphs.cpdag,
+}
+ON_UNDIRECTED = {
+    "separated": lambda g: graphs.separated(g, "A", "C"),
+    "path": lambda g: graphs.path(g, "A", "C"),
+    "maximal_cliques": graphs.maximal_cliques,
+    "is_chordal": graphs.is_chordal,
+    "chordless_cycle": graphs.chordless_cycle,
+    "chords": lambda g: graphs.chords(g, ["A", "B", "C", "D"]),
+    "elimination_order": graphs.elimination_order,
+    "triangulate": graphs.triangulate,
+}
+ON_EITHER = {
+    "markov_blanket": lambda g: graphs.markov_blanket(g, "A"),
+    "junction_tree": graphs.junction_tree,
+    "is_i_map of": lambda g: graphs.is_i_map(g, of=g),
+    "is_i_map map": lambda g: graphs.is_i_map(g, of=DAG),
+    "is_perfect_map": lambda g: graphs.is_perfect_map(DAG, g),
+    "disagreement": lambda g: graphs.disagreement(g, g),
+    "minimal_i_map directed": lambda g: graphs.minimal_i_map(g, directed=True),
+    "minimal_i_map undirected": lambda g: graphs.minimal_i_map(g, directed=False),
+}
+
+
+def refused(kind, message, function, *args, **settings):
+    """Asserts that the call raises one sentence with this in it."""
+    with pytest.raises(kind) as caught:
+        function(*args, **settings)
+    said = str(caught.value)
+    assert message in said
+    assert "\n" not in said
+    assert len(said) < 200
+
+
+@pytest.mark.parametrize("function", [*ON_DIRECTED.values(), *ON_EITHER.values()], ids=[*ON_DIRECTED, *ON_EITHER])
+def test_a_cycle_is_named(function):
+    refused(ValueError, "expected a directed graph without cycles, got the cycle A → B → C → A", function, CYCLIC)
+
+
+@pytest.mark.parametrize("function", [*ON_UNDIRECTED.values(), *ON_EITHER.values()], ids=[*ON_UNDIRECTED, *ON_EITHER])
+def test_an_edge_from_a_node_to_itself_is_named(function):
+    refused(ValueError, "got one that joins 'B' to itself", function, LOOP)
+
+
+@pytest.mark.parametrize("function", ON_DIRECTED.values(), ids=ON_DIRECTED)
+@pytest.mark.parametrize("graph", [UG, nx.MultiDiGraph(DAG), [("A", "B")], None, nx.complete_graph(3)])
+def test_what_is_no_directed_graph_is_refused(function, graph):
+    refused(TypeError, "expected a directed graph (a pgmpy DAG or a networkx DiGraph), got ", function, graph)
+
+
+@pytest.mark.parametrize("function", ON_UNDIRECTED.values(), ids=ON_UNDIRECTED)
+@pytest.mark.parametrize("graph", [DAG, nx.MultiGraph(UG), {"A": ["B"]}, None])
+def test_what_is_no_undirected_graph_is_refused(function, graph):
+    refused(TypeError, "expected an undirected graph (a pgmpy UndirectedGraph or a networkx Graph)", function, graph)
+
+
+@pytest.mark.parametrize("function", ON_EITHER.values(), ids=ON_EITHER)
+def test_what_is_no_graph_is_refused(function):
+    refused(TypeError, "expected a graph of pgmpy or networkx, got dict", function, {"A": ["B"]})
+    refused(TypeError, "got networkx's MultiGraph", function, nx.MultiGraph(UG))
+
+
+@pytest.mark.parametrize("function", [*ON_DIRECTED.values(), *ON_EITHER.values()], ids=[*ON_DIRECTED, *ON_EITHER])
+def test_an_empty_directed_graph_is_refused(function):
+    refused(ValueError, "expected a graph with at least one node, got an empty one", function, nx.DiGraph())
+
+
+@pytest.mark.parametrize("function", [*ON_UNDIRECTED.values(), *ON_EITHER.values()], ids=[*ON_UNDIRECTED, *ON_EITHER])
+def test_an_empty_undirected_graph_is_refused(function):
+    refused(ValueError, "expected a graph with at least one node, got an empty one", function, nx.Graph())
+
+
+QUERIES = [
+    (graphs.d_separated, DAG),
+    (graphs.active_trail, DAG),
+    (graphs.blocked_trails, DAG),
+    (graphs.separated, UG),
+    (graphs.path, UG),
+]
+
+
+@pytest.mark.parametrize(("function", "graph"), QUERIES)
+def test_a_query_names_known_nodes_each_on_one_side(function, graph):
+    refused(ValueError, "x names 'E', but the nodes are 'A', 'B', 'C'", function, graph, "E", "C")
+    refused(ValueError, "y names 'AC', but the nodes are", function, graph, "B", "AC")
+    refused(ValueError, "given names 'BC', but the nodes are", function, graph, "A", "C", "BC")
+    refused(ValueError, "given names ['B'], but the nodes are", function, graph, "A", "C", [["B"]])
+    refused(ValueError, "given names 7, but the nodes are", function, graph, "A", "C", 7)
+    refused(ValueError, "'A' is in x and in y", function, graph, "A", ["C", "A"])
+    refused(ValueError, "'A' is in x and in given", function, graph, "A", "C", ["B", "A"])
+    refused(ValueError, "'C' is in y and in given", function, graph, "A", "C", "C")
+    refused(ValueError, "x must name each node once, got 'A' twice", function, graph, ["A", "B", "A"], "C")
+    refused(ValueError, "x must name at least one node, got none", function, graph, [], "C")
+    refused(ValueError, "y must name at least one node, got none", function, graph, "A", None)
+
+
+def test_other_arguments_that_are_wrong():
+    refused(ValueError, "v names 'Z'", graphs.markov_blanket, DAG, "Z")
+    refused(ValueError, "v must name one node, got 2: 'A', 'B'", graphs.markov_blanket, DAG, ["A", "B"])
+    refused(ValueError, "among names 'AB'", graphs.minimum_d_separator, DAG, "A", "C", "AB")
+    refused(ValueError, "'A' is in x and in y", graphs.minimum_d_separator, DAG, "A", "A")
+    refused(ValueError, "cycle names 'E'", graphs.chords, UG, ["A", "B", "E"])
+    refused(ValueError, "cycle names 'ABCD'", graphs.chords, UG, "ABCD")
+    refused(ValueError, "a cycle of three or more nodes, got 2", graphs.chords, UG, ["A", "B"])
+    refused(ValueError, "no edge joins 'A' and 'C'", graphs.chords, UG, ["A", "C", "B"])
+    refused(ValueError, "heuristic must be one of min_fill", graphs.elimination_order, UG, "fastest")
+    refused(ValueError, "needs sizes", graphs.elimination_order, UG, "min_weight")
+    refused(ValueError, "but 'D' is missing", graphs.elimination_order, UG, sizes=dict.fromkeys("ABC", 2))
+    refused(ValueError, "got 0 for 'B'", graphs.elimination_order, UG, sizes={**dict.fromkeys("ACD", 2), "B": 0})
+    refused(ValueError, "got 2.5 for 'A'", graphs.triangulate, UG, sizes=dict.fromkeys("ABCD", 2.5))
+    refused(TypeError, "sizes must map each node", graphs.junction_tree, UG, sizes=[2, 2, 2, 2])
+    refused(ValueError, "order must name all 4 nodes, but 'D' is missing", graphs.triangulate, UG, ["A", "B", "C"])
+    refused(ValueError, "order must name each node once", graphs.junction_tree, UG, ["A", "B", "C", "A"])
+    refused(ValueError, "order names 'ABCD'", graphs.junction_tree, UG, "ABCD")
+    refused(ValueError, "order names 'E'", graphs.minimal_i_map, DAG, directed=True, order=["A", "B", "E"])
+    refused(ValueError, "order must name all 3 nodes", graphs.minimal_i_map, DAG, directed=True, order=[])
+    refused(ValueError, "an undirected map has no order", graphs.minimal_i_map, DAG, directed=False, order="A")
+
+
+@pytest.mark.parametrize("function", [graphs.is_i_map, graphs.is_perfect_map, graphs.disagreement])
+def test_maps_are_over_the_same_nodes(function):
+    refused(ValueError, "the same nodes, but only the second has 'D'", function, DAG, UG)
+    refused(ValueError, "the same nodes, but only the first has 'D'", function, UG, DAG)
+    refused(ValueError, "only the first has 'C'", graphs.markov_equivalent, DAG, nx.DiGraph([("A", "B")]))
+
+
+def test_many_nodes_are_not_all_listed():
+    refused(ValueError, "0, 1, 2, 3, 4, 5, 6, 7, … (100 in all)", graphs.separated, nx.path_graph(100), "x", 1)
+
+
+def test_one_name_or_several_in_the_graphs_own_order():
+    graph = nx.DiGraph()
+    graph.add_nodes_from(["z", "a", 0, ("a", 0), ("z",), "za", frozenset("z")])
+    for value, expected in [
+        ("z", ("z",)),
+        ("za", ("za",)),
+        (0, (0,)),
+        (False, (0,)),
+        (("a", 0), (("a", 0),)),  # the node, as the graph has it
+        (["a", 0], ("a", 0)),
+        ((0, "a"), ("a", 0)),  # not a node, so two names
+        (("z",), (("z",),)),
+        (["z"], ("z",)),
+        (frozenset("z"), (frozenset("z"),)),
+        ({"a", "z"}, ("z", "a")),
+        (np.array(["za", "z"]), ("z", "za")),
+        ((name for name in ("a", "z")), ("z", "a")),
+        ({"a": 1}, ("a",)),
+        (None, ()),
+        ((), ()),
+    ]:
+        assert validation.names(graph, value, "given", empty=True) == expected
+    assert validation.names(graph, np.int64(0), "given") == (0,)
+    assert type(validation.names(graph, np.int64(0), "given")[0]) is int
+
+
+@pytest.fixture(scope="module")
+def network():
+    from pgmpy.factors.discrete import TabularCPD
+    from pgmpy.models import DiscreteBayesianNetwork
+
+    network = DiscreteBayesianNetwork([("rain", "wet"), (0, "wet")])
+    states = {"rain": ["no", "yes"], 0: [1, 0], "wet": ["a", "b", "c"]}
+    network.add_cpds(
+        TabularCPD("rain", 2, [[0.5], [0.5]], state_names={"rain": states["rain"]}),
+        TabularCPD(0, 2, [[0.5], [0.5]], state_names={0: states[0]}),
+        TabularCPD("wet", 3, [[0.25] * 4, [0.25] * 4, [0.5] * 4], ["rain", 0], [2, 2], state_names=states),
+    )
+    return network
+
+
+def test_states_and_evidence(network):
+    assert validation.states(network) == {"rain": ("no", "yes"), "wet": ("a", "b", "c"), 0: (1, 0)}
+    assert list(validation.states(network)) == list(network.nodes)
+    assert validation.evidence(network, None) == validation.evidence(network, {}) == {}
+    assert validation.evidence(network, {0: 0}) == {0: 0}  # node 0 in state 0 is evidence
+    found = validation.evidence(network, {0: np.int64(0), "rain": np.str_("yes")})
+    assert list(found.items()) == [("rain", "yes"), (0, 0)]
+    assert [type(state) for state in found.values()] == [str, int]
+
+
+def test_evidence_that_is_wrong(network):
+    refused(TypeError, "evidence must map names to states", validation.evidence, network, ["rain"])
+    refused(TypeError, "evidence must map names to states", validation.evidence, network, "rain")
+    refused(ValueError, "evidence names 'snow'", validation.evidence, network, {"snow": "yes"})
+    refused(
+        ValueError,
+        "evidence says 1 for 'rain', whose states are 'no', 'yes'",
+        validation.evidence,
+        network,
+        {"rain": 1},
+    )
+    refused(ValueError, "evidence says '0' for 0, whose states are 1, 0", validation.evidence, network, {0: "0"})
+    refused(ValueError, "evidence says [0] for 0", validation.evidence, network, {0: [0]})
+    refused(TypeError, "expected a discrete Bayesian or Markov network of pgmpy", validation.evidence, DAG, {"A": 0})
+
+
+def test_networks_whose_tables_are_wanting(network):
+    from pgmpy.factors.discrete import DiscreteFactor
+    from pgmpy.models import DiscreteBayesianNetwork, DiscreteMarkovNetwork
+
+    refused(ValueError, "at least one node", validation.states, DiscreteBayesianNetwork())
+    bare = DiscreteBayesianNetwork([("A", "B")])
+    refused(ValueError, "expected a table for every node, but 'A' has none", validation.states, bare)
+    markov = DiscreteMarkovNetwork([("A", "B"), ("B", "C")])
+    markov.add_factors(DiscreteFactor(["A", "B"], [2, 2], [1, 2, 3, 4]))
+    refused(ValueError, "but 'C' has none", validation.states, markov)
+    names = {"B": ["x", "y"], "C": ["u", "v"]}
+    markov.add_factors(DiscreteFactor(["B", "C"], [2, 2], [1, 2, 3, 4], state_names=names))
+    refused(ValueError, "must agree on the states of 'B', got (0, 1) and ('x', 'y')", validation.states, markov)
