@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pyrogen import distributions, evaluation, models, nn, training
 from pyrogen._version import __version__
+from pyrogen.config import Described
 from pyrogen.errors import CheckpointError, DivergenceError, PyrogenError
 from pyrogen.evaluation import evaluate
 from pyrogen.training import fit, load, save
@@ -18,6 +19,7 @@ _ON_FIRST_USE = ("datasets", "exercises", "graphs", "metrics", "oracles", "plots
 
 __all__ = [
     "CheckpointError",
+    "Described",
     "DivergenceError",
     "PyrogenError",
     "__version__",
@@ -28,7 +30,6 @@ __all__ = [
     "exercises",
     "fit",
     "graphs",
-    "inference",
     "load",
     "metrics",
     "models",

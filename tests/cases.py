@@ -51,7 +51,7 @@ class Case:
         return (x < 0.4).double() if self.pixels == "binary" else x
 
 
-class LearnedMixture(pg.described.Described, torch.nn.Module):
+class LearnedMixture(pg.Described, torch.nn.Module):
     """Two unit Gaussians in equal parts, with centers that are learned: a prior whose KL has no closed form."""
 
     def __init__(self, latent: int) -> None:

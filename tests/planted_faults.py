@@ -162,7 +162,7 @@ def plant(
         finally:
             pool.shutdown(cancel_futures=True)
             servers.close()
-    return [future.result() for future in tries if not future.canceled()]
+    return [future.result() for future in tries if not future.cancelled()]
 
 
 def _copy_checkout(root: Path, to: Path) -> None:

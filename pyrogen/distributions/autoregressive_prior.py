@@ -57,7 +57,7 @@ class AutoregressivePrior(Described, nn.Module):
 
     Example:
         >>> import pyrogen as pg
-        >>> book = Codebook(codes=8, dim=3)
+        >>> book = pg.nn.Codebook(codes=8, dim=3)
         >>> prior = AutoregressivePrior(book, pg.nn.PixelCNN((2, 2), codes=8, channels=16, layers=1))
         >>> z = prior().sample((5,))
         >>> z.shape, prior().log_prob(z).shape

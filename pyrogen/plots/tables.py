@@ -132,7 +132,7 @@ def _draw_table(ax: "Axes", title: str, head: list[str], body: list[list[Any]], 
     colors += [["white"] * len(head)] * (len(lines) - len(colors))
     share = np.array(_column_widths(head, body))
     made = ax.table(
-        cellText=lines, cellColors=colors, colWidths=(share / share.sum()).tolist(), cellLoc="center",
+        cellText=lines, cellColours=colors, colWidths=(share / share.sum()).tolist(), cellLoc="center",
         bbox=Bbox.unit(),
     )  # fmt: skip
     made.auto_set_font_size(False)

@@ -95,7 +95,7 @@ def test_a_bernoulli_pair_takes_the_binary_and_refuses_the_gray():
 @pytest.mark.parametrize(
     ("call", "kind", "message"),
     [
-        (lambda: Digits("gray"), ValueError, 'levels must be "gray" or "binary", got \'gray\''),
+        (lambda: Digits("mono"), ValueError, 'levels must be "gray" or "binary", got \'mono\''),
         (lambda: Digits().images(1797), ValueError, "index 1797 is out of range for 1797 pictures"),
         (lambda: Digits().factors([-1]), ValueError, "index -1 is out of range for 1797 pictures"),
         (lambda: Digits().images([0.5]), TypeError, "index must be integers, got torch.float32"),

@@ -8,7 +8,8 @@ import torch
 from scipy.stats import chi2
 
 import pyrogen as pg
-from pyrogen.distributions import AutoregressivePrior, Codebook
+from pyrogen.distributions import AutoregressivePrior
+from pyrogen.nn import Codebook
 
 FALSE_ALARM = 1e-6
 

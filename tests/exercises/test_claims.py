@@ -17,7 +17,7 @@ from pyrogen.exercises.claims.products import _directed_ways, _undirected_ways
 from pyrogen.exercises.products import parse
 from pyrogen.exercises.random_networks import Draws
 from pyrogen.exercises.results import Row, Verdicts
-from pyrogen.graphs.structure import factorization
+from pyrogen.graphs import factorization
 from pyrogen.graphs.structure.factorization import Factorization
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")  # of pgmpy, when it is imported

@@ -2,7 +2,7 @@
 
 from faults.fault import Fault
 
-ASKED, BOUNDS, EVALUATE = (f"evaluation/{name}.py" for name in ("asked", "bounds", "evaluate"))
+ASKED, BOUNDS, EVALUATE = (f"evaluation/{name}.py" for name in ("metric_calls", "bounds", "evaluate"))
 OF_BOUNDS = "evaluation/test_bounds.py::"
 OF_EVALUATE = "evaluation/test_evaluate.py::"
 

@@ -250,7 +250,7 @@ FAULTS = [
     Fault(
         "a directed map is not in the order given",
         MAPS,
-        "order = _causes_first(of) if order is None else boundary.ordering(of, order)",
+        "order = _causes_first(of) if order is None else validation.ordering(of, order)",
         "order = _causes_first(of)",
         OF_MAPS + "test_from_a_minimal_i_map_no_edge_can_go[True]",
     ),
@@ -398,7 +398,7 @@ FAULTS = [
     Fault(
         "a node may stand in evidence and in data",
         BRIDGE,
-        "            boundary.apart(evidence=seen, data=rows)",
+        "            validation.apart(evidence=seen, data=rows)",
         "            pass",
         OF_BRIDGE + "test_bad_input_is_told_in_a_sentence",
     ),

@@ -3,7 +3,7 @@
 from faults.fault import Fault
 
 GAP, INFORMATION, HISTOGRAM, POSTERIOR = (
-    f"metrics/{name}.py" for name in ("gap", "information", "histogram", "posterior")
+    f"metrics/{name}.py" for name in ("mig", "information", "histogram", "posterior")
 )
 OF_GAP = "metrics/test_mig.py::"
 OF_INFORMATION = "metrics/test_information.py::"

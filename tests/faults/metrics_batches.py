@@ -4,7 +4,14 @@ from faults.fault import Fault
 
 BATCHES, BETA_VAE, FACTOR_VAE, INFOMEC, INFOMEC_INFORMATION, INFOE = (
     f"metrics/{name}.py"
-    for name in ("batches", "beta_vae", "factor_vae", "infomec", "infomec_information", "infomec_explicitness")
+    for name in (
+        "batches",
+        "beta_vae_score",
+        "factor_vae_score",
+        "infomec/compactness_modularity",
+        "infomec/information",
+        "infomec/explicitness",
+    )
 )
 OF_BETA_VAE = "metrics/test_beta_vae_score.py::"
 OF_FACTOR_VAE = "metrics/test_factor_vae_score.py::"

@@ -50,7 +50,7 @@ def parsed(path):
 def test_planted_faults_have_names_of_their_own_and_meet_every_part_of_the_suite():
     assert len({fault.name for fault in FAULTS}) == len(FAULTS) >= 40
     parts = {Path(fault.file).parts[0] for fault in FAULTS}
-    assert {"models", "inference", "nn", "evaluation", "metrics", "datasets", "oracles", "plots", "report"} <= parts
+    assert {"models", "training", "nn", "evaluation", "metrics", "datasets", "oracles", "plots", "report"} <= parts
 
 
 # --- the script, on a package of one function

@@ -285,7 +285,7 @@ def test_saving_and_loading_keeps_every_bit(case, tmp_path):
         torch.manual_seed(0)
         assert torch.equal(loaded.sample(3), sample)
     assert loaded.name != pair.name
-    assert pg.described.describe(loaded) == pg.described.describe(pair)
+    assert pg.config.describe(loaded) == pg.config.describe(pair)
 
 
 @every_pair

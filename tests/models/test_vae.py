@@ -37,7 +37,7 @@ class OwnEncoder(pg.nn.Encoder):
         return self.layers(x).chunk(2, -1)
 
 
-class Echo(pg.described.Described, nn.Module):
+class Echo(pg.Described, nn.Module):
     """A mixture of the encoder's own posteriors at inputs that are learned."""
 
     def __init__(self, encoder, inputs):

@@ -126,7 +126,7 @@ def test_the_steps_are_those_of_a_loop_over_the_programs():
     looped.train()
     looped.initialize(binary())
     torch.manual_seed(3)
-    order = pg.training.batches.Order(100, 100, 3)
+    order = pg.training.data.Order(100, 100, 3)
     for step in range(5):
         optimizer.zero_grad()
         elbo_terms(looped, binary()[order(step)], 100).objective.backward()

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from graphs.inference_joint import loaded
+from helpers.joint import loaded
 
 from pyrogen.graphs.files.networks import bundled, bundled_names, network_from_dict, read_network
 from pyrogen.graphs.inference.queries import query

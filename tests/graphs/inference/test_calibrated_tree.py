@@ -6,7 +6,7 @@ import math
 import networkx as nx
 import numpy as np
 import pytest
-from graphs.inference_joint import bayesian, joint, loaded, markov
+from helpers.joint import bayesian, joint, loaded, markov
 
 from pyrogen.graphs.inference.calibrated_tree import Calibrated, interaction_graph, rooted_cliques
 from pyrogen.graphs.inference.elimination import elimination_sequence

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from graphs.inference_joint import bayesian, given, joint, markov
+from helpers.joint import bayesian, given, joint, markov
 
 from pyrogen.graphs.inference.posterior import Posterior
 from pyrogen.graphs.inference.queries import evidence_probability, log_partition, map_assignment, marginals, query

@@ -13,8 +13,7 @@ import torch
 from pyro.infer import TraceEnum_ELBO
 from scipy.special import gammaln
 
-from pyrogen.graphs import Learned, to_pyro
-from pyrogen.graphs.pyro import learn
+from pyrogen.graphs import Learned, learn, to_pyro
 from pyrogen.graphs.pyro.dirichlet import expected_log, kl, natural_gradient
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")  # of pgmpy, when it is imported
