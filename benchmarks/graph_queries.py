@@ -66,7 +66,8 @@ def theirs(name: str, method: str, seconds: int, gigabytes: float) -> dict[str, 
     if done.returncode == -signal.SIGALRM:
         return {"stopped": f"after {seconds} s"}
     if done.returncode == 0:
-        return json.loads(done.stdout.splitlines()[-1])
+        content: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        return content
     last = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
     return {
         "stopped": f"address space limited to {gigabytes} GB" if "Memory" in last else "by an error",

@@ -84,7 +84,8 @@ def network(part: nn.Module) -> nn.Module:
 
 def by_svi(pair: pg.models.VAE, x: Tensor, batch_size: int) -> Callable[[int], None]:
     """A block of Pyro's own loop."""
-    svi = SVI(pair.model, pair.guide, pyro.optim.Adam({"lr": 1e-3}), TraceMeanField_ELBO())
+    optimizer = pyro.optim.Adam({"lr": 1e-3})  # type: ignore[attr-defined]
+    svi = SVI(pair.model, pair.guide, optimizer, TraceMeanField_ELBO())
     order, done = Order(len(x), batch_size, 0), [0]
 
     def block(n: int) -> None:

@@ -14,6 +14,7 @@ import argparse
 import json
 import math
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -151,7 +152,7 @@ def measure(args: argparse.Namespace, pair: pg.models.Pair, test: Any) -> dict[s
 
 def table(rows: dict[str, dict[str, Any]]) -> str:
     """The comparison as text."""
-    columns = {
+    columns: dict[str, Callable[[dict[str, Any]], str]] = {
         "reconstr.": lambda row: f"{row['reconstruction']:.2f}",
         "KL": lambda row: f"{row['kl']:.2f}",
         "KL bits": lambda row: f"{row['kl_bits']:.1f}",

@@ -84,7 +84,7 @@ def real(
     try:
         result = float(single)
     except OverflowError:
-        result = INFINITY if single > 0 else -INFINITY
+        result = INFINITY if operator.gt(single, 0) else -INFINITY
     outside = (
         math.isnan(result)
         or (finite and math.isinf(result))

@@ -63,7 +63,8 @@ class Images(Dataset[tuple[Tensor, Tensor]], ABC):
             low, high = (int(end) for end in index.aminmax())
             if low < 0 or high >= len(self):
                 raise ValueError(f"index {low if low < 0 else high} is out of range for {len(self)} pictures")
-        return index.to(self.device, non_blocking=True)
+        output: Tensor = index.to(self.device, non_blocking=True)
+        return output
 
     def _drawn(self, n_train: int, n_test: int, seed: int) -> tuple[Tensor, Tensor]:
         """The indices of two disjoint random parts, the same for the same seed whatever the device."""

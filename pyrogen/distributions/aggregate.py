@@ -92,7 +92,8 @@ def pairwise_log_prob(q: Distribution, z: Tensor) -> Tensor:
             f"q must have batch shape (B,) and z the shape (…, M, L) with M ≤ B, and these have {tuple(q.batch_shape)} "
             f"with L = {q.event_shape[0]}, and {tuple(z.shape)}"
         )
-    return q.base_dist.log_prob(z.unsqueeze(-2))
+    output: Tensor = q.base_dist.log_prob(z.unsqueeze(-2))
+    return output
 
 
 def log_aggregate(log_q: Tensor, log_weights: Tensor) -> tuple[Tensor, Tensor]:

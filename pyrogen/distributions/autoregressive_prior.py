@@ -27,7 +27,8 @@ class AutoregressiveCodes(CodeDistribution):
 
     def log_prob_of(self, indices: Tensor) -> Tensor:
         """Σ_t log p(k_t | earlier), all of it in one pass of the network."""
-        return self.network(indices).log_prob(indices)
+        output: Tensor = self.network(indices).log_prob(indices)
+        return output
 
     def sample_indices(self, shape: torch.Size) -> Tensor:
         """Token after token, one pass of the network each."""

@@ -56,7 +56,7 @@ class CodeDistribution(TorchDistribution):
         validate_args: bool | None = None,
     ) -> None:
         self.codebook, self.grid = codebook, torch.Size(grid)
-        super().__init__(torch.Size(batch_shape), (*self.grid, codebook.dim), validate_args=validate_args)
+        super().__init__(torch.Size(batch_shape), torch.Size((*self.grid, codebook.dim)), validate_args=validate_args)
 
     @abstractmethod
     def log_prob_of(self, indices: Tensor) -> Tensor:

@@ -53,7 +53,8 @@ class GaussianMixture(Described, nn.Module):
     def forward(self) -> dist.TorchDistribution:
         """p(z), batch shape (), event shape (L,)."""
         parts = dist.Normal(self.locs, self.log_scales.exp()).to_event(1)
-        return dist.MixtureSameFamily(dist.Categorical(logits=self.logits), parts)
+        distribution: dist.TorchDistribution = dist.MixtureSameFamily(dist.Categorical(logits=self.logits), parts)
+        return distribution
 
 
 def _positive(value: Any, name: str) -> int:

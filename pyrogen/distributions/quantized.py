@@ -106,7 +106,7 @@ class Quantized(TorchDistribution):
         return new
 
 
-@register_kl(Quantized, CodeDistribution)
+@register_kl(Quantized, CodeDistribution)  # type: ignore[untyped-decorator]
 def _kl(q: Quantized, p: CodeDistribution) -> Tensor:
     """−log p(z) at the one z there is, by its indices: exact, and no code is searched for twice."""
     return -p.log_prob_of(q.indices)

@@ -96,7 +96,8 @@ class VampPrior(Described, nn.Module):
         """p(z), batch shape (), event shape (L,)."""
         posteriors = self.encoder(self.pseudo_inputs)
         equal = dist.Categorical(logits=torch.zeros_like(self.free.flatten(1)[:, 0]))
-        return dist.MixtureSameFamily(equal, posteriors)
+        result: dist.TorchDistribution = dist.MixtureSameFamily(equal, posteriors)
+        return result
 
 
 def _shape_of(encoder: Any) -> tuple[int, ...]:

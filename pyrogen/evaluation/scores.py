@@ -64,7 +64,8 @@ class Scores:
         What is not finite, such as the standard error of one image, is None, because JSON has no number for it.
         """
         metrics = {name: m.to_dict() if hasattr(m, "to_dict") else float(m) for name, m in self.metrics.items()}
-        return _finite(asdict(self) | {"metrics": metrics, "unit": "nats per image"})
+        content: dict[str, Any] = _finite(asdict(self) | {"metrics": metrics, "unit": "nats per image"})
+        return content
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """`to_dict` as JSON text, also written to `path` if one is given."""

@@ -45,6 +45,7 @@ from pyrogen.exercises.products import read
 from pyrogen.exercises.results import Row, Verdicts
 from pyrogen.graphs.files.networks import network_from_dict, read_network
 from pyrogen.graphs.structure import validation
+from pyrogen.graphs.structure.moral import moral_graph
 
 
 class Kind(NamedTuple):
@@ -204,7 +205,7 @@ def _further(claim: dict[str, Any], network: Any, directed: bool) -> None:
         if named == "moral" and not network.is_directed():
             raise ValueError('"map" must be a network without tables, as a Markov network has no moral graph')
         claim["map_name"] = "the Markov network" if named == "moral" else "the map"
-        claim["map"] = independences.moral_graph(network) if named == "moral" else network_from_dict(named)
+        claim["map"] = moral_graph(network) if named == "moral" else network_from_dict(named)
         validation.same_nodes(claim["map"], network)
         if claim.get("witness") is not None:
             schema.only(claim["witness"], "the witness", {"x", "y"}, {"given"})
@@ -263,7 +264,7 @@ def _stated(value: Any, form: str, network: Any, directed: bool) -> Any:
     if form == "names":
         return schema.names(network, value, "stated", empty=True)
     if form == "product":
-        read(value, network if directed or not network.is_directed() else independences.moral_graph(network))
+        read(value, network if directed or not network.is_directed() else moral_graph(network))
         return value
     if form == "removal":
         if value not in numbers.REMOVALS:

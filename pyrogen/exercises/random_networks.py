@@ -39,7 +39,7 @@ class Draws:
     @property
     def small(self) -> bool:
         """Whether the joint distribution can be written out."""
-        return 2 ** len(self.nodes) <= JOINT
+        return (1 << len(self.nodes)) <= JOINT
 
     def joints(self) -> list[Table]:
         """The joint distribution of all nodes of each network, an axis a node; only of a small graph."""
@@ -104,4 +104,5 @@ def interactions(joint: Table) -> dict[tuple[int, ...], float]:
 def interaction_bound(joint: Table, n: int) -> float:
     """What rounding can make of an interaction that is zero: 2^k logarithms, each off by n ε and its own rounding."""
     largest = float(np.abs(np.log(joint)).max())
-    return 2**joint.ndim * EPSILON * (n + (joint.ndim + 1) * largest)
+    value: float = 2**joint.ndim * EPSILON * (n + (joint.ndim + 1) * largest)
+    return value

@@ -30,7 +30,8 @@ class TwoSampleScore(Score):
     def p_value(self) -> float | None:
         r"""(1 + the permutations with at least this distance) / (1 + all); None if there were none."""
 
-        return self.details["p_value"]
+        result: float | None = self.details["p_value"]
+        return result
 
     def __repr__(self) -> str:
         return f"{super().__repr__()[:-1]}, p_value={self.p_value})".replace("Score", "TwoSampleScore", 1)
@@ -174,7 +175,8 @@ def _tested(
         own = member @ itself
         outside = total - 2 * across + inside
         same = (inside - own) / pairs[0] + (outside - (itself.sum() - own)) / pairs[1]
-        return same - 2 * (across - inside) / (n * (size - n))
+        values: Array = same - 2 * (across - inside) / (n * (size - n))
+        return values
 
     grouping = (np.arange(size) < n).astype(np.float64)
     value = float(statistic(grouping[None])[0])

@@ -78,7 +78,7 @@ class Autoencoder(Pair):
 
     def encode(self, x: Tensor) -> dist.TorchDistribution:
         """The point q(z | x) = δ(z − f(x)), batch shape ``(*batch,)``, event shape (L,); ``.mean`` is f(x)."""
-        q = self.encoder(self.as_data(x))
+        q: dist.TorchDistribution = self.encoder(self.as_data(x))
         base = q.base_dist if isinstance(q, Independent) else q
         if not isinstance(base, dist.Delta):
             raise TypeError(_no_point(type(self.encoder).__name__, f"a {type(base).__name__}"))

@@ -77,11 +77,13 @@ class Pair(Described, Named, nn.Module, ABC):
 
     def encode(self, x: Tensor) -> dist.TorchDistribution:
         """q(z | x): batch shape ``(*batch,)``, event shape ``code_shape``."""
-        return self.encoder(self.as_data(x))
+        distribution: dist.TorchDistribution = self.encoder(self.as_data(x))
+        return distribution
 
     def decode(self, z: Tensor) -> dist.TorchDistribution:
         """p(x | z): batch shape ``(*batch,)``, event shape ``shape``."""
-        return self.decoder(z)
+        distribution: dist.TorchDistribution = self.decoder(z)
+        return distribution
 
     def check(self, x: Tensor) -> None:
         """Raise ``ValueError`` unless x is ``(*batch, *shape)`` with values that the likelihood can produce."""

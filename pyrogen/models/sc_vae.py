@@ -134,11 +134,15 @@ class SCVAE(Pair):
 
     def prior(self) -> dist.TorchDistribution:
         """Laplace(0, 1/ρ) for each entry, batch shape (), event shape ``code_shape``."""
-        return dist.Laplace(self.origin, (-self.log_rate).exp()).to_event(len(self.code_shape))
+        distribution: dist.TorchDistribution = dist.Laplace(self.origin, (-self.log_rate).exp()).to_event(
+            len(self.code_shape)
+        )
+        return distribution
 
     def encode(self, x: Tensor) -> dist.TorchDistribution:
         """δ(z − z(x)), batch shape ``(*batch,)``, event shape ``code_shape``."""
-        return self.encoder(self.as_data(x), self.penalty())
+        distribution: dist.TorchDistribution = self.encoder(self.as_data(x), self.penalty())
+        return distribution
 
     def penalty(self) -> Tensor:
         """λ = βρσ², the weight of ‖z‖₁ beside ½‖f − b − Dz‖²; a scalar."""
@@ -152,12 +156,14 @@ class SCVAE(Pair):
     @property
     def dictionary(self) -> Dictionary:
         """D and b."""
-        return self.encoder.dictionary
+        value: Dictionary = self.encoder.dictionary
+        return value
 
     @property
     def code_shape(self) -> tuple[int, ...]:
         """(atoms,), the event shape of z, or (height, width, atoms) of a feature map."""
-        return self.encoder.code_shape
+        value: tuple[int, ...] = self.encoder.code_shape
+        return value
 
     def monitored(self, q: dist.TorchDistribution, z: Tensor, size: int) -> dict[str, Tensor]:
         """The share of entries that are exactly zero, how many atoms any code of the batch uses, and ρ."""
@@ -218,13 +224,16 @@ class SCVAE(Pair):
         """The share of zeros in the codes at a rate, which stays."""
         self.log_rate.fill_(log_rate)
         codes = [self.encoder.coder.code(f, self.penalty()) for f in features]
-        return sum((z == 0).sum().item() for z in codes) / sum(z.numel() for z in codes)
+        value: float = sum((z == 0).sum().item() for z in codes) / sum(z.numel() for z in codes)
+        return value
 
     def _noise(self) -> Tensor | float:
         """σ of what is sparse-coded: the encoder's own features, or the pixels."""
         if self.encoder.scale is not None:
-            return self.encoder.scale
-        return self.decoder.likelihood.log_scale.exp()
+            own: Tensor | float = self.encoder.scale
+            return own
+        of_pixels: Tensor = self.decoder.likelihood.log_scale.exp()
+        return of_pixels
 
     @torch.no_grad()
     def _follow(self) -> None:

@@ -115,4 +115,5 @@ class TCVAE(Pair):
 
     def prior(self) -> dist.TorchDistribution:
         """p(z) = N(0, I), batch shape (), event shape (L,)."""
-        return dist.Normal(self.origin, torch.ones_like(self.origin)).to_event(1)
+        distribution: dist.TorchDistribution = dist.Normal(self.origin, torch.ones_like(self.origin)).to_event(1)
+        return distribution

@@ -90,5 +90,6 @@ class VAE(Pair):
     def prior(self) -> dist.TorchDistribution:
         """p(z), batch shape (), event shape (L,)."""
         if self._prior is None:
-            return dist.Normal(self.origin, torch.ones_like(self.origin)).to_event(1)
+            distribution: dist.TorchDistribution = dist.Normal(self.origin, torch.ones_like(self.origin)).to_event(1)
+            return distribution
         return self._prior if isinstance(self._prior, torch.distributions.Distribution) else self._prior()

@@ -43,9 +43,12 @@ class Encoder(Described, nn.Module, ABC):
         loc = fitting(loc, (len(x), self.latent), "the μ of parameters_of")
         loc = loc.reshape(*batch, self.latent)
         if log_variance is None:
-            return dist.Delta(loc).to_event(1)
+            point: dist.TorchDistribution = dist.Delta(loc).to_event(1)
+            return point
         log_variance = fitting(log_variance, (len(x), self.latent), "the log σ² of parameters_of")
-        return dist.Normal(loc, (0.5 * log_variance).exp().reshape(*batch, self.latent)).to_event(1)
+        scale = (0.5 * log_variance).exp().reshape(*batch, self.latent)
+        normal: dist.TorchDistribution = dist.Normal(loc, scale).to_event(1)
+        return normal
 
 
 class Decoder(Described, nn.Module, ABC):
@@ -77,7 +80,8 @@ class Decoder(Described, nn.Module, ABC):
         output = fitting(self.output_of(z), (len(z), *self.shape), "what output_of returns")
         if len(batch) != 1:
             output = output.reshape(*batch, *self.shape)
-        return self.likelihood(output, len(self.shape))
+        distribution: dist.TorchDistribution = self.likelihood(output, len(self.shape))
+        return distribution
 
 
 def batch_shape(x: Tensor, event: tuple[int, ...], name: str) -> tuple[int, ...]:

@@ -93,7 +93,8 @@ class ConvDecoder(Decoder):
 
     def output_of(self, z: Tensor) -> Tensor:
         """The likelihood's parameters, (B, channels, height, width)."""
-        return self.network(z)
+        output: Tensor = self.network(z)
+        return output
 
 
 def _smallest_map(shape: tuple[int, ...], channels: Sequence[int], hidden: int) -> tuple[int, int, int]:

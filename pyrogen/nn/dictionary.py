@@ -49,7 +49,8 @@ class Dictionary(Described, nn.Module):
     @property
     def atoms(self) -> Tensor:
         """D, (n, atoms), every column of norm 1."""
-        return self.weight / self.weight.norm(dim=0)
+        output: Tensor = self.weight / self.weight.norm(dim=0)
+        return output
 
     def forward(self, z: Tensor) -> Tensor:
         """Dz + b, ``(*batch, n)``."""

@@ -45,7 +45,10 @@ class GridEncoder(Described, nn.Module, ABC):
         batch = batch_shape(x, self.shape, "x")
         x = x.reshape(-1, *self.shape)
         features = fitting(self.features_of(x), (len(x), *self.grid, self.dim), "what features_of returns")
-        return dist.Delta(features.reshape(*batch, *self.grid, self.dim)).to_event(len(self.grid) + 1)
+        distribution: dist.TorchDistribution = dist.Delta(features.reshape(*batch, *self.grid, self.dim)).to_event(
+            len(self.grid) + 1
+        )
+        return distribution
 
 
 class GridDecoder(Described, nn.Module, ABC):
@@ -77,7 +80,8 @@ class GridDecoder(Described, nn.Module, ABC):
         batch = batch_shape(z, (*self.grid, self.dim), "z")
         z = z.reshape(-1, *self.grid, self.dim)
         output = fitting(self.output_of(z), (len(z), *self.shape), "what output_of returns")
-        return self.likelihood(output.reshape(*batch, *self.shape), len(self.shape))
+        distribution: dist.TorchDistribution = self.likelihood(output.reshape(*batch, *self.shape), len(self.shape))
+        return distribution
 
 
 class ConvGridEncoder(GridEncoder):
@@ -109,7 +113,8 @@ class ConvGridEncoder(GridEncoder):
 
     def features_of(self, x: Tensor) -> Tensor:
         """Features (B, h, w, D)."""
-        return self.network(x).movedim(1, -1)
+        result: Tensor = self.network(x).movedim(1, -1)
+        return result
 
 
 class ConvGridDecoder(GridDecoder):
@@ -142,7 +147,8 @@ class ConvGridDecoder(GridDecoder):
 
     def output_of(self, z: Tensor) -> Tensor:
         """The likelihood's parameters, (B, channels, height, width)."""
-        return self.network(z.movedim(-1, 1))
+        output: Tensor = self.network(z.movedim(-1, 1))
+        return output
 
 
 class MLPGridEncoder(GridEncoder):
@@ -166,7 +172,8 @@ class MLPGridEncoder(GridEncoder):
 
     def features_of(self, x: Tensor) -> Tensor:
         """Features ``(B, *grid, D)``."""
-        return self.network(x.flatten(1)).unflatten(1, (*self.grid, self.dim))
+        output: Tensor = self.network(x.flatten(1)).unflatten(1, (*self.grid, self.dim))
+        return output
 
 
 class MLPGridDecoder(GridDecoder):
@@ -198,7 +205,8 @@ class MLPGridDecoder(GridDecoder):
 
     def output_of(self, z: Tensor) -> Tensor:
         """The likelihood's parameters, ``(B, *shape)``."""
-        return self.network(z.flatten(1)).unflatten(1, self.shape)
+        output: Tensor = self.network(z.flatten(1)).unflatten(1, self.shape)
+        return output
 
 
 def _grid(shape: tuple[int, ...], channels: Sequence[int]) -> tuple[int, int]:

@@ -75,7 +75,8 @@ class SparseCoder(Described, nn.Module, ABC):
 
     def forward(self, x: Tensor, penalty: Tensor | float) -> dist.TorchDistribution:
         """The code as a point mass, batch shape ``batch``, event shape (atoms,)."""
-        return dist.Delta(self.code(x, penalty)).to_event(1)
+        result: dist.TorchDistribution = dist.Delta(self.code(x, penalty)).to_event(1)
+        return result
 
 
 class ISTA(SparseCoder):

@@ -32,7 +32,8 @@ class Bernoulli(Likelihood):
 
     def forward(self, output: Tensor, event_dim: int) -> dist.TorchDistribution:
         """Bernoulli with logits `output`."""
-        return dist.Bernoulli(logits=output).to_event(event_dim)
+        distribution: dist.TorchDistribution = dist.Bernoulli(logits=output).to_event(event_dim)
+        return distribution
 
     def check(self, x: Tensor) -> None:
         """Pixels must be 0 or 1."""
@@ -57,7 +58,8 @@ class ContinuousBernoulli(Likelihood):
 
     def forward(self, output: Tensor, event_dim: int) -> dist.TorchDistribution:
         """Continuous Bernoulli with logits `output`."""
-        return dist.ContinuousBernoulli(logits=output).to_event(event_dim)
+        distribution: dist.TorchDistribution = dist.ContinuousBernoulli(logits=output).to_event(event_dim)
+        return distribution
 
     def check(self, x: Tensor) -> None:
         """Pixels must lie in [0, 1]."""
@@ -84,7 +86,8 @@ class Gaussian(Likelihood):
 
     def forward(self, output: Tensor, event_dim: int) -> dist.TorchDistribution:
         """Normal around `output`."""
-        return dist.Normal(output, self.log_scale.exp()).to_event(event_dim)
+        distribution: dist.TorchDistribution = dist.Normal(output, self.log_scale.exp()).to_event(event_dim)
+        return distribution
 
     def check(self, x: Tensor) -> None:
         """Pixels must be finite."""

@@ -58,4 +58,5 @@ class LinearDecoder(Decoder):
 
     def output_of(self, z: Tensor) -> Tensor:
         """Wz + b, ``(B, *shape)``."""
-        return self.loc(z).unflatten(1, self.shape)
+        output: Tensor = self.loc(z).unflatten(1, self.shape)
+        return output

@@ -38,7 +38,10 @@ class Autoregressive(Described, nn.Module, ABC):
         batch = batch_shape(indices, self.grid, "indices")
         indices = indices.reshape(-1, *self.grid)
         logits = fitting(self.logits_of(indices), (len(indices), *self.grid, self.codes), "what logits_of returns")
-        return dist.Categorical(logits=logits.reshape(*batch, *self.grid, self.codes)).to_event(len(self.grid))
+        distribution: dist.TorchDistribution = dist.Categorical(
+            logits=logits.reshape(*batch, *self.grid, self.codes)
+        ).to_event(len(self.grid))
+        return distribution
 
 
 class PixelCNN(Autoregressive):
@@ -84,7 +87,8 @@ class PixelCNN(Autoregressive):
         before = nn.functional.pad(x, (1, 0))[:, :, :, :-1]
         for layer in self.layers:
             above, before = layer(above, before)
-        return self.head(before).movedim(1, -1).reshape(-1, *self.grid, self.codes)
+        output: Tensor = self.head(before).movedim(1, -1).reshape(-1, *self.grid, self.codes)
+        return output
 
 
 class _Layer(nn.Module):

@@ -67,7 +67,8 @@ class MLPDecoder(Decoder):
 
     def output_of(self, z: Tensor) -> Tensor:
         """The likelihood's parameters, ``(B, *shape)``."""
-        return self.network(z).unflatten(1, self.shape)
+        output: Tensor = self.network(z).unflatten(1, self.shape)
+        return output
 
 
 def _layers(widths: Sequence[int]) -> nn.Sequential:

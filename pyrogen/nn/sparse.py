@@ -66,7 +66,8 @@ class SparseEncoder(Described, nn.Module, ABC):
 
     def forward(self, x: Tensor, penalty: Tensor | float) -> dist.TorchDistribution:
         """z(x) as a point mass, batch shape ``batch``, event shape ``code_shape``."""
-        return dist.Delta(self.code(x, penalty)).to_event(len(self.code_shape))
+        distribution: dist.TorchDistribution = dist.Delta(self.code(x, penalty)).to_event(len(self.code_shape))
+        return distribution
 
 
 class SparseLinearEncoder(SparseEncoder):
@@ -163,7 +164,8 @@ class SparseDecoder(Decoder):
         batch = batch_shape(z, self.code_shape, "z")
         z = z if len(batch) == 1 else z.reshape(-1, *self.code_shape)
         output = fitting(self.output_of(self.dictionary(z)), (len(z), *self.shape), "what output_of returns")
-        return self.likelihood(output.reshape(*batch, *self.shape), len(self.shape))
+        distribution: dist.TorchDistribution = self.likelihood(output.reshape(*batch, *self.shape), len(self.shape))
+        return distribution
 
 
 class SparseLinearDecoder(SparseDecoder):
@@ -187,7 +189,8 @@ class SparseLinearDecoder(SparseDecoder):
 
     def output_of(self, z: Tensor) -> Tensor:
         """Dz + b as it is, ``(B, *shape)``."""
-        return z.unflatten(-1, self.shape)
+        result: Tensor = z.unflatten(-1, self.shape)
+        return result
 
 
 class SparseConvDecoder(SparseDecoder):
@@ -222,7 +225,8 @@ class SparseConvDecoder(SparseDecoder):
 
     def output_of(self, z: Tensor) -> Tensor:
         """The likelihood's parameters, (B, channels, height, width)."""
-        return self.network(z.movedim(-1, 1))
+        output: Tensor = self.network(z.movedim(-1, 1))
+        return output
 
 
 def _check_pixels(shape: tuple[int, ...], dictionary: Dictionary) -> None:

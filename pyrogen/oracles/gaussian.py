@@ -33,7 +33,8 @@ def log_density(x: ArrayLike, loc: ArrayLike, covariance: ArrayLike) -> Array:
     """log N(x; μ, C) of each row of x, (N,), by the Cholesky factor of C, (D, D)."""
     rest, root = as_array(x) - as_array(loc), np.linalg.cholesky(as_array(covariance))
     white = np.linalg.solve(root, rest.T)  # (D, N)
-    return -0.5 * (white**2).sum(0) - np.log(np.diag(root)).sum() - 0.5 * len(root) * math.log(2 * math.pi)
+    values: Array = -0.5 * (white**2).sum(0) - np.log(np.diag(root)).sum() - 0.5 * len(root) * math.log(2 * math.pi)
+    return values
 
 
 def evidence(x: ArrayLike, w: ArrayLike, b: ArrayLike, sigma: float) -> Array:
@@ -72,7 +73,8 @@ def elbo(
     s = np.broadcast_to(as_array(scale), m.shape)
     squares = ((x - m @ w.T - as_array(b)) ** 2).sum(1) + (s**2) @ (w**2).sum(0)
     reconstruction = squares / (2 * sigma**2) + 0.5 * len(w) * math.log(2 * math.pi * sigma**2)
-    return -reconstruction - beta * kl_diagonal(m, s).sum(1)
+    values: Array = -reconstruction - beta * kl_diagonal(m, s).sum(1)
+    return values
 
 
 def as_array(value: Any) -> Array:

@@ -29,7 +29,8 @@ Array = NDArray[np.float64]
 def objective(x: ArrayLike, d: ArrayLike, z: ArrayLike, penalty: float) -> Array:
     """F(z) = ½‖x − Dz‖² + λ‖z‖₁, (N,)."""
     x, d, z = _arrays(x, d, z)
-    return 0.5 * ((x - z @ d.T) ** 2).sum(1) + penalty * np.abs(z).sum(1)
+    values: Array = 0.5 * ((x - z @ d.T) ** 2).sum(1) + penalty * np.abs(z).sum(1)
+    return values
 
 
 def soft_threshold(v: ArrayLike, threshold: float) -> Array:
@@ -47,7 +48,8 @@ def soft_threshold(v: ArrayLike, threshold: float) -> Array:
 def largest_penalty(x: ArrayLike, d: ArrayLike) -> Array:
     """max |Dᵀx|, (N,): the least λ at which the code is zero."""
     x, d = _arrays(x, d)
-    return np.abs(x @ d).max(1)
+    values: Array = np.abs(x @ d).max(1)
+    return values
 
 
 def optimality(x: ArrayLike, d: ArrayLike, z: ArrayLike, penalty: float) -> Array:
@@ -56,7 +58,8 @@ def optimality(x: ArrayLike, d: ArrayLike, z: ArrayLike, penalty: float) -> Arra
     correlation = (x - z @ d.T) @ d
     active = np.abs(correlation - penalty * np.sign(z))
     silent = (np.abs(correlation) - penalty).clip(0)
-    return np.where(z != 0, active, silent).max(1)
+    values: Array = np.where(z != 0, active, silent).max(1)
+    return values
 
 
 def duality_gap(x: ArrayLike, d: ArrayLike, z: ArrayLike, penalty: float) -> Array:
@@ -66,7 +69,8 @@ def duality_gap(x: ArrayLike, d: ArrayLike, z: ArrayLike, penalty: float) -> Arr
     steepest = np.abs(residual @ d).max(1)
     scale = np.minimum(1.0, penalty / np.maximum(steepest, np.finfo(float).tiny))
     dual = 0.5 * (x**2).sum(1) - 0.5 * ((x - scale[:, None] * residual) ** 2).sum(1)
-    return objective(x, d, z, penalty) - dual
+    values: Array = objective(x, d, z, penalty) - dual
+    return values
 
 
 def minimum(x: ArrayLike, d: ArrayLike, penalty: float, gap: float = 1e-12, sweeps: int = 100_000) -> Array:

@@ -59,4 +59,5 @@ def _parts(weights: ArrayLike, locs: ArrayLike, scales: ArrayLike) -> tuple[Arra
 def _log_sum(log_parts: Array, weights: Array) -> Array:
     """log Σₖ πₖ exp(aₖ) for log_parts (K, N)."""
     top = log_parts.max(0)
-    return top + np.log(weights @ np.exp(log_parts - top))
+    values: Array = top + np.log(weights @ np.exp(log_parts - top))
+    return values

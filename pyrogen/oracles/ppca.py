@@ -62,7 +62,10 @@ class PPCA:
     def encode(self, x: ArrayLike) -> Array:
         """The guide's means Λ⁻¹Wᵀ(x − b), (N, L)."""
         latent = self.w.shape[1]
-        return (gaussian.as_array(x) - self.mean) @ self.w / self.eigenvalues[:latent].clip(self.beta * self.sigma**2)
+        values: Array = (
+            (gaussian.as_array(x) - self.mean) @ self.w / self.eigenvalues[:latent].clip(self.beta * self.sigma**2)
+        )
+        return values
 
 
 def optimum(x: ArrayLike, latent: int, sigma: float, beta: float = 1.0) -> PPCA:

@@ -137,7 +137,8 @@ def _moving_average(value: NDArray[np.float64], width: int) -> NDArray[np.float6
     total = np.concatenate([[0.0], np.cumsum(value)])
     start = np.maximum(np.arange(len(value)) - reach, 0)
     stop = np.minimum(np.arange(len(value)) + reach + 1, len(value))
-    return (total[stop] - total[start]) / (stop - start)
+    result: NDArray[np.float64] = (total[stop] - total[start]) / (stop - start)
+    return result
 
 
 def _fit(ax: Any, values: NDArray[np.float64]) -> None:

@@ -135,4 +135,5 @@ def _range(*distributions: Any) -> NDArray[np.float64]:
 
 def _density(distribution: Any, z: NDArray[np.float64]) -> NDArray[np.float64]:
     with torch.no_grad():
-        return distribution.log_prob(torch.from_numpy(z)).exp().double().numpy()
+        value: NDArray[np.float64] = distribution.log_prob(torch.from_numpy(z)).exp().double().numpy()
+        return value

@@ -80,7 +80,8 @@ def as_source(data: Any, pair: Pair, device: torch.device | None = None) -> Sour
         return TensorSource(data if device is None else data.to(device))
     if hasattr(data, "images"):
         pair.check(data.images(torch.arange(min(8, len(data)))))
-        return data.to(device) if device is not None and device.type != "cpu" and hasattr(data, "to") else data
+        value: Source = data.to(device) if device is not None and device.type != "cpu" and hasattr(data, "to") else data
+        return value
     source = DatasetSource(data, pair)
     source.images(torch.arange(min(2, len(data))))
     return source

@@ -43,12 +43,14 @@ class SiteTerm:
     def total(self) -> Tensor:
         """The weighted sum over the batch, a scalar."""
         if self.mask is None and (not isinstance(self.scale, torch.Tensor) or self.scale.dim() == 0):
-            return self.nats.sum() * self.scale
+            output: Tensor = self.nats.sum() * self.scale
+            return output
         return self.weighted().sum()
 
     def weighted(self) -> Tensor:
         """The weighted sum of each image, (B,)."""
-        return scale_and_mask(self.per_image(), self.scale, self.mask)
+        output: Tensor = scale_and_mask(self.per_image(), self.scale, self.mask)
+        return output
 
     def per_image(self) -> Tensor:
         """The unweighted sum of each image, (B,)."""
@@ -181,7 +183,8 @@ def divergence(q: Any, p: Any, z: Tensor) -> Tensor:
     try:
         return kl_divergence(q, p)
     except NotImplementedError:
-        return q.log_prob(z) - p.log_prob(z)
+        output: Tensor = q.log_prob(z) - p.log_prob(z)
+        return output
 
 
 def factorizes(distribution: Distribution) -> bool:

@@ -98,7 +98,7 @@ FAULTS = [
     Fault(
         "draws of different samples count once",
         TESTS,
-        "return same - 2 * (across - inside)",
+        "values: Array = same - 2 * (across - inside)",
         "return same - (across - inside)",
         OF_TESTS + "test_the_distances_are_their_sums_by_hand",
     ),

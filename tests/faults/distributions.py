@@ -19,9 +19,9 @@ FAULTS = [
     Fault(
         "the prior leaves the encoder's weights alone",
         VAMP,
-        "        return dist.MixtureSameFamily(equal, posteriors)",
+        "        result: dist.TorchDistribution = dist.MixtureSameFamily(equal, posteriors)",
         "        posteriors = dist.Normal(posteriors.mean.detach(), posteriors.stddev.detach()).to_event(1)\n"
-        "        return dist.MixtureSameFamily(equal, posteriors)",
+        "        result: dist.TorchDistribution = dist.MixtureSameFamily(equal, posteriors)",
         OF_VAMP + "the_prior_trains_the_encoder_too",
     ),
     Fault(
@@ -44,7 +44,7 @@ FAULTS = [
     Fault(
         "the mixture is without its 1/K",
         VAMP,
-        "        return dist.MixtureSameFamily(equal, posteriors)",
+        "        result: dist.TorchDistribution = dist.MixtureSameFamily(equal, posteriors)",
         "        mixture = dist.MixtureSameFamily(equal, posteriors)\n"
         "        log_prob = mixture.log_prob\n"
         "        mixture.log_prob = lambda z: log_prob(z) + math.log(len(self.free))\n"
@@ -68,7 +68,7 @@ FAULTS = [
     Fault(
         "a VampPrior draws from N(0, I)",
         VAMP,
-        "        return dist.MixtureSameFamily(equal, posteriors)",
+        "        result: dist.TorchDistribution = dist.MixtureSameFamily(equal, posteriors)",
         "        mixture = dist.MixtureSameFamily(equal, posteriors)\n"
         "        mixture.sample = lambda n=torch.Size(): torch.randn(*n, *mixture.event_shape).to(self.free)\n"
         "        return mixture",
@@ -84,7 +84,7 @@ FAULTS = [
     Fault(
         "the posteriors are points at their means",
         VAMP,
-        "        return dist.MixtureSameFamily(equal, posteriors)",
+        "        result: dist.TorchDistribution = dist.MixtureSameFamily(equal, posteriors)",
         "        posteriors = dist.Normal(posteriors.mean, 0.1).to_event(1)\n"
         "        return dist.MixtureSameFamily(equal, posteriors)",
         OF_VAMP + "of_one_pseudo_input_the_kl_is_that_of_two_gaussians",

@@ -108,7 +108,7 @@ FAULTS = [
     Fault(
         "the mean of the pixels is taken and not their sum",
         LIKELIHOODS,
-        "return dist.Bernoulli(logits=output).to_event(event_dim)",
+        "distribution: dist.TorchDistribution = dist.Bernoulli(logits=output).to_event(event_dim)",
         "return dist.Bernoulli(logits=output / output[0].numel()).to_event(event_dim)",
         OF_LIKELIHOODS + "test_bernoulli_is_minus_the_cross_entropy_summed_over_pixels",
     ),

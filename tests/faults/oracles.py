@@ -111,7 +111,7 @@ FAULTS = [
     Fault(
         "the Gaussian ELBO forgets beta",
         GAUSSIAN,
-        "return -reconstruction - beta * kl_diagonal",
+        "values: Array = -reconstruction - beta * kl_diagonal",
         "return -reconstruction - kl_diagonal",
         OPTIMUM,
     ),
@@ -160,7 +160,7 @@ FAULTS = [
     Fault(
         "the mixture forgets its weights",
         MIXTURE,
-        "return top + np.log(weights @ np.exp(log_parts - top))",
+        "values: Array = top + np.log(weights @ np.exp(log_parts - top))",
         "return top + np.log(np.exp(log_parts - top).mean(0))",
         OF_GAUSSIAN + "test_the_mixture_evidence_is_the_integral_over_z",
     ),

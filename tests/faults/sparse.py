@@ -84,14 +84,14 @@ FAULTS = [
     Fault(
         "atoms are not normalized",
         DICTIONARY,
-        "return self.weight / self.weight.norm(dim=0)",
+        "output: Tensor = self.weight / self.weight.norm(dim=0)",
         "return self.weight",
         OF_ISTA + "atoms_have_unit_norm_however_the_weight_is_scaled",
     ),
     Fault(
         "rows are normalized in place of atoms",
         DICTIONARY,
-        "return self.weight / self.weight.norm(dim=0)",
+        "output: Tensor = self.weight / self.weight.norm(dim=0)",
         "return self.weight / self.weight.norm(dim=1, keepdim=True)",
         OF_ISTA + "atoms_have_unit_norm_however_the_weight_is_scaled",
     ),

@@ -107,7 +107,7 @@ FAULTS = [
     Fault(
         "N/B counts as a poutine.scale",
         PAIR,
-        'return site["scale"] / plates',
+        'value: Tensor | float = site["scale"] / plates',
         'return site["scale"]',
         OF_QUESTIONS + "test_batches_without_n_over_b_and_with_it_twice_are_found",
     ),
@@ -345,7 +345,7 @@ FAULTS = [
     Fault(
         "the score-function estimate takes the path of a draw too",
         REFERENCES,
-        "return self.base.sample(sample_shape).detach()",
+        "output: Tensor = self.base.sample(sample_shape).detach()",
         "pass\n        return self.base.rsample(sample_shape)",
         OF_QUESTIONS + "test_a_distribution_whose_draws_may_jump_is_held_against_scores",
     ),

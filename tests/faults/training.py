@@ -30,14 +30,14 @@ FAULTS = [
     Fault(
         "the Monte Carlo KL has the wrong sign",
         OBJECTIVES,
-        "return q.log_prob(z) - p.log_prob(z)",
+        "output: Tensor = q.log_prob(z) - p.log_prob(z)",
         "return p.log_prob(z) - q.log_prob(z)",
         TERMS,
     ),
     Fault(
         "the Monte Carlo KL leaves out the guide's entropy",
         OBJECTIVES,
-        "return q.log_prob(z) - p.log_prob(z)",
+        "output: Tensor = q.log_prob(z) - p.log_prob(z)",
         "return -p.log_prob(z)",
         TERMS,
     ),
@@ -72,7 +72,7 @@ FAULTS = [
     Fault(
         "the objective ignores the weights of its sites",
         OBJECTIVES,
-        "return self.nats.sum() * self.scale",
+        "output: Tensor = self.nats.sum() * self.scale",
         "return self.nats.sum()",
         TERMS,
     ),

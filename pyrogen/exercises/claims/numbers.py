@@ -273,13 +273,14 @@ def _written_out(network: Any, names: list[Node]) -> Table:
     The order has to be given: pgmpy's copies may have their nodes in another one.
     """
     table = _unnormalized(network, names)
-    return table / table.sum()
+    value: Table = table / table.sum()
+    return value
 
 
 def _joint_states(network: Any, names: list[Node]) -> int:
     """How many joint states these nodes have; two each if the network has no tables."""
     if not has_tables(network):
-        return 2 ** len(names)
+        return 1 << len(names)
     states = validation.states(network)
     return math.prod(len(states[name]) for name in names)
 

@@ -146,7 +146,8 @@ class Plan:
         ordinal = frozenset(lengths)
         tree, ring = OrderedDict([(ordinal, terms)]), LogRing(dim_to_size=lengths)
         term = contract_to_tensor(tree, summed, target_ordinal=ordinal, ring=ring)
-        return packed.unpack(term, trace.symbol_to_dim)
+        output: Tensor = packed.unpack(term, trace.symbol_to_dim)
+        return output
 
     def check_size(self, values: Mapping[Node, Tensor]) -> None:
         """Refuses, before Pyro begins to sum, an enumeration whose largest table would go beyond the limit."""

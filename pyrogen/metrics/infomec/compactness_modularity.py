@@ -223,7 +223,8 @@ def _shares(table: NDArray[np.float64]) -> NDArray[np.float64]:
 
     total = table.sum(axis=1)
     best = table.max(axis=1, initial=0.0)
-    return np.divide(best, total, out=np.full(len(table), np.nan), where=total > 0)
+    value: NDArray[np.float64] = np.divide(best, total, out=np.full(len(table), np.nan), where=total > 0)
+    return value
 
 
 def _above_chance(shares: NDArray[np.float64], ways: int) -> float:

@@ -79,7 +79,7 @@ def _mismatch(name: str, site: Message, parameters: dict[str, Tensor], false_ala
 
 
 def _draws(fn: Any) -> Tensor:
-    z = (fn.rsample if getattr(fn, "has_rsample", False) else fn.sample)(torch.Size((_DRAWS,)))
+    z: Tensor = (fn.rsample if getattr(fn, "has_rsample", False) else fn.sample)(torch.Size((_DRAWS,)))
     if z.shape != (_DRAWS, *fn.batch_shape, *fn.event_shape):
         raise ValueError(
             f"draws of {type(fn).__name__} with sample shape (S,) must be (S, *batch, *event) = "

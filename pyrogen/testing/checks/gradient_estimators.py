@@ -156,7 +156,9 @@ class _Score(dist.TorchDistribution):
 
     def sample(self, sample_shape: Any = _ONE) -> Tensor:
         with torch.no_grad():
-            return self.base.sample(sample_shape).detach()
+            output: Tensor = self.base.sample(sample_shape).detach()
+            return output
 
     def log_prob(self, value: Tensor) -> Tensor:
-        return self.base.log_prob(value)
+        output: Tensor = self.base.log_prob(value)
+        return output

@@ -114,7 +114,8 @@ class Tested:
         if self._runs_the_model:
             self.start(seed)
             self.guide(*self.args, **self.kwargs)
-            model, guide = poutine.unwrap(self.guide).get_traces()
+            unwrapped: Any = poutine.unwrap(self.guide)
+            model, guide = unwrapped.get_traces()
             return guide, model
         guide = self._run(self.guide, seed)
         return guide, poutine.trace(poutine.replay(self.model, trace=guide)).get_trace(*self.args, **self.kwargs)
@@ -136,7 +137,8 @@ class Tested:
         """The loss to evaluate: the one given, uncompiled; else the ELBO of Pyro that these sites call for."""
         if self.evaluates:
             if type(self.loss) in _UNCOMPILED:
-                plain, given = _UNCOMPILED[type(self.loss)], self.loss
+                plain: Any = _UNCOMPILED[type(self.loss)]
+                given = self.loss
                 return plain(
                     given.num_particles, given.max_plate_nesting, vectorize_particles=given.vectorize_particles
                 )
@@ -157,7 +159,7 @@ class Tested:
         """One estimate of the loss, in nats; Pyro's own validation, which structure has seen through, is off."""
         self.start(seed)
         with torch.no_grad(), pyro.validation_enabled(False):
-            estimate = loss.loss if isinstance(loss, ELBO) else loss
+            estimate = loss.loss if isinstance(loss, ELBO) else loss  # type: ignore[attr-defined]
             return float(estimate(self.model, self.guide, *self.args, **self.kwargs))
 
     def gradients(self, loss: Any, seed: int) -> tuple[float, dict[str, tuple[Tensor, Tensor | None]]]:
@@ -244,7 +246,8 @@ def weight_beyond_plates(site: Message) -> Tensor | float:
     plates = math.prod(
         frame.full_size / frame.size for frame in site["cond_indep_stack"] if frame.full_size and frame.size
     )
-    return site["scale"] / plates
+    value: Tensor | float = site["scale"] / plates
+    return value
 
 
 @contextmanager
@@ -257,11 +260,11 @@ def whole_plates() -> Iterator[None]:
     ) -> Any:
         return original(name, size, None, subsample, *rest)
 
-    SubsampleMessenger._subsample = staticmethod(all_of_it)
+    SubsampleMessenger._subsample = staticmethod(all_of_it)  # type: ignore[method-assign, assignment]
     try:
         yield
     finally:
-        SubsampleMessenger._subsample = staticmethod(original)
+        SubsampleMessenger._subsample = staticmethod(original)  # type: ignore[method-assign]
 
 
 @contextmanager

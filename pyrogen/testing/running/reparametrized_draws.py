@@ -86,7 +86,8 @@ def _through(transforms: Iterable[Any], value: Tensor) -> Tensor:
 
 
 def _gamma(fn: Any) -> Tensor:
-    return _standard_gamma(fn.concentration.expand(fn.batch_shape)) / fn.rate
+    output: Tensor = _standard_gamma(fn.concentration.expand(fn.batch_shape)) / fn.rate
+    return output
 
 
 def _beta(fn: Any) -> Tensor:
@@ -102,7 +103,8 @@ def _dirichlet(fn: Any) -> Tensor:
 
 def _student_t(fn: Any) -> Tensor:
     df = fn.df.expand(fn.batch_shape)
-    return fn.loc + fn.scale * torch.randn_like(df) * (df / (2 * _standard_gamma(df / 2))).sqrt()
+    output: Tensor = fn.loc + fn.scale * torch.randn_like(df) * (df / (2 * _standard_gamma(df / 2))).sqrt()
+    return output
 
 
 _MADE_OF_GAMMAS: dict[str, Callable[[Any], Tensor]] = {

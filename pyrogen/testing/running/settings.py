@@ -35,11 +35,11 @@ def rate(false_alarm: Any) -> float:
 
 def margin(name: str, value: Any, below: float = float("inf")) -> float:
     """A margin: 0 or more, and below a limit."""
-    value = number(name, value)
-    if not 0 <= value < below:
+    result = number(name, value)
+    if not 0 <= result < below:
         limit = "" if below == float("inf") else f" and below {below:g}"
-        raise ValueError(f"{name} must be 0 or more{limit}, and it is {value}")
-    return value
+        raise ValueError(f"{name} must be 0 or more{limit}, and it is {result}")
+    return result
 
 
 def shown(value: Any) -> str:

@@ -40,11 +40,11 @@ class NoWeights(Exception):
 def unscaled() -> Iterator[None]:
     """Let ``poutine.scale`` do nothing: no β, no tempering; the N/B of plates stays."""
     original = ScaleMessenger._process_message
-    ScaleMessenger._process_message = lambda self, msg: None
+    ScaleMessenger._process_message = lambda self, msg: None  # type: ignore[method-assign]
     try:
         yield
     finally:
-        ScaleMessenger._process_message = original
+        ScaleMessenger._process_message = original  # type: ignore[method-assign]
 
 
 def log_weights(tested: Tested, samples: int) -> Array:
