@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pyrogen import checks
 from pyrogen.datasets.images import Images
 
 GRAYS = 16  # a pixel counts the dark ones of 4 x 4 finer pixels
@@ -43,8 +44,7 @@ class Digits(Images):
     image_shape = (1, 8, 8)
 
     def __init__(self, levels: str = "gray") -> None:
-        if levels not in ("gray", "binary"):
-            raise ValueError(f'levels must be "gray" or "binary", got {levels!r}')
+        checks.one_of("levels", levels, ("gray", "binary"))
         from sklearn.datasets import load_digits
 
         pixels, digits = load_digits(return_X_y=True)

@@ -1,12 +1,13 @@
 """What every data set of pictures with factors shares: an index that is checked, splits, and items for torch."""
 
-import operator
 from abc import ABC, abstractmethod
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
+
+from pyrogen import checks
 
 
 class Images(Dataset[tuple[Tensor, Tensor]], ABC):
@@ -43,7 +44,7 @@ class Images(Dataset[tuple[Tensor, Tensor]], ABC):
         """A copy on a device, so that batches are made there."""
 
     def __getitem__(self, i: int) -> tuple[Tensor, Tensor]:
-        i = operator.index(i)
+        i = checks.whole("index", i)
         if not -len(self) <= i < len(self):
             raise IndexError(f"index {i} is out of range for {len(self)} pictures")
         index = torch.tensor([i % len(self)])
@@ -68,11 +69,8 @@ class Images(Dataset[tuple[Tensor, Tensor]], ABC):
 
     def _drawn(self, n_train: int, n_test: int, seed: int) -> tuple[Tensor, Tensor]:
         """The indices of two disjoint random parts, the same for the same seed whatever the device."""
-        n_train, n_test, seed = (
-            _integer(value, name) for value, name in ((n_train, "n_train"), (n_test, "n_test"), (seed, "seed"))
-        )
-        if n_train < 1 or n_test < 1:
-            raise ValueError(f"both parts need at least one picture, got n_train={n_train} and n_test={n_test}")
+        n_train, n_test = checks.whole("n_train", n_train, least=1), checks.whole("n_test", n_test, least=1)
+        seed = checks.whole("seed", seed)
         if n_train + n_test > len(self):
             raise ValueError(f"n_train + n_test is {n_train + n_test}, more than the {len(self)} pictures there are")
         order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed)).to(self.device)
@@ -90,10 +88,3 @@ def integers(value: Any, name: str) -> Tensor:
     if tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool:
         raise TypeError(f"{name} must be integers, got {tensor.dtype}")
     return tensor.long()
-
-
-def _integer(value: Any, name: str) -> int:
-    try:
-        return operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} must be an integer, got {value!r}") from None

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import numbers
-from typing import Any
-
 import torch
 from pyro import distributions as dist
 from torch import Tensor, nn
 
+from pyrogen import checks
 from pyrogen.config import Described
 
 
@@ -45,7 +43,8 @@ class GaussianMixture(Described, nn.Module):
 
     def __init__(self, components: int, latent: int) -> None:
         super().__init__()
-        components, latent = _positive(components, "components"), _positive(latent, "latent")
+        components = checks.whole("components", components, least=1)
+        latent = checks.whole("latent", latent, least=1)
         self.logits = nn.Parameter(torch.zeros(components))
         self.locs = nn.Parameter(torch.randn(components, latent))
         self.log_scales = nn.Parameter(torch.zeros(components, latent))
@@ -55,11 +54,3 @@ class GaussianMixture(Described, nn.Module):
         parts = dist.Normal(self.locs, self.log_scales.exp()).to_event(1)
         distribution: dist.TorchDistribution = dist.MixtureSameFamily(dist.Categorical(logits=self.logits), parts)
         return distribution
-
-
-def _positive(value: Any, name: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise TypeError(f"{name} must be an integer, and it is {value!r}")
-    if value < 1:
-        raise ValueError(f"{name} must be at least 1, and it is {value}")
-    return int(value)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pyrogen import checks
 from pyrogen.metrics.validation import MixedFactors
 
 _ROWS = 1 << 16  # rows of codes gathered at a time: a few MiB
@@ -103,13 +104,10 @@ def settled(
     }
     for name, smallest in least.items():
         value: Any = settings.get(name)
-        whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
         if smallest < 0:
-            real = whole or isinstance(value, float | np.floating)
-            if not real or not 0 <= value < np.inf:
-                raise ValueError(f"{name} must be a finite number of at least 0, got {value!r}.")
-        elif value is not None and (not whole or value < smallest):
-            raise ValueError(f"{name} must be an integer of at least {smallest}, got {value!r}.")
+            checks.real(name, value, least=0)
+        elif value is not None:
+            checks.whole(name, value, least=smallest)
     return {"preset": preset} | settings
 
 

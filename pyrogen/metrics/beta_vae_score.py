@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pyrogen import checks
 from pyrogen.metrics.batches import SharedValues, accuracies, settled
 from pyrogen.metrics.fitting import quiet
 from pyrogen.metrics.score import Score
-from pyrogen.metrics.validation import as_codes, as_mixed_factors, check_seed
+from pyrogen.metrics.validation import as_codes, as_mixed_factors
 
 PRESETS: dict[str, dict[str, object]] = {
     "disentanglement_lib": {"points": 10_000, "evaluation": 5_000, "batch_size": 64, "penalty": 1.0},
@@ -120,7 +121,7 @@ def beta_vae_score(
         least_rows=least_rows,
     )
     shared = SharedValues(mixed, bins, least_rows)
-    settings |= {"seed": check_seed(seed), "n": len(means)}
+    settings |= {"seed": checks.seed("seed", seed), "n": len(means)}
 
     unit = float(np.ldexp(1.0, np.frexp(np.ptp(means, axis=0).max())[1] - 1)) or 1.0
     means = (means - means.min(axis=0)) / unit  # a solver holds no features of any size

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pyrogen import checks
 from pyrogen.metrics.batches import SharedValues, accuracies, settled
 from pyrogen.metrics.score import Score
-from pyrogen.metrics.validation import as_codes, as_mixed_factors, check_seed
+from pyrogen.metrics.validation import as_codes, as_mixed_factors
 
 PRESETS: dict[str, dict[str, object]] = {
     "disentanglement_lib": {"votes": 10_000, "evaluation": 5_000, "batch_size": 64, "threshold": 0.05},
@@ -118,7 +119,7 @@ def factor_vae_score(
         least_rows=least_rows,
     )
     shared = SharedValues(mixed, bins, least_rows)
-    settings |= {"seed": check_seed(seed), "n": len(means)}
+    settings |= {"seed": checks.seed("seed", seed), "n": len(means)}
 
     span = np.ptp(means, axis=0)
     scaled = (means - means.min(axis=0)) / np.where(span > 0, span, 1.0)  # in [0, 1], so that no square overflows

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pyrogen import checks
 from pyrogen.metrics.histogram import histogram_information
 from pyrogen.metrics.posterior import posterior_log_ratios
-from pyrogen.metrics.validation import as_codes, as_factors, as_scale, check_seed
+from pyrogen.metrics.validation import as_codes, as_factors, as_scale
 
 ESTIMATORS = ("histogram", "posterior")
 
@@ -115,9 +116,9 @@ def estimate(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None, dict[str, Any]]:
     r"""Returns the information (L, K), for the posterior estimator its draws (S, L, K), and the settings in use."""
 
-    _check_count("bins", bins)
-    _check_count("samples", samples)
-    check_seed(seed)
+    checks.whole("bins", bins, least=2)
+    checks.whole("samples", samples, least=2)
+    checks.seed("seed", seed)
     if estimator == "histogram":
         return histogram_information(codes, factors, bins), None, {"bins": int(bins)}
     if estimator == "posterior":
@@ -129,11 +130,6 @@ def estimate(
 def _entropy(counts: NDArray[np.int64]) -> float:
     p = counts[counts > 0] / counts.sum()
     return float(-(p * np.log(p)).sum()) + 0.0  # not -0.0
-
-
-def _check_count(name: str, value: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 2:
-        raise ValueError(f"{name} must be an integer of at least 2, got {value!r}.")
 
 
 def _listed(names: Sequence[str]) -> str:

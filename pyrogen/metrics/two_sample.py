@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pyrogen import checks
 from pyrogen.metrics.score import Score
-from pyrogen.metrics.validation import _to_numpy, as_codes, check_seed
+from pyrogen.metrics.validation import _to_numpy, as_codes
 
 Array = NDArray[np.float64]
 _AT_ONCE = 256  # permutations, which bounds the memory beside the matrix of all pairs
@@ -232,13 +233,8 @@ def _distances(draws: Array) -> Array:
 
 
 def _check(estimator: str, permutations: int, seed: int) -> tuple[int, int]:
-    if estimator not in ("unbiased", "biased"):
-        raise ValueError(f'estimator must be "unbiased" or "biased", got {estimator!r}.')
-    if isinstance(permutations, bool) or not isinstance(permutations, int | np.integer):
-        raise TypeError(f"permutations must be a number of at least 0, got {permutations!r}.")
-    if permutations < 0:
-        raise ValueError(f"permutations must be a number of at least 0, got {permutations}.")
-    return int(permutations), check_seed(seed)
+    checks.one_of("estimator", estimator, ("unbiased", "biased"))
+    return checks.whole("permutations", permutations, least=0), checks.seed("seed", seed)
 
 
 def _bandwidths(bandwidth: float | Sequence[float]) -> list[float]:

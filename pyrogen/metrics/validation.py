@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pyrogen import checks
 from pyrogen.metrics.histogram import digitize
 
 
@@ -118,21 +119,12 @@ def as_mixed_factors(
 def binned(factors: MixedFactors, bins: int) -> NDArray[np.int64]:
     r"""Returns factors as int64 (N, K) from 0, every value present: the continuous cut into bins of equal width."""
 
-    if isinstance(bins, bool) or not isinstance(bins, int | np.integer) or bins < 2:
-        raise ValueError(f"bins must be an integer of at least 2, got {bins!r}.")
+    bins = checks.whole("bins", bins, least=2)
     columns = [
         np.unique(digitize(factors.values[:, k], bins), return_inverse=True)[1] if is_real else factors.discrete(k)
         for k, is_real in enumerate(factors.continuous)
     ]
     return np.stack(columns, axis=1).astype(np.int64)
-
-
-def check_seed(seed: int) -> int:
-    r"""Returns the seed as a plain integer; every generator that the metrics use takes those from 0 to 2**32 - 1."""
-
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
-        raise ValueError(f"seed must be an integer from 0 to 2**32 - 1, got {seed!r}.")
-    return int(seed)
 
 
 def split_rows(
@@ -153,7 +145,7 @@ def split_rows(
     if train is None:
         train = min(10_000, most, -(-2 * rows // 3) if test is None else most)
     test = min(5_000, rows - train) if test is None else test
-    order = np.random.default_rng(check_seed(seed)).permutation(rows)
+    order = np.random.default_rng(checks.seed("seed", seed)).permutation(rows)
     return order[:train], order[train : train + test]
 
 

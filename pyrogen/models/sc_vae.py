@@ -9,9 +9,9 @@ import torch
 from pyro import distributions as dist
 from torch import Tensor
 
+from pyrogen import checks
 from pyrogen.models.base import Pair, matched
 from pyrogen.nn import LISTA, Dictionary, Gaussian, SparseDecoder, SparseEncoder
-from pyrogen.nn.base import real
 
 GAIN = 0.1  # by how much log ρ follows a number of active entries that is off, a step
 
@@ -77,7 +77,7 @@ class SCVAE(Pair):
         sparsity: float | None = None,
         beta: float = 1.0,
     ) -> None:
-        super().__init__(real(beta, "beta"))
+        super().__init__(checks.real("beta", beta))
         for network, kind in ((encoder, SparseEncoder), (decoder, SparseDecoder)):
             if not isinstance(network, kind):
                 raise TypeError(f"SCVAE needs a pg.nn.{kind.__name__}, and got a {type(network).__name__}")
@@ -93,11 +93,9 @@ class SCVAE(Pair):
                 f"a sparse code of pixels needs the noise of a pg.nn.Gaussian likelihood, and this one is "
                 f"{type(decoder.likelihood).__name__}: use it, or the convolutional networks"
             )
-        rate = real(rate, "rate")
-        if not 0 < rate < math.inf:
-            raise ValueError(f"the prior's rate must be positive and finite, and it is {rate}")
+        rate = checks.real("rate", rate, above=0)
         if sparsity is not None:
-            sparsity = _check_sparsity(sparsity)
+            sparsity = checks.real("sparsity", sparsity, least=0, below=1)
             if beta == 0:
                 raise ValueError("with beta=0 nothing is penalized and no sparsity can be asked for: pass beta > 0")
         self.encoder, self.decoder, self.sparsity = encoder, decoder, sparsity
@@ -197,7 +195,7 @@ class SCVAE(Pair):
                 or images whose codes are zero whatever ρ is, as those of images equal to b are.
             TypeError: for a sparsity that is no number.
         """
-        sparsity = _check_sparsity(sparsity)
+        sparsity = checks.real("sparsity", sparsity, least=0, below=1)
         x = self.as_data(x)
         if not x.numel():
             raise ValueError(f"the sparsity is set on images, and there are none in {tuple(x.shape)}")
@@ -242,13 +240,3 @@ class SCVAE(Pair):
         if self.sparsity is not None:
             excess = (1 - self.zeros) / (1 - self.sparsity) - 1
             self.log_rate.add_(GAIN * excess.clamp(max=1))
-
-
-def _check_sparsity(sparsity: float) -> float:
-    sparsity = real(sparsity, "sparsity")
-    if not 0 <= sparsity < 1:
-        raise ValueError(
-            f"sparsity is the share of entries that are exactly zero, from 0 to below 1 (1 leaves nothing), and it is "
-            f"{sparsity}"
-        )
-    return sparsity

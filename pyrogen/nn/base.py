@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
 
 from pyro import distributions as dist
 from torch import Tensor, nn
 
+from pyrogen import checks
 from pyrogen.config import Described
 from pyrogen.nn.likelihoods import Likelihood, make_likelihood
 
@@ -29,7 +29,7 @@ class Encoder(Described, nn.Module, ABC):
     def __init__(self, shape: Sequence[int], latent: int) -> None:
         super().__init__()
         self.shape = check_shape(shape)
-        self.latent = check_latent(latent)
+        self.latent = checks.whole("latent", latent, least=1)
 
     @abstractmethod
     def parameters_of(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -66,7 +66,7 @@ class Decoder(Described, nn.Module, ABC):
     def __init__(self, shape: Sequence[int], latent: int, likelihood: str | Likelihood = "bernoulli") -> None:
         super().__init__()
         self.shape = check_shape(shape)
-        self.latent = check_latent(latent)
+        self.latent = checks.whole("latent", latent, least=1)
         self.likelihood = make_likelihood(likelihood)
 
     @abstractmethod
@@ -102,50 +102,19 @@ def fitting(output: Tensor, shape: tuple[int, ...], what: str) -> Tensor:
 
 
 def check_shape(shape: Sequence[int]) -> tuple[int, ...]:
-    """`shape` as a tuple of positive integers."""
-    if not _are_whole(shape) or not len(shape):
-        raise ValueError(f"shape must be positive sizes such as (1, 64, 64), and it is {shape!r}")
-    return tuple(int(n) for n in shape)
+    """Return `shape` as a tuple of positive whole numbers, at least one."""
+    result = checks.sizes("shape", shape, example="(1, 64, 64)")
+    if not result:
+        raise ValueError("shape must be positive sizes such as (1, 64, 64), got ()")
+    return result
 
 
 def check_widths(widths: Sequence[int], name: str, example: str, least: int = 1) -> tuple[int, ...]:
-    """`widths`, units or channels of `least` layers or more, as a tuple of positive integers."""
-    if not _are_whole(widths) or len(widths) < least:
-        raise ValueError(f"{name} must be positive widths such as {example}, and it is {widths!r}")
-    return tuple(int(n) for n in widths)
-
-
-def check_latent(latent: int) -> int:
-    """`latent` as a positive integer."""
-    return whole(latent, "latent", " of dimensions")
-
-
-def whole(number: int, name: str, of: str = "") -> int:
-    """`number` as a positive integer."""
-    if not _is_whole(number):
-        raise ValueError(f"{name} must be a positive whole number{of}, and it is {number!r}")
-    return int(number)
-
-
-def real(number: float, name: str) -> float:
-    """`number` as a float, also that of a tensor with one value."""
-    try:
-        if isinstance(number, bool | str):
-            raise TypeError
-        return float(number)
-    except (TypeError, ValueError, RuntimeError):
-        raise TypeError(f"{name} must be a number, and it is {number!r}") from None
-
-
-def _is_whole(number: Any) -> bool:
-    try:
-        return not isinstance(number, bool | str) and bool(int(number) == number) and number >= 1
-    except (TypeError, ValueError, OverflowError, RuntimeError):  # not a number, or NaN or infinite
-        return False
-
-
-def _are_whole(numbers: Any) -> bool:
-    return hasattr(numbers, "__len__") and not isinstance(numbers, str) and all(_is_whole(n) for n in numbers)
+    """Return `widths`, units or channels of `least` layers or more, as a tuple of positive whole numbers."""
+    result = checks.sizes(name, widths, example=example)
+    if len(result) < least:
+        raise ValueError(f"{name} must be the widths of at least {least} layers, such as {example}, got {widths!r}")
+    return result
 
 
 def event_size(shape: tuple[int, ...]) -> int:

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from pyrogen import checks
 from pyrogen.config import Described
 
 UPDATES = ("ema", "loss")
@@ -61,16 +62,9 @@ class Codebook(Described, nn.Module):
 
     def __init__(self, codes: int, dim: int, update: str = "ema", decay: float = 0.99, revive: float = 0.01) -> None:
         super().__init__()
-        for name, value in {"codes": codes, "dim": dim}.items():
-            if int(value) != value or value < 1:
-                raise ValueError(f"{name} must be a positive whole number, and it is {value!r}")
-        if update not in UPDATES:
-            raise ValueError(f"update must be one of {', '.join(map(repr, UPDATES))}, and it is {update!r}")
-        if not 0 <= decay < 1:
-            raise ValueError(f"decay must lie in [0, 1), and it is {decay}")
-        if not 0 <= revive < 1:
-            raise ValueError(f"revive is a share of the mean count in [0, 1), and it is {revive}")
-        self.codes, self.dim, self.update, self.decay, self.revive = int(codes), int(dim), update, decay, revive
+        self.codes, self.dim = checks.whole("codes", codes, least=1), checks.whole("dim", dim, least=1)
+        self.update = checks.one_of("update", update, UPDATES)
+        self.decay, self.revive = checks.real("decay", decay, 0, below=1), checks.real("revive", revive, 0, below=1)
         self.frozen = False
         vectors = torch.randn(self.codes, self.dim) / math.sqrt(self.dim)
         self.register_buffer("counts", torch.zeros(self.codes))

@@ -7,7 +7,8 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from pyrogen.nn.base import Decoder, Encoder, check_widths, whole
+from pyrogen import checks
+from pyrogen.nn.base import Decoder, Encoder, check_widths
 from pyrogen.nn.likelihoods import Likelihood
 
 
@@ -100,7 +101,7 @@ class ConvDecoder(Decoder):
 def _smallest_map(shape: tuple[int, ...], channels: Sequence[int], hidden: int) -> tuple[int, int, int]:
     """The feature map between the convolutions and the fully connected layers."""
     check_widths(channels, "channels", "(32, 32, 64, 64)")
-    whole(hidden, "hidden", " of units")
+    checks.whole("hidden", hidden, least=1)
     factor = 2 ** len(channels)
     if len(shape) != 3 or shape[1] % factor or shape[2] % factor:
         raise ValueError(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from pyrogen import checks
 from pyrogen.config import Described
-from pyrogen.nn.base import whole
 
 MOST_ROWS = 20_000  # that `initialize` looks at
 
@@ -41,7 +41,7 @@ class Dictionary(Described, nn.Module):
 
     def __init__(self, size: int, atoms: int, bias: bool = True) -> None:
         super().__init__()
-        self.size, self.number = whole(size, "size"), whole(atoms, "atoms")
+        self.size, self.number = checks.whole("size", size, least=1), checks.whole("atoms", atoms, least=1)
         self.weight = nn.Parameter(torch.randn(self.size, self.number))
         self.bias = nn.Parameter(torch.zeros(self.size)) if bias else None
         self.register_buffer("placed", torch.zeros(()))

@@ -9,8 +9,9 @@ from itertools import pairwise
 from pyro import distributions as dist
 from torch import Tensor, nn
 
+from pyrogen import checks
 from pyrogen.config import Described
-from pyrogen.nn.base import batch_shape, check_latent, check_shape, check_widths, event_size, fitting
+from pyrogen.nn.base import batch_shape, check_shape, check_widths, event_size, fitting
 from pyrogen.nn.likelihoods import Likelihood, make_likelihood
 from pyrogen.nn.mlp import _check_hidden, _layers
 
@@ -33,7 +34,7 @@ class GridEncoder(Described, nn.Module, ABC):
 
     def __init__(self, shape: Sequence[int], grid: Sequence[int], dim: int) -> None:
         super().__init__()
-        self.shape, self.grid, self.dim = check_shape(shape), check_shape(grid), check_latent(dim)
+        self.shape, self.grid, self.dim = check_shape(shape), check_shape(grid), checks.whole("dim", dim, least=1)
         self.latent = event_size(self.grid) * self.dim
 
     @abstractmethod
@@ -67,7 +68,7 @@ class GridDecoder(Described, nn.Module, ABC):
         self, shape: Sequence[int], grid: Sequence[int], dim: int, likelihood: str | Likelihood = "bernoulli"
     ) -> None:
         super().__init__()
-        self.shape, self.grid, self.dim = check_shape(shape), check_shape(grid), check_latent(dim)
+        self.shape, self.grid, self.dim = check_shape(shape), check_shape(grid), checks.whole("dim", dim, least=1)
         self.latent = event_size(self.grid) * self.dim
         self.likelihood = make_likelihood(likelihood)
 

@@ -10,8 +10,9 @@ from pyro import distributions as dist
 from torch import Tensor, nn
 from torch.nn.functional import softshrink
 
+from pyrogen import checks
 from pyrogen.config import Described
-from pyrogen.nn.base import batch_shape, real, whole
+from pyrogen.nn.base import batch_shape
 from pyrogen.nn.dictionary import Dictionary
 
 SMALLEST = 1e-20  # in place of a threshold of 0, by which nothing could be divided
@@ -44,7 +45,7 @@ class SparseCoder(Described, nn.Module, ABC):
         if not isinstance(dictionary, Dictionary):
             raise TypeError(f"dictionary must be a pg.nn.Dictionary, and it is a {type(dictionary).__name__}")
         self.dictionary = dictionary
-        self.steps = whole(steps, "steps")
+        self.steps = checks.whole("steps", steps, least=1)
 
     @abstractmethod
     def code_of(self, x: Tensor, penalty: Tensor) -> Tensor:
@@ -65,10 +66,7 @@ class SparseCoder(Described, nn.Module, ABC):
         """
         batch = batch_shape(x, (self.dictionary.size,), "x")
         if not isinstance(penalty, torch.Tensor):
-            penalty = real(penalty, "the penalty λ")
-            if not 0 <= penalty < math.inf:
-                raise ValueError(f"the penalty λ must be finite and at least 0, and it is {penalty}")
-            penalty = torch.full((), penalty, dtype=x.dtype, device=x.device)
+            penalty = torch.full((), checks.real("penalty", penalty, least=0), dtype=x.dtype, device=x.device)
         if penalty.numel() != 1:
             raise ValueError(f"the penalty λ must be one number, and it has shape {tuple(penalty.shape)}")
         return self.code_of(self.dictionary.centered(x).reshape(-1, x.shape[-1]), penalty).reshape(*batch, -1)

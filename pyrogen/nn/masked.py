@@ -10,8 +10,9 @@ import torch
 from pyro import distributions as dist
 from torch import Tensor, nn
 
+from pyrogen import checks
 from pyrogen.config import Described
-from pyrogen.nn.base import batch_shape, check_shape, fitting, whole
+from pyrogen.nn.base import batch_shape, check_shape, fitting
 
 
 class Autoregressive(Described, nn.Module, ABC):
@@ -27,7 +28,7 @@ class Autoregressive(Described, nn.Module, ABC):
     def __init__(self, grid: Sequence[int], codes: int) -> None:
         super().__init__()
         self.grid = check_shape(grid)
-        self.codes = whole(codes, "codes")
+        self.codes = checks.whole("codes", codes, least=1)
 
     @abstractmethod
     def logits_of(self, indices: Tensor) -> Tensor:
@@ -72,7 +73,7 @@ class PixelCNN(Autoregressive):
         if len(self.grid) > 2:
             raise ValueError(f"the grid must have one or two dimensions, and it is {self.grid}")
         for name, value in {"channels": channels, "layers": layers, "reach": reach}.items():
-            whole(value, name)
+            checks.whole(name, value, least=1)
         self.height, self.width = (1, *self.grid)[-2:]
         self.embedding = nn.Embedding(self.codes, channels)
         self.layers = nn.ModuleList(_Layer(channels, reach, (self.height, self.width)) for _ in range(layers))

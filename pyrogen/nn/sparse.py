@@ -10,8 +10,9 @@ from pyro import distributions as dist
 from torch import Tensor, nn
 from torch.nn.functional import layer_norm
 
+from pyrogen import checks
 from pyrogen.config import Described
-from pyrogen.nn.base import Decoder, batch_shape, check_shape, check_widths, event_size, fitting, real
+from pyrogen.nn.base import Decoder, batch_shape, check_shape, check_widths, event_size, fitting
 from pyrogen.nn.dictionary import Dictionary
 from pyrogen.nn.ista import SparseCoder
 from pyrogen.nn.likelihoods import Likelihood
@@ -124,9 +125,7 @@ class SparseConvEncoder(SparseEncoder):
     ) -> None:
         height, width = _grid(shape, channels)
         super().__init__(shape, coder, (height, width))
-        if not 0 < real(scale, "scale") < float("inf"):
-            raise ValueError(f"the noise of the features must be positive and finite, and scale={scale}")
-        self.scale = float(scale)
+        self.scale = checks.real("scale", scale, above=0)
         layers: list[nn.Module] = []
         for before, after in pairwise([self.shape[0], *channels]):
             layers += [nn.Conv2d(before, after, kernel_size=4, stride=2, padding=1), nn.ReLU()]

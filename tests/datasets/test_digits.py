@@ -95,7 +95,7 @@ def test_a_bernoulli_pair_takes_the_binary_and_refuses_the_gray():
 @pytest.mark.parametrize(
     ("call", "kind", "message"),
     [
-        (lambda: Digits("mono"), ValueError, 'levels must be "gray" or "binary", got \'mono\''),
+        (lambda: Digits("mono"), ValueError, "levels must be one of 'gray', 'binary', got 'mono'"),
         (lambda: Digits().images(1797), ValueError, "index 1797 is out of range for 1797 pictures"),
         (lambda: Digits().factors([-1]), ValueError, "index -1 is out of range for 1797 pictures"),
         (lambda: Digits().images([0.5]), TypeError, "index must be integers, got torch.float32"),
@@ -109,9 +109,9 @@ def test_a_bernoulli_pair_takes_the_binary_and_refuses_the_gray():
         (
             lambda: Digits().split(5, 0),
             ValueError,
-            "both parts need at least one picture, got n_train=5 and n_test=0",
+            "n_test must be a whole number of at least 1, got 0",
         ),
-        (lambda: Digits().split(5, 5, seed="a"), TypeError, "seed must be an integer, got 'a'"),
+        (lambda: Digits().split(5, 5, seed="a"), TypeError, "seed must be a whole number, got 'a'"),
     ],
 )
 def test_bad_input_is_refused_in_one_sentence(call, kind, message):

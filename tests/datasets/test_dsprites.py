@@ -176,11 +176,11 @@ def test_a_part_says_what_is_not_in_it(drawn: DSprites) -> None:
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ((0, 5), ValueError, "both parts need at least one picture, got n_train=0 and n_test=5"),
-        ((5, -1), ValueError, "both parts need at least one picture"),
+        ((0, 5), ValueError, "n_train must be a whole number of at least 1, got 0"),
+        ((5, -1), ValueError, "n_test must be a whole number of at least 1"),
         ((COUNT, 1), ValueError, "n_train [+] n_test is 737281, more than the 737280 pictures there are"),
-        ((0.5, 5), TypeError, "n_train must be an integer, got 0.5"),
-        ((5, 5, None), TypeError, "seed must be an integer, got None"),
+        ((0.5, 5), TypeError, "n_train must be a whole number of at least 1, got 0.5"),
+        ((5, 5, None), TypeError, "seed must be a whole number, got None"),
     ],
 )
 def test_bad_splits(drawn: DSprites, arguments: Any, error: type[Exception], message: str) -> None:

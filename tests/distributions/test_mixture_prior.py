@@ -68,10 +68,10 @@ def test_of_one_component_the_kl_is_that_of_two_gaussians():
 @pytest.mark.parametrize(
     ("components", "latent", "error", "message"),
     [
-        (0, 2, ValueError, "components must be at least 1, and it is 0"),
-        (3, 0, ValueError, "latent must be at least 1, and it is 0"),
-        (2.0, 2, TypeError, r"components must be an integer, and it is 2\.0"),
-        (True, 2, TypeError, "components must be an integer"),
+        (0, 2, ValueError, "components must be a whole number of at least 1, got 0"),
+        (3, 0, ValueError, "latent must be a whole number of at least 1, got 0"),
+        (2.0, 2, TypeError, r"components must be a whole number of at least 1, got 2\.0"),
+        (True, 2, TypeError, "components must be a whole number of at least 1"),
     ],
 )
 def test_sizes_that_are_none_are_refused(components, latent, error, message):

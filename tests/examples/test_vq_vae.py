@@ -36,7 +36,7 @@ def test_vq_vae_smoke(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--codes", "0"], "codes must be a positive whole number"),
+        (["--codes", "0"], "codes must be a whole number of at least 1"),
         (["--codes", "99999"], "cannot start from"),
         (["--commitment", "-1"], "commitment is a weight"),
         (["--steps", "0"], "steps must be positive"),

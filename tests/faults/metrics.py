@@ -292,7 +292,7 @@ FAULTS = [
     Fault(
         "rows are split in their order",
         "metrics/validation.py",
-        "order = np.random.default_rng(check_seed(seed)).permutation(rows)",
+        'order = np.random.default_rng(checks.seed("seed", seed)).permutation(rows)',
         "order = np.arange(rows)",
         "metrics/test_validation.py::test_the_seed_draws_the_rows",
     ),
@@ -375,9 +375,9 @@ FAULTS = [
     ),
     Fault(
         "any seed goes",
-        "metrics/validation.py",
-        "or not 0 <= seed < 2**32:",
-        "or seed < -1:",
+        "checks.py",
+        "    return whole(name, value, least=0, most=LARGEST_SEED)",
+        "    return whole(name, value, least=-1)",
         "metrics/test_validation.py::test_a_seed_that_some_generator_cannot_take_is_an_error_in_all",
     ),
     Fault(

@@ -56,8 +56,8 @@ FAULTS = [
     Fault(
         "a negative penalty is taken",
         ISTA,
-        "if not 0 <= penalty < math.inf:",
-        "if not -1 <= penalty < math.inf:",
+        'checks.real("penalty", penalty, least=0)',
+        'checks.real("penalty", penalty, least=-1)',
         OF_ISTA + "what_has_no_code_is_refused_in_one_sentence",
     ),
     Fault(
@@ -210,8 +210,8 @@ FAULTS = [
     Fault(
         "a sparsity of 1 is taken",
         PAIR,
-        "if not 0 <= sparsity < 1:",
-        "if not 0 <= sparsity <= 1:",
+        'checks.real("sparsity", sparsity, least=0, below=1)\n            if beta',
+        'checks.real("sparsity", sparsity, least=0, most=1)\n            if beta',
         OF_PAIR + "what_does_not_fit_is_refused_in_one_sentence",
     ),
     Fault(

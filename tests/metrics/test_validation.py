@@ -144,7 +144,7 @@ def test_the_rest_of_the_settings_is_checked():
     with pytest.raises(ValueError, match="unknown part 'all'; expected one of 'disentanglement', 'completeness', 'inf"):
         dci(CODES, FACTORS, "all")
     for metric in (modularity, explicitness):
-        with pytest.raises(ValueError, match="bins must be an integer of at least 2, got 1"):
+        with pytest.raises(ValueError, match="bins must be a whole number of at least 2, got 1"):
             metric(CODES, MIXED, continuous=1, bins=1)
     still = MIXED.copy()
     still[split_rows(60)[1], 1] = 0.5
@@ -155,7 +155,7 @@ def test_the_rest_of_the_settings_is_checked():
 @pytest.mark.parametrize("seed", [None, -1, 2**32, 1.0, True, "1"])
 @pytest.mark.parametrize("metric", [*METRICS, mig, latent_gap])
 def test_a_seed_that_some_generator_cannot_take_is_an_error_in_all(metric, seed):
-    with pytest.raises(ValueError, match=r"^seed must be an integer from 0 to 2\*\*32 - 1, got .*\.$"):
+    with pytest.raises((TypeError, ValueError), match=r"^seed must be a whole number from 0 to 4294967295, got "):
         metric(CODES, FACTORS, seed=seed)
 
 
@@ -201,7 +201,7 @@ def test_a_preset_is_a_name(metric):
 @pytest.mark.parametrize("metric", [explicitness, mig, latent_gap, modularity])
 def test_bins_without_a_use_are_checked(metric):
     settings = {} if metric is explicitness else {"estimator": "posterior", "scale": np.ones((60, 3)), "samples": 10}
-    with pytest.raises(ValueError, match="bins must be an integer of at least 2, got 0"):
+    with pytest.raises(ValueError, match="bins must be a whole number of at least 2, got 0"):
         metric(CODES, FACTORS, bins=0, **settings)
 
 

@@ -64,8 +64,11 @@ def test_a_convolutional_feature_sees_its_part_of_the_image_alone():
     [
         (lambda: pg.nn.ConvGridEncoder((1, 10, 8), dim=2), "divisible by 8"),
         (lambda: pg.nn.ConvGridEncoder((8, 8), dim=2), r"images \(channels, height, width\)"),
-        (lambda: pg.nn.ConvGridDecoder((1, 8, 8), dim=2, channels=()), "channels must be positive widths"),
-        (lambda: pg.nn.ConvGridDecoder((1, 8, 8), dim=0, channels=(4,)), "latent must be a positive"),
+        (
+            lambda: pg.nn.ConvGridDecoder((1, 8, 8), dim=2, channels=()),
+            "channels must be the widths of",
+        ),
+        (lambda: pg.nn.ConvGridDecoder((1, 8, 8), dim=0, channels=(4,)), "dim must be a whole number of at least 1"),
         (lambda: pg.nn.MLPGridEncoder((8,), grid=(), dim=2), "shape must be positive sizes"),
         (lambda: pg.nn.MLPGridEncoder((8,), grid=(2,), dim=2)(torch.zeros(3, 7)), r"x must have shape \(\*batch, 8\)"),
         (lambda: pg.nn.MLPGridDecoder((8,), grid=(2,), dim=2)(torch.zeros(4)), r"z must have shape \(\*batch, 2, 2\)"),

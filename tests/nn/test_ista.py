@@ -264,9 +264,9 @@ def test_what_has_no_code_is_refused_in_one_sentence():
         (lambda: dictionary.set_atoms(zero), "atom 4 is zero"),
         (lambda: dictionary.set_atoms(torch.full((4, 6), math.nan)), "must be finite"),
         (lambda: dictionary.set_atoms(torch.eye(4)), "and got"),
-        (lambda: pg.nn.Dictionary(4, atoms=0), "atoms must be a positive whole number"),
-        (lambda: pg.nn.Dictionary(2.5, atoms=3), "size must be a positive whole number"),
-        (lambda: pg.nn.LISTA(dictionary, steps=0), "steps must be a positive whole number"),
+        (lambda: pg.nn.Dictionary(4, atoms=0), "atoms must be a whole number of at least 1"),
+        (lambda: pg.nn.Dictionary(-2, atoms=3), "size must be a whole number of at least 1"),
+        (lambda: pg.nn.LISTA(dictionary, steps=0), "steps must be a whole number of at least 1"),
         (lambda: coder.code(torch.zeros(3, 5), 0.1), r"x must have shape \(\*batch, 4\)"),
         (lambda: coder(torch.zeros(3, 4), -0.1), "at least 0"),
         (lambda: coder(torch.zeros(3, 4), math.inf), "finite"),
@@ -285,7 +285,7 @@ def test_what_has_no_code_is_refused_in_one_sentence():
     with pytest.raises(ValueError, match="atom 2 is zero"):
         pg.nn.LISTA(dictionary, steps=3)
     for wrong in ("a", None, [0.1], True):
-        with pytest.raises(TypeError, match="the penalty λ must be a number, and it is"):
+        with pytest.raises(TypeError, match="penalty must be a finite number of at least 0, got"):
             coder(torch.zeros(3, 4), wrong)
 
 

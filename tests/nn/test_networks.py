@@ -149,21 +149,21 @@ NETWORKS = [pg.nn.MLPEncoder, pg.nn.MLPDecoder, pg.nn.LinearEncoder, pg.nn.Linea
 @pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize("shape", [(), 64, (0, 4), (-1,), (2.5, 4), (math.nan,), ("a",), "a", None])
 def test_a_shape_that_is_none_is_refused(network, shape):
-    with pytest.raises(ValueError, match="shape must be positive sizes such as"):
+    with pytest.raises((TypeError, ValueError), match=r"^shape.* must be "):
         network(shape, 2)
 
 
 @pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize("latent", [0, -3, 2.5, math.nan, math.inf, "a", None, [2], True])
 def test_a_latent_that_is_no_size_is_refused(network, latent):
-    with pytest.raises(ValueError, match="latent must be a positive whole number of dimensions, and it is"):
+    with pytest.raises((TypeError, ValueError), match="latent must be a whole number of at least 1, got"):
         network((4,), latent)
 
 
 @pytest.mark.parametrize("network", [pg.nn.MLPEncoder, pg.nn.MLPDecoder])
 @pytest.mark.parametrize("hidden", [64, (0,), (16, -1), (2.5,), ("a",), "a", None])
 def test_hidden_widths_of_an_mlp_must_be_positive(network, hidden):
-    with pytest.raises(ValueError, match=r"hidden must be positive widths such as \(256, 256\)"):
+    with pytest.raises((TypeError, ValueError), match=r"^hidden.* must be a .*whole number"):
         network((4,), 2, hidden=hidden)
 
 
@@ -171,12 +171,12 @@ def test_hidden_widths_of_an_mlp_must_be_positive(network, hidden):
 class TestConvolutionsThatDoNotFit:
     @pytest.mark.parametrize("hidden", [0, -1, 2.5, "a"])
     def test_a_hidden_layer_without_units(self, network, hidden):
-        with pytest.raises(ValueError, match="hidden must be a positive whole number of units, and it is"):
+        with pytest.raises((TypeError, ValueError), match="hidden must be a whole number of at least 1, got"):
             network((1, 64, 64), 2, hidden=hidden)
 
     @pytest.mark.parametrize("channels", [(), (32, 0), 32, (2.5,), ("a",), None])
     def test_channels_that_are_no_widths(self, network, channels):
-        with pytest.raises(ValueError, match="channels must be positive widths such as"):
+        with pytest.raises((TypeError, ValueError), match=r"^channels.* must be "):
             network((1, 64, 64), 2, channels=channels)
 
     @pytest.mark.parametrize("shape", [(1, 28, 28), (1, 64, 60), (64, 64), (1, 1, 64, 64)])

@@ -264,7 +264,7 @@ def test_bad_settings_are_refused(settings, message):
         ({"steps": "10"}, "steps must be an integer"),
         ({"steps": True}, "steps must be an integer"),
         ({"batch_size": 32.0}, "batch_size must be an integer"),
-        ({"seed": None}, "seed must be an integer"),
+        ({"seed": None}, "seed must be a whole number"),
         ({"lr": "1e-3"}, "lr must be a number"),
         ({"checkpoint_every": 2.5}, "checkpoint_every must be an integer"),
         ({"schedule": 0.5}, "schedule must be a Schedule"),

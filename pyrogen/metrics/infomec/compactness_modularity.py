@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pyrogen import checks
 from pyrogen.metrics.batches import settled
 from pyrogen.metrics.infomec.information import ESTIMATORS, normalized_information
 from pyrogen.metrics.score import Score
-from pyrogen.metrics.validation import MixedFactors, as_codes, as_mixed_factors, check_seed
+from pyrogen.metrics.validation import MixedFactors, as_codes, as_mixed_factors
 
 PRESETS: dict[str, dict[str, object]] = {
     "standalone": {"neighbors": 10, "active": 1 / 20},
@@ -211,7 +212,7 @@ def _checked(
     if estimator not in ESTIMATORS:
         raise ValueError(f"unknown estimator {estimator!r}; expected one of {', '.join(map(repr, ESTIMATORS))}.")
     settings = settled(PRESETS, preset, {"neighbors": 1, "active": -1, "bins": 2, "factor_bins": 2}, **given)
-    check_seed(settings["seed"])
+    checks.seed("seed", settings["seed"])
     if settings["active"] > 1:
         raise ValueError(f"active is a share of the greatest range and at most 1, got {settings['active']!r}.")
     used = {"preset", *ESTIMATORS[estimator], *(["factor_bins"] if any(values.continuous) else [])}

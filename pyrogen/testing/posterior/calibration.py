@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pyrogen import checks
 from pyrogen.progress import progress_bar
 from pyrogen.testing.findings import Finding, Report, Result
 from pyrogen.testing.posterior.simulation import from_prior, refit
-from pyrogen.testing.running import settings
 from pyrogen.testing.running.draws import guide_draws, own_latents
 from pyrogen.testing.running.isolation import nothing_changed
 from pyrogen.testing.running.log_joint import ROUNDING, log_joints
@@ -123,10 +123,10 @@ def calibrate(
         (True, (50,))
     """
     for name, value, least in (("simulations", simulations, 10), ("draws", draws, 9)):
-        settings.whole(name, value, least)
-    settings.whole("seed", seed)
-    settings.rate(false_alarm)
-    settings.margin("margin", margin, below=0.5)
+        checks.whole(name, value, least)
+    checks.seed("seed", seed)
+    checks.probability("false_alarm", false_alarm, open=True)
+    checks.real("margin", margin, least=0, below=0.5)
     _check_callables(train, lr, simulate)
     tested = Tested(model, guide, tuple(args), dict(kwargs or {}), loss, seed)
     rows: dict[str, list[Ranks]] = {}
@@ -172,17 +172,16 @@ def calibrate(
 def _check_callables(train: Any, lr: Any, simulate: Any) -> None:
     if train is not None and not callable(train):
         try:
-            settings.whole("train", train)
+            checks.whole("train", train)
         except TypeError:
             raise TypeError(
-                f"train is None, a number of steps or a callable, and it is {settings.shown(train)}"
+                f"train is None, a number of steps or a callable, and it is {checks.shown(train)}"
             ) from None
-        settings.whole("train", train, 1)
-    if not settings.number("lr", lr) > 0:
-        raise ValueError(f"lr must be above 0, and it is {lr}")
+        checks.whole("train", train, 1)
+    checks.real("lr", lr, above=0)
     if simulate is not None and not callable(simulate):
         raise TypeError(
-            f"simulate is None or a callable that returns (latents by site, args), and it is {settings.shown(simulate)}"
+            f"simulate is None or a callable that returns (latents by site, args), and it is {checks.shown(simulate)}"
         )
 
 

@@ -11,10 +11,10 @@ import torch
 from pyro.poutine.runtime import Message
 from torch.distributions import kl_divergence
 
+from pyrogen import checks
 from pyrogen.testing.findings import Finding, Report, Result
 from pyrogen.testing.posterior.importance import bounds, pareto_k
 from pyrogen.testing.posterior.target_posterior import Known, check_exact, plain
-from pyrogen.testing.running import settings
 from pyrogen.testing.running.draws import Array, Difference, Moments, fixed_distributions, guide_draws, own_latents
 from pyrogen.testing.running.isolation import nothing_changed
 from pyrogen.testing.running.programs import Tested, whole_plates, without_warnings
@@ -80,12 +80,12 @@ def compare(
         >>> report.ok
         True
     """
-    settings.whole("samples", samples, 100)
-    settings.whole("seed", seed)
-    settings.rate(false_alarm)
-    settings.margin("tolerance", tolerance)
-    if evidence is not None and not math.isfinite(settings.number("evidence", evidence)):
-        raise ValueError(f"evidence is log p(x) in nats, a finite number, and it is {float(evidence)}")
+    checks.whole("samples", samples, 100)
+    checks.seed("seed", seed)
+    checks.probability("false_alarm", false_alarm, open=True)
+    checks.real("tolerance", tolerance, least=0)
+    if evidence is not None:
+        checks.real("evidence", evidence)
     check_exact(exact)
     tested = Tested(model, guide, tuple(args), dict(kwargs or {}), None, seed)
     with nothing_changed(model, guide), without_warnings(), whole_plates():

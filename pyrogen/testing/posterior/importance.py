@@ -8,8 +8,8 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 
+from pyrogen import checks
 from pyrogen.testing.findings import Finding, Level, Result
-from pyrogen.testing.running import settings
 from pyrogen.testing.running.isolation import nothing_changed
 from pyrogen.testing.running.programs import Tested
 from pyrogen.testing.running.weights import NoWeights, log_weights
@@ -62,8 +62,8 @@ def importance(tested: Tested, samples: int = 1000, fitted: bool = True, false_a
     Raises:
         ValueError: for fewer than 100 samples, which have no tail to fit.
     """
-    settings.whole("samples", samples, 100)
-    settings.rate(false_alarm)
+    checks.whole("samples", samples, 100)
+    checks.probability("false_alarm", false_alarm, open=True)
     with nothing_changed(tested.model, tested.guide):
         try:
             weights = log_weights(tested, samples)

@@ -10,9 +10,9 @@ import numpy as np
 from pyro.infer import MCMC, NUTS
 from pyro.infer.autoguide import init_to_sample
 
+from pyrogen import checks
 from pyrogen.progress import progress_bar
 from pyrogen.testing.findings import Finding, Level, Report, Result
-from pyrogen.testing.running import settings
 from pyrogen.testing.running.draws import Array, Difference, Moments, guide_draws, own_latents
 from pyrogen.testing.running.isolation import nothing_changed
 from pyrogen.testing.running.programs import Tested, is_discrete, latents, whole_plates, without_warnings
@@ -73,10 +73,10 @@ def against_nuts(
             cannot be enumerated.
     """
     for name, value, least in (("samples", samples, 100), ("warmup", warmup, 1), ("chains", chains, 1)):
-        settings.whole(name, value, least)
-    settings.whole("seed", seed)
-    settings.rate(false_alarm)
-    settings.margin("margin", margin)
+        checks.whole(name, value, least)
+    checks.seed("seed", seed)
+    checks.probability("false_alarm", false_alarm, open=True)
+    checks.real("margin", margin, least=0)
     tested = Tested(model, guide, tuple(args), dict(kwargs or {}), None, seed)
     with nothing_changed(model, guide), without_warnings(), whole_plates():
         names = _compared(tested)

@@ -12,7 +12,7 @@ from pyro.poutine.runtime import Message
 from torch import Tensor
 from torch.distributions import Distribution
 
-from pyrogen.testing.running import settings
+from pyrogen import checks
 from pyrogen.testing.running.draws import Array, Moments
 
 
@@ -26,8 +26,7 @@ def check_exact(exact: Any, made: bool = False) -> None:
     what = "the callable exact must return" if made else "exact must be"
     also = "" if made else ", or a callable that makes it from the arguments"
     raise TypeError(
-        f"{what} a mapping from site to posterior, such as {{'z': Normal(0, 1)}}{also}, and it is "
-        f"{settings.shown(exact)}"
+        f"{what} a mapping from site to posterior, such as {{'z': Normal(0, 1)}}{also}, and it is {checks.shown(exact)}"
     )
 
 
@@ -68,7 +67,7 @@ class Known:
         else:
             raise TypeError(
                 f"exact[{name!r}] must be a distribution, a pair (mean, sd) or an array of draws, and it is "
-                f"{settings.shown(value)}"
+                f"{checks.shown(value)}"
             )
 
     def _check(self, name: str, shape: Any, what: str) -> None:

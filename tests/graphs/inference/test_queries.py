@@ -248,7 +248,7 @@ def test_state_zero_counts_as_evidence():
         ((0, {0: 1}), "0 is in variables and in evidence"),
         (([0, 1], {1: 1, 2: 0}), "1 is in variables and in evidence"),
         ((0, None, "magic"), "method must be one of elimination, junction_tree, got 'magic'"),
-        ((0, None, "elimination", 0), "limit must be a positive whole number of table entries, got 0"),
+        ((0, None, "elimination", 0), "limit must be a whole number of at least 1 entries, got 0"),
     ],
 )
 def test_bad_questions_are_refused(arguments, message):

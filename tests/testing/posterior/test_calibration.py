@@ -359,9 +359,9 @@ def test_bad_settings_are_refused(settings):
         ({"train": "a"}, "train is None, a number of steps or a callable, and it is 'a'"),
         ({"train": True}, "train is None"),
         ({"simulate": 3}, "simulate is None or a callable that returns"),
-        ({"false_alarm": "a"}, "false_alarm must be a number, and it is 'a'"),
-        ({"seed": "a"}, "seed must be a whole number, and it is 'a'"),
-        ({"lr": "a"}, "lr must be a number"),
+        ({"false_alarm": "a"}, "false_alarm must be a .*number.*, got 'a'"),
+        ({"seed": "a"}, "seed must be a .*number.*, got 'a'"),
+        ({"lr": "a"}, "lr must be a .*number"),
         ({"draws": 9.5}, "draws must be a whole number"),
     ],
 )

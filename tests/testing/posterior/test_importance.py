@@ -347,7 +347,7 @@ def test_nothing_changes():
 def test_too_few_samples_are_refused():
     with pytest.raises(ValueError, match="at least 100"):
         importance(gamma(), samples=50)
-    with pytest.raises(TypeError, match="false_alarm must be a number, and it is 'a'"):
+    with pytest.raises(TypeError, match=r"false_alarm must be a .*number.*, got 'a'"):
         importance(gamma(), false_alarm="a")
     with pytest.raises(NoWeights):
         log_weights(Pair(lambda: pyro.sample("x", dist.Normal(0.0, 1.0), obs=torch.tensor(0.0)), lambda: None), 10)
