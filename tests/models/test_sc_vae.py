@@ -265,7 +265,10 @@ def test_what_does_not_fit_is_refused_in_one_sentence():
         (lambda: pg.nn.SparseLinearEncoder((1, 5, 5), pg.nn.ISTA(dictionary, 3)), "must be 25 long"),
         (lambda: pg.nn.SparseLinearDecoder((1, 5, 5), dictionary), "must be 25 long"),
         (lambda: pg.nn.SparseConvEncoder((1, 6, 6), pg.nn.ISTA(dictionary, 3), channels=(8, 8)), "divisible by 4"),
-        (lambda: pg.nn.SparseConvEncoder(image, pg.nn.ISTA(dictionary, 3), channels=(8,), scale=0), "scale must be a finite number above 0, got 0"),
+        (
+            lambda: pg.nn.SparseConvEncoder(image, pg.nn.ISTA(dictionary, 3), channels=(8,), scale=0),
+            "scale must be a finite number above 0, got 0",
+        ),
         (lambda: pg.nn.SparseConvDecoder(image, dictionary, channels=()), "channels must be positive"),
         (lambda: decoder(torch.zeros(5, 23)), r"z must have shape \(\*batch, 24\)"),
         (lambda: pg.models.SCVAE(encoder, decoder).set_sparsity(x, 1.0), "below 1"),
@@ -280,7 +283,10 @@ def test_what_does_not_fit_is_refused_in_one_sentence():
     for wrong, message in (
         (lambda: pg.models.SCVAE(pg.nn.LinearEncoder(image, 24), decoder), "needs a pg.nn.SparseEncoder"),
         (lambda: pg.models.SCVAE(encoder, pg.nn.LinearDecoder(image, 24)), "needs a pg.nn.SparseDecoder"),
-        (lambda: pg.models.SCVAE(encoder, decoder, sparsity="a"), "sparsity must be a number of at least 0 and below 1, got 'a'"),
+        (
+            lambda: pg.models.SCVAE(encoder, decoder, sparsity="a"),
+            "sparsity must be a number of at least 0 and below 1, got 'a'",
+        ),
         (lambda: pg.models.SCVAE(encoder, decoder, sparsity=[0.5]), "sparsity must be a number"),
         (lambda: pg.models.SCVAE(encoder, decoder, rate=None), "rate must be a finite number above 0, got None"),
         (lambda: pg.models.SCVAE(encoder, decoder, rate=torch.ones(2)), "rate must be a finite number above 0"),
