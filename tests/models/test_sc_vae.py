@@ -267,9 +267,9 @@ def test_what_does_not_fit_is_refused_in_one_sentence():
         (lambda: pg.nn.SparseConvEncoder((1, 6, 6), pg.nn.ISTA(dictionary, 3), channels=(8, 8)), "divisible by 4"),
         (
             lambda: pg.nn.SparseConvEncoder(image, pg.nn.ISTA(dictionary, 3), channels=(8,), scale=0),
-            "scale must be a finite number above 0, got 0",
+            "scale must be a finite number above 0",
         ),
-        (lambda: pg.nn.SparseConvDecoder(image, dictionary, channels=()), "channels must be positive"),
+        (lambda: pg.nn.SparseConvDecoder(image, dictionary, channels=()), "channels must be the widths"),
         (lambda: decoder(torch.zeros(5, 23)), r"z must have shape \(\*batch, 24\)"),
         (lambda: pg.models.SCVAE(encoder, decoder).set_sparsity(x, 1.0), "below 1"),
         (lambda: pg.models.SCVAE(encoder, decoder).set_sparsity(x * math.nan, 0.5), "NaN"),
@@ -285,7 +285,7 @@ def test_what_does_not_fit_is_refused_in_one_sentence():
         (lambda: pg.models.SCVAE(encoder, pg.nn.LinearDecoder(image, 24)), "needs a pg.nn.SparseDecoder"),
         (
             lambda: pg.models.SCVAE(encoder, decoder, sparsity="a"),
-            "sparsity must be a number of at least 0 and below 1, got 'a'",
+            "sparsity must be a number of at least 0",
         ),
         (lambda: pg.models.SCVAE(encoder, decoder, sparsity=[0.5]), "sparsity must be a number"),
         (lambda: pg.models.SCVAE(encoder, decoder, rate=None), "rate must be a finite number above 0, got None"),
