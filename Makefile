@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test faults docs lint clean
+.PHONY: help install demo test faults docs lint wheel clean
 
 help:
 	@echo "make demo   train VAE and β-VAE (β = 1, 4, 8) on dSprites; the report lands in out/demo/report.html"
@@ -14,7 +14,8 @@ help:
 	@echo "make test   run the whole test suite"
 	@echo "make faults plant some 550 small faults in copies of the package, one at a time: the tests must see each"
 	@echo "make docs   build the documentation into docs/_build/html"
-	@echo "make lint   ruff and mypy"
+	@echo "make lint   ruff and mypy --strict"
+	@echo "make wheel  build the wheel, install it in a fresh environment without constraints, train one pair"
 	@echo "make clean  remove .venv, the built documentation and caches (out/ stays)"
 	@echo "JOBS=4 after test or faults takes more processes than two"
 	@echo "PYTHON=python3.12 in front of the target's name chooses the Python that makes .venv"
@@ -55,5 +56,12 @@ lint: $(VENV)/.linters
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+wheel:
+	rm -rf build
+	$(PYTHON) -m venv build/env
+	build/env/bin/python -m pip wheel --disable-pip-version-check --quiet --no-deps --wheel-dir build/wheel .
+	build/env/bin/python -m pip install --disable-pip-version-check --quiet build/wheel/*.whl
+	cd build/wheel && ../env/bin/python -I ../../tests/wheel/installed.py
+
 clean:
-	rm -rf $(VENV) docs/_build .pytest_cache .mypy_cache .ruff_cache *.egg-info
+	rm -rf $(VENV) build docs/_build .pytest_cache .mypy_cache .ruff_cache *.egg-info

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pyrogen.config import Described
-from pyrogen.distributions.code_distribution import Codebook, CodeDistribution
+from pyrogen.distributions.code_distribution import CodebookLike, CodeDistribution
 
 
 class AutoregressiveCodes(CodeDistribution):
@@ -21,7 +21,7 @@ class AutoregressiveCodes(CodeDistribution):
             indices alone, such as a `pg.nn.PixelCNN`; it has ``grid``, ``codes`` and ``logits_of``.
     """
 
-    def __init__(self, codebook: Codebook, network: Any) -> None:
+    def __init__(self, codebook: CodebookLike, network: Any) -> None:
         self.network = network
         super().__init__(codebook, network.grid)
 
@@ -65,7 +65,7 @@ class AutoregressivePrior(Described, nn.Module):
         (torch.Size([5, 2, 2, 3]), torch.Size([5]))
     """
 
-    def __init__(self, codebook: Codebook, network: nn.Module | Callable[..., Any]) -> None:
+    def __init__(self, codebook: CodebookLike, network: nn.Module | Callable[..., Any]) -> None:
         super().__init__()
         theirs = getattr(network, "codes", None)
         if theirs != codebook.codes:

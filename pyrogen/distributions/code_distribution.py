@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.distributions import constraints
 
 
-class Codebook(Protocol):
+class CodebookLike(Protocol):
     """What a distribution over codes asks of a codebook; `pg.nn.Codebook` is one."""
 
     codes: int
@@ -50,7 +50,7 @@ class CodeDistribution(TorchDistribution):
 
     def __init__(
         self,
-        codebook: Codebook,
+        codebook: CodebookLike,
         grid: Sequence[int],
         batch_shape: Sequence[int] = (),
         validate_args: bool | None = None,
@@ -119,7 +119,7 @@ class UniformCodes(CodeDistribution):
 class _Codes(constraints.Constraint):
     """Grids of vectors that are codes of a codebook."""
 
-    def __init__(self, codebook: Codebook, event_dim: int) -> None:
+    def __init__(self, codebook: CodebookLike, event_dim: int) -> None:
         self.codebook, self.event_dim = codebook, event_dim
         super().__init__()
 

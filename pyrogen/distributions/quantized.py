@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.distributions import constraints
 from torch.distributions.kl import register_kl
 
-from pyrogen.distributions.code_distribution import Codebook, CodeDistribution
+from pyrogen.distributions.code_distribution import CodebookLike, CodeDistribution
 
 
 class Quantized(TorchDistribution):
@@ -49,7 +49,7 @@ class Quantized(TorchDistribution):
     has_rsample = True
 
     def __init__(
-        self, features: Tensor, codebook: Codebook, grid_dim: int = 2, validate_args: bool | None = None
+        self, features: Tensor, codebook: CodebookLike, grid_dim: int = 2, validate_args: bool | None = None
     ) -> None:
         split = features.dim() - grid_dim - 1
         if grid_dim < 0 or split < 0 or features.shape[-1] != codebook.dim:
