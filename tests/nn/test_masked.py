@@ -84,8 +84,8 @@ class OfOwnMake(pg.nn.Autoregressive):
         (lambda: network((2, 2), codes=0), "codes must be a whole number of at least 1"),
         (lambda: network((2, 2), reach=0), "reach must be a whole number of at least 1"),
         (lambda: network((2, 2), layers=0), "layers must be a whole number of at least 1"),
-        (lambda: network((2, 2), codes=-2), "codes must be a whole number of at least 1, got 2.5"),
-        (lambda: network((2, 2), layers=-2), "layers must be a whole number of at least 1, got 2.5"),
+        (lambda: network((2, 2), codes=-2), "codes must be a whole number of at least 1, got -2"),
+        (lambda: network((2, 2), layers=-2), "layers must be a whole number of at least 1, got -2"),
         (
             lambda: OfOwnMake(torch.zeros(4, 5, 3))(torch.zeros(4, 3).long()),
             r"what logits_of returns must have shape \(4, 3, 5\), and it",
