@@ -292,7 +292,10 @@ def test_what_does_not_fit_is_refused_in_one_sentence():
         (lambda: pg.models.SCVAE(encoder, decoder, rate=torch.ones(2)), "rate must be a finite number above 0"),
         (lambda: pg.models.SCVAE(encoder, decoder, beta="a"), "beta must be a finite number"),
         (lambda: pg.models.SCVAE(encoder, decoder).set_sparsity(x, "a"), "sparsity must be a number"),
-        (lambda: pg.nn.SparseConvEncoder(image, encoder.coder, channels=(8,), scale="a"), "scale must be a finite number"),
+        (
+            lambda: pg.nn.SparseConvEncoder(image, encoder.coder, channels=(8,), scale="a"),
+            "scale must be a finite number",
+        ),
         (lambda: pg.nn.SparseLinearEncoder(image, dictionary), "coder must be"),
         (lambda: pg.nn.SparseLinearDecoder(image, torch.eye(16)), "must be a pg.nn.Dictionary"),
     ):
