@@ -8,12 +8,19 @@ A student may start at `pyrogen.graphs.structure.separation`, which asks when tw
   `markov_equivalent`, `v_structures`, `cpdag`.
 - **Cliques:** `maximal_cliques`, `is_chordal`, `chordless_cycle`, `chords`, `triangulate`, `elimination_order`,
   `junction_tree`, `factorization`.
-- **Inference:** `bundled`, `bundled_names`, `read_network`, `network_from_dict`; `query`, `marginals`,
-  `map_assignment`, `evidence_probability`, `log_partition`.
+- **Files:** `read_network`, `write_network`, `network_from_dict`, `network_to_dict`, `bundled`, `bundled_names`.
+- **Inference:** `query`, `marginals`, `map_assignment`, `evidence_probability`, `log_partition`.
 - **Pyro:** `to_pyro`, `learn`.
 """
 
-from pyrogen.graphs.files.networks import bundled, bundled_names, network_from_dict, read_network
+from pyrogen.graphs.files.networks import (
+    bundled,
+    bundled_names,
+    network_from_dict,
+    network_to_dict,
+    read_network,
+    write_network,
+)
 from pyrogen.graphs.inference.dependence import Dependence, conditional_mutual_information, generic_network
 from pyrogen.graphs.inference.posterior import Posterior
 from pyrogen.graphs.inference.queries import (
@@ -75,6 +82,7 @@ __all__ = [
     "minimum_d_separator",
     "moral_graph",
     "network_from_dict",
+    "network_to_dict",
     "path",
     "query",
     "read_network",
@@ -82,4 +90,5 @@ __all__ = [
     "to_pyro",
     "triangulate",
     "v_structures",
+    "write_network",
 ]

@@ -25,6 +25,8 @@ FACTORS, JUNCTION, INFERENCE = (
 ELIMINATION = "graphs/inference/elimination.py"
 POSTERIOR = "graphs/inference/posterior.py"
 NETWORKS = "graphs/files/networks.py"
+JSON_FORM, BIF, BIF_WRITER = "graphs/files/json_form.py", "graphs/files/bif.py", "graphs/files/bif_writer.py"
+BIF_SOURCE, CONTENT = "graphs/files/bif_source.py", "graphs/files/content.py"
 BRIDGE = "graphs/pyro/to_pyro.py"
 PLAN = "graphs/pyro/enumeration.py"
 LEARN = "graphs/pyro/learn.py"
@@ -40,6 +42,8 @@ OF_FACTORS = "graphs/inference/test_factors.py::"
 OF_JUNCTION = "graphs/inference/test_calibrated_tree.py::"
 OF_INFERENCE = "graphs/inference/test_queries.py::"
 OF_NETWORKS = "graphs/files/test_networks.py::"
+OF_BIF = "graphs/files/test_bif.py::"
+OF_HOSTILE = "graphs/files/test_hostile_files.py::"
 OF_BRIDGE = "graphs/pyro/test_to_pyro.py::"
 OF_LEARN = "graphs/pyro/test_learn.py::"
 
@@ -376,24 +380,73 @@ FAULTS = [
     ),
     Fault(
         "the parents in a JSON table stand in reverse",
-        NETWORKS,
+        JSON_FORM,
         "np.moveaxis(values, -1, 0).reshape",
         "values.T.reshape",
         OF_NETWORKS + "test_a_bayesian_network_in_json",
     ),
     Fault(
         "a second table takes the place of the first",
-        NETWORKS,
+        JSON_FORM,
         "if directed and table.variable in seen:",
         "if False:",
         OF_NETWORKS + "test_each_fault_in_json_has_its_sentence",
     ),
     Fault(
-        "the last block of a BIF without a line end is lost",
-        NETWORKS,
-        """text.replace("\\r\\n", "\\n") + "\\n\"""",
-        """text.replace("\\r\\n", "\\n")""",
-        OF_NETWORKS + "test_files_json_and_bif_plain_and_packed[]",
+        "a BIF table runs over the first parent fastest",
+        BIF,
+        "row = row * len(known) + place",
+        "row = row + place * (1 + len(known) * (len(parents) > 1))",
+        OF_BIF + "test_tables_run_over_the_last_parent_fastest",
+    ),
+    Fault(
+        "a repeated BIF entry takes the place of the first",
+        BIF,
+        "if row in found:",
+        "if False:",
+        OF_BIF + "test_refusals_name_line_and_column",
+    ),
+    Fault(
+        "default numbers overwrite the entries",
+        BIF,
+        "            if found:\n                table[list(found)]",
+        "            if found and default is None:\n                table[list(found)]",
+        OF_BIF + "test_tables_run_over_the_last_parent_fastest",
+    ),
+    Fault(
+        "BIF sums may miss one by anything",
+        BIF,
+        "> slack(table[:, row])",
+        "> 1",
+        OF_BIF + "test_refusals_name_line_and_column",
+    ),
+    Fault(
+        "columns are counted from zero",
+        BIF_SOURCE,
+        "at - self.text.rfind(chr(10), 0, at)",
+        "at - self.text.rfind(chr(10), 0, at) - 1",
+        OF_BIF + "test_refusals_name_line_and_column",
+    ),
+    Fault(
+        "probabilities are written with six digits",
+        BIF_WRITER,
+        "map(repr, row.tolist())",
+        "(f'{value:.6g}' for value in row.tolist())",
+        OF_BIF + "test_what_is_written_is_read_back_to_the_last_digit",
+    ),
+    Fault(
+        "a packed file is unpacked whole before its size is looked at",
+        CONTENT,
+        "file.read(largest + 1)",
+        "file.read()",
+        OF_HOSTILE + "test_a_packed_file_of_one_letter_costs_little_memory",
+    ),
+    Fault(
+        "a name twice in a JSON object is taken",
+        JSON_FORM,
+        "if len(found) != len(pairs):",
+        "if False:",
+        OF_HOSTILE + "test_hostile_json_is_refused_in_a_sentence",
     ),
     Fault(
         "a node may stand in evidence and in data",

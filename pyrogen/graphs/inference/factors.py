@@ -85,11 +85,13 @@ class Tables:
         states: the states of each node, in the order of the network's nodes.
         factors: conditional tables (the node's own axis first) or potentials.
         directed: whether each factor is a conditional table.
+        printed: for each factor its variables and its table as it was given: no logarithm, not divided by its sum.
     """
 
     states: dict[Node, tuple[State, ...]]
     factors: tuple[Factor, ...]
     directed: bool
+    printed: tuple[tuple[tuple[Node, ...], Table], ...] = ()
 
     @property
     def sizes(self) -> dict[Node, int]:
@@ -151,12 +153,15 @@ def tables(network: Any) -> Tables:
     for factor in factors:
         (_check_conditional if directed else _check_potential)(network, factor)
     if not directed:
-        return Tables(states, tuple(Factor(f.names, _log(f.log)) for f in factors), directed)
-    own = {factor.names[0]: Factor(factor.names, _log(factor.log / factor.log.sum(axis=0))) for factor in factors}
+        printed = tuple((factor.names, factor.log) for factor in factors)
+        return Tables(states, tuple(Factor(names, _log(table)) for names, table in printed), directed, printed)
+    own = {factor.names[0]: (factor.names, factor.log) for factor in factors}
     for node in states:
         if node not in own:  # its states are known from a child's table, which is not its own
             raise ValueError(f"expected a table for every node, but {node!r} has none")
-    return Tables(states, tuple(own[node] for node in states), directed)
+    printed = tuple(own[node] for node in states)
+    normalized = tuple(Factor(names, _log(table / table.sum(axis=0))) for names, table in printed)
+    return Tables(states, normalized, directed, printed)
 
 
 def entries(names: Iterable[Node], sizes: Mapping[Node, int]) -> int:
