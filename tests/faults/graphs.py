@@ -310,8 +310,8 @@ FAULTS = [
     Fault(
         "rounded columns stay as they are",
         FACTORS,
-        "_log(factor.log / factor.log.sum(axis=0))",
-        "_log(factor.log)",
+        "_log(table / table.sum(axis=0))",
+        "_log(table)",
         OF_INFERENCE + "test_rounded_tables_are_divided_by_their_sum_so_that_barren_nodes_do_not_matter",
     ),
     Fault(
