@@ -285,7 +285,7 @@ def write_figures(
     }
     figures = {
         "samples": pg.plots.image_rows(captions),
-        "latent_space": pg.plots.latent_space(codes, data.labels, factor=data.factor),
+        "latent_space": pg.plots.latent_space(codes, data.labels, factor=data.factor, gaussians=True),
         "reconstructions": pg.plots.image_rows({"held-out data": originals, **shown}),
     }
     for name, figure in figures.items():

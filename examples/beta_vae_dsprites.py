@@ -234,9 +234,8 @@ def draw_codes(
     page.figure(figure, "mutual_information", "Mutual information of latents and factors (histogram).")
     if next(iter(codes.values())).shape[1] < 2:
         return
-    page.figure(
-        pg.plots.pca_by_factor(codes, factors[:, 0]), "pca_by_shape", f"PCA of {len(factors):,} held-out codes."
-    )
+    figure = pg.plots.latent_space(codes, factors[:, 0], ("square", "ellipse", "heart"), "shape")
+    page.figure(figure, "pca_by_shape", f"PCA of {len(factors):,} held-out codes.")
     silhouettes = {label: separation(code, factors[:, 0]) for label, code in codes.items()}
     caption = "Silhouette of the three shapes in that plane: 1 for clusters far apart, near 0 where they overlap."
     page.table(["model", "silhouette"], [*silhouettes.items()], caption)

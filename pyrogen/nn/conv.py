@@ -8,8 +8,9 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from pyrogen import checks
-from pyrogen.nn.base import Decoder, Encoder, check_widths
+from pyrogen.nn.base import Decoder, Encoder
 from pyrogen.nn.likelihoods import Likelihood
+from pyrogen.nn.strides import halved
 
 
 class ConvEncoder(Encoder):
@@ -99,13 +100,7 @@ class ConvDecoder(Decoder):
 
 
 def _smallest_map(shape: tuple[int, ...], channels: Sequence[int], hidden: int) -> tuple[int, int, int]:
-    """The feature map between the convolutions and the fully connected layers."""
-    check_widths(channels, "channels", "(32, 32, 64, 64)")
+    """Return the shape of the feature map between the convolutions and the fully connected layers."""
     checks.whole("hidden", hidden, least=1)
-    factor = 2 ** len(channels)
-    if len(shape) != 3 or shape[1] % factor or shape[2] % factor:
-        raise ValueError(
-            f"{len(channels)} convolutions of stride 2 need images (channels, height, width) with height and width "
-            f"divisible by {factor}, and shape={shape}: pass fewer channels, or use the MLP networks"
-        )
-    return channels[-1], shape[1] // factor, shape[2] // factor
+    height, width = halved(shape, channels, "(32, 32, 64, 64)")
+    return channels[-1], height, width

@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from pyrogen import checks
 from pyrogen.config import Described
-from pyrogen.nn.base import batch_shape, check_shape, check_widths, event_size, fitting
+from pyrogen.nn.base import batch_shape, check_shape, event_size, fitting
 from pyrogen.nn.likelihoods import Likelihood, make_likelihood
 from pyrogen.nn.mlp import _check_hidden, _layers
+from pyrogen.nn.strides import halved
 
 SLOPE = 0.1  # of the ReLU below zero
 
@@ -104,7 +105,7 @@ class ConvGridEncoder(GridEncoder):
     """
 
     def __init__(self, shape: Sequence[int], dim: int, channels: Sequence[int] = (32, 64, 64)) -> None:
-        super().__init__(shape, _grid(check_shape(shape), channels), dim)
+        super().__init__(shape, halved(shape, channels, "(32, 64, 64)"), dim)
         layers: list[nn.Module] = []
         for before, after in pairwise([self.shape[0], *channels]):
             layers += [nn.Conv2d(before, after, kernel_size=4, stride=2, padding=1), nn.LeakyReLU(SLOPE)]
@@ -140,7 +141,7 @@ class ConvGridDecoder(GridDecoder):
         likelihood: str | Likelihood = "bernoulli",
         channels: Sequence[int] = (32, 64, 64),
     ) -> None:
-        super().__init__(shape, _grid(check_shape(shape), channels), dim, likelihood)
+        super().__init__(shape, halved(shape, channels, "(32, 64, 64)"), dim, likelihood)
         layers: list[nn.Module] = [nn.Conv2d(self.dim, channels[-1], kernel_size=3, padding=1)]
         for before, after in pairwise([*reversed(channels), self.shape[0]]):
             layers += [nn.LeakyReLU(SLOPE), nn.ConvTranspose2d(before, after, kernel_size=4, stride=2, padding=1)]
@@ -208,15 +209,3 @@ class MLPGridDecoder(GridDecoder):
         """The likelihood's parameters, ``(B, *shape)``."""
         output: Tensor = self.network(z.flatten(1)).unflatten(1, self.shape)
         return output
-
-
-def _grid(shape: tuple[int, ...], channels: Sequence[int]) -> tuple[int, int]:
-    """Height and width after one halving a channel."""
-    check_widths(channels, "channels", "(32, 64, 64)")
-    factor = 2 ** len(channels)
-    if len(shape) != 3 or shape[1] % factor or shape[2] % factor:
-        raise ValueError(
-            f"{len(channels)} convolutions of stride 2 need images (channels, height, width) with height and width "
-            f"divisible by {factor}, and shape={shape}: pass fewer channels"
-        )
-    return shape[1] // factor, shape[2] // factor

@@ -12,10 +12,11 @@ from torch.nn.functional import layer_norm
 
 from pyrogen import checks
 from pyrogen.config import Described
-from pyrogen.nn.base import Decoder, batch_shape, check_shape, check_widths, event_size, fitting
+from pyrogen.nn.base import Decoder, batch_shape, check_shape, event_size, fitting
 from pyrogen.nn.dictionary import Dictionary
 from pyrogen.nn.ista import SparseCoder
 from pyrogen.nn.likelihoods import Likelihood
+from pyrogen.nn.strides import halved
 
 
 class SparseEncoder(Described, nn.Module, ABC):
@@ -123,7 +124,7 @@ class SparseConvEncoder(SparseEncoder):
     def __init__(
         self, shape: Sequence[int], coder: SparseCoder, channels: Sequence[int] = (32, 64), scale: float = 1.0
     ) -> None:
-        height, width = _grid(shape, channels)
+        height, width = halved(shape, channels, "(32, 64)")
         super().__init__(shape, coder, (height, width))
         self.scale = checks.real("scale", scale, above=0)
         layers: list[nn.Module] = []
@@ -216,7 +217,7 @@ class SparseConvDecoder(SparseDecoder):
         likelihood: str | Likelihood = "bernoulli",
         channels: Sequence[int] = (32, 64),
     ) -> None:
-        super().__init__(shape, dictionary, likelihood, _grid(shape, channels))
+        super().__init__(shape, dictionary, likelihood, halved(shape, channels, "(32, 64)"))
         layers: list[nn.Module] = [nn.Conv2d(dictionary.size, channels[-1], kernel_size=1)]
         for before, after in pairwise([*reversed(channels), self.shape[0]]):
             layers += [nn.ReLU(), nn.ConvTranspose2d(before, after, kernel_size=4, stride=2, padding=1)]
@@ -234,15 +235,3 @@ def _check_pixels(shape: tuple[int, ...], dictionary: Dictionary) -> None:
             f"atoms that stand for the pixels of x must be {event_size(shape)} long, as shape={shape} is, and these "
             f"are {dictionary.size}"
         )
-
-
-def _grid(shape: Sequence[int], channels: Sequence[int]) -> tuple[int, int]:
-    """Height and width of the feature map."""
-    check_widths(channels, "channels", "(32, 64)")
-    shape, factor = check_shape(shape), 2 ** len(channels)
-    if len(shape) != 3 or shape[1] % factor or shape[2] % factor:
-        raise ValueError(
-            f"{len(channels)} convolutions of stride 2 need images (channels, height, width) with height and width "
-            f"divisible by {factor}, and shape={shape}: pass fewer channels"
-        )
-    return shape[1] // factor, shape[2] // factor

@@ -7,7 +7,6 @@ scikit-learn are imported when a figure is made, not when this package is. No fu
 from pyrogen.plots.codebook_use import codebook_use
 from pyrogen.plots.curves import loss_curves
 from pyrogen.plots.elbo import elbo_paths, guide_and_posterior
-from pyrogen.plots.embedding import pca_by_factor
 from pyrogen.plots.graphs import graph
 from pyrogen.plots.grids import reconstructions, samples
 from pyrogen.plots.information import mutual_information
@@ -35,7 +34,6 @@ __all__ = [
     "latent_space",
     "loss_curves",
     "mutual_information",
-    "pca_by_factor",
     "prior_plane",
     "ranks",
     "rate_distortion",

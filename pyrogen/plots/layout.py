@@ -202,18 +202,12 @@ def _placed(
 
 
 def _isotonic(wanted: Sequence[float], gaps: Sequence[float]) -> list[float]:
-    r"""Returns the places nearest to those wanted, by squares, that keep the order and the gaps."""
+    r"""Return the places nearest to those wanted, by squares, that keep the order and the gaps."""
+    from scipy.optimize import isotonic_regression
 
-    starts = [0.0, *np.cumsum(gaps).tolist()]
-    pools: list[tuple[float, int]] = []
-    for value in (want - start for want, start in zip(wanted, starts, strict=True)):
-        mean, count = value, 1
-        while pools and pools[-1][0] > mean:
-            before, number = pools.pop()
-            mean, count = (mean * count + before * number) / (count + number), count + number
-        pools.append((mean, count))
-    flat = [mean for mean, count in pools for _ in range(count)]
-    return [value + start for value, start in zip(flat, starts, strict=True)]
+    starts = np.concatenate([[0.0], np.cumsum(gaps)])
+    places: list[float] = (isotonic_regression(np.array(wanted) - starts).x + starts).tolist()
+    return places
 
 
 def _springs(graph: Any, part: list[Node], wide: Mapping[Node, float]) -> tuple[Places, Bends]:

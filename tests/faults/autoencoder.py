@@ -161,8 +161,8 @@ FAULTS = [
     Fault(
         "the prior is drawn around the codes",
         "plots/latent_space.py",
-        "x, y = -mean @ axis",
-        "x, y = 0 * mean @ axis",
+        "_draw_ellipses(ax, -mean @ axis, deviation)",
+        "_draw_ellipses(ax, 0 * mean @ axis, deviation)",
         "plots/test_latent_space.py::test_the_ellipses_are_two_standard_deviations_of_the_prior_and_of_the_codes",
     ),
     Fault(

@@ -72,7 +72,7 @@ FAULTS = [
     ),
     Fault(
         "points have the colors of other images",
-        "plots/embedding.py",
+        "plots/latent_space.py",
         "c=color[order]",
         "c=color",
         OF_PLOTS + "test_pca_points_are_scikit_learns_in_the_color_of_their_label",

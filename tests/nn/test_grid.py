@@ -63,7 +63,7 @@ def test_a_convolutional_feature_sees_its_part_of_the_image_alone():
     ("make", "message"),
     [
         (lambda: pg.nn.ConvGridEncoder((1, 10, 8), dim=2), "divisible by 8"),
-        (lambda: pg.nn.ConvGridEncoder((8, 8), dim=2), r"images \(channels, height, width\)"),
+        (lambda: pg.nn.ConvGridEncoder((8, 8), dim=2), r"shape must be \(channels, height, width\)"),
         (
             lambda: pg.nn.ConvGridDecoder((1, 8, 8), dim=2, channels=()),
             "channels must be the widths of",

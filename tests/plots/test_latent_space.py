@@ -15,7 +15,7 @@ DIGITS = np.arange(200) % 10
 
 
 def test_the_panel_shows_the_principal_components_of_the_codes():
-    (ax,) = plots.latent_space({"autoencoder": CODES}, DIGITS).axes
+    (ax,) = plots.latent_space({"autoencoder": CODES}, DIGITS, gaussians=True).axes
     pca = PCA(2).fit(CODES)
     shown = ax.collections[0].get_offsets()
     theirs = pca.transform(CODES)
@@ -30,7 +30,7 @@ def test_the_panel_shows_the_principal_components_of_the_codes():
 
 def test_the_ellipses_are_two_standard_deviations_of_the_prior_and_of_the_codes():
     """Projected, N(0, I) is a unit circle's Gaussian around minus the codes' mean."""
-    (ax,) = plots.latent_space({"autoencoder": CODES}, DIGITS).axes
+    (ax,) = plots.latent_space({"autoencoder": CODES}, DIGITS, gaussians=True).axes
     normal, fitted = (patch for patch in ax.patches if isinstance(patch, Ellipse))
     assert (normal.width, normal.height) == (4, 4)
     pca = PCA(2).fit(CODES)
@@ -79,6 +79,6 @@ def test_bad_input_is_refused(draw, message):
 
 def test_figures_leave_matplotlib_as_it_was_and_can_be_written(tmp_path):
     before = dict(matplotlib.rcParams)
-    plots.latent_space({"VAE": CODES, "autoencoder": 9 * CODES}, DIGITS).savefig(tmp_path / "a.png")
+    plots.latent_space({"VAE": CODES, "autoencoder": 9 * CODES}, DIGITS, gaussians=True).savefig(tmp_path / "a.png")
     plots.image_rows({"a": RNG.random((12, 8, 8)), "b": RNG.random((12, 8, 8))}).savefig(tmp_path / "b.png")
     assert dict(matplotlib.rcParams) == before

@@ -30,6 +30,7 @@ IMAGES = RNG.random((6, 1, 8, 10))
 SQUARES = RNG.random((8, 64, 64)) > 0.5
 CODES = RNG.standard_normal((90, 4)) * [3.0, 2.0, 0.5, 0.1]
 LABELS = np.arange(90) % 3
+SHAPES = ("square", "ellipse", "heart")
 
 
 def decode(z):
@@ -50,7 +51,7 @@ EVERY = {
     "traversals of one latent": lambda: plots.traversals(decode, torch.zeros(1), steps=2),
     "traversals of tall images": lambda: plots.traversals(tall, torch.zeros(3), steps=2, kl=np.ones(3)),
     "traversals with long labels": lambda: plots.traversals(decode, torch.zeros(10), kl=np.full(10, 1e6)),
-    "pca_by_factor": lambda: plots.pca_by_factor({"β = 1": CODES, "β = 4": CODES, "β = 8": CODES}, LABELS),
+    "latent_space": lambda: plots.latent_space({"β = 1": CODES, "β = 4": CODES, "β = 8": CODES}, LABELS),
     "kl_per_latent": lambda: plots.kl_per_latent({"β = 1": RNG.random(20), "β = 4": RNG.random(20)}),
     "mutual_information": lambda: plots.mutual_information(RNG.random((10, 5)), ["orientation", *"abcd"]),
 }
@@ -108,7 +109,7 @@ def test_importing_plots_imports_neither_matplotlib_nor_scikit_learn_and_a_figur
         "import sys, pyrogen.plots as p, pyrogen.metrics\n"
         "assert not {'matplotlib', 'sklearn'} & set(sys.modules), 'imported too early'\n"
         "p.kl_per_latent([1.0, 2.0]).savefig(__import__('io').BytesIO())\n"
-        "p.pca_by_factor([[0.0, 1.0], [1.0, 0.0], [3.0, 2.0]], [0, 1, 2]).savefig(__import__('io').BytesIO())\n"
+        "p.latent_space([[0.0, 1.0], [1.0, 0.0], [3.0, 2.0]], [0, 1, 2]).savefig(__import__('io').BytesIO())\n"
         "assert 'matplotlib.pyplot' not in sys.modules, 'pyplot'\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -270,7 +271,7 @@ def test_traversals_decode_without_gradients():
 
 
 def test_pca_points_are_scikit_learns_in_the_color_of_their_label():
-    fig = plots.pca_by_factor({"β = 1": CODES, "β = 8": CODES[:, ::-1] * 2}, LABELS)
+    fig = plots.latent_space({"β = 1": CODES, "β = 8": CODES[:, ::-1] * 2}, LABELS, SHAPES, "shape")
     pca = PCA(2).fit(CODES)
     ax = fig.axes[0]
     drawn = np.asarray(ax.collections[0].get_offsets())
@@ -291,14 +292,14 @@ def test_pca_points_are_scikit_learns_in_the_color_of_their_label():
 
 
 def test_pca_of_collapsed_codes_is_drawn():
-    fig = plots.pca_by_factor(np.ones((90, 3)), LABELS)
+    fig = plots.latent_space(np.ones((90, 3)), LABELS)
     assert fig.axes[0].get_xlabel() == "component 1 (0% of variance)"
 
 
 def test_pca_shows_only_values_that_occur():
-    fig = plots.pca_by_factor(CODES, 2 * (LABELS > 0))
+    fig = plots.latent_space(CODES, 2 * (LABELS > 0), SHAPES)
     assert legend(fig) == ["square", "heart"]
-    assert legend(plots.pca_by_factor(CODES, LABELS + 4, names=None)) == ["4", "5", "6"]
+    assert legend(plots.latent_space(CODES, LABELS + 4)) == ["4", "5", "6"]
 
 
 # --- latents
@@ -383,12 +384,8 @@ NAN = {"step": STEP, "objective": np.where(STEP == 7, np.nan, STEP), "reconstruc
             TypeError,
             "got Normal; of a distribution pass the mean",
         ),
-        (lambda: plots.pca_by_factor(CODES, LABELS[:9]), ValueError, "got 90 and 9"),
-        (lambda: plots.pca_by_factor(CODES[:, :1], LABELS), ValueError, r"two latents, got shape \(90, 1\)"),
-        (lambda: plots.pca_by_factor(CODES, LABELS + 1), ValueError, "labels go up to 3 but names has 3"),
-        (lambda: plots.pca_by_factor(CODES, LABELS + 0.5), ValueError, "labels must be integers"),
-        (lambda: plots.pca_by_factor(CODES, np.arange(90), names=None), ValueError, "at most 7 values .* got 90"),
-        (lambda: plots.pca_by_factor(CODES * np.inf, LABELS), ValueError, "codes must be finite"),
+        (lambda: plots.latent_space(CODES, LABELS + 1, SHAPES), ValueError, "labels go up to 3 but names has 3"),
+        (lambda: plots.latent_space(CODES * np.inf, LABELS), ValueError, "codes must be finite"),
         (lambda: plots.kl_per_latent([[1.0]]), ValueError, r"kl must have 1 dimension, got shape \(1, 1\)"),
         (lambda: plots.kl_per_latent({"a": []}), ValueError, "kl of 'a' must not be empty"),
         (lambda: plots.kl_per_latent([1.0, np.nan]), ValueError, "kl must be finite"),

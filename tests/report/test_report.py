@@ -134,8 +134,8 @@ def test_text_marks(tmp_path):
     page = Report("t").text(text).save(tmp_path).read_text()
     assert (
         "<p>a <em>b</em> <strong>c</strong> <code>d *e* &lt;f&gt;</code> "
-        '<a href="https://h.org/i?j=k&amp;l=m">g</a> 2 * 3 * 4 n**2 next line</p>\n'
-        "<ul><li>item</li><li>other</li></ul>\n<p>last</p>"
+        '<a href="https://h.org/i?j=k&amp;l=m">g</a> 2 * 3 * 4 n**2\nnext line</p>\n'
+        "<ul>\n<li>item</li>\n<li>other</li>\n</ul>\n<p>last</p>"
     ) in page
 
 

@@ -1,0 +1,32 @@
+"""Feature maps of convolutions that halve height and width."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pyrogen.nn.base import check_shape, check_widths
+
+
+def halved(shape: Sequence[int], channels: Sequence[int], example: str) -> tuple[int, int]:
+    """Return height and width after one convolution of stride 2 for each entry of `channels`.
+
+    Args:
+        shape: the images' (channels, height, width).
+        channels: output channels of each convolution.
+        example: channels that would do, for the error.
+
+    Raises:
+        ValueError: if `shape` is no image, or its sides cannot be halved so often.
+
+    Example:
+        >>> halved((1, 64, 64), (32, 64), "(32, 64)")
+        (16, 16)
+    """
+    check_widths(channels, "channels", example)
+    shape, factor = check_shape(shape), 2 ** len(channels)
+    if len(shape) != 3 or shape[1] % factor or shape[2] % factor:
+        raise ValueError(
+            f"shape must be (channels, height, width) with height and width divisible by {factor}, one halving for "
+            f"each of {len(channels)} convolutions of stride 2, got {shape}: pass fewer channels, or an MLP network"
+        )
+    return shape[1] // factor, shape[2] // factor
