@@ -75,6 +75,10 @@ class Pair(Described, Named, nn.Module, ABC):
     def prior(self) -> dist.TorchDistribution:
         """p(z): batch shape (), event shape ``code_shape``."""
 
+    def arguments(self, batch: Any, size: int | None = None) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The arguments of model and guide for a batch: x, or a tuple that begins with it, and N."""
+        return (tuple(batch) if isinstance(batch, tuple) else (batch,)), {"size": size}
+
     def encode(self, x: Tensor) -> dist.TorchDistribution:
         """q(z | x): batch shape ``(*batch,)``, event shape ``code_shape``."""
         distribution: dist.TorchDistribution = self.encoder(self.as_data(x))

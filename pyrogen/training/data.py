@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import default_collate
 
-from pyrogen.models import Pair
+from pyrogen.models import Pair, Programs
+from pyrogen.training.program_data import ProgramSource
 
 
 class Source(Protocol):
@@ -17,7 +18,7 @@ class Source(Protocol):
 
     def __len__(self) -> int: ...
 
-    def images(self, index: Tensor) -> Tensor:
+    def images(self, index: Any) -> Any:
         """int64 (B,) to a batch ``(B, *shape)``."""
 
 
@@ -63,6 +64,8 @@ def as_source(data: Any, pair: Pair, device: torch.device | None = None) -> Sour
         TypeError: if `data` is none of the three kinds.
         ValueError: if it is empty, or its images have another shape or values outside the likelihood's support.
     """
+    if isinstance(pair, Programs):
+        return ProgramSource(data, device)
     if isinstance(data, tuple):
         raise TypeError("data must be the images alone, and this is a tuple: pass its first entry")
     if not (isinstance(data, torch.Tensor) or (hasattr(data, "__len__") and hasattr(data, "__getitem__"))):
@@ -90,6 +93,8 @@ def as_source(data: Any, pair: Pair, device: torch.device | None = None) -> Sour
 def fingerprint(source: Source) -> str:
     """A digest of some of the images, by which a checkpoint knows its data; none of a torch ``Dataset``, whose items
     may be random."""
+    if isinstance(source, ProgramSource):
+        return source.fingerprint()
     if isinstance(source, DatasetSource):
         return "a torch Dataset"
     index = torch.linspace(0, len(source) - 1, min(64, len(source))).long()

@@ -19,9 +19,10 @@ from torch.optim import Optimizer
 
 from pyrogen.config import describe
 from pyrogen.errors import CheckpointError
-from pyrogen.models import Pair
+from pyrogen.models import Pair, Programs
+from pyrogen.training.begin import begin, order_of
 from pyrogen.training.checkpointer import Checkpointer
-from pyrogen.training.data import Order, Source, as_source, fingerprint
+from pyrogen.training.data import as_source, fingerprint
 from pyrogen.training.history import History
 from pyrogen.training.run import Run
 from pyrogen.training.schedules import Constant, Schedule
@@ -52,7 +53,7 @@ def fit(
     data: Any,
     *,
     steps: int,
-    batch_size: int = 64,
+    batch_size: int | None = None,
     lr: float = 1e-3,
     seed: int = 0,
     schedule: Schedule | None = None,
@@ -71,12 +72,14 @@ def fit(
     Pyro's parameter store, the caller's random state is as before, and the same arguments give the same weights.
 
     Args:
-        pair: a pyrogen pair.
+        pair: a pyrogen pair; ``pg.models.Programs(model, guide)`` makes one of any Pyro programs.
         data: a tensor ``(N, *shape)``, a pyrogen data set, or a map-style torch ``Dataset`` of images or of tuples
-            that begin with one. Batches run through a new permutation each epoch; its incomplete last batch is left
-            out.
+            that begin with one; of `Programs` a tensor, a tuple of arguments, a dict of keyword arguments, or None for
+            programs that hold their data. Batches run through a new permutation each epoch; its incomplete last batch
+            is left out.
         steps: the step to train up to, counted from the start of the first run.
-        batch_size: B, at most N.
+        batch_size: B, at most N; by default 64, or N if that is less. `Programs` take all data at each step, unless a
+            size is given or both have a parameter ``size``, by which they can weigh a batch with N / B.
         lr: the learning rate of Adam (Kingma and Ba 2015).
         seed: of batches and of the noise ε. The initial weights are the caller's.
         schedule: the factor on the pair's β over the steps, such as ``pg.training.LinearWarmup(1000)``; by default
@@ -109,28 +112,32 @@ def fit(
     """
     if not isinstance(pair, Pair):
         raise TypeError(
-            f"fit trains a pyrogen pair, and this is a {type(pair).__name__}; other programs go to pyro.infer.SVI"
+            f"`pair` must be a pyrogen pair, got a {type(pair).__name__}: make one of any Pyro programs with "
+            "pg.models.Programs(model, guide)"
         )
     _check_settings(steps, batch_size, seed, checkpoint_every, lr, schedule, optimizer)
     if resume and checkpoint is None:
         raise ValueError("resume=True needs a folder to go on from: pass checkpoint=")
-    if not trainable(pair):
-        raise ValueError("every weight of the pair is frozen (requires_grad=False): there is nothing to train")
+    if isinstance(pair, Programs) and schedule is not None:
+        raise ValueError("`schedule` multiplies the pair's β, and programs have none: weigh their sites yourself")
     place = _check_device(device) if device is not None else pair.beta.device
     source = as_source(data, pair, place)
-    order = Order(len(source), batch_size, seed)
+    order = order_of(pair, source, batch_size, seed)
     pair.to(place)
+    begun = begin(pair, source, order, seed) if isinstance(pair, Programs) else None
+    if not trainable(pair):
+        raise ValueError("every weight of the pair is frozen (requires_grad=False): there is nothing to train")
     parameters: list[Tensor] = list(trainable(pair).values())
-    optimizer = optimizer(parameters) if optimizer else torch.optim.Adam(parameters, lr=lr, fused=True)
+    moves = optimizer(parameters) if optimizer else torch.optim.Adam(parameters, lr=lr, fused=True)
     settings = {
         "pair": describe(pair),
         "images": len(source),
         "data": fingerprint(source),
-        "batch_size": batch_size,
+        "batch_size": order.batch_size,
         "lr": lr,
         "seed": seed,
         "schedule": describe(schedule or Constant()),
-        "optimizer": f"{type(optimizer).__name__} {optimizer.defaults}",
+        "optimizer": f"{type(moves).__name__} {moves.defaults}",
         "frozen weights": [name for name, weight in pair.named_parameters() if not weight.requires_grad],
     }
     checkpointer = (
@@ -147,7 +154,7 @@ def fit(
         try:
             if type(pair).initialize is not Pair.initialize and not (checkpointer and checkpointer.saved):
                 pair.initialize(_first_images(source, order).to(place))
-            run = Run(pair, source, order, schedule or Constant(), optimizer)
+            run = Run(pair, source, order, schedule or Constant(), moves, begun)
             if checkpointer:
                 checkpointer.restore(run)
             run.train(steps, interrupted, checkpointer, progress)
@@ -159,17 +166,19 @@ def fit(
     return Fit(pair, run.history, run.step, run.step < steps)
 
 
-def _first_images(source: Source, order: Order) -> Tensor:
+def _first_images(source: Any, order: Any) -> Tensor:
     """The images of the first batches, as many as `INITIAL` and one epoch allow."""
     batches = min(order.steps_per_epoch, max(1, INITIAL // order.batch_size))
-    return source.images(torch.cat([order(step) for step in range(batches)]))
+    images: Tensor = source.images(torch.cat([order(step) for step in range(batches)]))
+    return images
 
 
 def _check_settings(
     steps: Any, batch_size: Any, seed: Any, checkpoint_every: Any, lr: Any, schedule: Any, optimizer: Any
 ) -> None:
     every = 1 if checkpoint_every is None else checkpoint_every
-    for name, value in {"steps": steps, "batch_size": batch_size, "seed": seed, "checkpoint_every": every}.items():
+    size = 1 if batch_size is None else batch_size
+    for name, value in {"steps": steps, "batch_size": size, "seed": seed, "checkpoint_every": every}.items():
         if isinstance(value, bool) or not isinstance(value, numbers.Integral):
             raise TypeError(f"{name} must be an integer, and it is {value!r}")
     if isinstance(lr, bool) or not isinstance(lr, numbers.Real):

@@ -27,16 +27,28 @@ class History:
     resumptions), objective, reconstruction, kl and, where the KL splits over latents, kl_0 ... kl_{L-1}; the terms in
     nats per image of that step's batch. A pair whose guide is a point has ``penalty``, −log p(z), in place of kl.
     What a pair charges its guide beside these follows, such as a commitment, then what it only watches, such as a
-    perplexity. The clock is read with the terms, every 50 steps or so.
+    perplexity. Where several sites are of one kind, each has a column too, such as ``kl_z1`` (and ``kl_z1_0``, ...) or
+    ``reconstruction_x``. The rows of ``pg.models.Programs`` are in nats, as their loss is; ``history["loss"]`` is the
+    objective under SVI's name. The clock is read with the terms, every 50 steps or so.
 
     Args:
         columns: the names of the terms, after the four of the clock.
         monitored: those among them that are no terms in nats.
+        per_latent: those among them that are the KL of single latents; by default kl_0, kl_1, ...
+        units: of the terms.
     """
 
-    def __init__(self, columns: Sequence[str], monitored: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        columns: Sequence[str],
+        monitored: Sequence[str] = (),
+        per_latent: Sequence[str] | None = None,
+        units: str = "nats per image",
+    ) -> None:
         self.columns, self.monitored = (*CLOCK, *columns), tuple(monitored)
-        self.per_latent = tuple(name for name in columns if re.fullmatch(r"kl_\d+", name))
+        if per_latent is None:
+            per_latent = [name for name in columns if re.fullmatch(r"kl_\d+", name)]
+        self.per_latent, self.units = tuple(per_latent), units
         self._blocks: list[NDArray[np.float64]] = []
 
     def __len__(self) -> int:
@@ -45,6 +57,8 @@ class History:
     def __getitem__(self, column: str) -> NDArray[np.float64]:
         if column == "kl_per_latent":
             return self.array[:, [self.columns.index(name) for name in self.per_latent]]
+        if column == "loss" and self.units == "nats":  # the name under which SVI has it
+            return self["objective"]
         if column not in self.columns:
             raise KeyError(f"the history has no column {column!r}; it has {', '.join(self.columns)}")
         return self.array[:, self.columns.index(column)]
@@ -55,7 +69,7 @@ class History:
         last = self.array[-100:].mean(0)
         shown = [name for name in self.columns[len(CLOCK) :] if name not in (*self.per_latent, *self.monitored)]
         terms = ", ".join(f"{name} {last[self.columns.index(name)]:.2f}" for name in shown)
-        return f"History({len(self)} steps; mean of the last {min(100, len(self))}: {terms} nats per image)"
+        return f"History({len(self)} steps; mean of the last {min(100, len(self))}: {terms} {self.units})"
 
     @property
     def array(self) -> NDArray[np.float64]:
@@ -84,7 +98,7 @@ class History:
 
         units = {"epoch": "epochs", "beta": "1", "seconds": "s"}
         variables: dict[str, tuple[Any, ...]] = {
-            name: ("step", self[name], {} if name in self.monitored else {"units": units.get(name, "nats per image")})
+            name: ("step", self[name], {} if name in self.monitored else {"units": units.get(name, self.units)})
             for name in self.columns[1:]
             if name not in self.per_latent
         }

@@ -23,15 +23,18 @@ KINDS = ("reconstruction", "kl", "penalty", "charge")
 
 @dataclass(frozen=True)
 class SiteTerm:
-    """What one site adds to the objective, image by image.
+    """What one site adds to the objective.
 
     Attributes:
         name: the site.
         kind: ``"reconstruction"`` (−log p(x | z)), ``"kl"``, ``"penalty"`` (−log p(z) at the one code of a guide that
             is a point) or ``"charge"`` (see ``Pair.charge``).
-        nats: unweighted, (B,), or (B, L) where a KL splits over the latents.
+        nats: unweighted, in the site's batch shape: (B,) in the plate of the data alone. Where a KL splits over the
+            latents, their dimension (L,) follows.
         scale: the weight, with N / B in it where a batch stands for N images.
-        mask: which images count; None for all.
+        mask: which entries of the batch shape count; None for all.
+        dim: the dimension of the data's plate in the batch shape, negative; None for a site outside of that plate.
+        split: whether the last dimension of `nats` is that of the latents.
     """
 
     name: str
@@ -39,22 +42,39 @@ class SiteTerm:
     nats: Tensor
     scale: Any
     mask: Any
+    dim: int | None = -1
+    split: bool = False
 
     def total(self) -> Tensor:
         """The weighted sum over the batch, a scalar."""
         if self.mask is None and (not isinstance(self.scale, torch.Tensor) or self.scale.dim() == 0):
             output: Tensor = self.nats.sum() * self.scale
             return output
-        return self.weighted().sum()
+        return self._scaled().sum()
 
     def weighted(self) -> Tensor:
-        """The weighted sum of each image, (B,)."""
-        output: Tensor = scale_and_mask(self.per_image(), self.scale, self.mask)
-        return output
+        """The weighted sum of each image, (B,); of a site outside of the data's plate the one sum, ()."""
+        return self._by_image(self._scaled())
 
     def per_image(self) -> Tensor:
-        """The unweighted sum of each image, (B,)."""
-        return self.nats.flatten(1).sum(1) if self.nats.dim() > 1 else self.nats
+        """The unweighted sum of each image, (B,); of a site outside of the data's plate the one sum, ()."""
+        return self._by_image(self._unsplit())
+
+    def per_latent(self) -> Tensor:
+        """The unweighted sum of each latent over the batch, (L,); (1,) where they do not split."""
+        return self.nats.flatten(0, -2).sum(0) if self.split else self.nats.sum().reshape(1)
+
+    def _unsplit(self) -> Tensor:
+        return self.nats.sum(-1) if self.split else self.nats
+
+    def _scaled(self) -> Tensor:
+        scaled: Tensor = scale_and_mask(self._unsplit(), self.scale, self.mask)
+        return scaled
+
+    def _by_image(self, nats: Tensor) -> Tensor:
+        if self.dim is None:
+            return nats.sum()
+        return nats if nats.dim() == 1 else nats.movedim(self.dim, 0).flatten(1).sum(1)
 
 
 @dataclass(frozen=True)
@@ -79,29 +99,50 @@ class Terms:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The names of the entries of `row`: objective, reconstruction, kl (or penalty), ``kl_0`` ... for each latent,
-        and the names of charges and monitored numbers.
+        """The names of the entries of `row`.
+
+        They are objective, reconstruction, kl (or penalty); where a kind has several sites, ``kl_z1``, ``kl_z2`` and so
+        on; ``kl_0`` ... for each latent, or ``kl_z1_0`` ... with several sites; charges and monitored numbers.
 
         Raises:
             ValueError: if a name occurs twice.
         """
-        each = [f"kl_{i}" for i in range(sum(len(kl) for kl in self.kl.values()))]
         own = [name for kind, name in ((self.kl, "kl"), (self.penalty, "penalty")) if kind]
-        names = ("objective", "reconstruction", *own, *(each if len(each) > 1 else ()), *self.charges, *self.monitored)
-        if len(set(names)) < len(names):
-            raise ValueError(f"the history's columns need different names, and the pair gives {', '.join(names)}")
-        return names
+        by_site = [f"{kind}_{site}" for kind, sites in self._several() for site in sites]
+        names = ("objective", "reconstruction", *own, *by_site, *self.per_latent, *self.charges, *self.monitored)
+        return different(names)
+
+    @property
+    def per_latent(self) -> tuple[str, ...]:
+        """The names of the columns of single latents."""
+        if len(self.kl) == 1:
+            count = sum(len(kl) for kl in self.kl.values())
+            return tuple(f"kl_{i}" for i in range(count)) if count > 1 else ()
+        return tuple(f"kl_{site}_{i}" for site, kl in self.kl.items() if len(kl) > 1 for i in range(len(kl)))
 
     def row(self) -> Tensor:
         """All terms in one vector, so that a step leaves one small tensor behind."""
         zero = torch.zeros(())
+        each = [kl for kl in self.kl.values() if len(kl) > 1]
+        kl = {site: kl.sum() for site, kl in self.kl.items()}
         head = [self.objective, sum(self.reconstruction.values(), zero)]
-        each = torch.cat(list(self.kl.values())) if self.kl else torch.zeros(0)
-        head += [each.sum()] if self.kl else []
+        head += [sum(list(kl.values())[1:], next(iter(kl.values())))] if kl else []
         head += [sum(self.penalty.values(), zero)] if self.penalty else []
+        head += [value for kind, sites in self._several() for value in (kl if kind == "kl" else sites).values()]
         tail = [value.to(self.objective) for value in (*self.charges.values(), *self.monitored.values())]
-        parts = [torch.stack(head), *([each] if len(each) > 1 else []), *([torch.stack(tail)] if tail else [])]
+        parts = [torch.stack(head), *each, *([torch.stack(tail)] if tail else [])]
         return (torch.cat(parts) if len(parts) > 1 else parts[0]).detach()
+
+    def _several(self) -> list[tuple[str, dict[str, Tensor]]]:
+        kinds = {"reconstruction": self.reconstruction, "kl": self.kl, "penalty": self.penalty}
+        return [(kind, sites) for kind, sites in kinds.items() if len(sites) > 1]
+
+
+def different(names: tuple[str, ...]) -> tuple[str, ...]:
+    """`names`, unless one occurs twice."""
+    if len(set(names)) < len(names):
+        raise ValueError(f"the history's columns need different names, and the pair gives {', '.join(names)}")
+    return names
 
 
 class OwnParameters(Messenger):
@@ -112,7 +153,7 @@ class OwnParameters(Messenger):
             msg["value"], msg["done"] = msg["args"][1], True
 
 
-def elbo_terms(pair: Pair, x: Tensor, size: int | None = None) -> Terms:
+def elbo_terms(pair: Pair, x: Any, size: int | None = None) -> Terms:
     """The β-weighted negative ELBO of a batch, with what the guide is charged, from one run of guide and model.
 
     The estimator is that of Pyro's ``TraceMeanField_ELBO`` (which reads each term to the host): an analytic KL where
@@ -120,40 +161,41 @@ def elbo_terms(pair: Pair, x: Tensor, size: int | None = None) -> Terms:
 
     Args:
         pair: the pair.
-        x: a batch ``(B, *shape)``.
+        x: a batch ``(B, *shape)``, or a tuple of the arguments of model and guide that begins with one.
         size: N, the size of the data set that the batch stands for; the batch's own by default.
 
     Raises:
         ValueError: if a latent of the guide cannot be reparametrized, or a latent of the model is not in the guide.
     """
     sites, q, z = site_terms(pair, x, size)
-    batch, total = len(x), size or len(x)
+    batch = len(x[0] if isinstance(x, tuple) else x)
+    total = size or batch
     objective: Tensor = torch.zeros(())
     means: dict[str, dict[str, Tensor]] = {kind: {} for kind in KINDS}
     for site in sites:
         objective = objective + site.total() / total
-        if site.kind == "kl":
-            means["kl"][site.name] = site.nats.reshape(batch, -1).sum(0) / batch
-        else:
-            means[site.kind][site.name] = site.nats.sum() / batch
+        count = total if site.dim is None else batch
+        means[site.kind][site.name] = (site.per_latent() if site.kind == "kl" else site.nats.sum()) / count
     monitored = pair.monitored(q, z, total)
     return Terms(objective, means["reconstruction"], means["kl"], means["penalty"], means["charge"], monitored)
 
 
-def site_terms(pair: Pair, x: Tensor, size: int | None = None) -> tuple[list[SiteTerm], TorchDistribution, Tensor]:
-    """The terms of each site on a batch, the guide's distribution of z, and its draw.
+def site_terms(pair: Pair, x: Any, size: int | None = None) -> tuple[list[SiteTerm], TorchDistribution, Tensor]:
+    """The terms of each site on a batch, the guide's distribution of z (of its last latent if there is no z), its draw.
 
     The arguments and errors are those of `elbo_terms`.
     """
+    args, kwargs = pair.arguments(x, size)
     with OwnParameters(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".* was not registered in the param store", UserWarning)  # frozen on purpose
-        guide_trace = poutine.trace(pair.guide).get_trace(x, size)
-        model_trace = poutine.trace(poutine.replay(pair.model, trace=guide_trace)).get_trace(x, size)
+        guide_trace = poutine.trace(pair.guide).get_trace(*args, **kwargs)
+        model_trace = poutine.trace(poutine.replay(pair.model, trace=guide_trace)).get_trace(*args, **kwargs)
     model_trace, guide_trace = prune_subsample_sites(model_trace), prune_subsample_sites(guide_trace)
     terms = []
     for name, site in model_trace.nodes.items():
         if site["type"] != "sample":
             continue
+        split = False
         if site["is_observed"]:
             kind, nats = "reconstruction", -site["fn"].log_prob(site["value"])
         elif name not in guide_trace.nodes:
@@ -161,18 +203,31 @@ def site_terms(pair: Pair, x: Tensor, size: int | None = None) -> tuple[list[Sit
         elif is_point(guide_trace.nodes[name]["fn"]):
             kind, nats = "penalty", -site["fn"].log_prob(site["value"])
         else:
-            kind, nats = "kl", divergence(guide_trace.nodes[name]["fn"], site["fn"], site["value"])
-        terms.append(SiteTerm(name, kind, nats, site["scale"], site["mask"]))
+            q = guide_trace.nodes[name]["fn"]
+            kind, nats = "kl", divergence(q, site["fn"], site["value"])
+            split = nats.dim() > len(q.batch_shape)
+        terms.append(SiteTerm(name, kind, nats, site["scale"], site["mask"], _data_dim(site), split))
+    latents = []
     for name, site in guide_trace.nodes.items():
         if site["type"] == "sample" and site["infer"].get("is_auxiliary") and name not in model_trace.nodes:
             nats = site["fn"].log_prob(site["value"])
-            terms.append(SiteTerm(name, "charge", nats, site["scale"], site["mask"]))
-    latent = guide_trace.nodes["z"]
+            terms.append(SiteTerm(name, "charge", nats, site["scale"], site["mask"], _data_dim(site)))
+        elif site["type"] == "sample" and not site["is_observed"]:
+            latents.append(name)
+    if not latents:
+        raise ValueError("the guide draws no latent: give it a site such as z")
+    latent = guide_trace.nodes["z" if "z" in latents else latents[-1]]
     return terms, latent["fn"], latent["value"]
 
 
+def _data_dim(site: Any) -> int | None:
+    """Where the plate of the data is in a site's batch shape: that called "data", else the rightmost one."""
+    plates = {frame.name: frame.dim for frame in site["cond_indep_stack"] if frame.vectorized}
+    return plates.get("data", max(plates.values(), default=None))
+
+
 def divergence(q: Any, p: Any, z: Tensor) -> Tensor:
-    """KL(q ‖ p) of a batch: (B, L) where both factorize, (B,) where only the whole is known or it is estimated at z."""
+    """KL(q ‖ p) of a batch: (*batch, L) where both factorize, else (*batch,), estimated at z where no form is known."""
     if not q.has_rsample:
         raise ValueError(f"{type(q).__name__} in the guide cannot be reparametrized (it has no rsample)")
     if factorizes(q) and factorizes(p):

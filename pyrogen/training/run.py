@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pyro
@@ -18,13 +18,14 @@ from torch.optim import Optimizer
 from tqdm import tqdm
 
 from pyrogen.errors import DivergenceError
-from pyrogen.models import Pair
+from pyrogen.models import Pair, Programs
 from pyrogen.progress import progress_bar
 from pyrogen.training.data import Order, Source
 from pyrogen.training.history import CLOCK, History
 from pyrogen.training.objectives import elbo_terms
+from pyrogen.training.program_data import Whole, moved
 from pyrogen.training.schedules import Schedule
-from pyrogen.training.step import Objective, record, trainable
+from pyrogen.training.step import ProgramStep, RecordedStep, trainable
 
 SHOWN = {"objective": "objective", "reconstruction": "reconstruction", "kl": "KL", "penalty": "penalty"}
 FLUSH_EVERY = 50  # steps between two looks at the terms: on an accelerator each look waits for it
@@ -46,27 +47,38 @@ class Checkpoints(Protocol):
 class Run:
     """The state of a run: what a checkpoint keeps, and the loop that moves it."""
 
-    def __init__(self, pair: Pair, source: Source, order: Order, schedule: Schedule, optimizer: Optimizer) -> None:
+    def __init__(
+        self,
+        pair: Pair,
+        source: Source,
+        order: Order | Whole,
+        schedule: Schedule,
+        optimizer: Optimizer,
+        begun: ProgramStep | None = None,
+    ) -> None:
         self.pair, self.source, self.order, self.schedule, self.optimizer = pair, source, order, schedule, optimizer
         self.parameters = list(trainable(pair).values())
         self.device = pair.beta.device
         self.step, self.seconds = 0, 0.0
-        pair.train()
-        with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
-            x = self._batch(0)
-            before = {name: tensor.clone() for name, tensor in pair.state_dict().items()}
-            self.sites = _validate(pair, x)
-            objective = Objective(pair, len(source))
-            self.gradients = record(objective, x)
-            _put_back(pair, before)
-        self.history = History(objective.columns, objective.monitored)
+        self.sites: dict[str, str] = begun.sites if begun else {}
+        self._take: ProgramStep | RecordedStep = begun or self._recorded()
+        self.history = History(self._take.columns, self._take.monitored, self._take.per_latent, self._take.units)
         self._rows: list[Tensor] = []
         self._betas: list[float] = []
+
+    def _recorded(self) -> RecordedStep:
+        self.pair.train()
+        with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
+            before = {name: tensor.clone() for name, tensor in self.pair.state_dict().items()}
+            self.sites = _validate(self.pair, self._batch(0))
+            recorded = RecordedStep(self.pair, self._batch, len(self.source))
+            _put_back(self.pair, before)
+        return recorded
 
     def train(self, steps: int, interrupted: threading.Event, checkpointer: Checkpoints | None, progress: bool) -> None:
         """Move to step `steps`, or to the step at which `interrupted` is set."""
         started, beta = time.perf_counter() - self.seconds, self.pair.beta.item()
-        name = f"{type(self.pair).__name__} β={beta:g}"
+        name = type(self.pair).__name__ + ("" if isinstance(self.pair, Programs) else f" β={beta:g}")
         with progress_bar(total=steps, initial=self.step, desc=name, unit="step", shown=progress) as bar:
             while self.step < steps and not interrupted.is_set():
                 self._advance(beta * self.schedule(self.step))
@@ -90,7 +102,7 @@ class Run:
 
     @torch.no_grad()
     def _advance(self, beta: float) -> None:
-        row, *gradients = self.gradients(*self.parameters, self._batch(self.step), torch.tensor(beta))
+        row, gradients = self._take(self.step, beta)
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
             parameter.grad = gradient
         self.optimizer.step()
@@ -99,8 +111,8 @@ class Run:
         self._betas.append(beta)
         self.step += 1
 
-    def _batch(self, step: int) -> Tensor:
-        return self.source.images(self.order(step)).to(self.device, non_blocking=True)
+    def _batch(self, step: int) -> Any:
+        return moved(self.source.images(self.order(step)), self.device)
 
     def _flush(self, bar: tqdm, started: float) -> None:
         """Move the terms of the last steps to the history and the bar; raise if one is not finite."""

@@ -2,12 +2,12 @@
 
 from faults.fault import Fault
 
-OBJECTIVES, STEP, RUN, FIT = "training/objectives.py", "training/step.py", "training/run.py", "training/fit.py"
+OBJECTIVES, STEP, RUN, FIT = "training/objectives.py", "training/step/recorded.py", "training/run.py", "training/fit.py"
 BATCHES, SCHEDULES, HISTORY = "training/data.py", "training/schedules.py", "training/history.py"
 CONTRACT = "models/test_contract.py::"
 OF_FIT = "training/test_fit.py::"
 OF_CHARGES = "training/test_charges.py::"
-OF_STEP = "training/test_step.py::"
+OF_STEP = "training/step/test_recorded.py::"
 OF_PARTS = "training/test_parts.py::"
 BY_HAND = OF_FIT + "test_fit_is_the_hand_written_loop"
 TERMS = CONTRACT + "test_the_terms_are_unweighted_and_their_objective_is_pyros_loss_per_image"
@@ -79,22 +79,22 @@ FAULTS = [
     Fault(
         "the KL that is logged carries beta",
         OBJECTIVES,
-        "site.nats.reshape(batch, -1).sum(0) / batch",
-        "site.nats.reshape(batch, -1).sum(0) / total * site.scale",
+        "site.per_latent() if site.kind",
+        "site.per_latent() * batch / total * site.scale if site.kind",
         BY_HAND,
     ),
     Fault(
         "the KL that is logged is the batch's and not an image's",
         OBJECTIVES,
-        "nats.reshape(batch, -1).sum(0) / batch",
-        "nats.reshape(batch, -1).sum(0)",
+        "count = total if site.dim is None else batch",
+        "count = 1",
         BY_HAND,
     ),
     Fault(
         "the KL of each latent is summed along the wrong axis",
         OBJECTIVES,
-        "nats.reshape(batch, -1).sum(0) / batch",
-        "nats.reshape(-1, batch).sum(1) / batch",
+        "self.nats.flatten(0, -2).sum(0)",
+        "self.nats.flatten(0, -2).sum(1)",
         "models/test_vae.py::test_a_prior_is_a_distribution_or_a_callable_that_returns_one",
     ),
     Fault(
@@ -162,16 +162,16 @@ FAULTS = [
     ),
     Fault(
         "the schedule is logged and not used",
-        RUN,
+        STEP,
         "torch.tensor(beta))",
-        "self.pair.beta)",
+        "self.beta)",
         OF_FIT + "test_a_schedule_scales_beta_and_gives_it_back",
     ),
     Fault(
         "every step sees the first batch",
-        RUN,
-        "*self.parameters, self._batch(self.step)",
-        "*self.parameters, self._batch(0)",
+        STEP,
+        "*self.parameters, self.batch_of(step)",
+        "*self.parameters, self.batch_of(0)",
         BY_HAND,
     ),
     Fault(
@@ -324,7 +324,7 @@ FAULTS = [
     Fault(
         "the runs that make the recording move the buffers",
         RUN,
-        "            _put_back(pair, before)\n",
+        "            _put_back(self.pair, before)\n",
         "",
         OF_CHARGES + "test_what_moves_in_place_moves_once_a_step_and_a_resumed_run_ends_at_the_same_bits",
     ),
@@ -348,5 +348,26 @@ FAULTS = [
         "if len(set(names)) < len(names):",
         "if False:",
         OF_CHARGES + "test_names_that_occur_twice_are_refused",
+    ),
+    Fault(
+        "programs draw the first step's noise twice",
+        "training/step/programs.py",
+        "            torch.set_rng_state(cpu)\n",
+        "",
+        "models/test_programs.py::test_the_losses_are_those_of_svi_from_the_same_seed",
+    ),
+    Fault(
+        "programs share the values of the global store",
+        "models/programs.py",
+        "value.detach().clone(), store._constraints[name]",
+        "value.detach(), store._constraints[name]",
+        "models/test_programs.py::test_what_svi_has_trained_is_taken_over_and_kept_apart",
+    ),
+    Fault(
+        "the particles of a loss are added up in its terms",
+        "training/step/elbo.py",
+        "torch.as_tensor(nats).detach() / loss.num_particles",
+        "torch.as_tensor(nats).detach()",
+        "models/test_programs.py::test_the_terms_add_up_over_particles",
     ),
 ]

@@ -328,7 +328,7 @@ def test_a_gray_pixel_in_a_later_batch_of_a_dataset_is_refused():
 
 
 def test_only_pairs_are_fitted():
-    with pytest.raises(TypeError, match="SVI"):
+    with pytest.raises(TypeError, match="Programs"):
         pg.fit(torch.nn.Linear(2, 2), binary(), steps=1)
 
 

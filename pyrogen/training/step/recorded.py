@@ -13,6 +13,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 from pyrogen.models import Pair
 from pyrogen.training.objectives import elbo_terms
+from pyrogen.training.step.trainable import trainable
 
 Gradients = Callable[..., tuple[Tensor, ...]]
 
@@ -25,12 +26,36 @@ class Objective(nn.Module):
         self.pair, self.size = pair, size
         self.columns: tuple[str, ...] = ()
         self.monitored: tuple[str, ...] = ()
+        self.per_latent: tuple[str, ...] = ()
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The objective (a scalar with its gradient) and the row of terms that the history keeps, nats per image."""
         terms = elbo_terms(self.pair, x, self.size)
-        self.columns, self.monitored = terms.columns, tuple(terms.monitored)
+        self.columns, self.monitored, self.per_latent = terms.columns, tuple(terms.monitored), terms.per_latent
         return terms.objective, terms.row()
+
+
+class RecordedStep:
+    """Replays the recording of a pair's step.
+
+    Args:
+        pair: the pair.
+        batch_of: the batch of a step.
+        size: N.
+    """
+
+    def __init__(self, pair: Pair, batch_of: Callable[[int], Tensor], size: int) -> None:
+        self.batch_of = batch_of
+        objective = Objective(pair, size)
+        self.gradients = record(objective, batch_of(0))
+        self.columns, self.monitored, self.per_latent = objective.columns, objective.monitored, objective.per_latent
+        self.parameters = list(trainable(pair).values())
+        self.units, self.beta = "nats per image", pair.beta
+
+    def __call__(self, step: int, beta: float) -> tuple[Tensor, list[Tensor | None]]:
+        """The row of terms of step `step`, nats per image, and the gradient of each trained parameter."""
+        row, *gradients = self.gradients(*self.parameters, self.batch_of(step), torch.tensor(beta))
+        return row, list(gradients)
 
 
 def record(objective: Objective, x: Tensor) -> Gradients:
@@ -55,11 +80,6 @@ def record(objective: Objective, x: Tensor) -> Gradients:
     _reuse_memory(module.graph)
     module.recompile()
     return module.forward
-
-
-def trainable(module: nn.Module) -> dict[str, nn.Parameter]:
-    """The parameters that training moves, by name."""
-    return {name: p for name, p in module.named_parameters() if p.requires_grad}
 
 
 def _simplify(graph: fx.Graph) -> None:

@@ -1,0 +1,243 @@
+"""Anyone's model and guide as a pair: two Pyro programs, their parameters, and the loss that trains them."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import pyro
+import torch
+from pyro import distributions as dist
+from pyro.infer import ELBO, Trace_ELBO
+from pyro.poutine.messenger import Messenger
+from torch import Tensor, nn
+from torch.distributions import constraints, transform_to
+
+from pyrogen.models.base import Pair
+from pyrogen.models.reach import reachable
+
+Program = Callable[..., Any]
+MODULE = "$$$"  # between the names of a module and of its parameter in Pyro's store
+
+
+class Programs(Pair):
+    r"""Any Pyro model and guide as a pair for ``pg.fit``, ``pg.evaluate`` and ``pg.testing.check``.
+
+    The programs may use PyroModules, ``pyro.module``, ``pyro.param``, AutoGuides (those too that set themselves up on
+    first use), subsampling plates, enumeration, and any number of latent sites. Training minimizes ``loss``, in nats,
+    as ``SVI(model, guide, optim, loss).step`` does: from the same seed it gives the same losses.
+
+    The parameters belong to this object. While its programs run, Pyro's global parameter store is put aside for a
+    store of their own, so nothing is left in the global one, and two pairs may use the same names. Values that
+    ``pyro.param`` names have in the global store when the programs first run are copied from there. Parameters of
+    modules are the modules' own, so an AutoGuide's ``median()`` works after training as always.
+
+    Args:
+        model: a callable with Pyro primitives: a function, a method or a module.
+        guide: the same, with the model's arguments; an AutoGuide, for example.
+        loss: any Pyro ELBO, or a callable (model, guide, \*args) that returns a loss to differentiate; by default
+            ``Trace_ELBO()``.
+
+    Data for both programs are a tensor (one argument), a tuple of arguments, a dict of keyword arguments, or None for
+    programs that hold their data. See `pg.fit` for how they are cut into batches.
+
+    Raises:
+        TypeError: for a program that cannot be called, or a loss that is no ELBO and no callable.
+
+    Example:
+        >>> import pyrogen as pg
+        >>> from pyro.infer.autoguide import AutoNormal
+        >>> def model(x):
+        ...     level = pyro.sample("level", dist.Normal(0.0, 10.0))
+        ...     with pyro.plate("data", len(x)):
+        ...         pyro.sample("x", dist.Normal(level, 1.0), obs=x)
+        >>> guide = AutoNormal(model)
+        >>> pair = pg.models.Programs(model, guide)
+        >>> fit = pg.fit(pair, torch.full((50,), 3.0), steps=300, lr=0.05, progress=False)
+        >>> abs(guide.median()["level"] - 3.0) < 0.5
+        tensor(True)
+    """
+
+    def __init__(self, model: Program, guide: Program, loss: ELBO | Callable[..., Tensor] | None = None) -> None:
+        super().__init__()
+        for name, program in (("model", model), ("guide", guide)):
+            if not callable(program) or isinstance(program, type):
+                raise TypeError(
+                    f"`{name}` must be a Pyro program, a callable, got {program!r}: pass the function itself"
+                )
+        if loss is not None and (isinstance(loss, type) or not (isinstance(loss, ELBO) or callable(loss))):
+            raise TypeError(f"`loss` must be a Pyro ELBO such as Trace_ELBO(), got {loss!r}: make one and pass it")
+        self._programs = (model, guide)  # a tuple, for modules of their own would hide the methods of these names
+        self.loss: Any = Trace_ELBO() if loss is None else loss
+        self.shape, self.latent = (), 0
+        self.parts, self.params = nn.ModuleDict(), nn.ParameterDict()
+        self._values = _Values()  # what Pyro's store holds while the programs run
+        self._constraints: dict[str, Any] = {}
+        self._trained: tuple[str, ...] | None = None  # of named_parameters; None before the programs have run
+        self._register_modules()
+        for parameter in self.parts.parameters():
+            self.beta = self.beta.to(parameter.device)  # where fit puts data
+            break
+
+    @property
+    def programs(self) -> tuple[Program, Program]:
+        """Model and guide as they were passed."""
+        return self._programs
+
+    @property
+    def takes_size(self) -> bool:
+        """Whether both programs have a parameter ``size``, which is then the number N of data behind a batch."""
+        return all("size" in _parameters(program) for program in self._programs)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the programs have run, so that all parameters are known."""
+        return self._trained is not None
+
+    def model(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the model with this pair's parameters."""
+        with self.store():
+            return self._programs[0](*args, **kwargs)
+
+    def guide(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the guide with this pair's parameters."""
+        with self.store():
+            return self._programs[1](*args, **kwargs)
+
+    def prepare(self, *args: Any, **kwargs: Any) -> None:
+        """Run guide and model once on data, so that all parameters are made; the random state stays as it was."""
+        if not self.is_ready:
+            with torch.random.fork_rng(), torch.no_grad(), pyro.poutine.block(), self.gathering():
+                trace = pyro.poutine.trace(self.guide).get_trace(*args, **kwargs)
+                pyro.poutine.replay(self.model, trace=trace)(*args, **kwargs)
+
+    @contextmanager
+    def gathering(self) -> Iterator[None]:
+        """Let the programs run for the first time in this context, and keep the parameters that they make."""
+        used: dict[str, None] = {}
+        with self.store(), _Seen(used):
+            yield
+            self._keep(used)
+
+    @contextmanager
+    def store(self) -> Iterator[None]:
+        """Put this pair's parameters in the place of Pyro's global store."""
+        store = pyro.get_param_store()
+        if store._params is self._values:
+            yield
+            return
+        before = store._params, store._constraints, store._param_to_name
+        if not self.is_ready:
+            self._take_over(store)
+        store._params, store._constraints, store._param_to_name = self._values, self._constraints, {}
+        try:
+            yield
+        finally:
+            store._params, store._constraints, store._param_to_name = before
+
+    @property
+    def store_names(self) -> tuple[str, ...]:
+        """The names of all parameters that the programs have made."""
+        return tuple(self._values)
+
+    def param(self, name: str) -> Tensor:
+        """The value of the parameter that the programs call `name`, with its constraint.
+
+        Raises:
+            KeyError: if the programs have no such parameter, or have not run yet.
+        """
+        if name not in self._values:
+            known = ", ".join(map(repr, self._values)) or "none yet: fit the pair first"
+            raise KeyError(f"the programs have no parameter {name!r}; they have {known}")
+        value: Tensor = transform_to(self._constraints.get(name, constraints.real))(self._values[name]).detach()
+        return value
+
+    def trainable(self) -> dict[str, nn.Parameter]:
+        """The parameters that SVI would train, by their names in the state dict.
+
+        These are the ones that the programs register, by ``pyro.param``, ``pyro.module`` or as PyroModules.
+        """
+        named = dict(self.named_parameters())
+        return {name: named[name] for name in self._trained or ()}
+
+    def arguments(self, batch: Any, size: int | None = None) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The arguments of both programs for a batch: a tensor, a tuple, a dict or None."""
+        args: tuple[Any, ...] = ()
+        kwargs: dict[str, Any] = {}
+        if isinstance(batch, Mapping):
+            kwargs = dict(batch)
+        elif isinstance(batch, tuple):
+            args = batch
+        elif batch is not None:
+            args = (batch,)
+        if size is not None and self.takes_size:
+            kwargs["size"] = size
+        return args, kwargs
+
+    def check(self, x: Any) -> None:
+        """Accept all data: what the programs take is theirs to say."""
+
+    def prior(self) -> dist.TorchDistribution:
+        """Raise ``NotImplementedError``: the prior is a part of the model."""
+        raise NotImplementedError("programs have no prior() of their own: run pair.model for draws from the prior")
+
+    def _take_over(self, store: Any) -> None:
+        """Copy what ``pyro.param`` has put into the global store; modules and PyroModules bring their own values."""
+        for name, value in store._params.items():
+            if not (name in self._values or MODULE in name or isinstance(value, nn.Parameter)):
+                self._values[name], self._constraints[name] = value.detach().clone(), store._constraints[name]
+
+    def _keep(self, used: Mapping[str, None]) -> None:
+        """Register the parameters that the programs have asked for, and forget the others."""
+        for name in [name for name in self._values if name not in used]:
+            del self._values[name], self._constraints[name]
+        self._register_modules()  # an AutoGuide makes modules when it is first used
+        own = {id(parameter) for parameter in self.parameters()}
+        for name, value in self._values.items():
+            if id(value) not in own:
+                self.params[_key(name, self.params)] = value
+        names = {id(parameter): name for name, parameter in self.named_parameters()}
+        self._trained = tuple(dict.fromkeys(names[id(value)] for value in self._values.values()))
+
+    def _register_modules(self) -> None:
+        known = set(self.modules())
+        for path, value in reachable(model=self._programs[0], guide=self._programs[1]):
+            if isinstance(value, nn.Module) and value not in known:
+                self.parts[_key(path, self.parts)] = value
+                known |= set(value.modules())
+
+
+class _Values(dict[str, Tensor]):
+    """Unconstrained values by name, each an ``nn.Parameter``, so that a module can own it."""
+
+    def __setitem__(self, name: str, value: Tensor) -> None:
+        super().__setitem__(name, value if isinstance(value, nn.Parameter) else nn.Parameter(value.detach()))
+
+
+class _Seen(Messenger):
+    """Notes the names of the parameters that SVI would see, and so train."""
+
+    def __init__(self, names: dict[str, None]) -> None:
+        super().__init__()
+        self.names = names
+
+    def _pyro_post_param(self, msg: Any) -> None:
+        self.names[msg["name"]] = None
+
+
+def _key(path: str, among: nn.Module) -> str:
+    """`path` as the name of a module's attribute that is free."""
+    key = re.sub(r"\W+", "_", path)
+    while hasattr(among, key):
+        key += "_"
+    return key
+
+
+def _parameters(program: Program) -> Mapping[str, inspect.Parameter]:
+    try:
+        return inspect.signature(program.forward if isinstance(program, nn.Module) else program).parameters
+    except (TypeError, ValueError):
+        return {}

@@ -1,0 +1,147 @@
+"""The loss of anyone's programs with its gradients, as SVI has them, and its terms by site."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from pyro.infer import ELBO, Trace_ELBO, TraceGraph_ELBO, TraceMeanField_ELBO
+from pyro.ops.provenance import detach_provenance
+from pyro.poutine import Trace
+from torch import Tensor
+from torch.distributions import kl_divergence
+
+from pyrogen.models import Programs
+from pyrogen.training.objectives import different, is_point
+
+BY_SITE = (Trace_ELBO, TraceGraph_ELBO, TraceMeanField_ELBO)  # those that add up terms of sites
+Traces = list[tuple[Trace, Trace]]
+
+
+def loss_and_gradients(
+    pair: Programs, batch: Any, size: int | None
+) -> tuple[dict[str, Tensor], dict[str, Tensor | None]]:
+    """Run the programs on a batch as ``SVI.step`` does.
+
+    Args:
+        pair: the programs, which may run for the first time here.
+        batch: what `Programs.arguments` takes.
+        size: N, for programs that ask for it.
+
+    Returns:
+        The columns of the history by name, in nats, and the gradients by the parameters' names; None where the loss
+        has none.
+
+    Raises:
+        ValueError: if the loss is no number that has gradients.
+    """
+    args, kwargs = pair.arguments(batch, size)
+    model, guide = pair.programs
+    with pair.gathering() if not pair.is_ready else pair.store(), torch.enable_grad(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Encountered (NaN|inf)", UserWarning)  # a run looks at its terms itself
+        with _traces_of(pair.loss) as traces:
+            loss = _loss_and_grads(pair.loss)(model, guide, *args, **kwargs)
+        columns = _columns(loss) | _terms(traces, pair.loss)
+    parameters = pair.trainable()
+    gradients = {name: parameter.grad for name, parameter in parameters.items()}
+    for parameter in parameters.values():
+        parameter.grad = None
+    return columns, gradients
+
+
+def _loss_and_grads(loss: Any) -> Callable[..., Any]:
+    if isinstance(loss, ELBO):
+        with_gradients: Callable[..., Any] = loss.loss_and_grads  # type: ignore[attr-defined]
+        return with_gradients
+
+    def by_hand(*args: Any, **kwargs: Any) -> Any:
+        value = loss(*args, **kwargs)
+        if not isinstance(value, Tensor) or value.numel() != 1:
+            raise ValueError(
+                f"`loss` must return one number as a tensor, got {value!r}: return the loss to differentiate"
+            )
+        if value.requires_grad:
+            value.backward()
+        return value
+
+    return by_hand
+
+
+def _columns(loss: Any) -> dict[str, Tensor]:
+    parts = [torch.as_tensor(part).detach().reshape(()) for part in (loss if isinstance(loss, tuple) else (loss,))]
+    several = {f"loss_{i}": part for i, part in enumerate(parts)} if len(parts) > 1 else {}
+    total: Tensor = sum(parts[1:], parts[0])
+    return {"objective": total} | several
+
+
+@contextmanager
+def _traces_of(loss: Any) -> Iterator[Traces]:
+    """The traces that the loss is computed from."""
+    traces: Traces = []
+    if type(loss) not in BY_SITE:
+        yield traces
+        return
+    make = loss._get_trace
+
+    def watched(*args: Any, **kwargs: Any) -> tuple[Trace, Trace]:
+        traces.append(make(*args, **kwargs))
+        return traces[-1]
+
+    loss._get_trace = watched
+    try:
+        yield traces
+    finally:
+        del loss._get_trace
+
+
+@torch.no_grad()
+def _terms(traces: Traces, loss: Any) -> dict[str, Tensor]:
+    """The weighted terms by kind and site, nats; they add up to the loss."""
+    kinds: dict[str, dict[str, Any]] = {"reconstruction": {}, "kl": {}, "penalty": {}, "charge": {}}
+    for model, guide in traces:
+        for kind, name, nats in _site_terms(model, guide, isinstance(loss, TraceMeanField_ELBO)):
+            kinds[kind][name] = kinds[kind].get(name, 0.0) + torch.as_tensor(nats).detach() / loss.num_particles
+    totals = {kind: sum(sites.values()) for kind, sites in kinds.items() if sites and kind != "charge"}
+    several = {kind: sites for kind, sites in kinds.items() if len(sites) > 1 and kind != "charge"}
+    by_site = {f"{kind}_{name}": nats for kind, sites in several.items() for name, nats in sites.items()}
+    different(("objective", *totals, *by_site, *kinds["charge"]))
+    return totals | by_site | kinds["charge"]
+
+
+def _site_terms(model: Trace, guide: Trace, mean_field: bool) -> Iterator[tuple[str, str, Any]]:
+    """(kind, site, nats) of one pair of traces."""
+    drawn = {name: site for name, site in guide.nodes.items() if site["type"] == "sample"}
+    extra = [name for name, site in drawn.items() if name not in model.nodes and not site["is_observed"]]
+    homes = {name: name.removesuffix("_unconstrained") for name in extra}  # where an AutoGuide draws before it bends
+    joint = any(home not in model.nodes for home in homes.values())  # one draw stands for several sites
+    for name, site in model.nodes.items():
+        if site["type"] != "sample":
+            continue
+        if site["is_observed"]:
+            if not site["infer"].get("_deterministic"):
+                yield "reconstruction", name, -site["log_prob_sum"]
+        elif name in drawn:
+            point = is_point(drawn[name]["fn"]) and not (joint or name in homes.values())
+            yield (
+                "penalty" if point else "kl",
+                "all latents" if joint else name,
+                _divergence(drawn[name], site, mean_field),
+            )
+    for name, site in drawn.items():
+        if name in homes:
+            yield "kl", "all latents" if joint else homes[name], site["log_prob_sum"]
+        elif name not in model.nodes:
+            yield "charge", name, site["log_prob_sum"]
+
+
+def _divergence(q: Any, p: Any, mean_field: bool) -> Any:
+    if mean_field:
+        try:
+            nats = kl_divergence(detach_provenance(q["fn"]), p["fn"])
+            return (nats * q["scale"] * (1.0 if q["mask"] is None else q["mask"])).sum()
+        except NotImplementedError:
+            pass
+    return q["log_prob_sum"] - p["log_prob_sum"]

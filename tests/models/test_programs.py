@@ -1,0 +1,233 @@
+"""Anyone's programs trained by `pg.fit`: SVI's own losses, and nothing left behind."""
+
+import numpy as np
+import pyro
+import pytest
+import torch
+from pyro import distributions as dist
+from pyro.infer import SVI, RenyiELBO, Trace_ELBO, TraceEnum_ELBO, TraceGraph_ELBO, TraceMeanField_ELBO
+from pyro.infer.autoguide import AutoDelta, AutoDiagonalNormal, AutoNormal
+from pyro.nn import PyroModule, PyroParam
+from torch import nn
+
+import pyrogen as pg
+
+EFFECTS = torch.tensor([28.0, 8.0, -3.0, 7.0, -1.0, 1.0, 18.0, 12.0])
+ERRORS = torch.tensor([15.0, 10.0, 16.0, 11.0, 9.0, 11.0, 10.0, 18.0])
+
+
+def schools(effects, errors):
+    mu = pyro.sample("mu", dist.Normal(0.0, 5.0))
+    tau = pyro.sample("tau", dist.HalfCauchy(5.0))
+    with pyro.plate("schools", len(effects)):
+        theta = pyro.sample("theta", dist.Normal(mu, tau))
+        pyro.sample("effects", dist.Normal(theta, errors), obs=effects)
+
+
+def line(x, y):
+    slope = pyro.sample("slope", dist.Normal(0.0, 1.0))
+    noise = pyro.param("noise", lambda: torch.rand(()) + 0.5, constraint=dist.constraints.positive)
+    with pyro.plate("data", len(x), subsample_size=5) as index:
+        pyro.sample("y", dist.Normal(slope * x[index], noise), obs=y[index])
+
+
+def line_guide(x, y):
+    loc = pyro.param("loc", lambda: torch.randn(()))
+    pyro.sample("slope", dist.Normal(loc, pyro.param("scale", torch.tensor(0.1), dist.constraints.positive)))
+
+
+class Net(PyroModule):
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Linear(2, 1)
+        self.scale = PyroParam(torch.tensor(1.0), dist.constraints.positive)
+
+    def forward(self, x, y=None):
+        mean = self.net(x).squeeze(-1)
+        with pyro.plate("data", len(x)):
+            return pyro.sample("y", dist.Normal(mean, self.scale), obs=y)
+
+
+def nothing(*args, **kwargs):
+    """A guide without latents."""
+
+
+def mixture(x):
+    with pyro.plate("heaps", 2):
+        locs = pyro.sample("locs", dist.Normal(0.0, 3.0))
+    with pyro.plate("data", len(x)):
+        heap = pyro.sample("heap", dist.Categorical(torch.tensor([0.5, 0.5])), infer={"enumerate": "parallel"})
+        pyro.sample("x", dist.Normal(locs[heap], 1.0), obs=x)
+
+
+X, Y = torch.randn(20, generator=torch.Generator().manual_seed(0)), torch.arange(20.0) / 20
+
+
+def programs(name):
+    torch.manual_seed(4)
+    hidden = pyro.poutine.block(mixture, hide=["heap"])
+    return {
+        "eight schools": lambda: (schools, AutoNormal(schools), (EFFECTS, ERRORS), Trace_ELBO()),
+        "mean field": lambda: (schools, AutoNormal(schools), (EFFECTS, ERRORS), TraceMeanField_ELBO()),
+        "one draw for all": lambda: (schools, AutoDiagonalNormal(schools), (EFFECTS, ERRORS), Trace_ELBO()),
+        "graph": lambda: (schools, AutoNormal(schools), (EFFECTS, ERRORS), TraceGraph_ELBO()),
+        "particles": lambda: (schools, AutoNormal(schools), (EFFECTS, ERRORS), Trace_ELBO(3, vectorize_particles=True)),
+        "renyi": lambda: (schools, AutoNormal(schools), (EFFECTS, ERRORS), RenyiELBO(0.5, num_particles=3)),
+        "subsampled, pyro.param": lambda: (line, line_guide, (X, Y), Trace_ELBO()),
+        "a PyroModule": lambda: (Net(), nothing, (torch.stack((X, Y), 1), Y), Trace_ELBO()),
+        "enumerated": lambda: (mixture, AutoDelta(hidden), (X,), TraceEnum_ELBO(max_plate_nesting=1)),
+        "a function": lambda: (line, line_guide, (X, Y), lambda *args: Trace_ELBO().differentiable_loss(*args)),
+    }[name]()
+
+
+NAMES = ("eight schools", "mean field", "one draw for all", "graph", "particles", "renyi", "subsampled, pyro.param")
+
+
+@pytest.mark.parametrize("name", [*NAMES, "a PyroModule", "enumerated", "a function"])
+def test_the_losses_are_those_of_svi_from_the_same_seed(name):
+    pyro.clear_param_store()
+    model, guide, data, loss = programs(name)
+    pyro.set_rng_seed(7)
+    svi = SVI(model, guide, pyro.optim.Adam({"lr": 0.01}), loss)
+    expected = [svi.step(*data) for _ in range(20)]
+    pyro.clear_param_store()
+    model, guide, data, loss = programs(name)
+    fit = pg.fit(pg.models.Programs(model, guide, loss), data, steps=20, lr=0.01, seed=7, progress=False)
+    np.testing.assert_allclose(fit.history["loss"], expected, rtol=2e-5)
+    assert not len(pyro.get_param_store())
+
+
+def test_the_terms_by_site_add_up_to_the_loss():
+    pair = pg.models.Programs(schools, AutoNormal(schools))
+    history = pg.fit(pair, (EFFECTS, ERRORS), steps=5, progress=False).history
+    assert history.columns[4:] == ("objective", "reconstruction", "kl", "kl_mu", "kl_tau", "kl_theta")
+    np.testing.assert_allclose(history["reconstruction"] + history["kl"], history["loss"], rtol=1e-5)
+    np.testing.assert_allclose(sum(history[f"kl_{site}"] for site in ("mu", "tau", "theta")), history["kl"], rtol=1e-5)
+
+
+@pytest.mark.parametrize("vectorize", [False, True])
+def test_the_terms_add_up_over_particles(vectorize):
+    loss = Trace_ELBO(4, vectorize_particles=vectorize, max_plate_nesting=1)
+    pair = pg.models.Programs(schools, AutoNormal(schools), loss)
+    history = pg.fit(pair, (EFFECTS, ERRORS), steps=3, progress=False).history
+    np.testing.assert_allclose(history["reconstruction"] + history["kl"], history["loss"], rtol=1e-5)
+
+
+def test_data_are_a_tensor_a_tuple_a_dict_or_nothing():
+    def held():
+        schools(EFFECTS, ERRORS)
+
+    losses = []
+    for model, data in ((schools, (EFFECTS, ERRORS)), (schools, {"errors": ERRORS, "effects": EFFECTS}), (held, None)):
+        fit = pg.fit(pg.models.Programs(model, AutoNormal(model)), data, steps=5, progress=False)
+        losses.append(fit.history["loss"])
+    np.testing.assert_array_equal(losses[0], losses[1])
+    np.testing.assert_array_equal(losses[0], losses[2])
+
+
+def test_two_pairs_may_use_the_same_names_and_neither_sees_the_other():
+    def model(x):
+        pyro.sample("x", dist.Normal(pyro.param("level", torch.tensor(0.0)), 1.0).expand(x.shape).to_event(1), obs=x)
+
+    first, second = (pg.models.Programs(model, nothing) for _ in range(2))
+    pg.fit(first, torch.full((10,), 3.0), steps=5, lr=0.1, progress=False)
+    pg.fit(second, torch.full((10,), -3.0), steps=5, lr=0.1, progress=False)
+    assert first.param("level") > 0.4 > -0.4 > second.param("level")
+    with pytest.raises(KeyError, match="no parameter 'other'; they have 'level'"):
+        first.param("other")
+
+
+def test_what_svi_has_trained_is_taken_over_and_kept_apart():
+    def model(x):
+        pyro.sample("x", dist.Normal(pyro.param("level", torch.tensor(0.0)), 1.0).expand(x.shape).to_event(1), obs=x)
+
+    pyro.clear_param_store()
+    pyro.param("level", torch.tensor(5.0))
+    pair = pg.models.Programs(model, nothing)
+    pair.prepare(torch.zeros(3))
+    assert pair.param("level") == 5.0
+    pg.fit(pair, torch.zeros(3), steps=5, lr=0.1, progress=False)
+    assert pair.param("level") < 5.0 == pyro.param("level")
+    pyro.clear_param_store()
+
+
+def test_only_registered_parameters_are_trained():
+    free, registered = nn.Linear(1, 1), nn.Linear(1, 1)
+
+    def model(x):
+        pyro.module("net", registered)
+        pyro.sample("x", dist.Normal(registered(free(x)), 1.0).to_event(2), obs=x)
+
+    pair = pg.models.Programs(model, nothing)
+    before = free.weight.clone(), registered.weight.clone()
+    pg.fit(pair, torch.randn(8, 1), steps=5, progress=False)
+    assert torch.equal(free.weight, before[0])
+    assert not torch.equal(registered.weight, before[1])
+    assert len(pair.trainable()) == 2
+
+
+def test_programs_that_take_the_size_get_batches():
+    def model(x, size):
+        level = pyro.sample("level", dist.Normal(0.0, 10.0))
+        with pyro.plate("data", size, subsample=torch.arange(len(x))):
+            pyro.sample("x", dist.Normal(level, 1.0), obs=x)
+
+    def guide(x, size):
+        pyro.sample("level", dist.Normal(pyro.param("loc", torch.tensor(0.0)), 0.1))
+
+    pair = pg.models.Programs(model, guide)
+    x = 2 + torch.randn(200, generator=torch.Generator().manual_seed(1))
+    fit = pg.fit(pair, x, steps=300, lr=0.05, progress=False)
+    assert fit.history["epoch"][-1] == 300 / 3
+    assert abs(pair.param("loc") - x.sum() / 200.01) < 0.1
+
+
+def test_an_interrupted_run_goes_on_bit_for_bit(tmp_path):
+    def run(steps, **settings):
+        torch.manual_seed(0)
+        pair = pg.models.Programs(line, line_guide)
+        pg.fit(pair, (X, Y), steps=steps, lr=0.01, progress=False, **settings)
+        return pair
+
+    whole = run(20)
+    run(8, checkpoint=tmp_path)
+    again = run(20, checkpoint=tmp_path, resume=True)
+    assert all(torch.equal(whole.param(name), again.param(name)) for name in ("loc", "scale", "noise"))
+
+
+def test_bad_programs_data_and_losses_get_a_sentence():
+    with pytest.raises(TypeError, match="`model` must be a Pyro program"):
+        pg.models.Programs(3, nothing)
+    with pytest.raises(TypeError, match="`loss` must be a Pyro ELBO"):
+        pg.models.Programs(schools, nothing, loss=Trace_ELBO)
+    pair = pg.models.Programs(line, line_guide)
+    with pytest.raises(ValueError, match="entry 0 has 20, entry 1 has 19"):
+        pg.fit(pair, (X, Y[:-1]), steps=1)
+    with pytest.raises(TypeError, match="`data` of programs must be a tensor"):
+        pg.fit(pair, 3, steps=1)
+    with pytest.raises(ValueError, match="must return one number"):
+        pg.fit(pg.models.Programs(line, line_guide, loss=lambda *args: None), (X, Y), steps=1)
+
+
+def test_programs_whose_sites_differ_train_with_a_warning():
+    calls = []
+
+    def model():
+        calls.append(1)
+        for i in range(1 + len(calls) % 2):
+            pyro.sample(f"x_{i}", dist.Normal(pyro.param("level", torch.tensor(0.0)), 1.0), obs=torch.tensor(1.0))
+
+    with pytest.warns(UserWarning, match="sites differ from call to call"):
+        pg.fit(pg.models.Programs(model, nothing), None, steps=5, progress=False)
+
+
+def test_a_parameter_that_comes_late_stops_the_run():
+    calls = []
+
+    def model():
+        calls.append(1)
+        level = pyro.param("level" if len(calls) < 4 else "late", torch.tensor(0.0))
+        pyro.sample("x", dist.Normal(level, 1.0), obs=torch.tensor(1.0))
+
+    with pytest.raises(ValueError, match="'late' at step 4"):
+        pg.fit(pg.models.Programs(model, nothing), None, steps=5, progress=False)
