@@ -4,10 +4,20 @@
 `calibrate` against its own model's simulations.
 """
 
-from pyrogen.testing.check import check
+from pyrogen.testing.check import assert_sound, check
 from pyrogen.testing.findings import Finding, Report, Result
 from pyrogen.testing.posterior.calibration import Calibration, calibrate
 from pyrogen.testing.posterior.compare import compare
 from pyrogen.testing.posterior.nuts import against_nuts
 
-__all__ = ["Calibration", "Finding", "Report", "Result", "against_nuts", "calibrate", "check", "compare"]
+__all__ = [
+    "Calibration",
+    "Finding",
+    "Report",
+    "Result",
+    "against_nuts",
+    "assert_sound",
+    "calibrate",
+    "check",
+    "compare",
+]

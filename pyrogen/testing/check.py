@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
+
+from torch import Tensor
 
 from pyrogen.progress import progress_bar
 from pyrogen.testing.checks.density import density
+from pyrogen.testing.checks.first_runs import FirstRuns, failure, first_runs, step
 from pyrogen.testing.checks.gradient import gradient
 from pyrogen.testing.checks.jacobian import jacobian
 from pyrogen.testing.checks.objective import check_batch, minibatch, objective
 from pyrogen.testing.checks.parameters import parameters
+from pyrogen.testing.checks.prior import prior
 from pyrogen.testing.checks.structure import structure
 from pyrogen.testing.checks.subsampling import subsampling
-from pyrogen.testing.findings import Finding, Report, Result
+from pyrogen.testing.findings import Report, Result
 from pyrogen.testing.posterior.importance import importance
-from pyrogen.testing.running.isolation import nothing_changed
-from pyrogen.testing.running.programs import Batch, Tested, sites, without_warnings
+from pyrogen.testing.running.isolation import frozen_parameters, nothing_changed
+from pyrogen.testing.running.programs import Batch, OutOfTime, Tested, without_warnings
 
 FALSE_ALARM = 1e-6
 _NOT_ASKED = "not asked, because the faults above come first"
@@ -24,8 +30,8 @@ _TESTS = 5  # with a false-alarm rate: density, objective, minibatch, gradient, 
 
 
 def check(
-    model: Callable[..., Any],
-    guide: Callable[..., Any],
+    model: Any,
+    guide: Callable[..., Any] | None = None,
     args: tuple[Any, ...] = (),
     kwargs: Mapping[str, Any] | None = None,
     *,
@@ -35,6 +41,7 @@ def check(
     fitted: bool = False,
     seed: int = 0,
     false_alarm: float = FALSE_ALARM,
+    time_limit: float | None = 60.0,
     progress: bool = True,
 ) -> Report:
     r"""Put a Pyro model and guide the questions that Pyro does not ask, and report what is wrong.
@@ -50,6 +57,7 @@ def check(
     shapes           events agree, each batch dimension has its plate
     enumeration      each discrete latent is enumerated, by a loss that does so
     support          the guide draws only where the model has mass, and reaches all of it
+    step             a step with this loss runs
     subsampling      observations follow the indices of their plates and weigh N/B
     registration     Pyro knows each parameter that the densities depend on, so that SVI trains it
     finite           no value or log density is NaN or infinite
@@ -57,6 +65,7 @@ def check(
     domain           the programs run wherever the optimizer may lead the parameters
     jacobian         latents computed from auxiliary ones carry the Jacobian of the change of variables
     density          draws of your own distributions follow their log_prob (t-test)
+    prior            the guide does not merely repeat the prior
     objective        the loss is −Σ (log p − log q) of these programs (t-test)
     minibatch        the objective of batches is on average that of the full data (t-test)
     gradient         the gradient is that of the objective (t-test against a second estimator)
@@ -68,7 +77,7 @@ def check(
     pair costs some 200 evaluations of its loss: a few images say as much as a large batch.
 
     Args:
-        model: the joint distribution, a Pyro program.
+        model: the joint distribution, a Pyro program; or an object with both a ``model`` and a ``guide``.
         guide: the approximate posterior, a Pyro program with the same arguments; an AutoGuide too.
         args: the positional arguments that both are called with, as for ``svi.step(*args)``.
         kwargs: the keyword arguments.
@@ -80,6 +89,8 @@ def check(
         fitted: whether the guide has been trained; then a guide far from the posterior is a fault.
         seed: of all random numbers; the same seed gives the same report.
         false_alarm: the probability that the tests together find a fault in a sound pair, by chance.
+        time_limit: seconds after which what is left is not asked, and said not to be; None for no limit. One run of the
+            programs is not interrupted.
         progress: whether to show a bar on a terminal.
 
     Returns:
@@ -117,66 +128,149 @@ def check(
         )
     if batch is not None:
         check_batch(batch)
-    tested = Tested(model, guide, args, dict(kwargs or {}), loss, seed)
+    model, guide = _programs(model, guide)
+    deadline = math.inf if time_limit is None else time.monotonic() + time_limit
+    tested = Tested(model, guide, args, dict(kwargs or {}), loss, seed, deadline=deadline)
     rate = false_alarm / _TESTS
-    questions: list[tuple[str, bool, Callable[[], Iterable[Result]]]] = [  # name, whether a fault before it forbids it
-        ("runs", False, lambda: [_runs(tested)]),
-        ("structure", True, lambda: structure(tested)),
+    results: list[Result] = []
+    frozen = frozen_parameters(model, guide)
+    with nothing_changed(model, guide), without_warnings():
+        try:
+            first = first_runs(tested)
+        except OutOfTime:
+            return Report((Result("runs", "guide and model run", "skipped", _late(time_limit)),))
+        results.append(first.result)
+        if first.result.outcome == "fault":
+            return Report(tuple(results))
+        questions = _questions(first, rate, size, batch, fitted, frozen)
+        for name, needs_sound, ask in (bar := progress_bar(questions, shown=progress, leave=False)):
+            bar.set_description(f"check {name}")
+            sound = Report(tuple(results)).ok
+            if sound or not needs_sound:
+                _answer(results, first.tested, name, ask, sound, time_limit)
+            else:
+                results.append(Result(name, _NOT_ASKED, "skipped"))
+            if name == "structure" and first.alone:
+                results += _why_not_together(results, first)
+                break
+    return Report(tuple(results))
+
+
+Question = tuple[str, bool, Callable[[], Iterable[Result]]]  # name, whether a fault before it forbids it, and answers
+
+
+def _questions(
+    first: FirstRuns,
+    rate: float,
+    size: int | None,
+    batch: Batch | None,
+    fitted: bool,
+    frozen: Sequence[tuple[str, Tensor]],
+) -> list[Question]:
+    tested = first.tested
+    questions: list[Question] = [
+        ("structure", True, lambda: structure(tested, first.alone)),
+        ("step", True, lambda: [step(tested)]),
         ("subsampling", False, lambda: [subsampling(tested, size)]),
-        ("registration", False, lambda: parameters(tested)),
+        ("registration", False, lambda: parameters(tested, frozen)),
         ("jacobian", True, lambda: [jacobian(tested)]),
         ("density", True, lambda: [density(tested, rate)]),
+        ("prior", True, lambda: [prior(tested)]),
         ("objective", True, lambda: [objective(tested, rate)]),
         ("minibatch", True, lambda: [minibatch(tested, rate, batch, size)]),
         ("gradient", True, lambda: [gradient(tested, rate)]),
     ]
     if fitted:
         questions.append(("importance", True, lambda: importance(tested, fitted=True, false_alarm=rate)))
-    results: list[Result] = []
-    with nothing_changed(model, guide), without_warnings():
-        for name, needs_sound, ask in (bar := progress_bar(questions, shown=progress, leave=False)):
-            bar.set_description(f"check {name}")
-            sound = Report(tuple(results)).ok
-            if sound or not needs_sound:
-                _answer(results, name, ask, sound)
-            else:
-                results.append(Result(name, _NOT_ASKED, "skipped"))
-            if name == "runs" and not Report(tuple(results)).ok:
-                break
-    return Report(tuple(results))
+    return questions
 
 
-def _answer(results: list[Result], name: str, ask: Callable[[], Iterable[Result]], sound: bool) -> None:
-    """Add the answers; an error is one, unless it may follow from a fault that was found before."""
+def _answer(
+    results: list[Result],
+    tested: Tested,
+    name: str,
+    ask: Callable[[], Iterable[Result]],
+    sound: bool,
+    time_limit: float | None,
+) -> None:
+    """Add the answers; where a question itself fails, it is said to be not answered, since the programs run."""
     try:
-        results.extend(ask())
-    except EmptyTrace:
-        raise
+        for result in ask():
+            results.append(result)
+    except OutOfTime:
+        results.append(Result(name, "out of time", "skipped", _late(time_limit)))
     except Exception as error:
-        if sound:
-            results.append(Result.of(name, "the programs run in this check", [_failure(name, "the pair", error)]))
-        else:
+        if not sound:
             results.append(Result(name, _NOT_ASKED, "skipped"))
-
-
-def _runs(tested: Tested) -> Result:
-    """Whether guide and model run, each alone."""
-    findings = []
-    for side, run in (("guide", tested.guide_alone), ("model", tested.model_alone)):
-        try:
-            trace = run()
-        except Exception as error:
-            findings.append(_failure("runs", f"the {side}", error))
+        elif (again := _plain_run_fails(tested)) is not None:
+            results.append(Result.of(name, "the programs run again", [failure(name, "a later run", again)]))
         else:
-            if side == "model" and not any(True for _ in sites(trace)):
-                raise EmptyTrace("the model has no pyro.sample site, so nothing can be fitted: is it the model?")
-    return Result.of("runs", "guide and model run on these arguments", findings)
+            said = failure(name, "the question", error).message
+            results.append(Result(name, "could not be asked here", "skipped", said))
 
 
-def _failure(check: str, who: str, error: Exception) -> Finding:
-    said = " ".join(str(error).split())
-    return Finding(check, f"{who} fails with {type(error).__name__}: {said[:300] or 'no message'}")
+def _plain_run_fails(tested: Tested) -> Exception | None:
+    """The error of one more run of the programs as they are: theirs, and not that of a question."""
+    try:
+        tested.together()
+    except OutOfTime:
+        return None
+    except Exception as error:
+        return error
+    return None
 
 
-class EmptyTrace(ValueError):
-    """The model draws and observes nothing."""
+def _late(time_limit: float | None) -> str:
+    return (
+        f"stopped after {time_limit:g} s: pass fewer rows (a few say as much as many), or a longer time_limit "
+        "(None for none)"
+    )
+
+
+def _why_not_together(results: list[Result], first: FirstRuns) -> list[Result]:
+    """The error of the joint run, unless what was found before explains it."""
+    if Report(tuple(results)).ok:
+        return [Result.of("together", "the model runs at the guide's draws", first.together)]
+    return [Result("together", _NOT_ASKED, "skipped")]
+
+
+def _programs(model: Any, guide: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """The two programs: as they are given, or those of an object that has both."""
+    if guide is None:
+        if not (callable(getattr(model, "model", None)) and callable(getattr(model, "guide", None))):
+            raise TypeError(
+                "`guide` must be a Pyro program, unless `model` is an object with both, such as pg.models.VAE"
+            )
+        return model.model, model.guide
+    return model, guide
+
+
+def assert_sound(
+    model: Any,
+    guide: Callable[..., Any] | None = None,
+    args: tuple[Any, ...] = (),
+    kwargs: Mapping[str, Any] | None = None,
+    **settings: Any,
+) -> Report:
+    """Raise ``AssertionError`` with the report, for a test of your own, unless `check` finds the programs sound.
+
+    Args:
+        model: the joint distribution, or an object with a model and a guide.
+        guide: the approximate posterior.
+        args: the positional arguments of both.
+        kwargs: the keyword arguments of both.
+        **settings: the other arguments of `check`, such as ``loss`` and ``size``.
+
+    Returns:
+        The report, of which warnings may be looked at.
+
+    Example:
+        >>> import torch
+        >>> import pyrogen as pg
+        >>> g = pg.models.GammaExponential()
+        >>> pg.testing.assert_sound(g, args=(torch.tensor(3.0),)).findings
+        ()
+    """
+    report = check(model, guide, args, kwargs, **({"progress": False} | settings))
+    report.assert_ok()
+    return report

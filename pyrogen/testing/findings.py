@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 Level = Literal["fault", "warning"]
@@ -63,7 +63,7 @@ class Result:
         figures: Mapping[str, float] | None = None,
     ) -> Result:
         """The result whose outcome follows from its findings: passed if there are none."""
-        found = tuple(findings)
+        found = tuple(_merged(findings))
         outcome: Outcome = "passed"
         if found:
             outcome = "fault" if any(one.level == "fault" for one in found) else "warning"
@@ -80,6 +80,17 @@ class Result:
 
     def __str__(self) -> str:
         return "\n".join(self.lines())
+
+
+def _merged(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """One finding for all sites of which the same is to be said."""
+    alike: dict[tuple[str, str, str], list[Finding]] = {}
+    for one in findings:
+        alike.setdefault((one.check, one.level, one.message.replace(repr(one.site), "")), []).append(one)
+    for first, *rest in alike.values():
+        names = [repr(one.site) for one in rest]
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        yield replace(first, message=f"{first.message} (so it is with {', '.join(names[:3])}{more})") if rest else first
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -10,9 +10,10 @@ from pyro.poutine.runtime import Message
 from torch import Tensor
 
 from pyrogen.testing.findings import Finding, Result
-from pyrogen.testing.running.programs import Tested, latents
+from pyrogen.testing.running.programs import Tested
 from pyrogen.testing.running.reparametrized_draws import is_point
 from pyrogen.testing.running.significance import Sample, exceeds
+from pyrogen.testing.running.sites import is_deterministic, latents, sites
 
 QUESTION = "draws of your own distributions follow their log_prob"
 _BLOCKS = 128
@@ -21,19 +22,25 @@ _MARGIN = 0.01
 
 
 def density(tested: Tested, false_alarm: float) -> Result:
-    r"""Whether draws, their derivatives and ``log_prob`` of the guide's own distributions belong together.
+    r"""Whether draws, their derivatives and ``log_prob`` of the programs' own distributions belong together.
 
     If draws follow the density, E_q[∂ log q(z)/∂φ] = 0 for every parameter φ. If their derivatives are right too, then
     E_q[∂h/∂z · ∂z/∂φ] = ∂E_q[h]/∂φ = E_q[h(z) ∂ log q(z)/∂φ] for any h, here a sum of tanh of standardized entries.
     Both are estimated from 128 × 64 draws along a direction that other draws chose, and put to a t-test. Distributions
-    of torch and Pyro are trusted.
+    of torch and Pyro are trusted. Of the model's own, observed ones too, the first is asked; one without ``sample``, or
+    on which no parameter has a bearing, is named as not tested.
 
     Args:
         tested: the pair.
         false_alarm: the probability of a finding in a sound pair, for all sites and parameters together.
     """
-    trace = tested.guide_alone()
-    own = {name: site for name, site in latents(trace) if _is_own(site["fn"]) and not is_point(site["fn"])}
+    guide, model = tested.together()
+    own = [(name, "guide") for name, site in latents(guide) if is_own(site["fn"]) and not is_point(site["fn"])]
+    own += [
+        (name, "model")
+        for name, site in sites(model)
+        if is_own(site["fn"]) and not (is_point(site["fn"]) or is_deterministic(site))
+    ]
     if not own:
         return Result("density", QUESTION, "inapplicable", "all are torch's or Pyro's, which are trusted")
     parameters = {
@@ -41,23 +48,49 @@ def density(tested: Tested, false_alarm: float) -> Result:
         for name, (parameter, _) in tested.gradients(tested.elbo(), 0)[1].items()
         if parameter.requires_grad
     }
-    trace = tested.guide_alone()
-    findings = []
-    for name in own:
-        findings += list(_mismatch(name, trace.nodes[name], parameters, false_alarm / len(own)))
-    return Result.of("density", QUESTION, findings, f"{', '.join(own)}; false alarms {false_alarm:.0e}")
+    traces = dict(zip(("guide", "model"), tested.together(), strict=True))
+    findings, asked, untold = [], [], []
+    for name, side in own:
+        site = traces[side].nodes[name]
+        if why := _untestable(site, side, parameters):
+            untold.append(f"{name!r} ({_own_part(site['fn'])} {why})")
+        else:
+            asked.append(name)
+            findings += list(_mismatch(name, side, site, parameters, false_alarm / len(own)))
+    detail = f"not tested: {', '.join(untold)}" * bool(untold)
+    if not asked:
+        return Result("density", QUESTION, "skipped", detail)
+    told = f"{', '.join(dict.fromkeys(asked))}; false alarms {false_alarm:.0e}"
+    return Result.of("density", QUESTION, findings, f"{told}; {detail}" if detail else told)
 
 
-def _mismatch(name: str, site: Message, parameters: dict[str, Tensor], false_alarm: float) -> Iterator[Finding]:
+def _untestable(site: Message, side: str, parameters: Mapping[str, Tensor]) -> str:
+    """Why a distribution cannot be held against its draws, or an empty string."""
+    fn = site["fn"]
+    paths = getattr(fn, "has_rsample", False)
+    try:
+        z = (fn.rsample if paths else fn.sample)(torch.Size((2,)))
+    except Exception as error:  # whatever a distribution says that cannot be drawn from
+        return f"cannot be drawn from ({' '.join(str(error).split())[:60] or type(error).__name__})"
+    tested = [fn.log_prob(z.detach()).sum(), *([z.sum()] if paths and side == "guide" else [])]
+    if all(gradient is None for t in tested for gradient in _gradients(t, list(parameters.values()))):
+        return "depends on no parameter"
+    return ""
+
+
+def _mismatch(
+    name: str, side: str, site: Message, parameters: dict[str, Tensor], false_alarm: float
+) -> Iterator[Finding]:
     keys, tensors = list(parameters), list(parameters.values())
-    pilot = _draws(site["fn"])
+    pilot = _draws(site["fn"]).detach().to(torch.get_default_dtype())
     center, spread = pilot.mean(0), pilot.std(0).clamp_min(1e-6)
-    first = _identities(site["fn"], tensors, center, spread)
+    paths = side == "guide" and getattr(site["fn"], "has_rsample", False)  # of an observation nobody takes them
+    first = _identities(site["fn"], tensors, center, spread, paths)
     signs = [[None if g is None else g.sign() for g in gradients] for gradients in first]
     biases: dict[tuple[int, int], Sample] = {}
     sizes: dict[tuple[int, int], Sample] = {}
     for _ in range(_BLOCKS):
-        for which, gradients in enumerate(_identities(site["fn"], tensors, center, spread)):
+        for which, gradients in enumerate(_identities(site["fn"], tensors, center, spread, paths)):
             for i, gradient in enumerate(gradients):
                 if gradient is not None and (sign := signs[which][i]) is not None:
                     biases.setdefault((which, i), Sample()).add(float((gradient * sign).sum()))
@@ -70,7 +103,7 @@ def _mismatch(name: str, site: Message, parameters: dict[str, Tensor], false_ala
             )[which]
             yield Finding(
                 "density",
-                f"draws of the guide's {_own_part(site['fn'])} at {name!r} {what}, as the parameter {keys[i]!r} "
+                f"draws of the {side}'s {_own_part(site['fn'])} at {name!r} {what}, as the parameter {keys[i]!r} "
                 f"shows (a mean of {bias.mean:+.3g} ± {bias.error:.2g} that must be 0): {todo}",
                 name,
                 figures={"bias": bias.mean, "standard_error": bias.error},
@@ -89,13 +122,13 @@ def _draws(fn: Any) -> Tensor:
 
 
 def _identities(
-    fn: Any, parameters: list[Tensor], center: Tensor, spread: Tensor
+    fn: Any, parameters: list[Tensor], center: Tensor, spread: Tensor, paths: bool
 ) -> tuple[tuple[Tensor | None, ...], tuple[Tensor | None, ...]]:
     """What must be nil on average, for each parameter: the score, and path derivative minus score-function estimate."""
     z = _draws(fn)
     log_q = fn.log_prob(z.detach())
     score = _gradients(log_q.sum() / _DRAWS, parameters)
-    if not getattr(fn, "has_rsample", False):
+    if not paths:
         return score, ()
     h = torch.tanh((z - center.detach()) / spread.detach())
     h = h.reshape(*log_q.shape, -1).sum(-1)
@@ -109,7 +142,7 @@ def _gradients(scalar: Tensor, parameters: list[Tensor]) -> tuple[Tensor | None,
     return torch.autograd.grad(scalar, parameters, allow_unused=True, retain_graph=True)
 
 
-def _is_own(fn: Any) -> bool:
+def is_own(fn: Any) -> bool:
     """Whether a class that is neither torch's nor Pyro's has a part in a distribution."""
     return bool(_own_part(fn))
 

@@ -8,9 +8,10 @@ from pyro.infer import Trace_ELBO, TraceEnum_ELBO, TraceGraph_ELBO, TraceMeanFie
 
 from pyrogen.testing.checks.gradient_estimators import Group, by_differences, by_scores, groups_of
 from pyrogen.testing.findings import Finding, Result
-from pyrogen.testing.running.programs import Tested, is_discrete, latents, marked_for_enumeration
+from pyrogen.testing.running.programs import Tested
 from pyrogen.testing.running.reparametrized_draws import draws_smoothly
 from pyrogen.testing.running.significance import Sample, exceeds
+from pyrogen.testing.running.sites import is_discrete, latents, marked_for_enumeration
 
 QUESTION = "the gradient is that of the objective"
 MARGIN = 0.02  # of the gradient's size: less is rounding
@@ -86,6 +87,8 @@ def gradient(tested: Tested, false_alarm: float) -> Result:
     smooth = all(draws_smoothly(site["fn"]) or marked_for_enumeration(site) for site in drawn)
     if not smooth and (isinstance(loss, TraceEnum_ELBO) or not isinstance(loss, _SCORED)):
         return Result("gradient", QUESTION, "skipped", f"no reference for {type(loss).__name__} with such a guide")
+    if tested.is_number(loss) and all(gradient is None for _, gradient in tested.gradients(loss, 0)[1].values()):
+        return Result("gradient", QUESTION, "skipped", "the loss returns a number, which has no gradient")
     evidence = [_Evidence(group) for group in groups_of(tested, loss)]
     if not evidence:
         return Result("gradient", QUESTION, "skipped", "there is no parameter to train")

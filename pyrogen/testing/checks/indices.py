@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import pyro
 import torch
 from pyro import poutine
 from pyro.poutine.indep_messenger import CondIndepStackFrame
@@ -15,7 +17,8 @@ from pyro.poutine.trace_struct import Trace
 from torch import Tensor
 
 from pyrogen.testing.findings import Finding
-from pyrogen.testing.running.programs import Tested, is_auxiliary, latents, observed
+from pyrogen.testing.running.programs import Tested
+from pyrogen.testing.running.sites import is_auxiliary, latents, observed
 
 _DRAWS = 4
 
@@ -57,7 +60,16 @@ def run_at(tested: Tested, seed: int, indices: int) -> tuple[Trace, Trace]:
 
 
 def deaf(tested: Tested) -> Iterator[Finding]:
-    """Sites in a subsampled plate that stay the same whichever rows it draws, though their own rows differ."""
+    """Sites in a subsampled plate that stay the same whichever rows it draws, though their own rows differ.
+
+    Parameters are moved a little for it, since rows of a new parameter are all equal as a rule.
+    """
+    run_at(tested, 0, 0)  # parameters that are made by a first run
+    with shaken(tested.seed):
+        yield from _deaf(tested)
+
+
+def _deaf(tested: Tested) -> Iterator[Finding]:
     guide, model = run_at(tested, 0, 0)
     others: list[tuple[Trace, Trace]] = []
     told: set[str] = set()
@@ -69,6 +81,8 @@ def deaf(tested: Tested) -> Iterator[Finding]:
         inside = {name: site for name, site in observed(model) if frame in site["cond_indep_stack"]}
         for name, site in inside.items():
             values = [trace.nodes[name]["value"] for _, trace in others if name in trace]
+            if len(values) < len(others):  # the site's name follows the indices
+                continue
             if name not in told and _rows_differ(site["value"]) and all(same(v, site["value"]) for v in values):
                 told.add(name)
                 yield Finding(
@@ -91,6 +105,24 @@ def deaf(tested: Tested) -> Iterator[Finding]:
                     f"{frame.name!r} draws, though its rows differ: index by them what it is computed from",
                     name,
                 )
+
+
+@contextmanager
+def shaken(seed: int, size: float = 0.02) -> Iterator[None]:
+    """Move each parameter in Pyro's store a little, each entry otherwise, and back on the way out."""
+    generator = torch.Generator().manual_seed(seed)
+    parameters = [p for p in pyro.get_param_store()._params.values() if p.is_floating_point()]
+    kept = [parameter.detach().clone() for parameter in parameters]
+    with torch.no_grad():
+        for parameter in parameters:
+            noise = torch.randn(parameter.shape, generator=generator).to(parameter)
+            parameter += size * noise * (0.5 + parameter.abs())
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for parameter, value in zip(parameters, kept, strict=True):
+                parameter.copy_(value)
 
 
 def _cut(model: Trace) -> list[CondIndepStackFrame]:

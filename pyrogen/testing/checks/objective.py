@@ -12,9 +12,11 @@ from pyro.poutine.subsample_messenger import _Subsample
 from torch import Tensor
 
 from pyrogen.testing.checks.indices import Indices, handed_over, part_of_shuffled
+from pyrogen.testing.checks.terms import weights_of_terms
 from pyrogen.testing.findings import Finding, Result
-from pyrogen.testing.running.programs import Batch, Tested, latents, marked_for_enumeration, whole_plates
+from pyrogen.testing.running.programs import Batch, Tested, whole_plates
 from pyrogen.testing.running.significance import Sample, exceeds
+from pyrogen.testing.running.sites import latents, marked_for_enumeration
 
 MARGIN = 0.01  # of the objective's size
 _ROUNDS = (8, 32, 128)
@@ -26,11 +28,12 @@ def objective(tested: Tested, false_alarm: float) -> Result:
     """Whether the loss is −Σ weight · (log p − log q) over the sites of guide and model, on average over draws.
 
     The weights are those of ``poutine.scale`` and of the plates. A difference of more than 1 % beyond doubt is a fault
-    for an ELBO of Pyro, and a warning for a callable, which may be meant to be something else.
+    for an ELBO of Pyro. A loss of the user's own may be meant to be something else, and is a fault only where its terms
+    have another sign, or log p(z) and log q(z) other weights (`terms`); else it is a warning.
     """
     question = "the loss is the negative ELBO of these two programs"
     loss = tested.elbo()
-    drawn = [site for trace in (tested.guide_alone(), tested.model_alone()) for _, site in latents(trace)]
+    drawn = [site for trace in tested.together() for _, site in latents(trace)]
     if isinstance(tested.loss, RenyiELBO) or not (tested.evaluates or tested.loss is None):
         return Result(
             "objective", question, "skipped", f"{type(tested.loss).__name__} is meant to be another objective"
@@ -47,15 +50,16 @@ def objective(tested: Tested, false_alarm: float) -> Result:
         if abs(difference.mean) + 4 * difference.error < _CLEAR * margin or exceeds(difference, margin, false_alarm):
             break
     findings = []
-    if exceeds(difference, margin, false_alarm):
-        known = isinstance(loss, ELBO)
+    own = tested.own_loss and not isinstance(loss, ELBO)
+    said, level = weights_of_terms(tested, loss) if own else ("", "warning" if tested.own_loss else "fault")
+    if exceeds(difference, margin, false_alarm) or (own and level == "fault"):  # a wrong weight of a small term counts
         findings.append(
             Finding(
                 "objective",
                 f"the loss is {difference.mean:+.4g} ± {difference.error:.2g} nats away from the negative ELBO of the "
-                f"two programs, {size.mean:.4g}: look for a weight or mask that stands on one side only, or a sign in "
-                "a loss of your own",
-                level="fault" if known else "warning",
+                f"two programs, {size.mean:.4g}: "
+                + (said or "look for a weight or mask that stands on one side only, or a sign in a loss of your own"),
+                level=level,
                 figures={"difference": difference.mean, "standard_error": difference.error, "negative_elbo": size.mean},
             )
         )
@@ -79,7 +83,7 @@ def minibatch(tested: Tested, false_alarm: float, batch: Batch | None, size: int
     """
     question = "a batch's objective is that of the full data, on average"
     loss = tested.elbo()
-    draws = [node["fn"] for node in tested.model_alone().nodes.values() if isinstance(node.get("fn"), _Subsample)]
+    draws = [node["fn"] for node in tested.together()[1].nodes.values() if isinstance(node.get("fn"), _Subsample)]
     cuts = [fn for fn in draws if _cuts(fn) and not handed_over(tested, fn.size, fn.subsample_size or 0)]
     if batch is None and not cuts:
         return Result(

@@ -2,53 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pyro
 import torch
+from pyro import poutine
 from pyro.poutine.trace_struct import Trace
 from torch import Tensor
 
+from pyrogen.testing.checks.reach import reach
+from pyrogen.testing.checks.structure import listed
 from pyrogen.testing.findings import Finding, Result
 from pyrogen.testing.running.isolation import name_of
-from pyrogen.testing.running.programs import Tested, sites
+from pyrogen.testing.running.programs import Tested
+from pyrogen.testing.running.sites import sites
 
-_RUNS = 4
 _TOUCH = 1e-4
-_NUDGE = 0.02  # moves parameters off places where a gradient vanishes by symmetry, such as weights of zero
 
 
-def parameters(tested: Tested) -> list[Result]:
-    """Whether Pyro knows each parameter that the densities depend on, and a gradient reaches each that it knows."""
-    guide, model = tested.together()
-    found, where = list(_unregistered(tested, guide, model)), list(_infinite(guide, model))  # before any other run:
+def parameters(tested: Tested, frozen: Sequence[tuple[str, Tensor]] = ()) -> list[Result]:
+    """Whether Pyro knows each parameter that the densities depend on, and a gradient reaches each that it knows.
+
+    Args:
+        tested: the model and the guide.
+        frozen: the parameters, by name, that had ``requires_grad=False`` before anything ran.
+    """
+    with poutine.trace(param_only=True) as capture:
+        guide, model = tested.together()
+    known = {id(_unconstrained(node["value"])): name for name, node in capture.trace.nodes.items()}
+    found, where = list(_unregistered(tested, guide, model, known)), list(_infinite(guide, model))  # before other runs:
     found += _unsteady(tested)  # a flow without an inverse knows the densities of its last draws alone
+    found += _thawed(frozen)
     results = [
         Result.of("registration", "SVI sees each parameter that the densities depend on", found),
         Result.of("finite", "each term of the ELBO is finite", where),
     ]
     if results[-1].outcome == "passed":
-        reached, count = _unreached(tested, tested.elbo())
-        detail = "" if reached else f"{count} parameter{'s' * (count != 1)}"
-        results.append(Result.of("gradient reach", "a gradient reaches each parameter", reached, detail=detail))
+        results.append(reach(tested))
         results.append(Result.of("domain", "the programs run wherever the optimizer may go", _out_of_domain(tested)))
     return results
 
 
-def _unregistered(tested: Tested, guide: Trace, model: Trace) -> Iterator[Finding]:
-    registered = {id(parameter) for parameter in pyro.get_param_store()._params.values()}
+def _unconstrained(value: Any) -> Any:
+    return value.unconstrained() if hasattr(value, "unconstrained") else value
+
+
+def _thawed(frozen: Sequence[tuple[str, Tensor]]) -> Iterator[Finding]:
+    """Parameters that the user froze and that Pyro trains."""
+    thawed = [name for name, parameter in frozen if parameter.requires_grad]
+    if thawed:
+        yield Finding(
+            "registration",
+            f"requires_grad=False stands at {listed(thawed, verb=False)}, and Pyro's parameter store turns it on "
+            "again, so that SVI trains it all the same: keep it as a buffer (register_buffer), or .detach() it where "
+            "it is used and hide it with poutine.block",
+            thawed[0],
+        )
+
+
+def _unregistered(tested: Tested, guide: Trace, model: Trace, known: Mapping[int, str]) -> Iterator[Finding]:
+    registered = set(known)
     registered |= {
-        id(node["value"].unconstrained() if hasattr(node["value"], "unconstrained") else node["value"])
+        id(_unconstrained(node["value"]))
         for trace in (guide, model)
         for node in trace.nodes.values()
         if node["type"] == "param"
     }
+    outside = {id(parameter): name for name, parameter in _stored().items()}
     strangers: dict[str, Tensor] = {}
     for trace in (guide, model):
         for leaf in _leaves(trace):
             if id(leaf) not in registered:
-                strangers.setdefault(name_of(leaf, tested.guide, tested.model), leaf)
+                name = name_of(leaf, tested.guide, tested.model)
+                if name.startswith("a tensor") and id(leaf) in outside:
+                    name = outside[id(leaf)]
+                strangers.setdefault(name, leaf)
+    elsewhere = {name for name, leaf in strangers.items() if id(leaf) in outside}
     owners: dict[str, list[str]] = {}
     for name in strangers:
         owners.setdefault(name.split(".")[0], []).append(name)
@@ -59,6 +89,14 @@ def _unregistered(tested: Tested, guide: Trace, model: Trace) -> Iterator[Findin
                 f"the densities depend on {owner} that requires a gradient and that Pyro does not know, so SVI leaves "
                 "it as it is: register it by pyro.param or its module by pyro.module (one made anew on each call can "
                 "never be trained)",
+            )
+        elif elsewhere.intersection(names):
+            yield Finding(
+                "registration",
+                f"{owner!r} is registered outside of model and guide alone, where SVI does not look, so it leaves its "
+                f"{len(names)} parameter(s) as they are: call pyro.module({owner!r}, {owner}), or pyro.param, inside "
+                "of the program that uses it",
+                owner,
             )
         else:
             yield Finding(
@@ -153,61 +191,6 @@ def _infinite(guide: Trace, model: Trace) -> Iterator[Finding]:
                         name,
                     )
                     break
-
-
-def _unreached(tested: Tested, loss: Any) -> tuple[list[Finding], int]:
-    linked: dict[str, bool] = {}
-    moved: dict[str, bool] = {}
-    kept: list[tuple[Tensor, Tensor]] = []
-    for run in range(_RUNS):
-        if run == 1:  # what had a gradient of zero at the start may leave it
-            generator = torch.Generator().manual_seed(tested.seed)
-            with torch.no_grad():
-                for parameter, _ in tested.gradients(loss, 0)[1].values():
-                    kept.append((parameter, parameter.detach().clone()))
-                    parameter += _NUDGE * torch.randn(parameter.shape, generator=generator).to(parameter)
-        for name, (parameter, gradient) in tested.gradients(loss, run)[1].items():
-            if not parameter.requires_grad or name.startswith("__baseline_"):  # a running mean of Pyro's own
-                continue
-            linked[name] = linked.get(name, False) or gradient is not None
-            moved[name] = moved.get(name, False) or (gradient is not None and bool((gradient != 0).any()))
-    with torch.no_grad():
-        for parameter, value in kept:
-            parameter.copy_(value)
-    findings = []
-    for name, found in moved.items():
-        if found:
-            continue
-        if linked[name] and not _free(name):
-            continue
-        if linked[name]:
-            message = (
-                f"the gradient of the loss in {name!r} is always exactly zero: look for a dead unit or a factor of 0 "
-                "on its way to the densities"
-            )
-            findings.append(Finding("gradient reach", message, name, level="warning"))
-        else:
-            message = (
-                f"no gradient of the loss reaches {name!r}: look for detach, no_grad, .data or .item on its way to the "
-                "densities, or do not register it"
-            )
-            findings.append(Finding("gradient reach", message, name))
-    return findings, len(moved)
-
-
-def _free(name: str) -> bool:
-    """Whether a parameter's constraint leaves it anything to be moved: a unit triangular matrix of one row is 1."""
-    store = pyro.get_param_store()
-    if name not in store:
-        return True
-    unconstrained = _stored()[name]
-    before = store[name].detach().clone()
-    with torch.no_grad():
-        kept = unconstrained.detach().clone()
-        unconstrained += 0.1
-        after = store[name].detach().clone()
-        unconstrained.copy_(kept)
-    return not torch.equal(before, after)
 
 
 def _out_of_domain(tested: Tested) -> Iterator[Finding]:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from pyro import distributions as dist
-from pyro.infer import JitTraceEnum_ELBO, TraceEnum_ELBO, TraceGraph_ELBO
+from pyro.infer import JitTraceEnum_ELBO, ReweightedWakeSleep, TraceEnum_ELBO, TraceTMC_ELBO
 from pyro.poutine.runtime import Message
 from pyro.poutine.trace_struct import Trace
 
 from pyrogen.testing.checks.supports import outside_support
 from pyrogen.testing.findings import Finding, Result
-from pyrogen.testing.running.programs import (
-    Tested,
+from pyrogen.testing.running.programs import Tested
+from pyrogen.testing.running.sites import (
+    bare,
     is_auxiliary,
     is_deterministic,
     is_discrete,
@@ -25,20 +28,25 @@ from pyrogen.testing.running.programs import (
 )
 
 _ENUMERATING = (TraceEnum_ELBO, JitTraceEnum_ELBO)
+_SAMPLING = (TraceTMC_ELBO, ReweightedWakeSleep)  # what is marked for enumeration has another meaning there
 
 
-def structure(tested: Tested) -> Iterator[Result]:
-    """The questions that one run of the guide and one of the model alone can answer, then one of both together."""
-    guide, model = tested.guide_alone(), tested.model_alone()
-    agreed = Result.of("sites", "each latent is in model and guide", _sites(model, guide))
+def structure(tested: Tested, traces: tuple[Trace, Trace] | None = None) -> Iterator[Result]:
+    """The questions that one run of the guide, and one of the model at the guide's draws, can answer.
+
+    Args:
+        tested: the model and the guide.
+        traces: runs of guide and model, each alone, where the two do not run together.
+    """
+    guide, model = traces or tested.together()
+    agreed = Result.of("sites", "each latent is in model and guide", _sites(model, guide, tested))
     yield agreed
     yield Result.of("plates", "shared sites stand in the same plates", _plates(model, guide))
     yield Result.of("scale", "poutine.scale and mask weigh both sides alike", _scales(model, guide))
-    shaped = Result.of("shapes", "events agree, and each batch dimension has its plate", _shapes(model, guide))
+    shaped = Result.of("shapes", "events agree, and each batch dimension has its plate", _shapes(model, guide, tested))
     yield shaped
     yield Result.of("enumeration", "each discrete latent is enumerated", _enumeration(model, guide, tested))
-    if agreed.outcome == shaped.outcome == "passed":
-        guide, model = tested.together()  # a support may depend on another latent
+    if traces is None and agreed.outcome == shaped.outcome == "passed":
         found = outside_support(shared(model, guide))
         yield Result.of("support", "the guide draws where the model has mass", found)
 
@@ -49,7 +57,7 @@ def shared(model: Trace, guide: Trace) -> Iterator[tuple[str, Message, Message]]
     return ((name, site, mine[name]) for name, site in latents(model) if name in mine)
 
 
-def _sites(model: Trace, guide: Trace) -> Iterator[Finding]:
+def _sites(model: Trace, guide: Trace, tested: Tested) -> Iterator[Finding]:
     in_model, in_guide = dict(latents(model)), dict(latents(guide))
     seen = {name for name, _ in observed(model)}
     missing = [name for name, site in in_model.items() if name not in in_guide and not marked_for_enumeration(site)]
@@ -77,7 +85,7 @@ def _sites(model: Trace, guide: Trace) -> Iterator[Finding]:
         if name in in_model and is_auxiliary(site):
             yield Finding("sites", f"the guide marks {name!r} as auxiliary, and the model has it: drop the mark", name)
     for name, site in observed(guide):
-        if not isinstance(site["fn"], dist.Unit):
+        if not isinstance(site["fn"], dist.Unit) and not tested.own_loss:
             yield Finding("sites", f"the guide observes {name!r}, which only the model may: drop obs= there", name)
 
 
@@ -159,7 +167,7 @@ def _number(value: torch.Tensor) -> str:
     return f"{value.item():.4g}" if value.numel() == 1 else f"a tensor of mean {value.double().mean().item():.4g}"
 
 
-def _shapes(model: Trace, guide: Trace) -> Iterator[Finding]:
+def _shapes(model: Trace, guide: Trace, tested: Tested) -> Iterator[Finding]:
     for name, ours, theirs in shared(model, guide):
         a, b = ours["fn"], theirs["fn"]
         if a.event_dim != b.event_dim:
@@ -177,31 +185,38 @@ def _shapes(model: Trace, guide: Trace) -> Iterator[Finding]:
                 name,
             )
     seen = set()
+    nesting = getattr(tested.loss, "max_plate_nesting", math.inf)
     for side, trace in (("model", model), ("guide", guide)):
         for name, site in sites(trace):
-            if (undeclared := _undeclared(site)) and name not in seen and not is_deterministic(site):
+            if (undeclared := _undeclared(site, nesting)) and name not in seen and not is_deterministic(site):
                 seen.add(name)
                 yield Finding("shapes", f"{name!r} in the {side} has {undeclared}", name)
 
 
-def _undeclared(site: Message) -> str:
-    """What is wrong with the batch shape of a site's log density, or an empty string."""
+def _undeclared(site: Message, nesting: float) -> str:
+    """What is wrong with the shapes of a site's value and log density, or an empty string.
+
+    As in Pyro's own validation, a dimension between the plates of a site is free, and so are those to the left of
+    `nesting`, a loss's ``max_plate_nesting``, where Pyro puts enumeration and particles.
+    """
     fn, value = site["fn"], site["value"]
     if not hasattr(fn, "event_dim") or not isinstance(value, torch.Tensor):
         return ""
-    split = value.dim() - fn.event_dim
+    split = max(value.dim() - fn.event_dim, 0)
     try:
-        batch = torch.broadcast_shapes(fn.batch_shape, value.shape[: max(split, 0)])
+        batch = torch.broadcast_shapes(fn.batch_shape, value.shape[:split])
     except RuntimeError:
         batch = None
-    if batch is None or value.shape[max(split, 0) :] != fn.event_shape:
+    if batch is None or (value.shape[split:] != fn.event_shape and not _open(fn, value.shape[split:])):
         return (
             f"a value of shape {tuple(value.shape)} under a distribution of batch shape {tuple(fn.batch_shape)} and "
             f"event shape {tuple(fn.event_shape)}: make them agree"
         )
     plates = {f.dim: f.size for f in site["cond_indep_stack"] if f.dim is not None}
+    deepest = max((-dim for dim in plates), default=0)
     for dim, size in ((i - len(batch), n) for i, n in enumerate(batch)):
-        if size != plates.get(dim, 1):
+        free = plates.get(dim) == -1 or -dim > nesting or (dim not in plates and -dim < deepest)
+        if not free and size != plates.get(dim, 1):
             where = f"plate of size {plates[dim]}" if dim in plates else "no plate"
             return (
                 f"batch shape {tuple(batch)}, and {where} at dimension {dim}: declare independent entries by "
@@ -210,26 +225,46 @@ def _undeclared(site: Message) -> str:
     return ""
 
 
+def _open(fn: Any, event: torch.Size) -> bool:
+    """Whether a distribution of sequences leaves their length open, by a 1 in its event shape."""
+    if bare(fn).event_dim == 0 or len(event) != len(fn.event_shape):  # independent entries that are broadcast
+        return False
+    return all(ours in (1, theirs) for ours, theirs in zip(fn.event_shape, event, strict=True))
+
+
 def _enumeration(model: Trace, guide: Trace, tested: Tested) -> Iterator[Finding]:
     loss = tested.loss
     enumerates = isinstance(loss, _ENUMERATING) or loss is None
-    chosen = isinstance(loss, TraceGraph_ELBO)  # the user asks for the score-function gradient
     in_guide = dict(latents(guide))
+    drawn, marked = [], []
     for name, site in [*in_guide.items(), *((n, s) for n, s in latents(model) if n not in in_guide)]:
         if not is_discrete(site):
             continue
         if marked_for_enumeration(site):
-            if not enumerates:
-                yield Finding(
-                    "enumeration",
-                    f"{name!r} is marked for enumeration, which {type(loss).__name__} does not do: use TraceEnum_ELBO",
-                    name,
-                )
-        elif name in in_guide and not (chosen or site["infer"].get("baseline") or is_auxiliary(site)):
-            yield Finding(
-                "enumeration",
-                f"the guide draws the discrete {name!r}, through which no gradient passes: enumerate it "
-                "(config_enumerate and TraceEnum_ELBO), or pass loss=TraceGraph_ELBO() to say that the noisy "
-                "score-function gradient is meant",
-                name,
-            )
+            marked.append(name)
+        elif name in in_guide and not (site["infer"].get("baseline") or is_auxiliary(site)):
+            drawn.append(name)
+    if marked and not (enumerates or tested.own_loss or isinstance(loss, _SAMPLING)):
+        yield Finding(
+            "enumeration",
+            f"{listed(marked)} marked for enumeration, which {type(loss).__name__} does not do: use TraceEnum_ELBO",
+            marked[0],
+        )
+    if drawn and not tested.own_loss:
+        forgotten = isinstance(loss, _ENUMERATING) and not marked
+        yield Finding(
+            "enumeration",
+            f"the guide draws the discrete {listed(drawn, verb=False)}, through which no gradient passes, so that SVI "
+            "falls back on the score-function gradient, which is noisy: enumerate it (config_enumerate and "
+            "TraceEnum_ELBO), or take TraceGraph_ELBO with a baseline",
+            drawn[0],
+            level="fault" if forgotten else "warning",
+        )
+
+
+def listed(names: Sequence[str], verb: bool = True) -> str:
+    """Names in a sentence: the first two, and how many more; with "is" or "are" after them."""
+    shown = [repr(name) for name in names[:2]]
+    more = len(names) - len(shown)
+    said = f"{', '.join(shown)} and {more} more" if more else " and ".join(shown)
+    return said + (" are" if len(names) > 1 else " is") * verb

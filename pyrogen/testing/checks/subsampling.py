@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
+from pyro import poutine
+from pyro.distributions import Unit
+from pyro.poutine.subsample_messenger import _Subsample
 from pyro.poutine.trace_struct import Trace
 
 from pyrogen.testing.checks.indices import deaf, run_at, same
+from pyrogen.testing.checks.rows import are_rows, few_rows, tensors_of
 from pyrogen.testing.findings import Finding, Result
-from pyrogen.testing.running.programs import Tested, observed, weight_beyond_plates
+from pyrogen.testing.running.programs import Tested
+from pyrogen.testing.running.sites import observed, weight_beyond_plates
 
 _RUNS = 4
 
@@ -18,21 +23,33 @@ def subsampling(tested: Tested, size: int | None = None) -> Result:
     """Whether observed sites follow the indices that their plates draw, and what is drawn elsewhere is weighted.
 
     Args:
-        tested: the pair.
-        size: N, the number of observations that the arguments stand for. Then each observation in a plate must weigh
-            N/B in all; without it a batch that was cut before the call cannot be told from the whole data.
+        tested: the model and the guide.
+        size: N, the number of observations that the arguments stand for. Then the observations must weigh N/B in all;
+            without it a batch that was cut before the call cannot be told from the whole data.
     """
-    runs = [run_at(tested, seed, indices=0)[1] for seed in range(_RUNS)]
-    findings = [*_drawn_elsewhere(runs), *deaf(tested), *_twice(runs[0])]
+    _, model = tested.together() if tested.as_loss else run_at(tested, 0, indices=0)
+    findings = [*_twice(model)]
+    if not tested.as_loss:  # the questions that replay a run cannot be asked under enumeration
+        rows = list(few_rows(tested, *run_at(tested, 0, indices=0), size))
+        told = {finding.site for finding in rows}
+        findings = [*_drawn_elsewhere(tested, model), *_overridden(tested), *findings, *rows]
+        findings += [finding for finding in deaf(tested) if finding.site not in told]
     if size is not None:
-        findings += _underweight(runs[0], size)
+        findings += _underweight(model, size)
     return Result.of("subsampling", "a batch stands for the data: its rows weigh N/B", findings)
 
 
-def _drawn_elsewhere(runs: list[Trace]) -> Iterator[Finding]:
-    for name, site in observed(runs[0]):
+def _drawn_elsewhere(tested: Tested, model: Trace) -> Iterator[Finding]:
+    """Observations that are rows drawn anew in each run, though all latents and plates stay as they are."""
+    runs = [model]
+    for seed in range(1, _RUNS):
+        tested.start(seed)
+        again = poutine.trace(poutine.replay(tested.model, trace=model))
+        runs.append(again.get_trace(*tested.args, **tested.kwargs))
+    sources = list(tensors_of(tested.args, tested.kwargs, tested.model))
+    for name, site in observed(model):
         values = [run.nodes[name]["value"] for run in runs if name in run.nodes]
-        if all(same(value, values[0]) for value in values):
+        if all(same(value, values[0]) for value in values) or not are_rows(values, sources):
             continue
         weight = torch.as_tensor(weight_beyond_plates(site)).double()
         if bool(((weight - 1).abs() < 1e-6).all()):
@@ -42,6 +59,45 @@ def _drawn_elsewhere(runs: list[Trace]) -> Iterator[Finding]:
                 "them: draw the batch by pyro.plate(name, N, subsample_size=B), which weighs each row by N/B",
                 name,
             )
+
+
+def _overridden(tested: Tested) -> Iterator[Finding]:
+    """Plates that are given their indices in the model, while the guide draws others, which Pyro's replay prefers."""
+    try:
+        models, guides, both = ([run(seed) for seed in (1, 2)] for run in _each(tested))
+    except Exception:  # a prior that cannot be drawn from
+        return
+    for name, node in models[0].nodes.items():
+        given = _indices(models, name)
+        drawn = _indices(guides, name)
+        if len(given) < 2 or len(drawn) < 2 or len(given[0]) == node["fn"].size:
+            continue
+        if not torch.equal(*given) or len(drawn[0]) == node["fn"].size or torch.equal(*drawn):
+            continue
+        inside = [n for n, s in observed(both[0]) if any(frame.name == name for frame in s["cond_indep_stack"])]
+        deafs = [n for n in inside if n in both[1] and same(both[0].nodes[n]["value"], both[1].nodes[n]["value"])]
+        if deafs:
+            yield Finding(
+                "subsampling",
+                f"plate {name!r} is given its indices in the model, and the guide draws others, which take their place "
+                f"without a word, so that the latents in it are not those of the rows of {deafs[0]!r}: let the guide "
+                "enter the plate with the same subsample=, for an AutoGuide by create_plates=",
+                name,
+            )
+
+
+def _each(tested: Tested) -> Iterator[Callable[[int], Trace]]:
+    """The ways to run: the model alone, the guide alone, the model at the guide's draws."""
+    yield tested.model_alone
+    yield tested.guide_alone
+    yield lambda seed: tested.together(seed)[1]
+
+
+def _indices(runs: Sequence[Trace], name: str) -> list[torch.Tensor]:
+    """What a plate drew or was given in each run; none for a site or for a plate that has no indices."""
+    nodes = [run.nodes[name] for run in runs if name in run]
+    found = [node["value"] for node in nodes if isinstance(node.get("fn"), _Subsample)]
+    return [torch.as_tensor(value) for value in found if value is not None]
 
 
 def _twice(run: Trace) -> Iterator[Finding]:
@@ -58,17 +114,38 @@ def _twice(run: Trace) -> Iterator[Finding]:
 
 
 def _underweight(run: Trace, size: int) -> Iterator[Finding]:
+    """Observed sites that stand for more or fewer than N observations."""
+    stands: dict[str, tuple[int, float]] = {}  # rows, and what each weighs
+    loops: dict[str, int] = {}
+    right = set()
     for name, site in observed(run):
-        frames = [f for f in site["cond_indep_stack"] if f.dim is not None]
-        if not frames:
+        if isinstance(site["fn"], Unit):  # a pyro.factor is a term of its own
             continue
         weight = float(torch.as_tensor(site["scale"]).double().mean())
-        rows = max(f.size for f in frames)
-        if all(abs(weight * f.size - size) > 1e-6 * size for f in frames):
+        frames = [frame.size for frame in site["cond_indep_stack"] if frame.dim is not None]
+        for loop in (frame.name for frame in site["cond_indep_stack"] if frame.dim is None):
+            loops[loop] = loops.get(loop, 0) + 1
+            frames.append(loops[loop])
+        value = site["value"]
+        events = list(value.shape) if isinstance(value, torch.Tensor) and not frames else []
+        if any(abs(weight * n - size) <= 1e-6 * size for n in [*frames, *(events or [1])]):
+            right.add(name)
+        else:
+            stands[name] = max(frames, default=1), weight
+    if loops and any(abs(weight * n - size) <= 1e-6 * size for _, weight in stands.values() for n in loops.values()):
+        return
+    for name, (rows, weight) in stands.items():
+        plated = any(frame.dim is not None for frame in run.nodes[name]["cond_indep_stack"])
+        if plated or not right:  # one observation beside the data may stand for itself
             yield Finding(
                 "subsampling",
-                f"the {rows} rows of {name!r} weigh {weight:.4g} each and stand for {weight * rows:.4g} observations, "
-                f"not for the {size} of the data: write pyro.plate(name, {size}, subsample=indices)",
+                (
+                    f"the one observation of {name!r} weighs {weight:.4g}, and not as much as the {size} of the data: "
+                    if rows == 1
+                    else f"the {rows} rows of {name!r} weigh {weight:.4g} each and stand for {weight * rows:.4g} "
+                    f"observations, not for the {size} of the data: "
+                )
+                + f"write pyro.plate(name, {size}, subsample=indices)",
                 name,
                 figures={"weight": weight, "expected": size / rows},
             )

@@ -11,7 +11,7 @@ from pyro.poutine.runtime import Message
 from torch.distributions import transform_to
 
 from pyrogen.testing.findings import Finding
-from pyrogen.testing.running.programs import bare, is_discrete
+from pyrogen.testing.running.sites import bare, is_discrete
 
 
 def outside_support(pairs: Iterable[tuple[str, Message, Message]]) -> Iterator[Finding]:

@@ -15,7 +15,8 @@ from pyrogen.progress import progress_bar
 from pyrogen.testing.findings import Finding, Level, Report, Result
 from pyrogen.testing.running.draws import Array, Difference, Moments, guide_draws, own_latents
 from pyrogen.testing.running.isolation import nothing_changed
-from pyrogen.testing.running.programs import Tested, is_discrete, latents, whole_plates, without_warnings
+from pyrogen.testing.running.programs import Tested, whole_plates, without_warnings
+from pyrogen.testing.running.sites import is_discrete, latents
 from pyrogen.testing.running.weights import unscaled
 
 R_HAT = 1.05

@@ -10,7 +10,8 @@ from pyro import poutine
 from pyro.distributions import Unit
 from torch import Tensor
 
-from pyrogen.testing.running.programs import Tested, is_deterministic, observed, sites
+from pyrogen.testing.running.programs import Tested
+from pyrogen.testing.running.sites import is_deterministic, observed, sites
 
 Replaced = tuple[dict[str, Tensor], tuple[Any, ...], dict[str, Any]]
 _OWN = "pass simulate=, a callable that returns (latents by site, args)"

@@ -13,7 +13,8 @@ from pyro import poutine
 from pyro.poutine.trace_struct import Trace
 from torch import Tensor
 
-from pyrogen.testing.running.programs import Tested, latents, sites
+from pyrogen.testing.running.programs import Tested
+from pyrogen.testing.running.sites import latents, sites
 
 Array = NDArray[np.float64]
 Measure = Callable[[Trace, Trace], Tensor]

@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 from pyro.poutine.runtime import Message
 
-from pyrogen.testing.running.programs import Tested, is_auxiliary, latents
+from pyrogen.testing.running.programs import Tested
+from pyrogen.testing.running.sites import is_auxiliary, latents
 
 Array = NDArray[np.float64]
 

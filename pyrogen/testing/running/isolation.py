@@ -21,10 +21,10 @@ _LARGEST = 1000  # a longer list is data
 def nothing_changed(*programs: Program) -> Iterator[None]:
     """Restore, on the way out, everything that a run of the programs may have changed.
 
-    That is Pyro's parameter store, the random states of Python, numpy and torch, the values and gradients of all known
-    parameters, the buffers of modules that the programs refer to (running means of a batch norm) and their train or
-    eval modes. What a program keeps in other places (a counter, a list) is its own affair; an AutoGuide that was never
-    called sets itself up, as at its first call.
+    That is Pyro's parameter store, the random states of Python, numpy and torch, the values, gradients and
+    ``requires_grad`` of all known parameters, the buffers of modules that the programs refer to (running means of a
+    batch norm) and their train or eval modes. What a program keeps in other places (a counter, a list) is its own
+    affair; an AutoGuide that was never called sets itself up, as at its first call.
     """
     store, rng = pyro.get_param_store(), get_rng_state()
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None
@@ -38,16 +38,18 @@ def nothing_changed(*programs: Program) -> Iterator[None]:
         for t in (*module._parameters.values(), *module._buffers.values())
         if t is not None
     }
-    kept = [(t, t.detach().clone(), t.grad if t.is_leaf else None) for t in tensors.values()]
+    kept = [(t, t.detach().clone(), t.grad if t.is_leaf else None, t.requires_grad) for t in tensors.values()]
     try:
         yield
     finally:
         with torch.no_grad():
-            for tensor, value, gradient in kept:
+            for tensor, value, gradient, trained in kept:
                 if not torch.equal(tensor, value):  # also where NaN is
                     tensor.copy_(value)
                 if tensor.is_leaf:
                     tensor.grad = gradient
+                    if tensor.requires_grad != trained:  # Pyro's store turns it on
+                        tensor.requires_grad_(trained)
         for module, training in modes:
             module.training = training
         store.clear()
@@ -96,8 +98,28 @@ def modules_of(program: Any) -> dict[str, nn.Module]:
             for key, part in vars(value).items():
                 look(key, part, depth + 1)
 
-    look("pair", program, 0)
+    look(spoken(program), program, 0)
     return found
+
+
+def spoken(program: Any) -> str:
+    """What a user calls a program: the name of its function, or of the class of its object."""
+    while isinstance(program, functools.partial):
+        program = program.func
+    if inspect.ismethod(program):
+        return type(program.__self__).__name__
+    return getattr(program, "__name__", type(program).__name__)
+
+
+def frozen_parameters(*programs: Program) -> list[tuple[str, nn.Parameter]]:
+    """The parameters, by name, that the programs' modules hold with ``requires_grad=False``."""
+    found: dict[int, tuple[str, nn.Parameter]] = {}
+    for program in programs:
+        for name, module in modules_of(program).items():
+            for inner, parameter in module.named_parameters():
+                if not parameter.requires_grad:
+                    found.setdefault(id(parameter), (f"{name}.{inner}", parameter))
+    return list(found.values())
 
 
 def name_of(tensor: Tensor, *programs: Program) -> str:

@@ -12,7 +12,8 @@ from pyro import poutine
 from torch import Tensor
 
 from pyrogen.testing.running.batched import DRAWS, Array, at_once
-from pyrogen.testing.running.programs import Tested, latents
+from pyrogen.testing.running.programs import Tested
+from pyrogen.testing.running.sites import latents
 from pyrogen.testing.running.weights import common_plates, log_density
 
 ROUNDING = 1e-5  # of its size: float32 sums, which are ordered differently for one run and for many

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import random
+import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +15,6 @@ from typing import Any
 import numpy as np
 import pyro
 import torch
-from pyro import distributions as dist
 from pyro import poutine
 from pyro.infer import (
     ELBO,
@@ -30,12 +30,12 @@ from pyro.infer import (
     TraceTailAdaptive_ELBO,
 )
 from pyro.poutine.messenger import Messenger
-from pyro.poutine.runtime import Message
-from pyro.poutine.subsample_messenger import SubsampleMessenger, _Subsample
+from pyro.poutine.subsample_messenger import SubsampleMessenger
 from pyro.poutine.trace_struct import Trace
 from torch import Tensor
 
 from pyrogen.testing.running.isolation import Program
+from pyrogen.testing.running.sites import latents, marked_for_enumeration
 
 EVALUATED = (Trace_ELBO, TraceGraph_ELBO, TraceMeanField_ELBO, TraceEnum_ELBO, RenyiELBO)
 _UNCOMPILED = {
@@ -58,6 +58,8 @@ class Tested:
         loss: the ELBO that trains the pair: an instance of ``pyro.infer.ELBO``, or a callable
             ``loss(model, guide, *args, **kwargs)`` that returns a differentiable scalar; None chooses by the sites.
         seed: where the random numbers of the checks start.
+        as_loss: whether runs are made as `loss` makes them: with its enumeration and its plate of particles.
+        deadline: the time, by ``time.monotonic()``, from which on a run raises `OutOfTime`.
     """
 
     model: Program
@@ -66,8 +68,13 @@ class Tested:
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     loss: Any = None
     seed: int = 0
+    as_loss: bool = False
+    deadline: float = math.inf
 
     def __post_init__(self) -> None:
+        bound = getattr(self.loss, "__self__", None)
+        if isinstance(bound, ELBO):  # elbo.loss and elbo.differentiable_loss stand for the ELBO itself
+            object.__setattr__(self, "loss", bound)
         if isinstance(self.seed, bool) or not isinstance(self.seed, int):
             raise TypeError(f"seed must be an integer, and it is {self.seed!r}")
         if isinstance(self.loss, type):
@@ -100,7 +107,7 @@ class Tested:
 
     def guide_alone(self, seed: int = 0) -> Trace:
         """A run of the guide."""
-        if self._runs_the_model:
+        if self._runs_the_model or self.as_loss:
             return self.together(seed)[0]
         return self._run(self.guide, seed)
 
@@ -117,11 +124,18 @@ class Tested:
             unwrapped: Any = poutine.unwrap(self.guide)
             model, guide = unwrapped.get_traces()
             return guide, model
+        if self.as_loss:
+            self.start(seed)
+            with pyro.validation_enabled(False):
+                model, guide = next(iter(self.loss._get_traces(self.model, self.guide, self.args, self.kwargs)))
+            return guide, model
         guide = self._run(self.guide, seed)
         return guide, poutine.trace(poutine.replay(self.model, trace=guide)).get_trace(*self.args, **self.kwargs)
 
     def start(self, seed: int) -> None:
         """Set the random state in which run number `seed` begins."""
+        if time.monotonic() > self.deadline:
+            raise OutOfTime
         number = self.seed * 1_000_003 + seed
         random.seed(number)
         np.random.seed(number % 2**32)  # noqa: NPY002 (programs may draw from it)
@@ -143,7 +157,7 @@ class Tested:
                     given.num_particles, given.max_plate_nesting, vectorize_particles=given.vectorize_particles
                 )
             return self.loss
-        guide, model = self.guide_alone(), self.model_alone()
+        guide, model = self.together()
         marked = any(marked_for_enumeration(site) for trace in (guide, model) for _, site in latents(trace))
         return TraceEnum_ELBO() if marked else Trace_ELBO()
 
@@ -155,6 +169,18 @@ class Tested:
         )
         return self.loss is not None and not other
 
+    @property
+    def own_loss(self) -> bool:
+        """Whether the loss is none of ``pyro.infer``: a callable, or an ELBO that the user or a library wrote."""
+        return self.loss is not None and not type(self.loss).__module__.startswith("pyro.infer.")
+
+    def is_number(self, loss: Any) -> bool:
+        """Whether a loss of the user's own returns a number, through which no gradient passes."""
+        if isinstance(loss, ELBO) or hasattr(loss, "loss_and_grads"):
+            return False
+        self.start(0)
+        return not isinstance(loss(self.model, self.guide, *self.args, **self.kwargs), Tensor)
+
     def value(self, loss: Any, seed: int) -> float:
         """One estimate of the loss, in nats; Pyro's own validation, which structure has seen through, is off."""
         self.start(seed)
@@ -162,17 +188,19 @@ class Tested:
             estimate = loss.loss if isinstance(loss, ELBO) else loss  # type: ignore[attr-defined]
             return float(estimate(self.model, self.guide, *self.args, **self.kwargs))
 
-    def gradients(self, loss: Any, seed: int) -> tuple[float, dict[str, tuple[Tensor, Tensor | None]]]:
+    def gradients(
+        self, loss: Any, seed: int, validated: bool = False
+    ) -> tuple[float, dict[str, tuple[Tensor, Tensor | None]]]:
         """One estimate of the loss and, by name, each unconstrained parameter that it registered with its gradient."""
         self.start(seed)
         for parameter in pyro.get_param_store()._params.values():
             parameter.grad = None
-        with poutine.trace(param_only=True) as capture, pyro.validation_enabled(False):
+        with poutine.trace(param_only=True) as capture, pyro.validation_enabled(validated):
             if hasattr(loss, "loss_and_grads"):
                 value = loss.loss_and_grads(self.model, self.guide, *self.args, **self.kwargs)
             else:
                 value = loss(self.model, self.guide, *self.args, **self.kwargs)
-                if value.requires_grad:
+                if isinstance(value, Tensor) and value.requires_grad:
                     value.backward()
         found = {}
         for name, site in capture.trace.nodes.items():
@@ -180,74 +208,18 @@ class Tested:
             found[name] = (parameter, None if parameter.grad is None else parameter.grad.detach().clone())
         for parameter, _ in found.values():
             parameter.grad = None
-        return float(value), found
+        return float(sum(value) if isinstance(value, tuple) else value), found  # wake and sleep have a loss each
+
+
+Gradients = dict[str, tuple[Tensor, Tensor | None]]
+
+
+class OutOfTime(Exception):
+    """The time that a check may take is over."""
 
 
 def _kind(value: Any) -> str:
     return f"a {type(value).__name__}"
-
-
-def sites(trace: Trace) -> Iterator[tuple[str, Message]]:
-    """The sample sites of a trace, subsampling of plates left out."""
-    for name, site in trace.nodes.items():
-        if site["type"] == "sample" and not isinstance(site["fn"], _Subsample):
-            yield name, site
-
-
-def latents(trace: Trace) -> Iterator[tuple[str, Message]]:
-    """The sample sites that are not observed."""
-    return ((name, site) for name, site in sites(trace) if not site["is_observed"])
-
-
-def observed(trace: Trace) -> Iterator[tuple[str, Message]]:
-    """The observed sites; a ``pyro.factor`` counts, a ``pyro.deterministic`` does not."""
-    return ((name, site) for name, site in sites(trace) if site["is_observed"] and not is_deterministic(site))
-
-
-def is_deterministic(site: Message) -> bool:
-    """Whether a site only records a value: a ``pyro.deterministic``, or a latent that a reparametrization computes."""
-    return bool(site["infer"].get("_deterministic")) or (
-        site["is_observed"] and isinstance(bare(site["fn"]), dist.Delta)
-    )
-
-
-def bare(fn: Any) -> Any:
-    """A distribution without the wrappers of .to_event, .expand and .mask."""
-    while type(fn).__name__ in ("Independent", "ExpandedDistribution", "MaskedDistribution"):
-        fn = fn.base_dist
-    return fn
-
-
-def is_auxiliary(site: Message) -> bool:
-    """Whether the guide says that the model does not know this latent."""
-    return bool(site["infer"].get("is_auxiliary"))
-
-
-def marked_for_enumeration(site: Message) -> bool:
-    """Whether a discrete site carries ``infer={"enumerate": ...}``."""
-    return site["infer"].get("enumerate") in ("parallel", "sequential")
-
-
-def is_discrete(site: Message) -> bool:
-    """Whether the values of a site can be counted, so that no gradient passes through a draw."""
-    fn = site["fn"]
-    if getattr(fn, "has_rsample", False):
-        return False
-    if getattr(fn, "has_enumerate_support", False):
-        return True
-    try:
-        return bool(fn.support.is_discrete)
-    except (AttributeError, NotImplementedError):
-        return False
-
-
-def weight_beyond_plates(site: Message) -> Tensor | float:
-    """The scale of a site without the N/B of its plates: what ``poutine.scale`` set, 1 as a rule."""
-    plates = math.prod(
-        frame.full_size / frame.size for frame in site["cond_indep_stack"] if frame.full_size and frame.size
-    )
-    value: Tensor | float = site["scale"] / plates
-    return value
 
 
 @contextmanager

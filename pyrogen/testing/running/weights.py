@@ -17,8 +17,8 @@ from pyro.poutine.trace_struct import Trace
 from torch import Tensor
 
 from pyrogen.testing.running.batched import DRAWS, Array, at_once
-from pyrogen.testing.running.programs import (
-    Tested,
+from pyrogen.testing.running.programs import Tested, whole_plates, without_warnings
+from pyrogen.testing.running.sites import (
     bare,
     is_auxiliary,
     is_deterministic,
@@ -27,8 +27,6 @@ from pyrogen.testing.running.programs import (
     observed,
     sites,
     weight_beyond_plates,
-    whole_plates,
-    without_warnings,
 )
 
 

@@ -36,6 +36,7 @@ class Fault:
     kind: Callable[[], Tutorial]
     check: str
     pyro: str = "silent"
+    level: str = "fault"
 
     def make(self, seed: int) -> Pair:
         return build(self.kind, seed)
@@ -73,8 +74,10 @@ FAULTS = [
     Fault("encoder's output detached", "vae", gradients.EncoderDetached, "gradient reach"),
     Fault("encoder under no_grad", "vae", gradients.EncoderWithoutGrad, "gradient reach"),
     Fault("decoder under no_grad", "vae", gradients.DecoderWithoutGrad, "gradient reach"),
-    Fault("a parameter that is not used", "eight schools", gradients.UnusedParameter, "gradient reach"),
-    Fault("a layer that is not used", "vae", gradients.UnusedLayer, "gradient reach"),
+    Fault(
+        "a parameter that is not used", "eight schools", gradients.UnusedParameter, "gradient reach", level="warning"
+    ),
+    Fault("a layer that is not used", "vae", gradients.UnusedLayer, "gradient reach", level="warning"),
     Fault("latent detached before the likelihood", "vae", gradients.LatentDetached, "gradient"),
     Fault("rsample of twice the scale", "eight schools", gradients.WideDraws, "gradient"),
     Fault("rsample with the location detached", "eight schools", gradients.HalfPath, "gradient"),
