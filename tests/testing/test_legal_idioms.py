@@ -1,5 +1,7 @@
 """Legal idioms that `pg.testing.check` must not call faults, each rewritten in a few lines; several members a kind."""
 
+import sys
+
 import pyro
 import pytest
 import torch
@@ -354,15 +356,28 @@ def test_a_distribution_with_paths_alone(transformed):
     assert faults(level_model, guide) == []
 
 
-def test_an_error_in_a_question_is_not_the_programs_fault():
-    """Here the plates cannot be whole: a number stands where the plate's size belongs."""
+def test_an_error_in_a_question_is_not_the_programs_fault(monkeypatch):
+    def broken(*args):
+        raise RuntimeError("reshape() missing 1 required positional argument")
+
+    monkeypatch.setattr(sys.modules["pyrogen.testing.check"], "jacobian", broken)
+    told = report(level_model, level)
+    assert told.ok
+    assert told["jacobian"].outcome == "skipped"
+    assert "reshape() missing" in told["jacobian"].detail
+
+
+def test_plates_that_cannot_be_whole_are_a_warning():
+    """A number stands where the plate's size belongs."""
 
     def model(x):
         mean = pyro.sample("level", dist.Normal(0.0, 1.0))
         with pyro.plate("data", len(x), subsample_size=5) as i:
             pyro.sample("x", dist.Normal(mean.expand(5), 1.0), obs=x[i])
 
-    assert faults(model, level) == []
+    (finding,) = report(model, level).findings
+    assert finding.level == "warning"
+    assert "Trace Shapes" not in finding.message
 
 
 def test_sentences_name_what_the_user_wrote():

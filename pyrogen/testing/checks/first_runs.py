@@ -9,11 +9,10 @@ from pyro.infer import ELBO
 from pyro.poutine.trace_struct import Trace
 
 from pyrogen.testing.findings import Finding, Result
+from pyrogen.testing.running.errors import spoken_error
 from pyrogen.testing.running.programs import OutOfTime, Tested
 from pyrogen.testing.running.sites import latents, observed, sites
 
-_LONGEST = 300  # characters of an error that are repeated
-_TABLES = ("Trace Shapes:", ", but found invalid values:")  # from where on an error is a table or numbers
 _ADVICE = {
     "common poutine.scale": "a latent outside of a subsampled plate is enumerated together with sites inside: take the "
     "whole plate, without subsample_size, or give the guide a site for it",
@@ -134,9 +133,6 @@ def spoken_loss(loss: object) -> str:
 
 def failure(check: str, who: str, error: Exception) -> Finding:
     """An error of the user's programs as a finding, without Pyro's table of traces, and with advice where there is."""
-    said = str(error)
-    for table in _TABLES:
-        said = said.split(table)[0]
-    said = " ".join(said.split()).rstrip(".")
+    said = spoken_error(error)
     advice = next((f": {todo}" for key, todo in _ADVICE.items() if key in said), "")
-    return Finding(check, f"{who} fails with {type(error).__name__}: {said[:_LONGEST] or 'no message'}{advice}")
+    return Finding(check, f"{who} fails with {type(error).__name__}: {said or 'no message'}{advice}")

@@ -14,6 +14,7 @@ from torch import Tensor
 from pyrogen.testing.checks.indices import Indices, handed_over, part_of_shuffled
 from pyrogen.testing.checks.terms import weights_of_terms
 from pyrogen.testing.findings import Finding, Result
+from pyrogen.testing.running.errors import spoken_error
 from pyrogen.testing.running.programs import Batch, Tested, whole_plates
 from pyrogen.testing.running.significance import Sample, exceeds
 from pyrogen.testing.running.sites import latents, marked_for_enumeration
@@ -93,9 +94,9 @@ def minibatch(tested: Tested, false_alarm: float, batch: Batch | None, size: int
         with whole_plates():
             tested.value(loss, 0)
     except (RuntimeError, IndexError, ValueError) as error:
-        said = " ".join(str(error).split())[:100]
+        said = spoken_error(error, 100)
         message = (
-            f"with its plates whole the pair fails ({said} ...), so its batches cannot be held against the full data: "
+            f"with whole plates the programs fail ({said}), so that batches cannot be held against the full data: "
             "something beside the observations is not indexed by the plate, or B stands there as a number"
         )
         return Result.of("minibatch", question, [Finding("minibatch", message, level="warning")])

@@ -14,6 +14,7 @@ from torch import Tensor
 from pyrogen.testing.checks.reach import reach
 from pyrogen.testing.checks.structure import listed
 from pyrogen.testing.findings import Finding, Result
+from pyrogen.testing.running.errors import spoken_error
 from pyrogen.testing.running.isolation import name_of
 from pyrogen.testing.running.programs import Tested
 from pyrogen.testing.running.sites import sites
@@ -204,13 +205,13 @@ def _out_of_domain(tested: Tested) -> Iterator[Finding]:
         try:
             tested.together()
         except ValueError as error:
-            said = " ".join(str(error).split())
-            if "nan" in said.lower():  # too large for the machine, and not out of the domain
+            said = spoken_error(error, 100)
+            if "nan" in str(error).lower():  # too large for the machine, and not out of the domain
                 continue
             yield Finding(
                 "domain",
                 f"with {name!r} of the other sign, where gradient steps may lead, the programs fail: give it a "
-                f"constraint, such as constraints.positive, or pass it through softplus or exp ({said[:100]} ...)",
+                f"constraint, such as constraints.positive, or pass it through softplus or exp ({said})",
                 name,
             )
         finally:

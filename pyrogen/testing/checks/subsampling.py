@@ -28,12 +28,13 @@ def subsampling(tested: Tested, size: int | None = None) -> Result:
             without it a batch that was cut before the call cannot be told from the whole data.
     """
     _, model = tested.together() if tested.as_loss else run_at(tested, 0, indices=0)
-    findings = [*_twice(model)]
+    findings = []
     if not tested.as_loss:  # the questions that replay a run cannot be asked under enumeration
+        findings += [*_drawn_elsewhere(tested, model), *_overridden(tested)]
         rows = list(few_rows(tested, *run_at(tested, 0, indices=0), size))
         told = {finding.site for finding in rows}
-        findings = [*_drawn_elsewhere(tested, model), *_overridden(tested), *findings, *rows]
-        findings += [finding for finding in deaf(tested) if finding.site not in told]
+        findings += [*rows, *(finding for finding in deaf(tested) if finding.site not in told)]
+    findings += _twice(model)
     if size is not None:
         findings += _underweight(model, size)
     return Result.of("subsampling", "a batch stands for the data: its rows weigh N/B", findings)
