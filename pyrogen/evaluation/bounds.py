@@ -1,16 +1,21 @@
-"""Bounds on log p(x), image by image: the ELBO's terms and the importance-weighted bound."""
+"""Bounds on log p(x), row by row, from the programs: the ELBO's terms and the importance-weighted bound."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from pyro.distributions import TorchDistribution
 from torch import Tensor
 
-from pyrogen.models import Pair
-from pyrogen.training.objectives import divergence, is_point
+from pyrogen import checks
+from pyrogen.evaluation.runs import Run, data_plate, draws, is_local, log_weights, run, sampled, select
+from pyrogen.evaluation.terms import elbo_terms
+
+TRIED = 3  # particles with which it is tried whether the programs can draw several at once
+NO_BOUND = "the guide is a point in a continuous space (a Delta): it has no density, so this pair bounds no log p(x)"
 
 
 @dataclass(frozen=True)
@@ -29,25 +34,120 @@ class ElboTerms:
 
 
 @torch.no_grad()
-def elbo_terms_per_image(pair: Pair, x: Tensor) -> ElboTerms:
-    """The terms of the ELBO at β = 1 for images ``(B, *shape)``.
+def elbo_terms_per_image(pair: Any, x: Tensor) -> ElboTerms:
+    """Return the terms of the ELBO at β = 1 for images ``(B, *shape)``, summed over the sites.
 
     Raises:
         ValueError: if q(z | x) is a point in a continuous space: there is no bound then.
     """
-    x = pair.as_data(x)
-    q = _with_a_density(pair.encode(x))
-    z = q.rsample()
-    kl = divergence(q, pair.prior(), z)
-    return ElboTerms(-pair.decode(z).log_prob(x), kl.sum(-1) if kl.dim() > 1 else kl, kl if kl.dim() > 1 else None)
+    once = run(pair, (x,))
+    if once.is_point:
+        raise ValueError(NO_BOUND)
+    terms = elbo_terms(once, data_plate(once, len(x)))
+    kls = [term for term in terms if term.kind == "kl"]
+    zero = x.new_zeros(len(x))
+    return ElboTerms(
+        sum((term.per_row() for term in terms if term.kind == "reconstruction"), zero),
+        sum((term.per_row() for term in kls), zero),
+        torch.cat([term.nats for term in kls], 1) if all(term.nats.dim() > 1 for term in kls) else None,
+    )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the importance weights of a pair are computed, found by running it.
+
+    Attributes:
+        nesting: how many dimensions the programs' plates take.
+        dim: the dimension of the plate of the data; None if there is none, or if a latent lies outside of it: then
+            one weight stands for all rows together.
+        at_once: whether the programs can draw several particles at once, which gave the weights of each one alone.
+        certain: whether each draw is the same.
+        enumerated: whether there are latents to be summed out.
+    """
+
+    nesting: int
+    dim: int | None
+    at_once: bool
+    certain: bool
+    enumerated: bool
 
 
 @torch.no_grad()
-def importance_weighted_bound(pair: Pair, x: Tensor, samples: int, at_once: int = 4096) -> Tensor:
-    r"""log 1/K Σₖ p(x, zₖ) / q(zₖ | x) with zₖ ~ q(z | x), (B,) nats.
+def plan(pair: Any, args: tuple[Any, ...], rows: int) -> Plan:
+    """Run the programs once plainly and once with several particles, and see whether the weights agree.
+
+    Programs that index from the left, as in ``z[:, 0]``, mix up rows and particles; they are run draw by draw.
+
+    Args:
+        pair: what has a ``model`` and a ``guide``.
+        args: their arguments.
+        rows: how many rows of data there are in the arguments.
+    """
+    once = run(pair, args)
+    marked = [s for t in (once.guide, once.model) for s in sampled(t).values() if not s["is_observed"]]
+    enumerated = any(site["infer"].get("enumerate") == "parallel" for site in marked)
+    if enumerated:
+        once = run(pair, args, nesting=once.nesting, enumerated=True)
+    dim = data_plate(once, rows)
+    dim = dim if is_local(once, dim) else None
+    try:
+        many = run(pair, args, TRIED, once.nesting, enumerated=enumerated)
+        alone = [_weights_of(pair, args, many, once, at, dim) for at in range(TRIED)]
+        together = log_weights(many, dim)
+        agree = together.shape == (TRIED, alone[0].shape[1]) or many.is_certain
+        at_once = agree and torch.allclose(together.expand(TRIED, -1), torch.cat(alone), rtol=1e-4, atol=1e-3)
+    except (ValueError, RuntimeError, IndexError, TypeError, AssertionError, NotImplementedError):
+        return Plan(once.nesting, dim, False, not draws(once.guide), enumerated)
+    return Plan(once.nesting, dim, at_once, many.is_certain, enumerated)
+
+
+def _weights_of(pair: Any, args: tuple[Any, ...], many: Run, once: Run, at: int, dim: int | None) -> Tensor:
+    again = run(pair, args, nesting=once.nesting, given=select(many, at, once), enumerated=once.enumerated)
+    return log_weights(again, dim)
+
+
+@torch.no_grad()
+def importance_weights(
+    pair: Any,
+    args: tuple[Any, ...],
+    samples: int,
+    how: Plan,
+    rows: int,
+    at_once: int = 4096,
+    each: Callable[[Run], None] | None = None,
+) -> Tensor:
+    """Return log p(x, zₖ) − log q(zₖ | x) for K draws of the guide, (K, B) nats; (K, 1) for all rows together.
+
+    Args:
+        pair: what has a ``model`` and a ``guide``.
+        args: their arguments.
+        samples: K.
+        how: see `plan`.
+        rows: B, how many rows of data there are in the arguments.
+        at_once: how many draws of rows are decoded together, K of one row or one of K rows. It bounds the memory.
+        each: is given each run, to keep more of it.
+    """
+    parts, left = [], samples
+    while left:
+        particles = min(left, max(1, at_once // rows)) if how.at_once else None
+        ran = run(pair, args, particles, how.nesting, enumerated=how.enumerated)
+        if ran.is_point:
+            raise ValueError(NO_BOUND)
+        weights = log_weights(ran, how.dim)
+        parts.append(weights.expand(particles or 1, -1))
+        if each is not None:
+            each(ran)
+        left -= particles or 1
+    return torch.cat(parts)
+
+
+@torch.no_grad()
+def importance_weighted_bound(pair: Any, x: Tensor, samples: int, at_once: int = 4096) -> Tensor:
+    r"""Return log 1/K Σₖ p(x, zₖ) / q(zₖ | x) with zₖ ~ q(z | x), (B,) nats.
 
     In expectation a lower bound on log p(x) that rises with K and tends to it (Burda et al. 2016,
-    https://arxiv.org/abs/1509.00519).
+    https://arxiv.org/abs/1509.00519). The weights are those of guide and model as they run, over all of their sites.
 
     Args:
         pair: the pair.
@@ -58,23 +158,6 @@ def importance_weighted_bound(pair: Pair, x: Tensor, samples: int, at_once: int 
     Raises:
         ValueError: if there is no sample to draw, or q(z | x) is a point in a continuous space.
     """
-    if samples < 1:
-        raise ValueError(f"the bound needs at least one importance sample, and samples={samples}")
-    x = pair.as_data(x)
-    q, p = _with_a_density(pair.encode(x)), pair.prior()
-    total = torch.full((len(x),), -math.inf, dtype=x.dtype, device=x.device)
-    left, chunk = samples, max(1, at_once // len(x))
-    while left:
-        z = q.sample((min(chunk, left),))  # (k, B, L)
-        weights = pair.decode(z).log_prob(x) + p.log_prob(z) - q.log_prob(z)
-        total = torch.logaddexp(total, weights.logsumexp(0))
-        left -= len(z)
-    return total - math.log(samples)
-
-
-def _with_a_density(q: TorchDistribution) -> TorchDistribution:
-    if is_point(q):
-        raise ValueError(
-            "the guide is a point in a continuous space (a Delta): it has no density, so this pair bounds no log p(x)"
-        )
-    return q
+    samples = checks.whole("samples", samples, least=1)
+    weights = importance_weights(pair, (x,), samples, plan(pair, (x,), len(x)), len(x), at_once)
+    return weights.logsumexp(0) - math.log(samples)

@@ -5,15 +5,22 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from html import escape
+from typing import TYPE_CHECKING, Any
 
 from pyrogen.files import write_atomically
 
+if TYPE_CHECKING:
+    import pandas
+
+TERMS = ("elbo", "reconstruction", "kl", "objective", "nll")
+
 
 @dataclass(frozen=True)
-class Scores:
-    """Held-out scores of a pair, nats per image.
+class Scores(Mapping[str, float]):
+    """Held-out scores of a pair, nats per image; also a mapping from names to numbers.
 
     A pair whose guide is a point in a continuous space has no bound: its elbo, kl, nll and active_units are None.
 
@@ -35,6 +42,19 @@ class Scores:
         extra: means of what the pair charges its guide (nats), of the penalty −log p(z) of a point, and of the numbers
             that it watches; over batches, where they are of batches.
         latent: the number of latents.
+        sites: of each site its term (reconstruction or kl) with its standard error, and of a latent its KL by
+            dimension and its active units.
+        pareto_k: the shape of the importance weights' tails over the images (`pyrogen.evaluation.pareto_k`): its
+            median, and the share of images above 0.7, whose nll is not to be trusted. None below 25 samples.
+        codes: what the metrics and active units were computed on: posterior means, or means of draws.
+
+    Example:
+        >>> import torch
+        >>> import pyrogen as pg
+        >>> vae = pg.models.VAE(pg.nn.MLPEncoder((8, 8), latent=2), pg.nn.MLPDecoder((8, 8), latent=2))
+        >>> scores = pg.evaluate(vae, torch.bernoulli(torch.full((100, 8, 8), 0.3)))
+        >>> list(scores), scores["kl"] == scores.kl
+        (['elbo', 'reconstruction', 'kl', 'objective', 'nll'], True)
     """
 
     elbo: float | None
@@ -52,6 +72,47 @@ class Scores:
     metrics: dict[str, float] = field(default_factory=dict)
     extra: dict[str, float] = field(default_factory=dict)
     latent: int = 0
+    sites: dict[str, dict[str, Any]] = field(default_factory=dict)
+    pareto_k: dict[str, float] | None = None
+    codes: str = "posterior means"
+
+    def __getitem__(self, name: str) -> float:
+        values = self._values()
+        if name not in values:
+            raise KeyError(f"the scores have no {name!r}; they have {', '.join(values)}")
+        return values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values())
+
+    def __len__(self) -> int:
+        return len(self._values())
+
+    def _values(self) -> dict[str, float]:
+        """The numbers by name: the terms that there are, those of each site where there are several, the others."""
+        values = {name: getattr(self, name) for name in TERMS if getattr(self, name) is not None}
+        kls = {f"kl_{name}": site["kl"] for name, site in self.sites.items() if "kl" in site}
+        return values | (kls if len(kls) > 1 else {}) | self.extra | self.metrics
+
+    def _errors(self) -> dict[str, float]:
+        return self.standard_errors | {f"kl_{n}": site["standard_error"] for n, site in self.sites.items()}
+
+    def to_dataframe(self) -> pandas.DataFrame:
+        """Return a pandas table: a row a number, with columns ``value`` and ``standard_error`` (NaN where unknown)."""
+        import pandas
+
+        errors, values = self._errors(), self._values()
+        columns = {"value": map(float, values.values()), "standard_error": (errors.get(n, math.nan) for n in values)}
+        return pandas.DataFrame({name: list(column) for name, column in columns.items()}, index=list(values))
+
+    def _repr_html_(self) -> str:
+        errors = self._errors()
+        rows = ""
+        for name, value in self._values().items():
+            error = f"{errors[name]:.3f}" if name in errors else ""
+            rows += f"<tr><td>{escape(name)}</td><td>{value:.3f}</td><td>{error}</td></tr>"
+        head = "<tr><th>score</th><th>value</th><th>standard error</th></tr>"
+        return f"<table>{head}{rows}</table><p>Terms in nats per image, over {self.images} images.</p>"
 
     @property
     def bits(self) -> float | None:
@@ -75,16 +136,24 @@ class Scores:
         return text
 
     def __str__(self) -> str:
-        names = ("elbo", "reconstruction", "kl", "objective", "nll")
         lines = [
             f"{name:<15}{getattr(self, name):10.3f} ± {self.standard_errors[name]:.3f} nats per image"
-            for name in names
+            for name in TERMS
             if getattr(self, name) is not None
         ]
         if self.elbo is None:
             lines.append("no ELBO, KL or NLL: the guide is a point in a continuous space, which has no density")
         if self.active_units is not None:
             lines.append(f"{'active units':<15}{self.active_units:10d} of {self.latent}")
+        kls = [(name, site["kl"]) for name, site in self.sites.items() if "kl" in site]
+        lines += [f"{'kl of ' + name:<15}{kl:10.3f}" for name, kl in kls] if len(kls) > 1 else []
+        if self.pareto_k is not None and self.pareto_k["share_above_0.7"] > 0:
+            lines.append(
+                f"Pareto k is above 0.7 for {self.pareto_k['share_above_0.7']:.0%} of the images: their weights have "
+                "heavy tails, and the nll may be too high"
+            )
+        if self.codes != "posterior means":
+            lines.append(f"codes: {self.codes}")
         lines += [f"{name.replace('_', ' '):<15}{value:10.3f}" for name, value in self.extra.items()]
         return "\n".join([*lines, *(_metric(*item) for item in self.metrics.items())])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, ClassVar, NoReturn
 
 import pyro
 import torch
@@ -13,7 +13,9 @@ from pyro import distributions as dist
 from pyro import poutine
 from torch import Tensor, nn
 
+from pyrogen import checks
 from pyrogen.config import Described
+from pyrogen.models.running import at_the_mean, drawn_by_model, likelihood_value
 
 _NUMBERS = itertools.count()
 
@@ -50,6 +52,8 @@ class Pair(Described, Named, nn.Module, ABC):
             one process never share a weight.
     """
 
+    weights: ClassVar[tuple[str, ...]] = ("beta",)  # the buffers that a user may set to a number: pair.beta = 8.0
+
     beta: Tensor
     shape: tuple[int, ...]
     latent: int
@@ -58,10 +62,24 @@ class Pair(Described, Named, nn.Module, ABC):
 
     def __init__(self, beta: float = 1.0) -> None:
         super().__init__()
-        if not 0 <= float(beta) < float("inf"):
-            raise ValueError(f"beta weighs the KL term and must be a finite number of at least 0, and it is {beta}")
         self.name = self._fresh_name()
-        self.register_buffer("beta", torch.tensor(float(beta)))
+        self.register_buffer("beta", torch.tensor(checks.real("beta", beta, least=0)))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute; a weight of the objective, such as β, takes a number and keeps its type and device."""
+        buffer = self.__dict__.get("_buffers", {}).get(name) if name in self.weights else None
+        if buffer is not None:
+            with torch.no_grad():
+                buffer.fill_(checks.real(name, value, least=0))
+        else:
+            super().__setattr__(name, value)
+
+    def forward(self, *args: Any) -> NoReturn:
+        """Say what to call: a pair is two programs and has no one output."""
+        raise TypeError(
+            "a pair is not called: pair.reconstruct(x) gives images, pair.encode(x) gives q(z | x), pair.decode(z) "
+            "gives p(x | z), and pg.fit(pair, x) or pyro.infer.SVI(pair.model, pair.guide, ...) trains it"
+        )
 
     @abstractmethod
     def model(self, x: Tensor, size: int | None = None) -> Any:
@@ -136,8 +154,9 @@ class Pair(Described, Named, nn.Module, ABC):
             nats: (B,), one value an image.
             weight: any number, 0 and negative ones too.
         """
-        with _weighted(weight):
-            pyro.factor(name, nats, has_rsample=True)
+        with _weighted(weight):  # pyro.factor, marked as no part of log q(z | x)
+            unit = dist.Unit(nats, has_rsample=True)
+            pyro.sample(name, unit, obs=nats.new_empty(*nats.shape, 0), infer={"is_auxiliary": True, "is_charge": True})
 
     def monitored(self, q: dist.TorchDistribution, z: Tensor, size: int) -> dict[str, Tensor]:
         """Scalars for the history that are no terms of the objective, such as a perplexity; none by default.
@@ -162,18 +181,61 @@ class Pair(Described, Named, nn.Module, ABC):
             raise TypeError(f"x must be a torch.Tensor, and it is a {type(x).__name__}")
         return x.to(self.beta.dtype)
 
-    @torch.no_grad()
     def sample(self, n: int, mean: bool = True) -> Tensor:
-        """n new images ``(n, *shape)``: z ~ p(z), then the mean of p(x | z), or a draw from it with ``mean=False``."""
-        if n < 1:
-            raise ValueError(f"n must be a positive number of samples, and it is {n}")
-        likelihood = self.decode(self.prior().sample((n,)))
-        return likelihood.mean if mean else likelihood.sample()
+        """Return n new images ``(n, *shape)``, drawn by the model.
 
-    @torch.no_grad()
+        Args:
+            n: how many.
+            mean: return the mean of p(x | z), in place of a draw from it.
+        """
+        n = checks.whole("n", n, least=1)
+        x = self.beta.new_zeros(n, *self.shape)
+        return likelihood_value(drawn_by_model(self, x).nodes["x"], mean)
+
     def reconstruct(self, x: Tensor) -> Tensor:
-        """The mean of p(x | z) at the mean of q(z | x), ``(*batch, *shape)``."""
-        return self.decode(self.encode(x).mean).mean
+        """Return the mean of p(x | z) at the mean of q(z | x), ``(*batch, *shape)``; at a draw where q has no mean."""
+        x = self.as_data(x)
+        batch = x.shape[: x.dim() - len(self.shape)]
+        rows = x.reshape(-1, *self.shape)
+        return likelihood_value(at_the_mean(self, rows).nodes["x"], True).reshape(*batch, *self.shape)
+
+
+def checked_prior(prior: Any, event: tuple[int, ...], encoder: Any) -> Any:
+    """Return a prior that was passed, if it makes one distribution over `event`.
+
+    Args:
+        prior: a distribution, a callable that returns one, or None.
+        event: the event shape that it must have.
+        encoder: the pair's; a prior made of an encoder's posteriors must be made of this one's.
+
+    Raises:
+        TypeError: if it is neither of the three, or returns what is not a distribution.
+        ValueError: if it is over another shape, or made of another encoder's posteriors.
+    """
+    if prior is None:
+        return None
+    if not (isinstance(prior, torch.distributions.Distribution) or callable(prior)):
+        raise TypeError(
+            f"prior must be a distribution, a callable that returns one, or None, got {checks.shown(prior)}"
+        )
+    if getattr(prior, "encoder", encoder) is not encoder:
+        raise ValueError("the prior is made of another encoder's posteriors: make it with the encoder passed here")
+    made = made_by(prior)
+    if not isinstance(made, torch.distributions.Distribution):
+        raise TypeError(f"the prior must return a distribution over (L,), and it returns a {type(made).__name__}")
+    batch, found = tuple(made.batch_shape), tuple(made.event_shape)
+    if (batch, found) != ((), event):
+        raise ValueError(
+            f"the prior must be one distribution over vectors of {event[0]} (event shape {event}), and its event shape "
+            f"is {found}, its batch shape {batch}: add .to_event(1), or mend its size"
+        )
+    return prior
+
+
+def made_by(prior: Any) -> dist.TorchDistribution:
+    """Return the distribution that a prior is, or that it returns when called."""
+    made: Any = prior if isinstance(prior, torch.distributions.Distribution) else prior()
+    return made  # type: ignore[no-any-return]
 
 
 def matched(encoder: Any, decoder: Any) -> tuple[tuple[int, ...], int]:

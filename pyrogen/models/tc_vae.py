@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 import pyro
 import torch
 from pyro import distributions as dist
 from torch import Tensor
 
+from pyrogen import checks
 from pyrogen.distributions.aggregate import ESTIMATORS, decompose
 from pyrogen.models.base import Pair, matched
 from pyrogen.nn import Decoder, Encoder
@@ -59,6 +58,8 @@ class TCVAE(Pair):
         True
     """
 
+    weights = ("beta", "alpha", "gamma")
+
     origin: Tensor
     alpha: Tensor
     gamma: Tensor
@@ -73,17 +74,11 @@ class TCVAE(Pair):
         estimator: str = "stratified",
     ) -> None:
         super().__init__(beta)
-        for name, weight in {"alpha": alpha, "gamma": gamma}.items():
-            if not 0 <= float(weight) < math.inf:
-                raise ValueError(
-                    f"{name} weighs a part of the KL and must be a finite number of at least 0, and it is {weight}"
-                )
-        if estimator not in ESTIMATORS:
-            raise ValueError(f"estimator must be one of {', '.join(map(repr, ESTIMATORS))}, and it is {estimator!r}")
+        estimator = checks.one_of("estimator", estimator, ESTIMATORS)
         self.shape, self.latent = matched(encoder, decoder)
         self.encoder, self.decoder, self.estimator = encoder, decoder, estimator
-        self.register_buffer("alpha", torch.tensor(float(alpha)))
-        self.register_buffer("gamma", torch.tensor(float(gamma)))
+        for name, weight in {"alpha": alpha, "gamma": gamma}.items():
+            self.register_buffer(name, torch.tensor(checks.real(name, weight, least=0)))
         self.register_buffer("origin", torch.zeros(self.latent), persistent=False)
 
     def model(self, x: Tensor, size: int | None = None) -> Tensor:

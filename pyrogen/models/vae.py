@@ -10,7 +10,7 @@ import torch
 from pyro import distributions as dist
 from torch import Tensor
 
-from pyrogen.models.base import Pair, matched
+from pyrogen.models.base import Pair, checked_prior, made_by, matched
 from pyrogen.nn import Decoder, Encoder
 
 Prior: TypeAlias = dist.TorchDistribution | Callable[[], dist.TorchDistribution]
@@ -55,27 +55,14 @@ class VAE(Pair):
         self.shape, self.latent = matched(encoder, decoder)
         self.encoder, self.decoder = encoder, decoder
         self.register_buffer("origin", torch.zeros(self.latent), persistent=False)
-        if not (prior is None or isinstance(prior, torch.distributions.Distribution) or callable(prior)):
-            raise TypeError(f"prior must be a distribution, a callable that returns one, or None, and it is {prior!r}")
-        if getattr(prior, "encoder", encoder) is not encoder:
-            raise ValueError("the prior is made of another encoder's posteriors: make it with the encoder passed here")
-        self._prior = prior
-        made = self.prior()
-        if not isinstance(made, torch.distributions.Distribution):
-            raise TypeError(f"the prior must return a distribution over (L,), and it returns a {type(made).__name__}")
-        batch, event = tuple(made.batch_shape), tuple(made.event_shape)
-        if (batch, event) != ((), (self.latent,)):
-            raise ValueError(
-                f"the prior must be one distribution over vectors of {self.latent} (event shape ({self.latent},)), and "
-                f"its event shape is {event}, its batch shape {batch}: add .to_event(1), or mend its size"
-            )
+        self._prior = checked_prior(prior, (self.latent,), encoder)
 
     def model(self, x: Tensor, size: int | None = None) -> Tensor:
         """p(x, z) for images ``(B, *shape)``; returns z, (B, L)."""
         pyro.module(self.name, self)
         x = self.as_data(x)
         with self.plate(x, size):
-            with self.kl_weight():
+            with self.kl_weight():  # poutine.scale(scale=beta): in model and guide alike
                 z = pyro.sample("z", self.prior())
             pyro.sample("x", self.decode(z), obs=x)
         return z
@@ -92,4 +79,4 @@ class VAE(Pair):
         if self._prior is None:
             distribution: dist.TorchDistribution = dist.Normal(self.origin, torch.ones_like(self.origin)).to_event(1)
             return distribution
-        return self._prior if isinstance(self._prior, torch.distributions.Distribution) else self._prior()
+        return made_by(self._prior)

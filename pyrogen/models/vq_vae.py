@@ -11,7 +11,7 @@ from pyro import distributions as dist
 from torch import Tensor
 
 from pyrogen.distributions import CodeDistribution, Quantized, UniformCodes
-from pyrogen.models.base import Pair, matched
+from pyrogen.models.base import Pair, made_by, matched
 from pyrogen.models.vae import Prior
 from pyrogen.nn import Codebook, GridDecoder, GridEncoder
 
@@ -140,7 +140,7 @@ class VQVAE(Pair):
         """p(z), batch shape (), event shape ``(*grid, D)``."""
         if self._prior is None:
             return UniformCodes(self.codebook, self.grid)
-        return self._prior if isinstance(self._prior, torch.distributions.Distribution) else self._prior()
+        return made_by(self._prior)
 
     def encode(self, x: Tensor) -> Quantized:
         """q(z | x), a point on a grid of codes: batch shape ``(*batch,)``, event shape ``(*grid, D)``."""

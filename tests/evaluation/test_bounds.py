@@ -163,5 +163,5 @@ def test_the_bound_rises_with_k_and_tends_to_the_evidence_at_the_rate_of_one_ove
 
 def test_a_bound_needs_a_sample(rough):
     for samples in (0, -1):
-        with pytest.raises(ValueError, match="at least one importance sample, and samples="):
+        with pytest.raises(ValueError, match="samples must be a whole number of at least 1, got "):
             importance_weighted_bound(rough.pair, rough.images(3), samples)

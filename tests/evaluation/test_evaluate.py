@@ -145,8 +145,9 @@ def test_all_images_are_seen_once_when_all_are_asked_for():
             return self.x[index]
 
     pg.evaluate(pair_of(), Watched(50), nll_images=1, importance_samples=1, batch_size=7)
-    checked, elbo, nll = seen[:8], seen[8:58], seen[58:]
+    checked, planned, elbo, nll = seen[:8], seen[8:16], seen[16:66], seen[66:]
     assert checked == list(range(8))
+    assert planned == elbo[:8]
     assert sorted(elbo) == list(range(50))
     assert nll == elbo[:1]
 
@@ -368,12 +369,15 @@ def test_the_text_has_each_term_with_its_error():
 
 @pytest.mark.parametrize("name", ["images", "nll_images", "batch_size", "importance_samples"])
 def test_sizes_must_be_positive(name):
-    with pytest.raises(ValueError, match=f"{name} must be at least 1, and it is 0"):
+    with pytest.raises(ValueError, match=f"{name} must be a whole number of at least 1, got 0"):
         pg.evaluate(pair_of(), binary(10), **{name: 0})
+    for wrong in (math.nan, 1.5, True, "3"):
+        with pytest.raises(TypeError, match=f"{name} must be a whole number of at least 1, got "):
+            pg.evaluate(pair_of(), binary(10), **{name: wrong})
 
 
 def test_what_is_no_pair_or_no_data_is_refused():
-    with pytest.raises(TypeError, match="scores a pyrogen pair, and this is a Linear"):
+    with pytest.raises(TypeError, match="scores a pyrogen pair, got a Linear"):
         pg.evaluate(torch.nn.Linear(2, 2), binary(10))
     with pytest.raises(TypeError, match="data must be a tensor"):
         pg.evaluate(pair_of(), 5)

@@ -76,9 +76,9 @@ FAULTS = [
     ),
     Fault(
         "a pair draws from N(0, I) whatever its prior",
-        "models/base.py",
-        "self.prior().sample((n,))",
-        "torch.randn(n, self.latent).to(self.beta)",
+        "models/vae.py",
+        "return made_by(self._prior)",
+        "return dist.Normal(self.origin, torch.ones_like(self.origin)).to_event(1)",
         OF_VAMP + "draws_are_the_mixtures",
     ),
     Fault(

@@ -2,86 +2,95 @@
 
 from faults.fault import Fault
 
-ASKED, BOUNDS, EVALUATE = (f"evaluation/{name}.py" for name in ("metric_calls", "bounds", "evaluate"))
+FILES = ("metric_calls", "bounds", "evaluate", "passes", "runs", "terms", "posterior")
+ASKED, BOUNDS, EVALUATE, PASSES, RUNS, TERMS, POSTERIOR = (f"evaluation/{name}.py" for name in FILES)
 OF_BOUNDS = "evaluation/test_bounds.py::"
 OF_EVALUATE = "evaluation/test_evaluate.py::"
+OF_PROGRAMS = "evaluation/test_programs.py::"
 
 FAULTS = [
     Fault(
         "the importance-weighted bound misses log K",
         BOUNDS,
-        "return total - math.log(samples)",
-        "return total",
+        "return weights.logsumexp(0) - math.log(samples)",
+        "return weights.logsumexp(0)",
         OF_BOUNDS + "test_under_the_exact_posterior_every_bound_is_the_evidence",
     ),
     Fault(
-        "the importance weights leave the prior out",
-        BOUNDS,
-        "log_prob(x) + p.log_prob(z) - q.log_prob(z)",
-        "log_prob(x) - q.log_prob(z)",
+        "the importance weights leave the latents' prior out",
+        RUNS,
+        "        total = total + by_row(log_prob(site), run, dim)",
+        '        total = total + by_row(log_prob(site), run, dim) * site["is_observed"]',
         OF_BOUNDS + "test_under_the_exact_posterior_every_bound_is_the_evidence",
     ),
     Fault(
         "the importance weights are averaged as logarithms",
         BOUNDS,
-        "weights.logsumexp(0)",
-        "weights.mean(0) + math.log(len(weights))",
+        "return weights.logsumexp(0) - math.log(samples)",
+        "return weights.mean(0)",
         OF_BOUNDS + "test_the_bound_of_one_and_of_two_draws_is_what_quadrature_gives",
     ),
     Fault(
         "beta weighs the importance weights",
-        BOUNDS,
-        "log_prob(x) + p.log_prob(z) - q.log_prob(z)",
-        "log_prob(x) + pair.beta * (p.log_prob(z) - q.log_prob(z))",
-        OF_BOUNDS + "test_under_the_exact_posterior_every_bound_is_the_evidence",
+        RUNS,
+        'return masked(site["fn"].log_prob(site["value"]), site["mask"])',
+        'return masked(site["fn"].log_prob(site["value"]), site["mask"]) * site["scale"]',
+        OF_PROGRAMS + "test_another_prior_in_the_programs_has_the_evidence_of_the_programs",
     ),
     Fault(
-        "the reconstruction is that of the posterior mean",
+        "the noise of the draws is counted as active",
+        PASSES,
+        "    if codes.halves is None:\n",
+        "    if True:\n",
+        OF_PROGRAMS + "test_the_noise_of_the_draws_is_not_counted_as_active",
+    ),
+    Fault(
+        "several draws are made at once without a proof",
         BOUNDS,
-        "z = q.rsample()",
-        "z = q.mean",
-        OF_BOUNDS + "test_the_reconstruction_of_each_image_averages_to_the_closed_form",
+        "at_once = agree and torch.allclose(together.expand(TRIED, -1), torch.cat(alone), rtol=1e-4, atol=1e-3)",
+        "at_once = agree",
+        OF_PROGRAMS + "test_several_draws_are_made_at_once_where_they_give_the_weights_of_each",
     ),
     Fault(
         "the KL of an image is the mean of its latents",
-        BOUNDS,
-        "kl.sum(-1) if kl.dim() > 1",
-        "kl.mean(-1) if kl.dim() > 1",
+        TERMS,
+        "return self.nats.flatten(1).sum(1) if",
+        "return self.nats.flatten(1).mean(1) if",
         OF_BOUNDS + "test_the_kl_of_each_image_and_latent_is_the_closed_form",
     ),
     Fault(
         "beta leaks into the ELBO",
-        EVALUATE,
-        'row["elbo"] = -(row["reconstruction"] + row["kl"])',
-        'row["elbo"] = -(row["reconstruction"] + pair.beta * row["kl"])',
+        PASSES,
+        "row[term.kind] = row.get(term.kind, zero) + term.per_row()",
+        "row[term.kind] = row.get(term.kind, zero) + term.weighted",
         OF_EVALUATE + "test_the_terms_are_consistent_with_one_another",
     ),
     Fault(
         "the objective that is reported has no beta",
-        EVALUATE,
-        "sum((site.weighted() for site in sites), torch.zeros(()))",
-        "sum((site.per_image() for site in sites), torch.zeros(()))",
+        PASSES,
+        "sum((term.weighted for term in terms), zero)",
+        "sum((term.per_row() for term in terms), zero)",
         OF_EVALUATE + "test_the_terms_are_consistent_with_one_another",
     ),
     Fault(
         "the NLL has the wrong sign",
         EVALUATE,
-        'terms["nll"] = -_bound(',
-        'terms["nll"] = _bound(',
+        'found.rows["nll"] = -weights.bound',
+        'found.rows["nll"] = weights.bound',
         OF_EVALUATE + "test_every_term_agrees_with_its_closed_form_within_its_own_standard_error",
     ),
     Fault(
         "the standard error is the standard deviation",
-        EVALUATE,
+        PASSES,
         "values.std() / math.sqrt(len(values))",
         "values.std()",
         OF_EVALUATE + "test_kl_and_its_standard_error_are_those_of_the_images",
     ),
     Fault(
         "the KL of each latent is summed over the images",
-        EVALUATE,
-        "kl_per_latent.mean(0)",
-        "kl_per_latent.sum(0)",
+        PASSES,
+        "return torch.cat(each, 1).mean(0).tolist()",
+        "return torch.cat(each, 1).sum(0).tolist()",
         OF_EVALUATE + "test_the_terms_are_consistent_with_one_another",
     ),
     Fault(
@@ -130,9 +139,9 @@ FAULTS = [
     ),
     Fault(
         "active units are counted on the scales",
-        EVALUATE,
-        "(units.var(0) > ACTIVE)",
-        "(scales.var(0) > ACTIVE)",
+        PASSES,
+        "return int((codes.means.var(0) > ACTIVE).sum())",
+        "return int((codes.scales.var(0) > ACTIVE).sum())",
         OF_EVALUATE + "test_active_units_are_the_latents_whose_means_move",
     ),
     Fault(

@@ -18,8 +18,8 @@ FAULTS = [
     Fault(
         "the model forgets beta",
         VAE,
-        "            with self.kl_weight():\n                z = pyro.sample",
-        "            if True:\n                z = pyro.sample",
+        "            with self.kl_weight():  # poutine.scale(scale=beta): in model and guide alike",
+        "            if True:",
         CONTRACT + "test_the_monte_carlo_loss_is_reconstruction_plus_beta_times_its_estimate",
     ),
     Fault(
@@ -46,8 +46,8 @@ FAULTS = [
     Fault(
         "beta is no buffer",
         BASE,
-        'self.register_buffer("beta", torch.tensor(float(beta)))',
-        "self.beta = torch.tensor(float(beta))",
+        'self.register_buffer("beta", torch.tensor(checks.real("beta", beta, least=0)))',
+        'self.beta = torch.tensor(checks.real("beta", beta, least=0))',
         OF_VAE + "test_beta_is_saved_and_is_no_parameter",
     ),
     Fault(
@@ -108,17 +108,18 @@ FAULTS = [
         CONTRACT + "test_the_prior_is_one_distribution_over_codes_with_the_density_it_should_have",
     ),
     Fault(
-        "samples come from the standard normal whatever the prior",
+        "samples come from the conveniences and not from the model",
         BASE,
-        "self.prior().sample((n,))",
-        "torch.randn(n, self.latent).to(self.beta)",
-        OF_VAE + "test_samples_come_from_the_pairs_own_prior",
+        'return likelihood_value(drawn_by_model(self, x).nodes["x"], mean)',
+        "likelihood = self.decode(self.prior().sample((n,)))\n"
+        "        return likelihood.mean if mean else likelihood.sample()",
+        "evaluation/test_programs.py::test_the_samples_are_those_of_the_model",
     ),
     Fault(
         "a reconstruction decodes a draw in place of the mean",
-        BASE,
-        "self.decode(self.encode(x).mean).mean",
-        "self.decode(self.encode(x).sample()).mean",
+        "models/running.py",
+        'value = None if taken or is_discrete(msg["fn"]) else mean_of(msg["fn"])',
+        "value = None",
         CONTRACT + "test_samples_and_reconstructions_are_images_without_a_gradient",
     ),
     Fault(

@@ -159,7 +159,7 @@ def test_samples_are_refused_in_one_sentence_and_chosen_codes_are_decoded():
             draw()
         assert "\n" not in str(error.value)
         assert "pair.decode(torch.randn(n, 2)).mean" in str(error.value)
-    with pytest.raises(ValueError, match="n must be a positive number of samples, and it is 0"):
+    with pytest.raises(ValueError, match="n must be a whole number of at least 1, got 0"):
         pair.sample(0)
     images = pair.decode(torch.randn(5, 2, dtype=torch.float64)).mean
     assert images.shape == (5, 4)

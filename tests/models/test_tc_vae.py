@@ -208,10 +208,10 @@ def test_training_finds_the_trade_that_the_closed_forms_have():
 @pytest.mark.parametrize(
     ("weights", "words"),
     [
-        ({"beta": -1.0}, "beta .* and it is -1"),
-        ({"alpha": -1.0}, "alpha weighs a part of the KL and must be a finite number of at least 0, and it is -1"),
-        ({"gamma": math.inf}, "gamma weighs a part of the KL and must be a finite number of at least 0, and it is inf"),
-        ({"estimator": "mws"}, "estimator must be one of 'stratified', 'weighted', and it is 'mws'"),
+        ({"beta": -1.0}, "beta must be a finite number of at least 0, got -1"),
+        ({"alpha": -1.0}, "alpha must be a finite number of at least 0, got -1"),
+        ({"gamma": math.inf}, "gamma must be a finite number of at least 0, got inf"),
+        ({"estimator": "mws"}, "estimator must be one of 'stratified', 'weighted', got 'mws'"),
     ],
 )
 def test_weights_and_estimators_that_are_none_are_refused(weights, words):

@@ -359,7 +359,7 @@ BOOK = Codebook(6, 3)
             ValueError,
             "another codebook",
         ),
-        ({"beta": -1.0}, ValueError, "beta weighs"),
+        ({"beta": -1.0}, ValueError, "beta must be"),
     ],
 )
 def test_what_does_not_fit_together_is_refused(changed, error, message):

@@ -1,0 +1,269 @@
+"""Guide and model of a pair, run together on a batch, and log p(x, z) − log q(z | x) over all of their sites.
+
+Every number of `pg.evaluate` comes from here: from the two programs as they are run, whatever a subclass overrides.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pyro
+import torch
+from pyro import poutine
+from pyro.distributions import Unit
+from pyro.distributions.util import scale_and_mask
+from pyro.ops import packed
+from pyro.ops.contract import einsum
+from pyro.poutine import Trace
+from pyro.poutine.subsample_messenger import _Subsample
+from torch import Tensor
+
+from pyrogen.models.running import OwnParameters, traced
+from pyrogen.training.objectives import is_point
+
+PARTICLES = "_particles"  # the name of the plate in which K draws are made at once
+Site = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of guide and model.
+
+    Attributes:
+        guide, model: their traces, the model's at the guide's draws.
+        nesting: how many dimensions the programs' plates take, the particles' left out.
+        particles: K, the number of draws made at once; ``None`` for one draw and no dimension for it.
+        enumerated: whether the latents that are marked for it take all of their values.
+    """
+
+    guide: Trace
+    model: Trace
+    nesting: int
+    particles: int | None = None
+    enumerated: bool = False
+
+    @property
+    def latents(self) -> dict[str, tuple[Site, Site]]:
+        """The guide's and the model's site of each latent, in the order of the guide."""
+        return {name: (site, self.model.nodes[name]) for name, site in draws(self.guide).items() if name in self.model}
+
+    @property
+    def observed(self) -> dict[str, Site]:
+        """The sites that are observed, and the factors of the model."""
+        return {name: site for name, site in sampled(self.model).items() if site["is_observed"]}
+
+    @property
+    def is_point(self) -> bool:
+        """Whether a latent is one value of a continuous space, so that the guide has no density."""
+        return any(is_point(ours["fn"]) for ours, _ in self.latents.values()) and not self._has_base()
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether all particles are the same, as those of a code from a finite set are."""
+        return self.particles is not None and all(
+            v.dim() < -dim or bool((v == v.narrow(dim, 0, 1)).all())
+            for v, dim in ((site["value"], self.dim(site)) for site in draws(self.guide).values())
+        )
+
+    def dim(self, site: Site) -> int:
+        """The dimension of a site's value in which the particles lie."""
+        return -1 - self.nesting - len(site["fn"].event_shape)
+
+    def _has_base(self) -> bool:
+        """Whether the guide draws an auxiliary variable, of which the latents are functions, as AutoGuides do."""
+        sites = draws(self.guide).items()
+        return any(site["infer"].get("is_auxiliary") and name not in self.model for name, site in sites)
+
+
+def run(
+    pair: Any,
+    args: tuple[Any, ...],
+    particles: int | None = None,
+    nesting: int = 0,
+    given: Trace | None = None,
+    enumerated: bool = False,
+) -> Run:
+    """Run the guide, then the model at its draws.
+
+    Args:
+        pair: what has a ``model`` and a ``guide``.
+        args: their arguments.
+        particles: K draws at once, in a plate of its own left of the `nesting` dimensions of the programs' plates.
+        nesting: see there.
+        given: a trace whose draws the guide takes in place of its own.
+        enumerated: let the latents that are marked ``infer={"enumerate": "parallel"}`` take all of their values.
+
+    Raises:
+        ValueError: if a latent is in one program only.
+    """
+    model, guide = pair.model, pair.guide
+    if given is not None:
+        guide = poutine.replay(guide, trace=given)
+    if particles is not None:
+        model, guide = (in_plate(program, particles, -1 - nesting) for program in (model, guide))
+    if enumerated:
+        first = -1 - nesting - (particles is not None)
+        model, guide = poutine.enum(model, first), poutine.enum(guide, first)
+    with quiet():
+        guide_trace = traced(guide, *args)
+        model_trace = traced(poutine.replay(model, trace=guide_trace), *args)
+    _check_sites(guide_trace, model_trace)
+    frames = [f for t in (guide_trace, model_trace) for s in sampled(t).values() for f in s["cond_indep_stack"]]
+    deepest = max((-f.dim for f in frames if f.name != PARTICLES), default=0)
+    return Run(guide_trace, model_trace, deepest if particles is None else nesting, particles, enumerated)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Leave Pyro's parameter store alone, and do not warn of weights that are frozen on purpose."""
+    with OwnParameters(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".* was not registered in the param store", UserWarning)
+        yield
+
+
+def in_plate(program: Callable[..., Any], particles: int, dim: int) -> Callable[..., Any]:
+    """Return the program within a plate of particles at `dim`."""
+
+    def many(*args: Any) -> Any:
+        with pyro.plate(PARTICLES, particles, dim=dim):
+            return program(*args)
+
+    return many
+
+
+def sampled(trace: Trace) -> dict[str, Site]:
+    """The sample sites of a trace, those that choose a subsample left out."""
+    sites = {name: site for name, site in trace.nodes.items() if site["type"] == "sample"}
+    return {name: site for name, site in sites.items() if not isinstance(site["fn"], _Subsample)}
+
+
+def draws(trace: Trace) -> dict[str, Site]:
+    """The sites that are drawn: those neither observed nor a factor."""
+    return {n: s for n, s in sampled(trace).items() if not s["is_observed"] and not isinstance(s["fn"], Unit)}
+
+
+def is_charge(site: Site) -> bool:
+    """Whether a site of the guide is what the pair charges it (``Pair.charge``), which is no part of its density."""
+    return bool(site["infer"].get("is_charge"))
+
+
+def log_prob(site: Site) -> Tensor:
+    """log of the density of a site at its value; 0 where it is masked; whatever its weight."""
+    return masked(site["fn"].log_prob(site["value"]), site["mask"])
+
+
+def masked(values: Tensor, mask: Any) -> Tensor:
+    """Return the values, 0 where they are masked."""
+    kept: Tensor = scale_and_mask(values, 1.0, mask)
+    return kept
+
+
+def data_plate(run: Run, rows: int) -> int | None:
+    """The dimension of the plate of the data, which all that is observed lies in, or None if there is none.
+
+    It is the plate of `rows` rows; of several such the one named "data", else the outermost.
+    """
+    stacks = [{f.name: f for f in site["cond_indep_stack"]} for site in run.observed.values()]
+    shared = [f for name, f in stacks[0].items() if all(name in s for s in stacks)] if stacks else []
+    fitting = [f for f in shared if f.name != PARTICLES and f.size == rows]
+    if not fitting:
+        return None
+    named = [int(f.dim) for f in fitting if f.name == "data"]
+    return named[0] if named else min(int(f.dim) for f in fitting)
+
+
+def is_local(run: Run, dim: int | None) -> bool:
+    """Whether all latents lie in the plate of the data, so that log p(x) is a sum over the rows."""
+    inside = (any(f.dim == dim for f in s["cond_indep_stack"]) for s in draws(run.guide).values())
+    return dim is not None and all(inside)
+
+
+def by_row(values: Tensor, run: Run, dim: int | None) -> Tensor:
+    """Sum over all dimensions but the particles' and the data's: (K, B), each 1 where there is none."""
+    rank = run.nesting + (run.particles is not None)
+    full = values.reshape((1,) * (rank - values.dim()) + tuple(values.shape))
+    kept = {0} if run.particles is not None else set()
+    kept |= {full.dim() + dim} if dim is not None else set()
+    others = [i for i in range(full.dim()) if i not in kept]
+    full = full.sum(others) if others else full
+    return full.reshape(full.shape[0] if run.particles is not None else 1, -1)
+
+
+def log_weights(run: Run, dim: int | None) -> Tensor:
+    """log p(x, z) − log q(z | x) over all sites, (K, B): of each row where `dim` is the plate of the data, else (K, 1).
+
+    Latents that are enumerated are summed out.
+    """
+    if run.enumerated:
+        return _contracted(run, dim)
+    total = torch.zeros(1, 1)
+    for site in sampled(run.model).values():
+        total = total + by_row(log_prob(site), run, dim)
+    for site in sampled(run.guide).values():
+        if not is_charge(site):
+            total = total - by_row(log_prob(site), run, dim)
+    return total
+
+
+def _contracted(run: Run, dim: int | None) -> Tensor:
+    """The same where latents are enumerated: log Σ over their values of exp(Σ log p − Σ log q of the others)."""
+    frames: dict[str, Any] = {}
+    for trace in (run.guide, run.model):
+        for site in sampled(trace).values():
+            frames |= {frame.name: frame for frame in site["cond_indep_stack"]}
+    symbols = {name: chr(ord("a") + i) for i, name in enumerate(frames)}
+    run.guide.compute_log_prob()
+    run.model.compute_log_prob()
+    run.guide.pack_tensors(symbols)
+    run.model.pack_tensors(run.guide.plate_to_symbol)
+    kept = {name for name, frame in frames.items() if name == PARTICLES or (dim is not None and frame.dim == dim)}
+    factors = []
+    for sign, trace in ((1, run.model), (-1, run.guide)):
+        for site in sampled(trace).values():
+            if sign < 0 and (is_charge(site) or site["infer"].get("_enumerate_dim") is not None):
+                continue  # an enumerated latent is not drawn, so its q weighs nothing
+            factors.append(packed.pack(sign * log_prob(site), site["infer"]["_dim_to_symbol"]))
+    output = "".join(symbols[name] for name in frames if name in kept and name == PARTICLES)
+    output += "".join(symbols[name] for name in frames if name in kept and name != PARTICLES)
+    equation = ",".join(factor._pyro_dims for factor in factors) + "->" + output
+    plates = "".join(symbols[name] for name in frames if name not in kept)
+    (result,) = einsum(equation, *factors, plates=plates, backend="pyro.ops.einsum.torch_log", modulo_total=False)
+    weights: Tensor = result.reshape(run.particles or 1, -1)
+    return weights
+
+
+def _check_sites(guide: Trace, model: Trace) -> None:
+    ours, theirs = draws(guide), draws(model)
+    for name, site in theirs.items():
+        if name not in ours and site["infer"].get("enumerate") != "parallel":
+            raise ValueError(
+                f"the model draws {name!r} and the guide does not: give the guide a site of that name, or mark it "
+                'infer={"enumerate": "parallel"} if it is discrete'
+            )
+    for name, site in ours.items():
+        if name not in model and not site["infer"].get("is_auxiliary"):
+            raise ValueError(
+                f"the guide draws {name!r} and the model does not: give the model a site of that name, or mark it "
+                'infer={"is_auxiliary": True}'
+            )
+        if name in model and sampled(model).get(name, site)["is_observed"]:
+            raise ValueError(f"the guide draws {name!r} and the model observes it: take it out of the guide")
+
+
+def select(run: Run, at: int, like: Run) -> Trace:
+    """The draws of one particle, in the shapes of a run without particles."""
+    chosen = run.guide.copy()
+    values: Mapping[str, Site] = draws(like.guide)
+    for name, site in draws(run.guide).items():
+        if site["infer"].get("_enumerate_dim") is not None:
+            chosen.remove_node(name)  # it takes all of its values again
+            continue
+        value, dim = site["value"], run.dim(site)
+        if value.dim() >= -dim:
+            value = value.select(dim, at if value.shape[dim] > 1 else 0)
+        chosen.nodes[name] = site | {"value": value.reshape(values[name]["value"].shape)}
+    return chosen

@@ -1,0 +1,86 @@
+"""The terms of −ELBO that each site of a run adds, row by row and at β = 1."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pyro.distributions.util import scale_and_mask
+from torch import Tensor
+from torch.distributions import kl_divergence
+
+from pyrogen.evaluation.runs import Run, by_row, is_charge, log_prob, masked, sampled
+from pyrogen.training.objectives import factorizes, is_point
+
+
+@dataclass(frozen=True)
+class SiteTerm:
+    """What one site adds, row by row.
+
+    Attributes:
+        name: the site.
+        kind: "reconstruction", "kl", "penalty" (−log p(z) of a guide that is a point) or "charge".
+        nats: at weight 1: (B,), or (B, L) where a KL splits over the latents.
+        weighted: what training counts, (B,): times the site's scale, such as β.
+    """
+
+    name: str
+    kind: str
+    nats: Tensor
+    weighted: Tensor
+
+    def per_row(self) -> Tensor:
+        """The sum of each row, (B,)."""
+        return self.nats.flatten(1).sum(1) if self.nats.dim() > 1 else self.nats
+
+
+def elbo_terms(run: Run, dim: int | None) -> list[SiteTerm]:
+    """Return the terms of a run of one draw; `dim` is the plate of the data.
+
+    A KL is analytic where it is known and may be used at one draw of the other latents: if all latents that come
+    before it in the model come before it in the guide too. Else it is log q − log p at the draw.
+    """
+    order = {name: place for place, name in enumerate(run.latents)}
+    terms: list[SiteTerm] = []
+    before: list[str] = []
+    for name, site in sampled(run.model).items():
+        if site["is_observed"]:
+            kind, nats = "reconstruction", -log_prob(site)
+        elif run.is_point and is_point(run.guide.nodes[name]["fn"]):
+            kind, nats = "penalty", -log_prob(site)
+        else:
+            exact = all(order[earlier] < order[name] for earlier in before)
+            kind, nats = "kl", _kl(run.guide.nodes[name], site, exact)
+        before += [] if site["is_observed"] else [name]
+        terms.append(_term(run, dim, name, kind, nats, site))
+    for name, site in sampled(run.guide).items():
+        if is_charge(site):
+            terms.append(_term(run, dim, name, "charge", log_prob(site), site))
+        elif name not in run.model:  # an auxiliary draw, of which the latents are functions
+            terms.append(_term(run, dim, name, "kl", log_prob(site), site))
+    return terms
+
+
+def _term(run: Run, dim: int | None, name: str, kind: str, nats: Tensor, site: dict[str, Any]) -> SiteTerm:
+    split = nats.dim() == len(site["fn"].batch_shape) + 1
+    whole = nats.sum(-1) if split else nats
+    flat = split and run.nesting == 1 and dim is not None
+    rows = by_row(whole, run, dim)[0]
+    return SiteTerm(name, kind, nats if flat else rows, by_row(scale_and_mask(whole, site["scale"], None), run, dim)[0])
+
+
+def _kl(guide: dict[str, Any], model: dict[str, Any], exact: bool) -> Tensor:
+    """KL(q ‖ p) in the shape of the site's batch, with a last dimension (L,) where both factorize."""
+    q, p, z, mask = guide["fn"], model["fn"], model["value"], model["mask"]
+    if exact and factorizes(q) and factorizes(p):
+        try:
+            each = kl_divergence(q.base_dist, p.base_dist)
+            return masked(each, mask.unsqueeze(-1) if isinstance(mask, Tensor) else mask)
+        except NotImplementedError:
+            pass
+    if exact:
+        try:
+            return masked(kl_divergence(q, p), mask)
+        except NotImplementedError:
+            pass
+    return masked(q.log_prob(z) - p.log_prob(z), mask)

@@ -1,0 +1,91 @@
+"""Running a pair's programs for images: what the model draws, and what it makes of the guide's means."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from pyro import poutine
+from pyro.poutine import Trace
+from pyro.poutine.messenger import Messenger
+from pyro.poutine.subsample_messenger import _Subsample
+from torch import Tensor
+
+
+class OwnParameters(Messenger):
+    """Reads ``pyro.module`` and ``pyro.param`` tensors from the module itself and leaves the global store alone."""
+
+    def _pyro_param(self, msg: Any) -> None:
+        if msg["value"] is None and len(msg["args"]) > 1 and isinstance(msg["args"][1], torch.Tensor):
+            msg["value"], msg["done"] = msg["args"][1], True
+
+
+class AtTheMean(Messenger):
+    """Gives each latent the mean of its distribution, or a draw where that has no mean."""
+
+    def _pyro_sample(self, msg: Any) -> None:
+        taken = msg["is_observed"] or msg["value"] is not None or isinstance(msg["fn"], _Subsample)
+        value = None if taken or is_discrete(msg["fn"]) else mean_of(msg["fn"])
+        if value is not None:
+            msg["value"], msg["done"] = value, True
+
+
+def traced(program: Any, *args: Any, **kwargs: Any) -> Trace:
+    """Return the trace of a program; an error in it stays as it is, where ``get_trace`` would append all shapes."""
+    with poutine.trace() as tracer:
+        program(*args, **kwargs)
+    return tracer.trace
+
+
+def mean_of(distribution: Any) -> Tensor | None:
+    """Return the mean of a distribution, or None where it has none, as a flow or a Cauchy distribution."""
+    try:
+        mean = distribution.mean
+    except (NotImplementedError, AttributeError):
+        return None
+    return mean if bool(torch.isfinite(mean).all()) else None
+
+
+def is_discrete(distribution: Any) -> bool:
+    """Whether a distribution says that its values are discrete, so that their mean need not be one of them."""
+    try:
+        return bool(distribution.support.is_discrete)
+    except (NotImplementedError, AttributeError):
+        return False
+
+
+def drawn_by_model(pair: Any, *args: Any) -> Trace:
+    """Return the trace of a model that observes nothing, without a gradient and in evaluation mode."""
+    with _evaluating(pair):
+        return traced(poutine.uncondition(pair.model), *args)
+
+
+def at_the_mean(pair: Any, *args: Any) -> Trace:
+    """Return the trace of the model at the mean of each of the guide's latents."""
+    with _evaluating(pair):
+        with AtTheMean():
+            guide = traced(pair.guide, *args)
+        return traced(poutine.replay(pair.model, trace=guide), *args)
+
+
+def likelihood_value(site: dict[str, Any], mean: bool) -> Tensor:
+    """Return the mean of what is observed, or with ``mean=False`` the value at the site."""
+    found = mean_of(site["fn"]) if mean else None
+    return site["value"] if found is None else found
+
+
+@contextmanager
+def _evaluating(pair: Any) -> Iterator[None]:
+    """In evaluation mode, so that nothing learns or is dropped; each part's mode comes back afterwards."""
+    modes = [(module, module.training) for module in pair.modules()]
+    try:
+        pair.eval()
+        with torch.no_grad(), OwnParameters(), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".* was not registered in the param store", UserWarning)
+            yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
