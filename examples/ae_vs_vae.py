@@ -32,9 +32,9 @@ import pyrogen as pg
 from pyrogen.files import check_writable, write_atomically
 from pyrogen.progress import progress_bar
 
-LIKELIHOODS: dict[str, Callable[[], str | pg.nn.Gaussian]] = {
-    "Bernoulli": lambda: "bernoulli",
-    "continuous Bernoulli": lambda: "continuous_bernoulli",
+LIKELIHOODS: dict[str, Callable[[], pg.nn.Likelihood]] = {
+    "Bernoulli": pg.nn.Bernoulli,
+    "continuous Bernoulli": pg.nn.ContinuousBernoulli,
     "Gaussian, noise 1": pg.nn.Gaussian,
     "Gaussian, noise learned": lambda: pg.nn.Gaussian(0.3, learned=True),
 }

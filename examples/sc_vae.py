@@ -66,7 +66,7 @@ def on_features(args: argparse.Namespace, shape: tuple[int, ...]) -> pg.models.S
     """The pair with a convolutional feature map."""
     dictionary, channels = pg.nn.Dictionary(16, atoms=32), (32,) if shape[-1] == 8 else (16, 32, 32)
     encoder = pg.nn.SparseConvEncoder(shape, pg.nn.LISTA(dictionary, steps=2 if args.smoke else 5), channels)
-    likelihood = pg.nn.Gaussian(args.noise) if shape[-1] == 8 else "bernoulli"
+    likelihood = pg.nn.Gaussian(args.noise) if shape[-1] == 8 else pg.nn.Bernoulli()
     decoder = pg.nn.SparseConvDecoder(shape, dictionary, likelihood, channels)
     return pg.models.SCVAE(encoder, decoder, sparsity=args.sparsity)
 

@@ -1,6 +1,6 @@
 """Handwritten digits of 8 x 8, the real images that come with scikit-learn."""
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -43,7 +43,7 @@ class Digits(Images):
     factor_sizes = (10,)
     image_shape = (1, 8, 8)
 
-    def __init__(self, levels: str = "gray") -> None:
+    def __init__(self, levels: Literal["gray", "binary"] = "gray") -> None:
         checks.one_of("levels", levels, ("gray", "binary"))
         from sklearn.datasets import load_digits
 

@@ -13,13 +13,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
 
 import torch
 from pyro.distributions import Delta
 from torch import Tensor
 from torch.distributions import Distribution, Independent
 
-ESTIMATORS = ("stratified", "weighted")
+Estimator: TypeAlias = Literal["stratified", "weighted"]
+ESTIMATORS: tuple[str, ...] = get_args(Estimator)
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Decomposition:
 
 
 def decompose(
-    q: Distribution, p: Distribution, z: Tensor, size: int | None = None, estimator: str = "stratified"
+    q: Distribution, p: Distribution, z: Tensor, size: int | None = None, estimator: Estimator = "stratified"
 ) -> Decomposition:
     """Splits log q(z | x) − log p(z) into its three parts, with q(z) estimated from the batch that q belongs to.
 
@@ -111,7 +113,7 @@ def log_aggregate(log_q: Tensor, log_weights: Tensor) -> tuple[Tensor, Tensor]:
     return joint, marginals.sum(-1)
 
 
-def log_weights(batch: int, size: int, estimator: str = "stratified", rows: int | None = None) -> Tensor:
+def log_weights(batch: int, size: int, estimator: Estimator = "stratified", rows: int | None = None) -> Tensor:
     r"""log wᵢⱼ, (B, B) float64, with which Σⱼ wᵢⱼ q(z | xⱼ) estimates q(z) at a z of image i.
 
     *Stratified*: image i is certain to be in the batch, any other has the chance (B − 1) / (N − 1). So its own

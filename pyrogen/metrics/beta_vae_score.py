@@ -1,6 +1,7 @@
 r"""The β-VAE score: which factor two rows share, told from how far apart their codes lie."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,7 +22,7 @@ def beta_vae_score(
     codes: ArrayLike,
     factors: ArrayLike,
     *,
-    preset: str = "disentanglement_lib",
+    preset: Literal["disentanglement_lib", "paper"] = "disentanglement_lib",
     points: int | None = None,
     evaluation: int | None = None,
     batch_size: int | None = None,

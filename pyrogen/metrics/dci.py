@@ -1,6 +1,7 @@
 r"""Disentanglement, completeness and informativeness: who predicts what, and how well."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,9 +23,9 @@ PARTS = ("disentanglement", "completeness", "informativeness")
 def dci(
     codes: ArrayLike,
     factors: ArrayLike,
-    part: str = "disentanglement",
+    part: Literal["disentanglement", "completeness", "informativeness"] = "disentanglement",
     *,
-    preset: str = "forest",
+    preset: Literal["forest", "disentanglement_lib", "paper_lasso", "paper_forest"] = "forest",
     continuous: bool | int | str | Sequence[int | str] = (),
     leave_out: int | str | Sequence[int | str] = (),
     factor_names: Sequence[str] | None = None,

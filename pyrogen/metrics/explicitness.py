@@ -1,7 +1,7 @@
 r"""Explicitness: whether a linear classifier reads each factor off the whole code."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,7 +22,7 @@ def explicitness(
     codes: ArrayLike,
     factors: ArrayLike,
     *,
-    preset: str = "multinomial",
+    preset: Literal["multinomial", "disentanglement_lib", "one_vs_rest"] = "multinomial",
     bins: int = 10,
     continuous: bool | int | str | Sequence[int | str] = (),
     leave_out: int | str | Sequence[int | str] = (),

@@ -1,6 +1,7 @@
 r"""The FactorVAE score: which latent varies least where a factor is held fixed, by majority vote."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,7 +21,7 @@ def factor_vae_score(
     codes: ArrayLike,
     factors: ArrayLike,
     *,
-    preset: str = "disentanglement_lib",
+    preset: Literal["disentanglement_lib", "paper"] = "disentanglement_lib",
     votes: int | None = None,
     evaluation: int | None = None,
     batch_size: int | None = None,

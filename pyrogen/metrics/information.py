@@ -1,7 +1,7 @@
 r"""Mutual information of each latent with each factor, by a named estimator."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -42,7 +42,7 @@ def entropy(factors: ArrayLike) -> NDArray[np.float64]:
 def mutual_information(
     codes: ArrayLike,
     factors: ArrayLike,
-    estimator: str = "histogram",
+    estimator: Literal["histogram", "posterior"] = "histogram",
     *,
     scale: ArrayLike | None = None,
     bins: int = 20,

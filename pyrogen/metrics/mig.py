@@ -1,6 +1,7 @@
 r"""The mutual information gap: how much more the best latent knows of a factor than the second best."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,7 +14,7 @@ from pyrogen.metrics.validation import MixedFactors, as_codes, as_mixed_factors,
 def mig(
     codes: ArrayLike,
     factors: ArrayLike,
-    estimator: str = "histogram",
+    estimator: Literal["histogram", "posterior"] = "histogram",
     *,
     scale: ArrayLike | None = None,
     bins: int = 20,
@@ -102,7 +103,7 @@ def mig(
 def latent_gap(
     codes: ArrayLike,
     factors: ArrayLike,
-    estimator: str = "histogram",
+    estimator: Literal["histogram", "posterior"] = "histogram",
     *,
     scale: ArrayLike | None = None,
     bins: int = 20,

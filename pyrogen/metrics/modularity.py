@@ -1,6 +1,7 @@
 r"""Modularity: whether a latent knows of one factor only."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,7 +14,7 @@ from pyrogen.metrics.validation import as_codes, as_mixed_factors, binned
 def modularity(
     codes: ArrayLike,
     factors: ArrayLike,
-    estimator: str = "histogram",
+    estimator: Literal["histogram", "posterior"] = "histogram",
     *,
     scale: ArrayLike | None = None,
     bins: int = 20,

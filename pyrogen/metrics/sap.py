@@ -1,6 +1,7 @@
 r"""SAP: how much better the best latent predicts a factor than the second best does."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,7 +23,7 @@ def sap(
     codes: ArrayLike,
     factors: ArrayLike,
     *,
-    preset: str = "linear_svm",
+    preset: Literal["linear_svm", "disentanglement_lib"] = "linear_svm",
     continuous: bool | int | str | Sequence[int | str] = (),
     leave_out: int | str | Sequence[int | str] = (),
     factor_names: Sequence[str] | None = None,

@@ -1,7 +1,7 @@
 r"""Are two samples of one distribution? The energy distance and the squared MMD, each with a permutation p-value."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -39,7 +39,11 @@ class TwoSampleScore(Score):
 
 
 def energy_distance(
-    x: ArrayLike, y: ArrayLike, estimator: str = "unbiased", permutations: int = 999, seed: int = 0
+    x: ArrayLike,
+    y: ArrayLike,
+    estimator: Literal["unbiased", "biased"] = "unbiased",
+    permutations: int = 999,
+    seed: int = 0,
 ) -> TwoSampleScore:
     r"""Returns the energy distance between the distributions of two samples.
 
@@ -90,7 +94,7 @@ def energy_distance(
 def squared_mmd(
     x: ArrayLike,
     y: ArrayLike,
-    estimator: str = "unbiased",
+    estimator: Literal["unbiased", "biased"] = "unbiased",
     bandwidth: float | Sequence[float] | None = None,
     permutations: int = 999,
     seed: int = 0,

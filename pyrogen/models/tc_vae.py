@@ -8,7 +8,7 @@ from pyro import distributions as dist
 from torch import Tensor
 
 from pyrogen import checks
-from pyrogen.distributions.aggregate import ESTIMATORS, decompose
+from pyrogen.distributions.aggregate import ESTIMATORS, Estimator, decompose
 from pyrogen.models.base import Pair, matched
 from pyrogen.nn import Decoder, Encoder
 
@@ -71,10 +71,10 @@ class TCVAE(Pair):
         beta: float = 6.0,
         alpha: float = 1.0,
         gamma: float = 1.0,
-        estimator: str = "stratified",
+        estimator: Estimator = "stratified",
     ) -> None:
         super().__init__(beta)
-        estimator = checks.one_of("estimator", estimator, ESTIMATORS)
+        checks.one_of("estimator", estimator, ESTIMATORS)
         self.shape, self.latent = matched(encoder, decoder)
         self.encoder, self.decoder, self.estimator = encoder, decoder, estimator
         for name, weight in {"alpha": alpha, "gamma": gamma}.items():

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from pyrogen import checks
 from pyrogen.config import Described
-from pyrogen.nn.likelihoods import Likelihood, make_likelihood
+from pyrogen.nn.likelihoods import Likelihood, LikelihoodName, make_likelihood
 
 
 class Encoder(Described, nn.Module, ABC):
@@ -63,7 +63,9 @@ class Decoder(Described, nn.Module, ABC):
             ``pg.nn.Gaussian(scale=0.1)``.
     """
 
-    def __init__(self, shape: Sequence[int], latent: int, likelihood: str | Likelihood = "bernoulli") -> None:
+    def __init__(
+        self, shape: Sequence[int], latent: int, likelihood: LikelihoodName | Likelihood = "bernoulli"
+    ) -> None:
         super().__init__()
         self.shape = check_shape(shape)
         self.latent = checks.whole("latent", latent, least=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -60,7 +61,9 @@ class Codebook(Described, nn.Module):
     sums: Tensor
     placed: Tensor
 
-    def __init__(self, codes: int, dim: int, update: str = "ema", decay: float = 0.99, revive: float = 0.01) -> None:
+    def __init__(
+        self, codes: int, dim: int, update: Literal["ema", "loss"] = "ema", decay: float = 0.99, revive: float = 0.01
+    ) -> None:
         super().__init__()
         self.codes, self.dim = checks.whole("codes", codes, least=1), checks.whole("dim", dim, least=1)
         self.update = checks.one_of("update", update, UPDATES)

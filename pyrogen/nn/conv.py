@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from pyrogen import checks
 from pyrogen.nn.base import Decoder, Encoder
-from pyrogen.nn.likelihoods import Likelihood
+from pyrogen.nn.likelihoods import Likelihood, LikelihoodName
 from pyrogen.nn.strides import halved
 
 
@@ -79,7 +79,7 @@ class ConvDecoder(Decoder):
         self,
         shape: Sequence[int],
         latent: int,
-        likelihood: str | Likelihood = "bernoulli",
+        likelihood: LikelihoodName | Likelihood = "bernoulli",
         channels: Sequence[int] = (32, 32, 64, 64),
         hidden: int = 256,
     ) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from pyrogen import checks
 from pyrogen.config import Described
 from pyrogen.nn.base import batch_shape, check_shape, event_size, fitting
-from pyrogen.nn.likelihoods import Likelihood, make_likelihood
+from pyrogen.nn.likelihoods import Likelihood, LikelihoodName, make_likelihood
 from pyrogen.nn.mlp import _check_hidden, _layers
 from pyrogen.nn.strides import halved
 
@@ -66,7 +66,7 @@ class GridDecoder(Described, nn.Module, ABC):
     """
 
     def __init__(
-        self, shape: Sequence[int], grid: Sequence[int], dim: int, likelihood: str | Likelihood = "bernoulli"
+        self, shape: Sequence[int], grid: Sequence[int], dim: int, likelihood: LikelihoodName | Likelihood = "bernoulli"
     ) -> None:
         super().__init__()
         self.shape, self.grid, self.dim = check_shape(shape), check_shape(grid), checks.whole("dim", dim, least=1)
@@ -138,7 +138,7 @@ class ConvGridDecoder(GridDecoder):
         self,
         shape: Sequence[int],
         dim: int,
-        likelihood: str | Likelihood = "bernoulli",
+        likelihood: LikelihoodName | Likelihood = "bernoulli",
         channels: Sequence[int] = (32, 64, 64),
     ) -> None:
         super().__init__(shape, halved(shape, channels, "(32, 64, 64)"), dim, likelihood)
@@ -199,7 +199,7 @@ class MLPGridDecoder(GridDecoder):
         shape: Sequence[int],
         grid: Sequence[int],
         dim: int,
-        likelihood: str | Likelihood = "bernoulli",
+        likelihood: LikelihoodName | Likelihood = "bernoulli",
         hidden: Sequence[int] = (256, 256),
     ) -> None:
         super().__init__(shape, grid, dim, likelihood)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from typing import Literal, TypeAlias
 
 import torch
 from pyro import distributions as dist
 from torch import Tensor, nn
 
 from pyrogen.config import Described
+
+LikelihoodName: TypeAlias = Literal["bernoulli", "continuous_bernoulli", "gaussian"]
 
 
 class Likelihood(Described, nn.Module, ABC):
@@ -101,7 +104,7 @@ _BY_NAME: dict[str, type[Likelihood]] = {
 }
 
 
-def make_likelihood(likelihood: str | Likelihood) -> Likelihood:
+def make_likelihood(likelihood: LikelihoodName | Likelihood) -> Likelihood:
     """The likelihood of that name (``"bernoulli"``, ``"gaussian"``, ``"continuous_bernoulli"``), or the one given."""
     if isinstance(likelihood, Likelihood):
         return likelihood

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from pyrogen.nn.base import Decoder, Encoder, event_size
-from pyrogen.nn.likelihoods import Likelihood
+from pyrogen.nn.likelihoods import Likelihood, LikelihoodName
 
 
 class LinearEncoder(Encoder):
@@ -52,7 +52,7 @@ class LinearDecoder(Decoder):
         torch.Size([5, 4])
     """
 
-    def __init__(self, shape: Sequence[int], latent: int, likelihood: str | Likelihood = "gaussian") -> None:
+    def __init__(self, shape: Sequence[int], latent: int, likelihood: LikelihoodName | Likelihood = "gaussian") -> None:
         super().__init__(shape, latent, likelihood)
         self.loc = nn.Linear(self.latent, event_size(self.shape))
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from pyrogen.nn.base import Decoder, Encoder, check_widths, event_size
-from pyrogen.nn.likelihoods import Likelihood
+from pyrogen.nn.likelihoods import Likelihood, LikelihoodName
 
 
 class MLPEncoder(Encoder):
@@ -59,7 +59,7 @@ class MLPDecoder(Decoder):
         self,
         shape: Sequence[int],
         latent: int,
-        likelihood: str | Likelihood = "bernoulli",
+        likelihood: LikelihoodName | Likelihood = "bernoulli",
         hidden: Sequence[int] = (256, 256),
     ) -> None:
         super().__init__(shape, latent, likelihood)

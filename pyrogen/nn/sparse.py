@@ -15,7 +15,7 @@ from pyrogen.config import Described
 from pyrogen.nn.base import Decoder, batch_shape, check_shape, event_size, fitting
 from pyrogen.nn.dictionary import Dictionary
 from pyrogen.nn.ista import SparseCoder
-from pyrogen.nn.likelihoods import Likelihood
+from pyrogen.nn.likelihoods import Likelihood, LikelihoodName
 from pyrogen.nn.strides import halved
 
 
@@ -151,7 +151,11 @@ class SparseDecoder(Decoder):
     """
 
     def __init__(
-        self, shape: Sequence[int], dictionary: Dictionary, likelihood: str | Likelihood, grid: tuple[int, ...]
+        self,
+        shape: Sequence[int],
+        dictionary: Dictionary,
+        likelihood: LikelihoodName | Likelihood,
+        grid: tuple[int, ...],
     ) -> None:
         if not isinstance(dictionary, Dictionary):
             raise TypeError(f"dictionary must be a pg.nn.Dictionary, and it is a {type(dictionary).__name__}")
@@ -183,7 +187,9 @@ class SparseLinearDecoder(SparseDecoder):
         torch.Size([3, 1, 8, 8])
     """
 
-    def __init__(self, shape: Sequence[int], dictionary: Dictionary, likelihood: str | Likelihood = "gaussian") -> None:
+    def __init__(
+        self, shape: Sequence[int], dictionary: Dictionary, likelihood: LikelihoodName | Likelihood = "gaussian"
+    ) -> None:
         super().__init__(shape, dictionary, likelihood, ())
         _check_pixels(self.shape, dictionary)
 
@@ -214,7 +220,7 @@ class SparseConvDecoder(SparseDecoder):
         self,
         shape: Sequence[int],
         dictionary: Dictionary,
-        likelihood: str | Likelihood = "bernoulli",
+        likelihood: LikelihoodName | Likelihood = "bernoulli",
         channels: Sequence[int] = (32, 64),
     ) -> None:
         super().__init__(shape, dictionary, likelihood, halved(shape, channels, "(32, 64)"))

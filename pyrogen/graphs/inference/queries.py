@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from numbers import Integral
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +42,11 @@ class Assignment(NamedTuple):
 
 
 def query(
-    network: Any, variables: Nodes, evidence: Evidence = None, method: str = "elimination", limit: int = LIMIT
+    network: Any,
+    variables: Nodes,
+    evidence: Evidence = None,
+    method: Literal["elimination", "junction_tree"] = "elimination",
+    limit: int = LIMIT,
 ) -> Posterior:
     """P(variables | evidence), the joint table of the variables.
 

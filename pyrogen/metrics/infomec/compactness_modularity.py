@@ -1,7 +1,7 @@
 r"""InfoM and InfoC: how far each latent keeps to one factor, and each factor to one latent, by mutual information."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,9 +21,9 @@ PRESETS: dict[str, dict[str, object]] = {
 def info_modularity(
     codes: ArrayLike,
     factors: ArrayLike,
-    estimator: str = "knn",
+    estimator: Literal["knn", "histogram", "discrete"] = "knn",
     *,
-    preset: str = "standalone",
+    preset: Literal["standalone", "experiments"] = "standalone",
     neighbors: int | None = None,
     active: float | None = None,
     bins: int = 20,
@@ -131,9 +131,9 @@ def info_modularity(
 def info_compactness(
     codes: ArrayLike,
     factors: ArrayLike,
-    estimator: str = "knn",
+    estimator: Literal["knn", "histogram", "discrete"] = "knn",
     *,
-    preset: str = "standalone",
+    preset: Literal["standalone", "experiments"] = "standalone",
     neighbors: int | None = None,
     active: float | None = None,
     bins: int = 20,

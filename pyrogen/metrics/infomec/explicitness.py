@@ -1,7 +1,7 @@
 r"""InfoE: how much a linear predictor on all latents knows of each factor, in predictive V-information."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,9 +22,9 @@ PRESETS: dict[str, dict[str, object]] = {
 def info_explicitness(
     codes: ArrayLike,
     factors: ArrayLike,
-    estimator: str = "linear",
+    estimator: Literal["linear", "one_hot"] = "linear",
     *,
-    preset: str = "standalone",
+    preset: Literal["standalone", "definition"] = "standalone",
     balanced: bool | None = None,
     iterations: int | None = None,
     continuous: bool | int | str | Sequence[int | str] = (),
