@@ -35,7 +35,7 @@ def test_sc_vae_example_smoke(tmp_path, capsys):
     [
         (["--sparsity", "1"], "below 1"),
         (["--noise", "0"], "must be positive"),
-        (["--atoms", "0"], "positive whole number"),
+        (["--atoms", "0"], "whole number of at least 1"),
         (["--steps", "many"], "--steps"),
     ],
 )
