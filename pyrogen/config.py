@@ -8,6 +8,7 @@ import numbers
 from typing import Any
 
 import torch
+from torch import nn
 
 _CLASSES: dict[str, type[Described]] = {}
 
@@ -64,9 +65,63 @@ def describe(obj: Any) -> Any:
             number = seen[id(value)] = len(seen)
             arguments = {name: visit(argument) for name, argument in value._arguments.items()}
             return {"class": type(value).__qualname__, "number": number, "arguments": arguments}
-        return {"opaque": f"{type(value).__module__}.{type(value).__qualname__}"}
+        opaque: dict[str, Any] = {"opaque": f"{type(value).__module__}.{type(value).__qualname__}"}
+        if isinstance(value, nn.Module):
+            opaque["parts"] = [f"{name} {_kind(part)}".strip() for name, part in value.named_modules()]
+        return opaque
 
     return visit(obj)
+
+
+def _kind(module: nn.Module) -> str:
+    """What tells one module from another of the same weights: its class, and the settings of torch's own layers."""
+    cls = type(module)
+    settings = f"({module.extra_repr()})" if cls.__module__.startswith("torch.nn.") else ""
+    return f"{cls.__qualname__}{settings}"
+
+
+def difference(
+    was: Any, now: Any, name: str = "pair", travels: frozenset[str] = frozenset()
+) -> tuple[str, Any, Any] | None:
+    """The first entry in which two descriptions differ: its name and both values; None if they are the same.
+
+    Args:
+        was, now: the descriptions. An entry that one lacks counts as ``None`` there: older files have fewer.
+        name: the name of the whole.
+        travels: arguments of the outermost object that do not count, because their values travel with its weights.
+    """
+    if isinstance(was, dict) and isinstance(now, dict) and not _is_other(was, now):
+        if "arguments" in was and "arguments" in now:
+            was, now = was["arguments"], now["arguments"]
+        if isinstance(was, dict) and isinstance(now, dict):
+            for key in {**now, **was}:
+                if key in travels or (key == "parts" and not (key in was and key in now)):
+                    continue
+                if found := difference(was.get(key), now.get(key), key):
+                    return found
+            return None
+    if isinstance(was, list | tuple) and isinstance(now, list | tuple) and len(was) == len(now):
+        if all(_is_single(item) for item in (*was, *now)):
+            return None if list(was) == list(now) else (name, _outline(was), _outline(now))
+        pairs = enumerate(zip(was, now, strict=True))
+        return next((found for i, (a, b) in pairs if (found := difference(a, b, f"{name}[{i}]"))), None)
+    same = was == now and isinstance(was, bool) == isinstance(now, bool)
+    return None if same else (name, _outline(was), _outline(now))
+
+
+def _is_other(was: dict[str, Any], now: dict[str, Any]) -> bool:
+    return any(was.get(key) != now.get(key) for key in ("class", "opaque"))
+
+
+def _is_single(item: Any) -> bool:
+    return not isinstance(item, dict | list | tuple | str)
+
+
+def _outline(value: Any) -> Any:
+    """A value as an error shows it: the class of an object, and the beginning of what is long."""
+    if isinstance(value, dict):
+        value = value.get("class", value.get("opaque", value))
+    return value if len(str(value)) <= 80 else f"{str(value)[:77]}..."
 
 
 def _is_known(cls: type[Described]) -> bool:

@@ -1,10 +1,16 @@
-"""Writing files so that a reader, or a kill, never sees half of one."""
+"""Files that a reader, or a kill, never sees half of; and JSON from strangers, in bounded memory."""
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
+
+MOST_ENTRIES = 200_000  # of a JSON text: each takes some 100 bytes once it is read
+DEEPEST = 100  # brackets in brackets
+SEPARATORS = (",", "[", "{", ":")
 
 
 def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
@@ -12,21 +18,31 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
 
     Raises:
         ValueError: if the place cannot be written; what stood there stays.
+        OSError: if the write itself fails, such as on a full disk, with the path; what stood there stays.
     """
     path = Path(path)
     check_writable(path.parent)
-    if path.is_dir():
-        raise ValueError(f"{path} is a folder: give the path of a file in it")
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     try:
+        folder = path.is_dir()
+    except OSError as error:
+        raise ValueError(f"{str(path)[:80]!r} cannot be the path of a file: {error.strerror}") from error
+    if folder:
+        raise ValueError(f"{path} is a folder: give the path of a file in it")
+    temporary = ""
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o666 & ~_umask())  # mkstemp's own mode hides the file from everyone else
         os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+    except BaseException as error:
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno is not None:
+            reason = f"{error.strerror or error}: {path} was not written, and what stood there is kept"
+            raise OSError(error.errno, reason) from error
         raise
 
 
@@ -42,7 +58,7 @@ def check_writable(folder: str | os.PathLike[str]) -> Path:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise ValueError(f"cannot write in {folder} ({error.strerror}): choose another folder") from error
+        raise ValueError(f"cannot write in {str(folder)[:200]} ({error.strerror}): choose another folder") from error
     return folder
 
 
@@ -50,6 +66,40 @@ def remove_leftovers(folder: Path, name: str) -> None:
     """Remove temporary files of `name` that a killed process left behind."""
     for leftover in folder.glob(f".{name}.*.tmp"):
         leftover.unlink(missing_ok=True)
+
+
+def bounded_json(text: str, what: str = "the text", constants: bool = False) -> Any:
+    """Return what a JSON text holds, and refuse one whose content would take far more memory than the text.
+
+    Args:
+        text: the text.
+        what: its name, for the error.
+        constants: whether ``NaN`` and ``Infinity`` are numbers, which JSON does not have.
+
+    Raises:
+        ValueError: if it is not JSON, or has too many entries, brackets in brackets, or digits in a number.
+
+    Example:
+        >>> bounded_json('{"a": [1, 2]}')
+        {'a': [1, 2]}
+    """
+    entries = sum(text.count(mark) for mark in SEPARATORS)
+    if entries > MOST_ENTRIES:
+        raise ValueError(f"{what} has some {entries:,} entries, and at most {MOST_ENTRIES:,} are read")
+    depth = deepest = 0
+    for piece in text.replace("{", "[").replace("}", "]").split("["):  # strings with brackets count too: a bound
+        deepest = max(deepest, depth)
+        depth += 1 - piece.count("]")
+    if deepest > DEEPEST:
+        raise ValueError(f"{what} nests brackets {deepest:,} deep, and at most {DEEPEST} are read")
+    try:
+        return json.loads(text, parse_constant=float if constants else _refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{what} is not JSON: {error}") from error
+
+
+def _refuse_constant(word: str) -> Any:
+    raise ValueError(f"{word} is not a JSON number")
 
 
 def _umask() -> int:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor
 
-from pyrogen.config import describe
+from pyrogen.config import describe, difference
 from pyrogen.errors import CheckpointError, DivergenceError
 from pyrogen.files import check_writable, remove_leftovers
-from pyrogen.training.checkpoint import FILE_NAME, State, read_state, set_weights, weights_of, write_state
+from pyrogen.locks import FolderLock
+from pyrogen.training.checkpoint import FILE_NAME, FORMAT, State, read_state, set_weights, weights_of, write_state
+from pyrogen.training.optimizer_state import pack, unpack
 from pyrogen.training.run import Run
 
+UNKNOWN_TO_FORMAT_1 = ("data", "optimizer")
 SAVE_EVERY = 30.0  # seconds between two checkpoints, unless a number of steps is asked for
 
 
@@ -27,8 +31,10 @@ class Checkpointer:
         settings: what a run must share with the checkpoint to go on from it.
         resume: whether a checkpoint may be there.
 
+    One run at a time uses the folder; `close` lets another begin.
+
     Raises:
-        CheckpointError: if one is there and is damaged, another run's, or not expected.
+        CheckpointError: if one is there and is damaged, another run's, or not expected; if another process uses it.
         ValueError: if the folder cannot be written.
     """
 
@@ -37,16 +43,28 @@ class Checkpointer:
         self.path = folder / FILE_NAME
         self._last, self.saved = time.monotonic(), 0
         self._state: State | None = None
-        if self.path.exists():
-            if not resume:
-                raise CheckpointError(
-                    f"{folder} holds a checkpoint already: pass resume=True to go on, or another folder"
-                )
-            self._state = read_state(self.path)
-            self._compare(self._state.facts.get("settings", {}))
-            self.saved = self._state.facts["step"]
+        if self.path.exists() and not resume:
+            raise CheckpointError(f"{folder} holds a checkpoint already: pass resume=True to go on, or another folder")
         check_writable(folder)
-        remove_leftovers(folder, FILE_NAME)
+        self._lock = FolderLock(folder)
+        if not self._lock.acquire():
+            raise CheckpointError(
+                f"{folder} is in use by another run ({self._lock.holder()}): wait until it ends, or choose another "
+                "folder"
+            )
+        try:
+            if self.path.exists():
+                self._state = read_state(self.path)
+                self._compare(self._state)
+                self.saved = self._state.facts["step"]
+            remove_leftovers(folder, FILE_NAME)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let another run use the folder."""
+        self._lock.release()
 
     def due(self, step: int) -> bool:
         """Whether a checkpoint should be written after `step`."""
@@ -62,57 +80,73 @@ class Checkpointer:
                     f"after step {run.step} the weights {name!r} are not finite: try a smaller lr; the checkpoint "
                     "before it is kept"
                 )
-        optimizer = run.optimizer.state_dict()
-        tensors = weights_of(run.pair) | {
-            f"optimizer.{i}.{key}": value for i, entry in optimizer["state"].items() for key, value in entry.items()
-        }
+        state, facts = pack(run.optimizer)
+        tensors = weights_of(run.pair) | {f"optimizer.{name}": value for name, value in state.items()}
         tensors["random.cpu"] = torch.get_rng_state()
         if run.device.type == "cuda":
             tensors["random.cuda"] = torch.cuda.get_rng_state(run.device)
         tensors["history"] = torch.from_numpy(run.history.array)
-        facts = {
+        facts |= {
             "pair": describe(run.pair),
             "settings": self.settings,
             "step": run.step,
             "seconds": run.seconds,
             "columns": run.history.columns,
-            "groups": optimizer["param_groups"],
         }
-        write_state(State(tensors, facts), self.path)
+        try:
+            write_state(State(tensors, facts), self.path)
+        except (OSError, ValueError) as error:
+            kept = f"; the checkpoint of step {self.saved} is kept" if self.saved and self.path.exists() else ""
+            reason = f"the checkpoint of step {run.step} could not be written to {self.folder}: {error}{kept}"
+            raise (OSError(error.errno, reason) if isinstance(error, OSError) else CheckpointError(reason)) from error
         self._last, self.saved = time.monotonic(), run.step
 
     def restore(self, run: Run) -> None:
-        """Put a run where the folder's checkpoint left it, if there is one."""
+        """Put a run where the folder's checkpoint left it, if there is one.
+
+        Raises:
+            CheckpointError: if what it holds is not the state of such a run.
+        """
         if self._state is None:
             return
         state, facts = self._state, self._state.facts
         set_weights(run.pair, state.part("pair"), self.path)
-        entries: dict[int, dict[str, Tensor]] = {}
-        for name, value in state.part("optimizer").items():
-            number, key = name.split(".", 1)
-            entries.setdefault(int(number), {})[key] = value
-        run.optimizer.load_state_dict({"state": entries, "param_groups": facts["groups"]})
-        torch.set_rng_state(state.tensors["random.cpu"])
-        if "random.cuda" in state.tensors and run.device.type == "cuda":
-            torch.cuda.set_rng_state(state.tensors["random.cuda"], run.device)
-        run.history.append(state.tensors["history"].numpy())
-        run.step, run.seconds = facts["step"], facts["seconds"]
+        try:
+            unpack(run.optimizer, state.part("optimizer"), facts)
+            torch.set_rng_state(state.tensors["random.cpu"])
+            if "random.cuda" in state.tensors and run.device.type == "cuda":
+                torch.cuda.set_rng_state(state.tensors["random.cuda"], run.device)
+            history = state.tensors["history"].numpy()
+            if history.dtype != np.float64 or len(history) != facts["step"]:
+                raise ValueError(f"its history has {len(history)} rows of {history.dtype}")
+            if tuple(facts["columns"]) != run.history.columns:
+                raise ValueError("its history has other columns")
+            run.history.append(history)
+            run.step, run.seconds = facts["step"], float(facts["seconds"])
+        except Exception as error:  # whatever unsound content leads to
+            raise CheckpointError(f"{self.path} does not hold the state of such a run: {error}") from error
         self._state = None
 
-    def _compare(self, theirs: dict[str, Any]) -> None:
-        for name, mine in self.settings.items():
-            if theirs.get(name) != mine:
-                where, was, now = _difference(theirs.get(name), mine, name)
+    def _compare(self, state: State) -> None:
+        """Refuse what is another run's, before anything is made of it."""
+        facts = state.facts
+        theirs, step, seconds = facts.get("settings"), facts.get("step"), facts.get("seconds")
+        number = isinstance(seconds, int | float) and 0 <= seconds < 1e12
+        if not isinstance(theirs, dict) or type(step) is not int or step < 0 or not number:
+            raise CheckpointError(
+                f"{self.path} holds a pair and not a run: load it with pg.load, and train in another folder"
+            )
+        mine = self.settings
+        if state.format < FORMAT:
+            warnings.warn(
+                f"{self.path} was written by an older version: whether data and optimizer are the same is not compared",
+                stacklevel=5,
+            )
+            mine = {name: value for name, value in mine.items() if name not in UNKNOWN_TO_FORMAT_1}
+        for name, value in mine.items():
+            if differing := difference(theirs.get(name), value, name):
+                where, was, now = differing
                 raise CheckpointError(
                     f"the checkpoint in {self.folder} belongs to another run: its {where} is {was}, and now it is "
                     f"{now}; use the same settings, or another folder"
                 )
-
-
-def _difference(was: Any, now: Any, name: str) -> tuple[str, Any, Any]:
-    """The first entry in which two descriptions differ: its name and both values."""
-    if isinstance(was, dict) and isinstance(now, dict) and was.get("class") == now.get("class"):
-        was, now = was.get("arguments", was), now.get("arguments", now)
-        key = next(key for key in {**was, **now} if was.get(key) != now.get(key))
-        return _difference(was.get(key), now.get(key), key)
-    return name, *(value.get("class", value) if isinstance(value, dict) else value for value in (was, now))

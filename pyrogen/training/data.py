@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any, Protocol
 
 import torch
@@ -88,18 +87,6 @@ def as_source(data: Any, pair: Pair, device: torch.device | None = None) -> Sour
     source = DatasetSource(data, pair)
     source.images(torch.arange(min(2, len(data))))
     return source
-
-
-def fingerprint(source: Source) -> str:
-    """A digest of some of the images, by which a checkpoint knows its data; none of a torch ``Dataset``, whose items
-    may be random."""
-    if isinstance(source, ProgramSource):
-        return source.fingerprint()
-    if isinstance(source, DatasetSource):
-        return "a torch Dataset"
-    index = torch.linspace(0, len(source) - 1, min(64, len(source))).long()
-    images = source.images(index).cpu().double().numpy()
-    return hashlib.sha256(images.tobytes()).hexdigest()[:16]
 
 
 class Order:

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import math
-import numbers
 import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from pyrogen import checks
 from pyrogen.config import describe
 from pyrogen.errors import CheckpointError
 from pyrogen.models import Pair, Programs
 from pyrogen.training.begin import begin, order_of
 from pyrogen.training.checkpointer import Checkpointer
-from pyrogen.training.data import as_source, fingerprint
+from pyrogen.training.data import as_source
+from pyrogen.training.digest import digest_data
 from pyrogen.training.history import History
+from pyrogen.training.optimizer_state import settings_of
 from pyrogen.training.run import Run
 from pyrogen.training.schedules import Constant, Schedule
 from pyrogen.training.step import trainable
@@ -39,7 +39,7 @@ class Fit:
         pair: the trained pair, the object that was passed.
         history: one row a step, over all resumptions.
         steps: how many steps the pair has been trained for.
-        stopped: True if SIGINT ended the run before its last step.
+        stopped: True if SIGINT or SIGTERM ended the run before its last step.
     """
 
     pair: Pair = field(repr=False)
@@ -97,8 +97,11 @@ def fit(
         CheckpointError: if the checkpoint is damaged or another run's, or is there and `resume` is not set.
         DivergenceError: if a term stops being finite; the last good checkpoint stays.
 
-    SIGINT (Ctrl-C) ends the run after the current step with a checkpoint and returns, and ``Fit.stopped`` says so: a
-    script that should end there too asks for it. A second SIGINT interrupts at once.
+    SIGINT (Ctrl-C) or SIGTERM ends the run after the current step with a checkpoint and returns, and ``Fit.stopped``
+    says so: a script that should end there too asks for it. A second signal interrupts at once.
+
+    A checkpoint compares with its run all data in memory, and a seeded sample of what is not (see `digest_data`). One
+    run at a time uses a folder; another is told which process does.
 
     Where to read on: ``run.py`` is the loop, ``step.py`` records the step that it replays, ``objectives.py`` is the
     ELBO, ``checkpointer.py`` the checkpoints.
@@ -115,7 +118,15 @@ def fit(
             f"`pair` must be a pyrogen pair, got a {type(pair).__name__}: make one of any Pyro programs with "
             "pg.models.Programs(model, guide)"
         )
-    _check_settings(steps, batch_size, seed, checkpoint_every, lr, schedule, optimizer)
+    steps, seed, lr = checks.whole("steps", steps, least=1), checks.whole("seed", seed), checks.real("lr", lr, above=0)
+    if batch_size is not None:
+        batch_size = checks.whole("batch_size", batch_size, least=1)
+    if checkpoint_every is not None:
+        checkpoint_every = checks.whole("checkpoint_every", checkpoint_every, least=1)
+    resume, progress = checks.flag("resume", resume), checks.flag("progress", progress)
+    _check_makers(schedule, optimizer)
+    if checkpoint is not None:
+        checkpoint = checks.path("checkpoint", checkpoint)
     if resume and checkpoint is None:
         raise ValueError("resume=True needs a folder to go on from: pass checkpoint=")
     if isinstance(pair, Programs) and schedule is not None:
@@ -132,18 +143,17 @@ def fit(
     settings = {
         "pair": describe(pair),
         "images": len(source),
-        "data": fingerprint(source),
+        "data": digest_data(source) if checkpoint is not None else "",
         "batch_size": order.batch_size,
         "lr": lr,
         "seed": seed,
         "schedule": describe(schedule or Constant()),
-        "optimizer": f"{type(moves).__name__} {moves.defaults}",
         "frozen weights": [name for name, weight in pair.named_parameters() if not weight.requires_grad],
+        "optimizer": settings_of(moves),
     }
-    checkpointer = (
-        Checkpointer(Path(checkpoint), checkpoint_every, settings, resume) if checkpoint is not None else None
-    )
+    checkpointer = Checkpointer(checkpoint, checkpoint_every, settings, resume) if checkpoint is not None else None
     if checkpointer and checkpointer.saved > steps:
+        checkpointer.close()
         raise CheckpointError(
             f"the checkpoint in {checkpoint} is at step {checkpointer.saved}, beyond steps={steps}: ask for at least "
             "as many, or choose another folder"
@@ -163,6 +173,8 @@ def fit(
                 module.training = mode
             for parameter in parameters:
                 parameter.grad = None
+            if checkpointer:
+                checkpointer.close()
     return Fit(pair, run.history, run.step, run.step < steps)
 
 
@@ -173,19 +185,7 @@ def _first_images(source: Any, order: Any) -> Tensor:
     return images
 
 
-def _check_settings(
-    steps: Any, batch_size: Any, seed: Any, checkpoint_every: Any, lr: Any, schedule: Any, optimizer: Any
-) -> None:
-    every = 1 if checkpoint_every is None else checkpoint_every
-    size = 1 if batch_size is None else batch_size
-    for name, value in {"steps": steps, "batch_size": size, "seed": seed, "checkpoint_every": every}.items():
-        if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-            raise TypeError(f"{name} must be an integer, and it is {value!r}")
-    if isinstance(lr, bool) or not isinstance(lr, numbers.Real):
-        raise TypeError(f"lr must be a number, and it is {lr!r}")
-    for name, value in {"steps": steps, "lr": lr, "checkpoint_every": every}.items():
-        if not 0 < value < math.inf:
-            raise ValueError(f"{name} must be positive, and it is {value}")
+def _check_makers(schedule: Any, optimizer: Any) -> None:
     if not (schedule is None or isinstance(schedule, Schedule)):
         raise TypeError(
             f"schedule must be a Schedule such as pg.training.LinearWarmup(1000) or a subclass of your own, and it is "
@@ -206,7 +206,7 @@ def _check_device(device: Any) -> torch.device:
 
 @contextmanager
 def _interruptible() -> Iterator[threading.Event]:
-    """An event that SIGINT sets; a second SIGINT raises ``KeyboardInterrupt``. Only the main thread can listen."""
+    """An event that SIGINT or SIGTERM sets; a second one interrupts at once. Only the main thread can listen."""
     event = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield event
@@ -214,11 +214,12 @@ def _interruptible() -> Iterator[threading.Event]:
 
     def listen(number: int, frame: Any) -> None:
         if event.is_set():
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
         event.set()
 
-    before = signal.signal(signal.SIGINT, listen)
+    before = {number: signal.signal(number, listen) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield event
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)

@@ -244,12 +244,12 @@ def test_weights_that_overflow_are_never_kept(tmp_path):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"steps": 0}, "steps must be positive"),
-        ({"steps": 5, "lr": -1.0}, "lr must be positive"),
-        ({"steps": 5, "lr": float("nan")}, "lr must be positive"),
-        ({"steps": 5, "checkpoint_every": -3}, "checkpoint_every must be positive"),
+        ({"steps": 0}, "steps must be a whole number of at least 1, got 0"),
+        ({"steps": 5, "lr": -1.0}, "lr must be a finite number above 0"),
+        ({"steps": 5, "lr": float("nan")}, "lr must be a finite number above 0"),
+        ({"steps": 5, "checkpoint_every": -3}, "checkpoint_every must be a whole number of at least 1"),
         ({"steps": 5, "batch_size": 101}, "batch_size must lie between 1 and the data set's 100 images"),
-        ({"steps": 5, "batch_size": 0}, "batch_size must lie between 1"),
+        ({"steps": 5, "batch_size": 0}, "batch_size must be a whole number of at least 1, got 0"),
     ],
 )
 def test_bad_settings_are_refused(settings, message):
@@ -260,13 +260,13 @@ def test_bad_settings_are_refused(settings, message):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"steps": 2.5}, "steps must be an integer, and it is 2.5"),
-        ({"steps": "10"}, "steps must be an integer"),
-        ({"steps": True}, "steps must be an integer"),
-        ({"batch_size": 32.0}, "batch_size must be an integer"),
+        ({"steps": 2.5}, "steps must be a whole number of at least 1, got 2.5"),
+        ({"steps": "10"}, "steps must be a whole number"),
+        ({"steps": True}, "steps must be a whole number"),
+        ({"batch_size": 32.0}, "batch_size must be a whole number"),
         ({"seed": None}, "seed must be a whole number"),
-        ({"lr": "1e-3"}, "lr must be a number"),
-        ({"checkpoint_every": 2.5}, "checkpoint_every must be an integer"),
+        ({"lr": "1e-3"}, "lr must be a finite number above 0"),
+        ({"checkpoint_every": 2.5}, "checkpoint_every must be a whole number"),
         ({"schedule": 0.5}, "schedule must be a Schedule"),
         ({"schedule": pg.training.LinearWarmup}, "schedule must be a Schedule"),
         ({"optimizer": torch.optim.SGD([torch.zeros(1)], lr=0.1)}, "optimizer must make one"),
@@ -282,7 +282,7 @@ def test_settings_of_the_wrong_kind_are_refused(settings, message):
     [
         ({"device": "abacus"}, "device 'abacus' cannot be used here"),
         ({"resume": True}, "resume=True needs a folder"),
-        ({"checkpoint_every": 0}, "checkpoint_every must be positive"),
+        ({"checkpoint_every": 0}, "checkpoint_every must be a whole number of at least 1"),
     ],
 )
 def test_settings_that_cannot_be_met_are_refused(settings, message):
