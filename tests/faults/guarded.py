@@ -83,7 +83,7 @@ FAULTS = [
         "a run that is refused keeps its folder",
         CHECKPOINTER,
         "        except BaseException:\n            self.close()\n",
-        "        except BaseException:\n            globals().setdefault("_KEPT", []).append(self)\n",
+        "        except BaseException:\n            globals().setdefault('_KEPT', []).append(self)\n",
         OF_DIGEST + "test_a_run_that_fails_gives_its_folder_back",
     ),
     Fault(
