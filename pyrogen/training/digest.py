@@ -26,10 +26,10 @@ BLOCK = 2**24  # bytes that are hashed at a time
 def digest_data(source: Source) -> str:
     """Return a digest of a run's data.
 
-    What is in memory counts whole: a tensor, the arguments of programs, a torch ``TensorDataset``, a ``Subset`` of one. Of a pyrogen data set 32
-    MB of images count whole, and of a larger one a seeded sample of 4,096. Of another torch ``Dataset`` a seeded sample
-    of 64 items counts. A ``Dataset`` whose items differ when they are read twice, such as one that augments, is known
-    by its length alone. The numbers of images and their type always count.
+    What is in memory counts whole: a tensor, the arguments of programs, a torch ``TensorDataset``, a ``Subset`` of one.
+    Of a pyrogen data set 32 MB of images count whole, and of a larger one a seeded sample of 4,096. Of another torch
+    ``Dataset`` a seeded sample of 64 items counts. A ``Dataset`` whose items differ when they are read twice, such as
+    one that augments, is known by its length alone. The number of images and their type always count.
     """
     digest = hashlib.sha256(f"{len(source)}".encode())
     if isinstance(source, TensorSource):
