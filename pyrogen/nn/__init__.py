@@ -1,6 +1,7 @@
 """Encoders and decoders: a network takes a tensor and returns a distribution."""
 
 from pyrogen.nn.base import Decoder, Encoder
+from pyrogen.nn.broadcast import BroadcastDecoder
 from pyrogen.nn.codebook import Codebook
 from pyrogen.nn.conv import ConvDecoder, ConvEncoder
 from pyrogen.nn.dictionary import Dictionary
@@ -26,6 +27,7 @@ __all__ = [
     "LISTA",
     "Autoregressive",
     "Bernoulli",
+    "BroadcastDecoder",
     "Codebook",
     "ContinuousBernoulli",
     "ConvDecoder",

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from torch import Tensor, nn
+from torch.nn import functional as F
 
+from pyrogen import checks
 from pyrogen.nn.base import Decoder, Encoder, check_widths, event_size
 from pyrogen.nn.likelihoods import Likelihood, LikelihoodName
 
@@ -19,6 +21,10 @@ class MLPEncoder(Encoder):
         latent: the number of latent dimensions L.
         hidden: units of each hidden layer.
         point: whether q(z | x) is the point μ(x), a Delta, in place of a Normal.
+        pool: the side of the blocks over whose pixels an image is averaged first; 2 leaves a quarter of the inputs.
+
+    Raises:
+        ValueError: if `pool` is more than 1 and does not divide the height and width of an image.
 
     Example:
         >>> import torch
@@ -27,15 +33,25 @@ class MLPEncoder(Encoder):
     """
 
     def __init__(
-        self, shape: Sequence[int], latent: int, hidden: Sequence[int] = (256, 256), point: bool = False
+        self,
+        shape: Sequence[int],
+        latent: int,
+        hidden: Sequence[int] = (256, 256),
+        point: bool = False,
+        pool: int = 1,
     ) -> None:
         super().__init__(shape, latent)
-        self.point = point
+        self.point, self.pool = point, checks.whole("pool", pool, least=1)
+        if self.pool > 1 and (len(self.shape) < 2 or self.shape[-2] % self.pool or self.shape[-1] % self.pool):
+            raise ValueError(f"pool must divide the height and width of shape, got pool={self.pool}, {self.shape}")
         width = self.latent if point else 2 * self.latent
-        self.network = _layers([event_size(self.shape), *_check_hidden(hidden), width])
+        inputs = event_size(self.shape) // self.pool**2
+        self.network = _layers([inputs, *_check_hidden(hidden), width])
 
     def parameters_of(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
         """μ and log σ², each (B, L); μ and None for a point."""
+        if self.pool > 1:
+            x = F.avg_pool2d(x.flatten(1, -3) if x.dim() > 3 else x, self.pool)
         output = self.network(x.flatten(1))
         return (output, None) if self.point else output.chunk(2, dim=-1)
 

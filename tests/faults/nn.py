@@ -8,6 +8,34 @@ OF_LIKELIHOODS = "nn/test_likelihoods.py::"
 
 FAULTS = [
     Fault(
+        "width and height change places in the broadcast decoder",
+        "nn/broadcast.py",
+        "torch.stack((u, v), -1)",
+        "torch.stack((v, u), -1)",
+        "nn/test_broadcast.py::test_a_pixel_is_the_network_of_the_code_and_its_place",
+    ),
+    Fault(
+        "the pixels of a patch are transposed",
+        "nn/broadcast.py",
+        "permute(0, 3, 1, 4, 2, 5)",
+        "permute(0, 3, 1, 5, 2, 4)",
+        "nn/test_broadcast.py::test_a_pixel_is_the_network_of_the_code_and_its_place",
+    ),
+    Fault(
+        "the centers of the patches begin at the border",
+        "nn/broadcast.py",
+        "(2 * torch.arange(count) + 1) / count - 1",
+        "2 * torch.arange(count) / count - 1",
+        "nn/test_broadcast.py::test_it_is_a_convolution_of_the_broadcast_code",
+    ),
+    Fault(
+        "the pooled encoder takes every second pixel",
+        "nn/mlp.py",
+        "F.avg_pool2d(x.flatten(1, -3) if x.dim() > 3 else x, self.pool)",
+        "x[..., :: self.pool, :: self.pool]",
+        NETWORKS + "test_a_pooled_image_has_the_means_of_its_blocks",
+    ),
+    Fault(
         "the log-variance is taken for the log-scale",
         BASE,
         "(0.5 * log_variance).exp()",

@@ -10,11 +10,13 @@ import pyrogen as pg
 
 ENCODERS = {
     "mlp": lambda: pg.nn.MLPEncoder((2, 8, 8), 3, hidden=(12,)),
+    "mlp of a smaller image": lambda: pg.nn.MLPEncoder((2, 8, 8), 3, hidden=(12,), pool=2),
     "conv": lambda: pg.nn.ConvEncoder((2, 8, 8), 3, channels=(4, 6), hidden=12),
     "linear": lambda: pg.nn.LinearEncoder((2, 8, 8), 3),
 }
 DECODERS = {
     "mlp": lambda likelihood: pg.nn.MLPDecoder((2, 8, 8), 3, likelihood, hidden=(12,)),
+    "broadcast": lambda likelihood: pg.nn.BroadcastDecoder((2, 8, 8), 3, likelihood, hidden=(6, 5)),
     "conv": lambda likelihood: pg.nn.ConvDecoder((2, 8, 8), 3, likelihood, channels=(4, 6), hidden=12),
     "linear": lambda likelihood: pg.nn.LinearDecoder((2, 8, 8), 3, likelihood),
 }
@@ -118,6 +120,25 @@ def test_the_mlp_has_the_layers_that_were_asked_for():
     assert [len(layers(network, nn.ReLU)) for network in (encoder, decoder)] == [2, 2]
     assert not isinstance(encoder.network[-1], nn.ReLU)
     assert not isinstance(decoder.network[-1], nn.ReLU)
+
+
+@pytest.mark.parametrize("shape", [(6, 4), (1, 6, 4), (2, 6, 4)])
+def test_a_pooled_image_has_the_means_of_its_blocks(shape):
+    encoder, x = pg.nn.MLPEncoder(shape, 3, hidden=(7,), pool=2).double(), torch.rand(5, *shape, dtype=torch.float64)
+    blocks = x.reshape(5, -1, 3, 2, 2, 2).mean((3, 5)).flatten(1)
+    torch.testing.assert_close(encoder(x).mean, encoder.network(blocks)[:, :3], rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize(("shape", "pool"), [((5, 4), 2), ((4, 6), 4), ((8,), 2), ((1, 8, 7), 2)])
+def test_a_pool_that_does_not_divide_the_image_is_refused(shape, pool):
+    with pytest.raises(ValueError, match=rf"pool must divide the height and width of shape, got pool={pool}"):
+        pg.nn.MLPEncoder(shape, 2, pool=pool)
+
+
+@pytest.mark.parametrize("pool", [0, -1, 1.5, True, "2", None])
+def test_a_pool_that_is_no_size_is_refused(pool):
+    with pytest.raises((TypeError, ValueError), match="pool must be a whole number of at least 1, got"):
+        pg.nn.MLPEncoder((8, 8), 2, pool=pool)
 
 
 def test_the_linear_networks_are_affine_and_their_variance_is_the_same_for_every_image():
