@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pyrogen import checks
 from pyrogen.graphs.structure import validation
+
+LARGEST = 1e300
 
 SIDES = {
     "x": False,
@@ -31,8 +34,46 @@ def names(network: Any, value: Any, what: str, empty: bool | None = None, ordere
 
 def positive(value: Any, what: str) -> None:
     """Refuses what is no positive number."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
-        raise ValueError(f'"{what}" must be a positive number, got {value!r}')
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < LARGEST:
+        raise ValueError(f'"{what}" must be a positive number, got {checks.shown(value)}')
+
+
+def count(value: Any, what: str, least: int) -> None:
+    """Refuses what is no whole number of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value < LARGEST:
+        raise ValueError(f'"{what}" must be a whole number of at least {least}, got {checks.shown(value)}')
+
+
+def flag(value: Any, what: str) -> bool:
+    """`value`, which must be true or false."""
+    if not isinstance(value, bool):
+        raise ValueError(f'"{what}" must be true or false, got {checks.shown(value)}')
+    return value
+
+
+def lists(value: Any, what: str) -> list[Any]:
+    """`value`, which must be a list of lists."""
+    if not isinstance(value, list) or not all(isinstance(one, list) for one in value):
+        raise ValueError(f'"{what}" must be a list of lists, got {checks.shown(value)}')
+    return value
+
+
+def states(network: Any, value: Any, what: str, empty: bool = False) -> dict[Any, Any]:
+    """States of some nodes, such as ``{"rain": "yes"}``; a state may be written as text or as the number it is."""
+    if not isinstance(value, Mapping) or not (value or empty):
+        raise ValueError(f'"{what}" must map names to states, such as {{"rain": "yes"}}, got {checks.shown(value)}')
+    known = validation.states(network)
+    found = {}
+    for name, state in value.items():
+        if name not in known:
+            raise ValueError(f'"{what}" names {checks.shown(name)}, but the nodes are {", ".join(map(str, known))}')
+        own = [one for one in known[name] if type(one) is type(state) and one == state]
+        own = own or [one for one in known[name] if str(one) == str(state)]
+        if len(own) != 1:
+            listed = ", ".join(map(repr, known[name]))
+            raise ValueError(f'"{what}" says {checks.shown(state)} for {name}, whose states are {listed}')
+        found[name] = own[0]
+    return found
 
 
 def only(content: Any, what: str, needs: set[str], takes: set[str]) -> None:

@@ -32,8 +32,11 @@ def equal_conditionals(subject: Subject, claim: Claim) -> Row:
     x, given, also = claim["x"], claim["given"], claim["also"]
     row = independence(subject, {**claim, "y": also, "text": None})
     lines = [f"it says that {explanations.independence(x, also, given)}", *row.evidence]
-    if has_tables(subject.network) and _joint_states(subject.network, [*x, *given, *also]) <= JOINT:
-        lines.append(_conditionals(subject.network, x, given, also))
+    if has_tables(subject.network) and joint_states(subject.network, [*x, *given, *also]) <= JOINT:
+        line, most = _conditionals(subject.network, x, given, also)
+        lines.append(line)
+        if row.computed == "false" and most < 16 * terms(subject.network) * EPSILON:
+            lines.append("the file's tables make them equal, although the structure does not: other tables would not")
     left, right = (_conditional(x, condition) for condition in (given, [*given, *also]))
     holds = row.computed == "true"
     reason = row.reason or lines[1]
@@ -48,7 +51,7 @@ def scaling(subject: Subject, claim: Claim) -> Row:
     factor.values = factor.values * by
     names = list(network)
     before, after = (
-        [_by_query(one, names), exact_table(one, names), _written_out(one, names)] for one in (network, scaled)
+        [_by_query(one, names), exact_table(one, names), written_out(one, names)] for one in (network, scaled)
     )
     z = [[math.exp(log_partition(one)), one.get_partition_function(), _total(one)] for one in (network, scaled)]
     bound = 16 * terms(network) * EPSILON
@@ -128,7 +131,7 @@ def removal(subject: Subject, claim: Claim) -> Row:
 
 def check_small(network: Any) -> None:
     """Refuses a network whose joint distribution is too large to be written out."""
-    states = _joint_states(network, list(network))
+    states = joint_states(network, list(network))
     if states > JOINT:
         raise ValueError(
             f"the joint distribution is written out, so it may have at most {JOINT:,} states, got {states:,}"
@@ -152,7 +155,7 @@ def _removal_directed(subject: Subject, claim: Claim, node: Node) -> Row:
     pairs = {
         "pyrogen": (_by_query(network, names), _by_query(rest, names)),
         "pgmpy": (exact_table(network, names), exact_table(rest, names)),
-        "written out": (_written_out(network, [node, *names]).sum(0), _written_out(rest, names)),
+        "written out": (written_out(network, [node, *names]).sum(0), written_out(rest, names)),
     }
     off = {way: float(np.abs(a - b).max()) for way, (a, b) in pairs.items()}
     ways = {way: "always" if value < bound else "never" for way, value in off.items()}
@@ -184,8 +187,8 @@ def _removed(whole: Any, rest: Any, node: Node, kept: bool) -> dict[str, bool]:
             rest.get_partition_function() / whole.get_partition_function(),
         ),
         "written out": (
-            _written_out(whole, [node, *names]).sum(0),
-            _written_out(rest, names),
+            written_out(whole, [node, *names]).sum(0),
+            written_out(rest, names),
             _total(rest) / _total(whole),
         ),
     }
@@ -225,8 +228,8 @@ def _conditional(x: Sequence[object], given: Sequence[object]) -> str:
     return f"p({left} | {right})" if given else f"p({left})"
 
 
-def _conditionals(network: Any, x: list[Node], given: list[Node], also: list[Node]) -> str:
-    """The largest difference of the two conditionals in the file's own tables, and a pair of them."""
+def _conditionals(network: Any, x: list[Node], given: list[Node], also: list[Node]) -> tuple[str, float]:
+    """The largest difference of the two conditionals in the file's own tables: in words with a pair, and the number."""
     table = exact_table(network, [*x, *given, *also])
     xs, last = tuple(range(len(x))), tuple(range(len(x) + len(given), table.ndim))
     short = table.sum(last, keepdims=True)
@@ -243,10 +246,11 @@ def _conditionals(network: Any, x: list[Node], given: list[Node], also: list[Nod
     where = [f"{name} = {states[name][index]}" for name, index in zip(names, at, strict=True)]
     first, second, third = where[: len(x)], where[len(x) : len(x) + len(given)], where[len(x) + len(given) :]
     wide = np.broadcast_to(wide, narrow.shape)
-    return (
+    line = (
         f"with the file's tables they differ by {off.max():.1e} at most: {_conditional(first, second)} = "
         f"{wide[at]:.6f}, {_conditional(first, [*second, *third])} = {narrow[at]:.6f}"
     )
+    return line, float(off.max())
 
 
 def _factor(network: Any, name: Node) -> Any:
@@ -267,7 +271,7 @@ def _by_query(network: Any, names: list[Node]) -> Table:
     return posterior.marginal(*names).table if len(names) > 1 else posterior.table
 
 
-def _written_out(network: Any, names: list[Node]) -> Table:
+def written_out(network: Any, names: list[Node]) -> Table:
     """The joint distribution of all nodes as one table, a product entry by entry, its axes in the order of `names`.
 
     The order has to be given: pgmpy's copies may have their nodes in another one.
@@ -277,7 +281,7 @@ def _written_out(network: Any, names: list[Node]) -> Table:
     return value
 
 
-def _joint_states(network: Any, names: list[Node]) -> int:
+def joint_states(network: Any, names: list[Node]) -> int:
     """How many joint states these nodes have; two each if the network has no tables."""
     if not has_tables(network):
         return 1 << len(names)

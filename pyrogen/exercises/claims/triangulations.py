@@ -1,0 +1,292 @@
+"""Claims on triangulations: fill-in of an elimination order, treewidth, and junction trees."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from itertools import combinations, permutations
+from typing import Any
+
+from pyrogen.exercises import explanations, schema
+from pyrogen.exercises.claims.independences import Claim, Subject
+from pyrogen.exercises.results import Row
+from pyrogen.graphs.structure.triangulation import junction_tree
+from pyrogen.graphs.structure.validation import Node
+
+NODES = 14  # of the largest graph whose treewidth is computed
+ORDERS = 8  # nodes of the largest graph all of whose elimination orders are tried
+
+Edges = set[frozenset[Any]]
+
+
+def check_fill_in(claim: dict[str, Any], network: Any) -> None:
+    """Check the order, and the edges or their number stated."""
+    claim["order"] = schema.names(network, claim["order"], "order", ordered=True)
+    if sorted(claim["order"], key=str) != sorted(network, key=str):
+        raise ValueError('"order" must name each node once')
+    if isinstance(claim["stated"], list):
+        claim["stated"] = [schema.names(network, one, "stated") for one in schema.lists(claim["stated"], "stated")]
+        if any(len(one) != 2 for one in claim["stated"]):
+            raise ValueError('"stated" must be a number or a list of edges, each a list of two names')
+    elif claim["stated"] is not None:
+        schema.count(claim["stated"], "stated", 0)
+
+
+def fill_in(subject: Subject, claim: Claim) -> Row:
+    """The edges that eliminating the nodes in an order adds."""
+    order = claim["order"]
+    steps = eliminated(subject.networkx, order)
+    found = {frozenset(pair) for _, pairs in steps for pair in pairs}
+    ways: dict[str, Any] = {"pyrogen": found, "paths": _by_paths(subject.networkx, order)}
+    lines = [
+        f"{node}: its neighbors {', '.join(explanations.edge(*pair) for pair in pairs)} are joined"
+        for node, pairs in steps
+        if pairs
+    ]
+    stated = claim["stated"]
+    pairs = [explanations.edge(*subject.order(pair)) for pair in sorted(found, key=lambda p: sorted(map(str, p)))]
+    counted = isinstance(stated, int)
+    agrees, reason = None, ""
+    if stated is not None:
+        named = set() if counted else {frozenset(pair) for pair in stated}
+        agrees = stated == len(found) if counted else named == found
+        if not agrees and counted:
+            reason = f"{len(found)} edges are added: {', '.join(pairs) or 'none'}"
+        elif not agrees:
+            missing = [explanations.edge(*subject.order(pair)) for pair in found - named]
+            extra = [explanations.edge(*subject.order(pair)) for pair in named - found]
+            parts = [f"it misses {explanations.listing(sorted(missing))}"] if missing else []
+            parts += [f"{explanations.listing(sorted(extra))} {'is' if len(extra) == 1 else 'are'} not added"] if extra else []
+            reason = " and ".join(parts)
+    shown = ", ".join(explanations.edge(*pair) for pair in stated) or "none" if isinstance(stated, list) else stated
+    return Row(
+        claim["kind"],
+        claim.get("text") or f"fill-in of the order {', '.join(map(str, order))}{subject.where}",
+        "" if stated is None else str(shown),
+        str(len(found)) if counted else ", ".join(pairs) or "none",
+        agrees,
+        tuple(lines or ["no elimination joins two neighbors: the order is perfect"]),
+        ways,
+        reason,
+    )
+
+
+def check_treewidth(claim: dict[str, Any], network: Any) -> None:
+    """Check the size of the graph, and the number stated."""
+    if len(network) > NODES:
+        raise ValueError(f"the treewidth is computed for at most {NODES} nodes, got {len(network)}")
+    if claim["stated"] is not None:
+        schema.count(claim["stated"], "stated", 0)
+
+
+def treewidth(subject: Subject, claim: Claim) -> Row:
+    """The size of the largest clique of the best triangulation, less one."""
+    width, order = _by_subsets(subject.networkx)
+    orders = permutations(subject.networkx) if len(subject.networkx) <= ORDERS else ()
+    ways: dict[str, Any] = {
+        "pyrogen": width,
+        "all orders": min((_width(subject.networkx, one) for one in orders), default=None),
+        "bounds": _by_bounds(subject.networkx),
+    }
+    largest = max((neighbors for neighbors in _cliques(subject.networkx, order)), key=len)
+    lines = [
+        f"eliminated in the order {', '.join(map(str, order))}, the largest clique is "
+        f"{explanations.named(subject.order(largest))}"
+    ]
+    stated = claim["stated"]
+    agrees = None if stated is None else stated == width
+    reason = ""
+    if agrees is False:
+        reason = f"the best triangulation has a largest clique of {width + 1} nodes"
+        if stated == width + 1:
+            reason += ", and the treewidth is one less"
+    return Row(
+        claim["kind"],
+        claim.get("text") or f"treewidth{subject.where}",
+        "" if stated is None else str(stated),
+        str(width),
+        agrees,
+        tuple(lines),
+        ways,
+        reason,
+    )
+
+
+def check_junction_tree(claim: dict[str, Any], network: Any) -> None:
+    """Check cliques and edges stated, each edge a pair of cliques."""
+    if claim["stated"] is None:
+        return
+    schema.only(claim["stated"], "the junction tree stated", {"cliques"}, {"edges"})
+    cliques = [schema.names(network, one, "cliques") for one in schema.lists(claim["stated"]["cliques"], "cliques")]
+    if len({frozenset(one) for one in cliques}) != len(cliques) or not cliques:
+        raise ValueError('"cliques" must be different sets of names, one at least')
+    edges = []
+    for pair in schema.lists(claim["stated"].get("edges", []), "edges"):
+        ends = [frozenset(schema.names(network, one, "edges")) for one in schema.lists(pair, "edges")]
+        if len(ends) != 2 or not all(any(end == frozenset(one) for one in cliques) for end in ends):
+            raise ValueError('"edges" must be a list of pairs of the cliques, such as [[["A", "B"], ["B", "C"]]]')
+        edges.append(tuple(ends))
+    claim["stated"] = {"cliques": cliques, "edges": edges}
+
+
+def tree(subject: Subject, claim: Claim) -> Row:
+    """A tree of cliques that hold all edges, in which each node's cliques hang together; any such tree is right."""
+    own = junction_tree(subject.graph)
+    shown_own = ", ".join(explanations.named(subject.order(clique)) for clique in own.nodes)
+    stated = claim["stated"]
+    cliques = [frozenset(one) for one in (stated["cliques"] if stated else own.nodes)]
+    edges = [tuple(map(frozenset, pair)) for pair in (stated["edges"] if stated else own.edges)]
+    wrong = _tree_flaws(subject, cliques, edges)
+    ways: dict[str, Any] = {"definition": not wrong, "separators": _by_separators(subject, cliques, edges)}
+    lines = [
+        f"{explanations.named(subject.order(a))} – {explanations.named(subject.order(b))} share "
+        f"{explanations.named(subject.order(a & b))}"
+        for a, b in edges
+    ]
+    return Row(
+        claim["kind"],
+        claim.get("text") or f"junction tree{subject.where}",
+        "" if stated is None else ", ".join(map(explanations.named, stated["cliques"])),
+        shown_own if wrong or not stated else ", ".join(map(explanations.named, stated["cliques"])),
+        None if stated is None else not wrong,
+        tuple(lines or ["there is one clique"]),
+        ways,
+        "; ".join(wrong[:3]) if stated else "",
+    )
+
+
+def eliminated(graph: Any, order: Sequence[Node]) -> list[tuple[Node, list[tuple[Node, Node]]]]:
+    """Each node of an order with the pairs of its neighbors that had to be joined as it went."""
+    left = graph.copy()
+    place = {node: number for number, node in enumerate(graph)}
+    steps = []
+    for node in order:
+        neighbors = sorted(left.neighbors(node), key=place.__getitem__)
+        pairs = explanations.missing_edges(left, neighbors)
+        left.add_edges_from(pairs)
+        left.remove_node(node)
+        steps.append((node, pairs))
+    return steps
+
+
+def _cliques(graph: Any, order: Sequence[Node]) -> list[set[Node]]:
+    left = graph.copy()
+    found = []
+    for node in order:
+        neighbors = list(left.neighbors(node))
+        found.append({node, *neighbors})
+        left.add_edges_from(combinations(neighbors, 2))
+        left.remove_node(node)
+    return found
+
+
+def _width(graph: Any, order: Sequence[Node]) -> int:
+    return max(map(len, _cliques(graph, order))) - 1
+
+
+def _by_paths(graph: Any, order: Sequence[Node]) -> Edges:
+    """u – v is added if a path joins them whose inner nodes all go before both (Rose, Tarjan and Lueker 1976)."""
+    import networkx as nx
+
+    place = {node: number for number, node in enumerate(order)}
+    found = set()
+    for u, v in combinations(graph, 2):
+        first = min(place[u], place[v])
+        inner = graph.subgraph([u, v, *(node for node in graph if place[node] < first)])
+        if not graph.has_edge(u, v) and nx.has_path(inner, u, v):
+            found.add(frozenset((u, v)))
+    return found
+
+
+def _by_subsets(graph: Any) -> tuple[int, list[Node]]:
+    """The treewidth and an order that has it, by dynamic programming over sets of nodes (Bodlaender et al. 2006)."""
+    neighbors = {node: frozenset(graph.neighbors(node)) for node in graph}
+
+    def reached(node: Node, gone: frozenset[Node]) -> int:
+        """How many nodes are left that node touches once `gone` are eliminated."""
+        seen, todo, touched = {node}, [node], set()
+        while todo:
+            for other in neighbors[todo.pop()] - seen:
+                seen.add(other)
+                if other in gone:
+                    todo.append(other)
+                else:
+                    touched.add(other)
+        return len(touched)
+
+    @cache
+    def best(gone: frozenset[Node]) -> tuple[int, Node | None]:
+        if not gone:
+            return -1, None
+        options = [
+            (max(best(gone - {node})[0], reached(node, gone - {node})), number, node)
+            for number, node in enumerate(graph)
+            if node in gone
+        ]
+        width, _, node = min(options)
+        return width, node
+
+    everything = frozenset(graph)
+    width, order, left = best(everything)[0], [], everything
+    while left:
+        node = best(left)[1]
+        order.append(node)
+        left -= {node}
+    return max(width, 0), order[::-1]
+
+
+def _by_bounds(graph: Any) -> int | None:
+    """networkx's upper bound if the degree bound from below equals it."""
+    import networkx as nx
+    from networkx.algorithms.approximation import treewidth_min_degree, treewidth_min_fill_in
+
+    upper = min(treewidth_min_degree(graph)[0], treewidth_min_fill_in(graph)[0])
+    left, lower = graph.copy(), 0
+    while len(left) > 1:  # minor-min-width (Gogate and Dechter 2004)
+        node = min(left, key=lambda one: left.degree(one))
+        lower = max(lower, left.degree(node))
+        near = sorted(left.neighbors(node), key=lambda one: left.degree(one))
+        left = nx.contracted_nodes(left, near[0], node, self_loops=False) if near else left.subgraph(set(left) - {node}).copy()
+    return upper if lower == upper else None
+
+
+def _tree_flaws(subject: Subject, cliques: list[frozenset[Node]], edges: list[tuple[frozenset[Node], ...]]) -> list[str]:
+    import networkx as nx
+
+    def name(nodes: frozenset[Node]) -> str:
+        return explanations.named(subject.order(nodes))
+
+    made = nx.Graph()
+    made.add_nodes_from(cliques)
+    made.add_edges_from(edges)
+    wrong = [] if nx.is_forest(made) else ["the cliques make a circle, so this is not a tree"]
+    for a, b in subject.graph.edges:
+        if not any({a, b} <= clique for clique in cliques):
+            wrong.append(f"no clique holds the edge {explanations.edge(a, b)}")
+    alone = [node for node in subject.graph if not any(node in clique for clique in cliques)]
+    wrong += [f"no clique holds {node}" for node in alone]
+    wrong += [f"{name(a)} lies in {name(b)}" for a in cliques for b in cliques if a < b]
+    for node in subject.graph:
+        own = [clique for clique in cliques if node in clique]
+        if own and not nx.is_connected(made.subgraph(own)):
+            parts = [name(next(iter(part))) for part in nx.connected_components(made.subgraph(own))]
+            wrong.append(f"{node} is in {explanations.listing(parts[:2])}, but not in the cliques between them")
+    return wrong
+
+
+def _by_separators(subject: Subject, cliques: list[frozenset[Node]], edges: list[tuple[frozenset[Node], ...]]) -> bool:
+    """Whether the sets are the maximal cliques of a chordal graph that holds ours, and Σ|C| − Σ|S| counts each node once."""
+    import networkx as nx
+
+    filled = nx.Graph()
+    filled.add_nodes_from(subject.graph)
+    for clique in cliques:
+        filled.add_edges_from(combinations(clique, 2))
+    held = {node for clique in cliques for node in clique}
+    covers = all(filled.has_edge(*edge) for edge in subject.graph.edges) and held == set(subject.graph)
+    made = nx.Graph()
+    made.add_nodes_from(cliques)
+    made.add_edges_from(edges)
+    counted = sum(map(len, cliques)) - sum(len(a & b) for a, b in made.edges)
+    maximal = {frozenset(one) for one in nx.find_cliques(filled)} == set(cliques)
+    return bool(covers and maximal and nx.is_forest(made) and counted == len(subject.graph))
