@@ -24,7 +24,9 @@ ROOMS = {  # the rooms of a folder, from the lowest; its own files are named amo
         ("schema", "products", "results", "explanations", "random_networks"),
         ("cross_checks",),
         ("claims",),
+        ("kinds",),
         ("exercise",),
+        ("grading",),
     ),
     "testing": (("findings",), ("running",), ("checks", "posterior"), ("check",)),
 }

@@ -14,9 +14,12 @@ from pyrogen.graphs.structure import validation
 from pyrogen.graphs.structure.factorization import Factorization
 from pyrogen.graphs.structure.validation import Graph, Node
 
-FACTOR = re.compile(r"(?P<letter>P|p|φ|ϕ|ψ|phi|psi)\s*\((?P<inside>[^()]*)\)")
-BETWEEN = re.compile(r"[\s·*,]*")
-LEFT = re.compile(r"\s*[Pp]\s*\((?P<inside>[^()|]*)\)\s*=")
+FACTOR = re.compile(r"(?P<letter>Pr|P|p|ℙ|φ|ϕ|ψ|phi|psi)\s*\((?P<inside>[^()]*)\)")
+BETWEEN = re.compile(r"[\s·*×∙⋅,]*")
+SAME = str.maketrans(
+    {"∣": "|", "｜": "|", "❘": "|", "‖": "|", "（": "(", "）": ")", "，": ",", "\N{ZERO WIDTH SPACE}": ""}
+)
+LEFT = re.compile(r"\s*(?:Pr|P|p|ℙ)\s*\((?P<inside>[^()|]*)\)\s*=")
 CONSTANT = re.compile(r"\s*(?:1\s*/\s*Z|\(\s*1\s*/\s*Z\s*\))")
 LATEX = (
     (r"(?<!\\)\$", ""),
@@ -78,7 +81,7 @@ def read(text: str, graph: Graph) -> Stated:
     if not isinstance(text, str):
         raise TypeError(f"expected a factorization as text, got {type(text).__name__}")
     form = "P(A) P(B | A) …" if graph.is_directed() else "1/Z φ(A, B) φ(B, C) …"
-    rest, left = text.strip(), None
+    rest, left = text.translate(SAME).strip(), None
     if "\\" in rest or rest.startswith("$"):
         for pattern, instead in LATEX:
             rest = re.sub(pattern, instead, rest)
@@ -94,7 +97,7 @@ def read(text: str, graph: Graph) -> Stated:
         if match is None:
             raise ValueError(f"expected a factorization of the form {form}, got {text!r}")
         head, bar, tail = match["inside"].partition("|")
-        conditional = match["letter"] in "Pp"
+        conditional = match["letter"] in ("P", "p", "Pr", "ℙ")
         if not _listed(head) or (bar and not (_listed(tail) and conditional)):
             raise ValueError(f"expected a factorization of the form {form}, got {match.group()!r} in it")
         before, after = (_known(graph, _listed(side), f"the factor {match.group()}") for side in (head, tail))
@@ -143,7 +146,18 @@ def parse(text: str, graph: Graph) -> Factorization:
 
 def formed(stated: Stated, graph: Graph) -> Factorization:
     """A product that has the form that the graph's have."""
-    return Factorization(graph.is_directed(), tuple((*part.before, *part.after) for part in stated.parts))
+    parts = single(stated) if graph.is_directed() else tuple((*part.before, *part.after) for part in stated.parts)
+    return Factorization(graph.is_directed(), parts)
+
+
+def single(stated: Stated) -> tuple[tuple[Node, ...], ...]:
+    """The conditionals of single nodes that the stated ones come down to by the chain rule, each with its parents.
+
+    P(A, B | C) is P(A | C) P(B | A, C).
+    """
+    return tuple(
+        (node, *part.before[:place], *part.after) for part in stated.parts for place, node in enumerate(part.before)
+    )
 
 
 def _directed_flaw(stated: Stated, graph: Graph) -> str:
@@ -154,19 +168,16 @@ def _directed_flaw(stated: Stated, graph: Graph) -> str:
             return f"{part} is a potential, but a Bayesian network's factors are conditionals, one for each node"
     if stated.constant:
         return "it has 1/Z, but a product of conditionals sums to one without it"
-    for part in stated.parts:
-        if len(part.before) > 1:
-            return f"{part} is of {len(part.before)} nodes, but each factor of a Bayesian network is of one node"
-    heads = [part.before[0] for part in stated.parts]
+    heads = [node for part in stated.parts for node in part.before]
     missing = [str(node) for node in graph if node not in heads]
     if missing:
         return f"it has no factor for {_and(missing)}"
     for node in graph:
-        own = [str(part) for part in stated.parts if part.before[0] == node]
+        own = [str(part) for part in stated.parts if node in part.before]
         if len(own) > 1:
             which = f"{own[0]} stands there {_times(len(own))}" if len(set(own)) == 1 else f"{_and(own)} are all there"
             return f"{which}, but each node has one factor"
-    drawn = nx.DiGraph([(parent, part.before[0]) for part in stated.parts for parent in part.after])
+    drawn = nx.DiGraph([(parent, node) for part in single(stated) for node, *parents in [part] for parent in parents])
     try:
         cycle = [str(a) for a, _ in nx.find_cycle(drawn)]
     except nx.NetworkXNoCycle:

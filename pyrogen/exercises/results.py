@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 GLUED = re.compile(r"\w*\([^()]{,24}\)|\{[^{}]{,24}\}|\S+ [–→←] \S+(?: [–→←] \S+)?|\S+ ⊥ \S+")
+OTHER_FORM = "right, in another form"
 DISAGREE, ALONE = "THE WAYS DISAGREE", "ONE WAY ALONE"
 WIDTH = 118  # characters of the evidence's lines
 
@@ -50,12 +51,15 @@ class Row:
         """``yes``, ``NO``, ``not stated``, or loudly that the ways of computing it disagree, or only one could.
 
         ``yes, not minimal`` and ``yes, other arrows`` are of products that hold and are not the graph's own;
-        ``right, wrong reason`` is of a right answer with a witness or number that is wrong, which is not agreement.
+        ``right, in another form`` of products with conditionals of several nodes; ``right, wrong reason`` of a right
+        answer with a witness or number that is wrong, which is not agreement.
         """
         if not self.sound:
             return DISAGREE if len([way for way in self.ways.values() if way is not None]) > 1 else ALONE
         if self.agrees is None:
             return "not stated"
+        if self.remark == OTHER_FORM and self.agrees:
+            return OTHER_FORM
         return (f"yes, {self.remark}" if self.remark else "yes") if self.agrees else self.remark or "NO"
 
 

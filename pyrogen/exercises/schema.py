@@ -76,12 +76,12 @@ def states(network: Any, value: Any, what: str, empty: bool = False) -> dict[Any
     return found
 
 
-def only(content: Any, what: str, needs: set[str], takes: set[str]) -> None:
-    """Refuses what is no JSON object, or has not these fields."""
+def only(content: Any, what: str, needs: set[str], takes: set[str] | None) -> None:
+    """Refuses what is no JSON object, or has not these fields; other fields are fine if `takes` is None."""
     if not isinstance(content, Mapping):
         raise ValueError(f"{what} must be a JSON object, got {type(content).__name__}")
     for field in sorted(needs - set(content)):
         raise ValueError(f'{what} needs the field "{field}"')
-    for field in content:
-        if field not in needs | takes:
-            raise ValueError(f'{what} has the fields {", ".join(sorted(needs | takes))}, got "{field}"')
+    for field in content if takes is not None else ():
+        if field not in (allowed := needs | (takes or set())):
+            raise ValueError(f"{what} has the fields {', '.join(sorted(allowed))}, got {checks.shown(field)}")

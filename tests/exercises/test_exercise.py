@@ -145,10 +145,10 @@ probability ( wet | rain ) { (no) 0.9, 0.1; (yes) 0.1, 0.9; }
 
 def test_a_rounded_table_is_no_reason_for_the_ways_to_disagree(tmp_path):
     tables = copy.deepcopy(GOOD["network"]["tables"])
-    tables[1]["values"] = [[0.9, 0.099], [0.1, 0.9]]
-    (row,) = check_exercise(
-        written(tmp_path, {**changed(network={"tables": tables}), "claims": [{"kind": "removal", "node": "wet"}]})
-    )
+    tables[1]["values"] = [[0.333, 0.333, 0.333], [0.1, 0.1, 0.8]]
+    nodes = {"rain": ["no", "yes"], "wet": ["no", "damp", "yes"]}
+    content = {**changed(network={"tables": tables, "nodes": nodes}), "claims": [{"kind": "removal", "node": "wet"}]}
+    (row,) = check_exercise(written(tmp_path, content))
     assert row.sound
     assert row.computed == "always"
 
@@ -156,19 +156,19 @@ def test_a_rounded_table_is_no_reason_for_the_ways_to_disagree(tmp_path):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("{", "this is no JSON"),
+        ("{", "line 1 column 2"),
         ("[]", "an exercise must be a JSON object, got list"),
         ("{}", 'an exercise needs the field "claims"'),
         (changed(claim=[]), 'an exercise has the fields claims, network, note, title, got "claim"'),
         (changed(claims=[]), '"claims" must be a list of one or more'),
         (changed(claims=["M"]), "claim 1: it must be a JSON object, got str"),
-        (changed(claims=[{"x": "rain"}]), 'claim 1: it needs the field "kind", one of independence, '),
+        (changed(claims=[{"x": "rain"}]), 'claim 1: it needs the field "kind"'),
         (changed(claims=[{"kind": "guess"}]), "claim 1: the kinds are independence, .*, got 'guess'"),
         (changed(network={"edges": [["rain", "wet"], ["wet", "rain"]]}), "has no cycle, but .* rain → wet → rain"),
         (changed(network={"edges": [["rain", "snow"]]}), "edges names 'snow', but the nodes are rain, wet"),
         (changed(network={"nodes": {}}), '"nodes" must map each node to its states'),
         (changed(network={"tables": [{"node": "rain", "values": [0.8, 0.3]}]}), "one|sum"),
-        (changed(network={"tables": [{"node": "rain", "values": [0.8, 0.1, 0.1]}]}), "shape"),
+        (changed(network={"tables": [{"node": "rain", "values": [0.8, 0.1, 0.1]}]}), "a list of 3 for 2"),
         (claim("independence", x="rain"), r'claim 1 \(independence\): it needs the field "y"'),
         (claim("independence", x="rain", y="snow"), "\"y\" names 'snow', but the nodes are 'rain', 'wet'"),
         (claim("independence", x="rain", y="rain"), "'rain' is in x and in y"),
@@ -190,7 +190,7 @@ def test_a_rounded_table_is_no_reason_for_the_ways_to_disagree(tmp_path):
         (claim("factorization", stated="P(rain) P(wet |)"), "of the form P"),
         (claim("factorization", stated=""), "of the form P"),
         (claim("factorization", stated=3), "a factorization as text, got int"),
-        (claim("maximal_cliques", stated=["rain"]), "a list of lists of names"),
+        (claim("maximal_cliques", stated=["rain"]), "a list of lists"),
         (claim("moral_graph", stated=[["rain"]]), "a list of edges, each a list of two names"),
         (claim("chordal", witness=["rain", "snow"]), "\"witness\" names 'snow'"),
         (
@@ -251,7 +251,7 @@ def test_what_is_wrong_with_a_markov_network_s_claims(tmp_path, one, words):
 def test_no_file_and_no_draws(tmp_path):
     with pytest.raises(FileNotFoundError, match="there is no such file"):
         check_exercise(tmp_path / "none.json")
-    with pytest.raises(ValueError, match="draws must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="draws must be a whole number from 1 to 1000, got 0"):
         check_exercise(DATA / "markov_network.json", draws=0)
 
 

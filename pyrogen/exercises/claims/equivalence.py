@@ -20,7 +20,9 @@ def check_v_structures(claim: dict[str, Any], network: Any) -> None:
     """Check the triples stated."""
     needs_arrows(network)
     if claim["stated"] is not None:
-        triples = [schema.names(network, one, "stated", ordered=True) for one in schema.lists(claim["stated"], "stated")]
+        triples = [
+            schema.names(network, one, "stated", ordered=True) for one in schema.lists(claim["stated"], "stated")
+        ]
         if any(len(one) != 3 for one in triples):
             raise ValueError('"stated" must be a list of v-structures, each a list of three names, the child between')
         claim["stated"] = triples
@@ -131,8 +133,9 @@ def essential_graph(subject: Subject, claim: Claim) -> Row:
     lines = [edge for edge in subject.graph.edges if edge not in found.directed_edges]
     compelled = {end for a, m, b in v_structures(subject.graph) for end in ((a, m), (b, m))}
     evidence = [
-        f"{a} → {b} is part of a v-structure" if (a, b) in compelled else f"{a} → {b}: turned, it would make a new "
-        "v-structure or a cycle"
+        f"{a} → {b} is part of a v-structure"
+        if (a, b) in compelled
+        else f"{a} → {b}: turned, it would make a new v-structure or a cycle"
         for a, b in arrows
     ]
     evidence += [f"{explanations.edge(a, b)} can be turned" for a, b in lines]
@@ -144,7 +147,11 @@ def essential_graph(subject: Subject, claim: Claim) -> Row:
                 there = (b, a) in arrows
                 can = (a, b) in lines or (b, a) in lines
                 wrong.append(
-                    f"{a} → {b} must be {b} → {a}" if there else f"{a} → {b} can be turned" if can else f"{a} → {b} is no edge"
+                    f"{a} → {b} must be {b} → {a}"
+                    if there
+                    else f"{a} → {b} can be turned"
+                    if can
+                    else f"{a} → {b} is no edge"
                 )
         for a, b in stated["lines"]:
             arrow = next((e for e in ((a, b), (b, a)) if e in arrows), None)
@@ -196,10 +203,11 @@ def _essential(arrows: Any, lines: Any) -> str:
 
 
 def _difference(own: Any, other: Any) -> str:
-    edges = [_skeleton(own), _skeleton(other)]
-    for here, there, word in ((*edges, "the network"), (*edges[::-1], "the other graph")):
-        if here - there:
-            return f"{explanations.edge(*sorted(next(iter(sorted(here - there, key=sorted))), key=str))} is an edge of {word} alone"
+    here, there = _skeleton(own), _skeleton(other)
+    for only, word in ((here - there, "the network"), (there - here, "the other graph")):
+        if only:
+            pair = min(only, key=lambda one: sorted(map(str, one)))
+            return f"{explanations.edge(*sorted(pair, key=str))} is an edge of {word} alone"
     for one, two, word in ((own, other, "the network"), (other, own, "the other graph")):
         there = {_triple(v) for v in v_structures(two)}
         for found in v_structures(one):
@@ -209,7 +217,7 @@ def _difference(own: Any, other: Any) -> str:
 
 
 def _by_enumeration(graph: Any) -> str | None:
-    """The essential graph from all members of the class: every way to turn the arrows that keeps edges and v-structures."""
+    """The essential graph from all members of the class: all ways to turn arrows that keep the v-structures."""
     import networkx as nx
 
     edges = list(graph.edges)

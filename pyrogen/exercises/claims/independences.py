@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from pyrogen.exercises import cross_checks, explanations
+from pyrogen.exercises import cross_checks, explanations, schema
 from pyrogen.exercises.random_networks import Draws
 from pyrogen.exercises.results import Row, shown
 from pyrogen.graphs.structure.cliques import chordless_cycle, chords, is_chordal
@@ -218,6 +218,12 @@ def chordal(subject: Subject, claim: Claim) -> Row:
         reason,
         wrong_witness,
     )
+
+
+def check_chordal(claim: dict[str, Any], network: Any) -> None:
+    """Check the names of the cycle stated."""
+    if claim.get("witness") is not None:
+        claim["witness"] = schema.names(network, claim["witness"], "witness", ordered=True)
 
 
 def judged(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from pyrogen.exercises import cross_checks, explanations
+from pyrogen.exercises import cross_checks, explanations, schema
 from pyrogen.exercises.claims.independences import Claim, Subject, judged
 from pyrogen.exercises.random_networks import Draws
 from pyrogen.exercises.results import Row
+from pyrogen.graphs.files.networks import network_from_dict
+from pyrogen.graphs.structure import validation
 from pyrogen.graphs.structure.maps import disagreement, is_i_map, is_perfect_map
+from pyrogen.graphs.structure.moral import moral_graph
 from pyrogen.graphs.structure.separation import d_separated, separated
 from pyrogen.graphs.structure.validation import Graph
 
@@ -76,3 +79,18 @@ def _wrong_witness(of: Graph, map_: Graph, witness: Claim) -> str:
     if here != there:
         return ""
     return f"{explanations.independence(*sides)} {'holds' if here else 'fails'} in both graphs"
+
+
+def check_map(claim: dict[str, Any], network: Any) -> None:
+    """Put the graph that ``map`` means in its place, and check the witness."""
+    named = claim.get("map", "moral")
+    if named == "moral" and not network.is_directed():
+        raise ValueError('"map" must be a network without tables, as a Markov network has no moral graph')
+    claim["map_name"] = "the Markov network" if named == "moral" else "the map"
+    claim["map"] = moral_graph(network) if named == "moral" else network_from_dict(named)
+    validation.same_nodes(claim["map"], network)
+    if claim.get("witness") is not None:
+        schema.only(claim["witness"], "the witness", {"x", "y"}, {"given"})
+        sides = {side: schema.names(network, claim["witness"].get(side, []), side) for side in ("x", "y", "given")}
+        validation.apart(**sides)
+        claim["witness"] = sides

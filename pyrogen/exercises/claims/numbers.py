@@ -1,4 +1,4 @@
-"""Claims that are judged by numbers: equal conditionals, a scaled potential, a removed node.
+"""Claims that are judged by numbers: equal conditionals, and a scaled potential.
 
 The numbers are those of the exercise's own tables if it has any, besides random ones. They are computed by
 `pyrogen.graphs.query`, by pgmpy, and from the joint distribution written out, and compared up to the rounding that each
@@ -14,17 +14,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyrogen.exercises import explanations
+from pyrogen.exercises import explanations, schema
 from pyrogen.exercises.claims.independences import Claim, Subject, independence, judged
 from pyrogen.exercises.results import Row
-from pyrogen.graphs.inference.dependence import EPSILON, JOINT, exact_table, generic_network, terms
+from pyrogen.graphs.inference.dependence import EPSILON, JOINT, exact_table, terms
 from pyrogen.graphs.inference.queries import log_partition, query
 from pyrogen.graphs.structure import validation
 from pyrogen.graphs.structure.validation import Node
 
 Table = NDArray[np.float64]
-
-REMOVALS = ("always", "only if its potential sums to one", "never")
 
 
 def equal_conditionals(subject: Subject, claim: Claim) -> Row:
@@ -51,9 +49,9 @@ def scaling(subject: Subject, claim: Claim) -> Row:
     factor.values = factor.values * by
     names = list(network)
     before, after = (
-        [_by_query(one, names), exact_table(one, names), written_out(one, names)] for one in (network, scaled)
+        [by_query(one, names), exact_table(one, names), written_out(one, names)] for one in (network, scaled)
     )
-    z = [[math.exp(log_partition(one)), one.get_partition_function(), _total(one)] for one in (network, scaled)]
+    z = [[math.exp(log_partition(one)), one.get_partition_function(), total(one)] for one in (network, scaled)]
     bound = 16 * terms(network) * EPSILON
     off = [float(np.abs(a - b).max()) for a, b in zip(before, after, strict=True)]
     ratios = [b / a for a, b in zip(*z, strict=True)]
@@ -77,56 +75,15 @@ def scaling(subject: Subject, claim: Claim) -> Row:
     return judged(claim, text, off[0] < bound, lines, ways, "the number stands in Z too and cancels", wrong)
 
 
-def removal(subject: Subject, claim: Claim) -> Row:
-    """Does a node drop out of the joint: in a directed graph always; in an undirected one it depends on what Z is.
-
-    With Z kept, 1/Z φ(rest) is the distribution of the rest only if φ(node) sums to one. With Z computed anew for the
-    rest, any number that φ(node) sums to cancels.
-    """
-    (node,) = claim["node"]
-    if subject.directed:
-        return _removal_directed(subject, claim, node)
-    kept = claim.get("constant", "kept") == "kept"
-    network = subject.network if has_tables(subject.network) and not subject.directed and not subject.moral else None
-    network = network or generic_network(subject.graph, np.random.default_rng(0))
-    own = next(one for one in network.factors if one.variables == [node])
-    values = np.asarray(claim.get("potential", own.values), dtype=np.float64)
-    if abs(values.sum() - 1) < 1e-9:
-        values = 2 * values
-    lines, ways = [], {}
-    for phi, what in ((values / values.sum(), "sums to one"), (values, f"sums to {values.sum():g}")):
-        whole = network.copy()
-        whole.remove_factors(*[one for one in whole.factors if one.variables == [node]])
-        rest = whole.copy()
-        rest.remove_node(node)
-        if phi.shape != own.values.shape:
-            from pgmpy.factors.discrete import DiscreteFactor
-
-            whole.add_factors(DiscreteFactor([node], [len(phi)], phi))
-        else:
-            scaled = own.copy()
-            scaled.values = phi
-            whole.add_factors(scaled)
-        ways[what] = _removed(whole, rest, node, kept)
-        lines.append(_removal_line(whole, rest, phi, what))
-    by_way = {way: _removal_word(*(ways[what][way] for what in ways)) for way in ("pyrogen", "pgmpy", "written out")}
-    found = by_way["pyrogen"]
-    z = "Z kept" if kept else "Z computed anew"
-    own_numbers = has_tables(subject.network) and not subject.moral
-    lines.insert(
-        0,
-        "in numbers, with the file's other potentials"
-        if own_numbers
-        else "in numbers, on a random network, seed 0, with two states a node, and its other potentials",
-    )
-    what = f"the sum of φ({node})"
-    reason = (
-        f"Z holds {what} as a factor, which only cancels if Z is computed anew"
-        if kept
-        else f"Z holds {what} as a factor too, so that normalization cancels it whatever it is"
-    )
-    text = f"φ({node}) drops out of 1/Z φ({node}) φ(rest){subject.where}, {z}"
-    return _row(claim, text, found, lines, by_way, reason)
+def check_scaling(claim: dict[str, Any], network: Any) -> None:
+    """Check the potential that is scaled, and by what."""
+    if network.is_directed():
+        raise ValueError("it needs a Markov network, got a Bayesian network")
+    if not any(set(one.variables) == set(claim["nodes"]) for one in network.factors):
+        raise ValueError(f"the network has no potential over {', '.join(claim['nodes'])} alone")
+    for field in ("by", "z_factor"):
+        schema.positive(claim.get(field, 1), field)
+    check_small(network)
 
 
 def check_small(network: Any) -> None:
@@ -141,86 +98,6 @@ def check_small(network: Any) -> None:
 def has_tables(network: Any) -> bool:
     """Whether an exercise's network comes with numbers."""
     return bool(network.cpds if network.is_directed() else network.factors)
-
-
-def _removal_directed(subject: Subject, claim: Claim, node: Node) -> Row:
-    network = (
-        subject.network if has_tables(subject.network) else generic_network(subject.graph, np.random.default_rng(0))
-    )
-    rest = network.copy()
-    rest.remove_cpds(node)
-    rest.remove_node(node)
-    names = list(rest)
-    bound = 16 * terms(network) * EPSILON
-    pairs = {
-        "pyrogen": (_by_query(network, names), _by_query(rest, names)),
-        "pgmpy": (exact_table(network, names), exact_table(rest, names)),
-        "written out": (written_out(network, [node, *names]).sum(0), written_out(rest, names)),
-    }
-    off = {way: float(np.abs(a - b).max()) for way, (a, b) in pairs.items()}
-    ways = {way: "always" if value < bound else "never" for way, value in off.items()}
-    sums = network.get_cpds(node).values.sum(0)
-    total = ", ".join(f"{value:.10g}" for value in np.unique(np.ravel(sums)))
-    lines = [
-        "in numbers, with the file's tables"
-        if has_tables(subject.network)
-        else "in numbers, with random tables of two states a node (seed 0)",
-        f"P({node}{' | …' if list(network.predecessors(node)) else ''}) sums to {total}, whatever the tables are",
-        f"the joint of the other nodes, summed over {node} or with {node} left out, differs by "
-        f"{max(off.values()):.0e} at most (rounding {bound:.0e})",
-    ]
-    return _row(claim, f"P({node}) drops out of the joint", ways["pyrogen"], lines, ways, "a conditional sums to one")
-
-
-def _removed(whole: Any, rest: Any, node: Node, kept: bool) -> dict[str, bool]:
-    """Whether 1/Z φ(rest) is the distribution of the rest, Z being the whole's or the rest's; in each way."""
-    names = list(rest)
-    pairs = {
-        "pyrogen": (
-            _by_query(whole, names),
-            _by_query(rest, names),
-            math.exp(log_partition(rest) - log_partition(whole)),
-        ),
-        "pgmpy": (
-            exact_table(whole, names),
-            exact_table(rest, names),
-            rest.get_partition_function() / whole.get_partition_function(),
-        ),
-        "written out": (
-            written_out(whole, [node, *names]).sum(0),
-            written_out(rest, names),
-            _total(rest) / _total(whole),
-        ),
-    }
-    bound = 16 * terms(whole) * EPSILON
-    return {
-        way: bool(np.abs(summed - (alone * ratio if kept else alone)).max() < bound)
-        for way, (summed, alone, ratio) in pairs.items()
-    }
-
-
-def _removal_line(whole: Any, rest: Any, phi: Table, what: str) -> str:
-    z, left = math.exp(log_partition(whole)), math.exp(log_partition(rest))
-    total = left / z
-    kept = "a distribution" if abs(total - 1) < 1e-9 else "no distribution"
-    return (
-        f"φ = ({', '.join(f'{value:g}' for value in phi)}), which {what}: Z = {z:.6f}, without the node {left:.6f}; "
-        f"1/Z φ(rest) with Z kept sums to {total:.6g}, {kept}; with Z = {left:.6f} computed anew it sums to one and is "
-        "the distribution of the rest"
-    )
-
-
-def _removal_word(with_one: bool, without: bool) -> str:
-    return "always" if with_one and without else REMOVALS[1] if with_one else "never"
-
-
-def _row(claim: Claim, text: str, found: str, lines: list[str], ways: dict[str, str], reason: str) -> Row:
-    stated = claim["stated"]
-    agrees = None if stated is None else stated == found
-    return Row(
-        claim["kind"], claim.get("text") or text, stated or "", found, agrees, tuple(lines), ways,
-        reason if agrees is False else "",
-    )  # fmt: skip
 
 
 def _conditional(x: Sequence[object], given: Sequence[object]) -> str:
@@ -266,7 +143,7 @@ def _some(network: Any, scaled: Any, nodes: list[Node]) -> list[tuple[Node, Any,
     return rows
 
 
-def _by_query(network: Any, names: list[Node]) -> Table:
+def by_query(network: Any, names: list[Node]) -> Table:
     posterior = query(network, names)
     return posterior.marginal(*names).table if len(names) > 1 else posterior.table
 
@@ -276,7 +153,7 @@ def written_out(network: Any, names: list[Node]) -> Table:
 
     The order has to be given: pgmpy's copies may have their nodes in another one.
     """
-    table = _unnormalized(network, names)
+    table = unnormalized(network, names)
     value: Table = table / table.sum()
     return value
 
@@ -289,11 +166,7 @@ def joint_states(network: Any, names: list[Node]) -> int:
     return math.prod(len(states[name]) for name in names)
 
 
-def _total(network: Any) -> float:
-    return float(_unnormalized(network, list(network)).sum())
-
-
-def _unnormalized(network: Any, names: list[Node]) -> Table:
+def unnormalized(network: Any, names: list[Node]) -> Table:
     factors = [one.to_factor() for one in network.cpds] if network.is_directed() else network.factors
     sizes = {name: size for one in factors for name, size in zip(one.variables, one.cardinality, strict=True)}
     table = np.ones([sizes[name] for name in names])
@@ -302,3 +175,7 @@ def _unnormalized(network: Any, names: list[Node]) -> Table:
         values = one.values.transpose([one.variables.index(name) for name in order])
         table = table * values.reshape([sizes[name] if name in order else 1 for name in names])
     return table
+
+
+def total(network: Any) -> float:
+    return float(unnormalized(network, list(network)).sum())

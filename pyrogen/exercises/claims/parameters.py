@@ -36,7 +36,7 @@ def free_parameters(subject: Subject, claim: Claim) -> Row:
     if has_tables(subject.network):
         sizes = {node: len(own) for node, own in validation.states(subject.network).items()}
     else:
-        sizes = dict.fromkeys(subject.graph, claim.get("states", 2))
+        sizes = {node: int(claim.get("states", 2)) for node in subject.graph}
     count = _of_conditionals if subject.directed else _of_interactions
     terms = count(subject, sizes)
     total = sum(value for _, value in terms)

@@ -10,15 +10,16 @@ import math
 import re
 from collections.abc import Mapping
 from fractions import Fraction
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from pyrogen.exercises import explanations, schema
 from pyrogen.exercises.claims.independences import Claim, Subject
-from pyrogen.exercises.claims.numbers import exact_table, has_tables, joint_states, written_out
+from pyrogen.exercises.claims.numbers import has_tables, joint_states, written_out
 from pyrogen.exercises.results import Row
-from pyrogen.graphs.inference.dependence import EPSILON, JOINT, terms
+from pyrogen.graphs.inference.dependence import EPSILON, JOINT, exact_table, terms
 from pyrogen.graphs.inference.queries import evidence_probability, map_assignment, query
 from pyrogen.graphs.structure import validation
 
@@ -184,7 +185,7 @@ def most_probable(subject: Subject, claim: Claim) -> Row:
     lines = [f"{_of(first, given, {})} = {top:.6g}, the largest of {math.prod(len(known[n]) for n in names):,}"]
     if len(ties) > 1:
         lines.append(f"{len(ties)} assignments are equally probable, and each of them is a right answer")
-    alone = {name: max(known[name], key=lambda state, n=name: _posterior(network, {n: state}, given)) for name in names}
+    alone = {name: max(known[name], key=partial(_of_state, network, name, given)) for name in names}
     if alone != first:
         lines.append(f"node by node the most probable states are {assigned(alone)}, which is another question")
     stated = claim["stated"]
@@ -195,7 +196,8 @@ def most_probable(subject: Subject, claim: Claim) -> Row:
         reason = "" if agrees else f"{_of(stated, given, {})} = {own:.6g} is less than {top:.6g}"
     return Row(
         claim["kind"],
-        claim.get("text") or f"most probable {', '.join(map(str, names))}" + (f" given {assigned(given)}" * bool(given)),
+        claim.get("text")
+        or f"most probable {', '.join(map(str, names))}" + (f" given {assigned(given)}" * bool(given)),
         "" if stated is None else assigned(stated),
         assigned(first),
         agrees,
@@ -234,6 +236,10 @@ def needs_tables(network: Any) -> None:
 
 def _posterior(network: Any, event: States, given: States) -> float:
     return query(network, list(event), given or None)[dict(event)]
+
+
+def _of_state(network: Any, name: Any, given: States, state: Any) -> float:
+    return _posterior(network, {name: state}, given)
 
 
 def _kept(whole: Any, order: list[Any], names: list[Any]) -> Any:

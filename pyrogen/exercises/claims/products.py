@@ -6,9 +6,9 @@ from typing import Any
 
 from pyrogen.exercises import cross_checks, explanations
 from pyrogen.exercises.claims.independences import Claim, Subject, from_edges
-from pyrogen.exercises.products import flaw, formed, read
+from pyrogen.exercises.products import Part, flaw, formed, read
 from pyrogen.exercises.random_networks import Draws, interaction_bound, interactions
-from pyrogen.exercises.results import Row
+from pyrogen.exercises.results import OTHER_FORM, Row
 from pyrogen.graphs.inference.dependence import terms
 from pyrogen.graphs.structure.cliques import maximal_cliques
 from pyrogen.graphs.structure.factorization import Factorization, factorization, sets
@@ -120,6 +120,9 @@ def product(subject: Subject, claim: Claim) -> Row:
     elif stated is not None:
         remark, more = _other_parents(subject, stated)
         lines += more
+        if read_as is not None and (joint := [part for part in read_as.parts if len(part.before) > 1]):
+            remark = OTHER_FORM
+            lines += [f"by the chain rule {part} is {_by_chain_rule(part)}" for part in joint]
     return Row(
         claim["kind"],
         claim.get("text") or f"joint distribution{subject.where}",
@@ -224,6 +227,13 @@ def _other_parents(subject: Subject, stated: Factorization) -> tuple[str, list[s
         return "", []
     how = "with other arrows" if other else "though with more parents than it needs"
     return "other arrows" if other else "not minimal", [f"the product stated holds as well, {how}", *lines]
+
+
+def _by_chain_rule(part: Part) -> str:
+    """Such as ``P(A | C) P(B | A, C)`` for P(A, B | C)."""
+    return " ".join(
+        str(Part(True, (node,), (*part.before[:place], *part.after))) for place, node in enumerate(part.before)
+    )
 
 
 def _twice(stated: Factorization) -> list[str]:

@@ -81,7 +81,9 @@ def minimal_separator(subject: Subject, claim: Claim) -> Row:
     )
 
 
-def _smallest(subject: Subject, x: list[Node], y: list[Node], separates: Callable[[Any], bool]) -> frozenset[Node] | None:
+def _smallest(
+    subject: Subject, x: list[Node], y: list[Node], separates: Callable[[Any], bool]
+) -> frozenset[Node] | None:
     """A separator of the fewest nodes; None if x and y are joined."""
     import networkx as nx
 

@@ -1,4 +1,4 @@
-"""Claims on triangulations: fill-in of an elimination order, treewidth, and junction trees."""
+"""Claims on triangulations: the fill-in of an elimination order, and the treewidth."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 from pyrogen.exercises import explanations, schema
 from pyrogen.exercises.claims.independences import Claim, Subject
 from pyrogen.exercises.results import Row
-from pyrogen.graphs.structure.triangulation import junction_tree
 from pyrogen.graphs.structure.validation import Node
 
 NODES = 14  # of the largest graph whose treewidth is computed
@@ -56,7 +55,11 @@ def fill_in(subject: Subject, claim: Claim) -> Row:
             missing = [explanations.edge(*subject.order(pair)) for pair in found - named]
             extra = [explanations.edge(*subject.order(pair)) for pair in named - found]
             parts = [f"it misses {explanations.listing(sorted(missing))}"] if missing else []
-            parts += [f"{explanations.listing(sorted(extra))} {'is' if len(extra) == 1 else 'are'} not added"] if extra else []
+            parts += (
+                [f"{explanations.listing(sorted(extra))} {'is' if len(extra) == 1 else 'are'} not added"]
+                if extra
+                else []
+            )
             reason = " and ".join(parts)
     shown = ", ".join(explanations.edge(*pair) for pair in stated) or "none" if isinstance(stated, list) else stated
     return Row(
@@ -109,49 +112,6 @@ def treewidth(subject: Subject, claim: Claim) -> Row:
         tuple(lines),
         ways,
         reason,
-    )
-
-
-def check_junction_tree(claim: dict[str, Any], network: Any) -> None:
-    """Check cliques and edges stated, each edge a pair of cliques."""
-    if claim["stated"] is None:
-        return
-    schema.only(claim["stated"], "the junction tree stated", {"cliques"}, {"edges"})
-    cliques = [schema.names(network, one, "cliques") for one in schema.lists(claim["stated"]["cliques"], "cliques")]
-    if len({frozenset(one) for one in cliques}) != len(cliques) or not cliques:
-        raise ValueError('"cliques" must be different sets of names, one at least')
-    edges = []
-    for pair in schema.lists(claim["stated"].get("edges", []), "edges"):
-        ends = [frozenset(schema.names(network, one, "edges")) for one in schema.lists(pair, "edges")]
-        if len(ends) != 2 or not all(any(end == frozenset(one) for one in cliques) for end in ends):
-            raise ValueError('"edges" must be a list of pairs of the cliques, such as [[["A", "B"], ["B", "C"]]]')
-        edges.append(tuple(ends))
-    claim["stated"] = {"cliques": cliques, "edges": edges}
-
-
-def tree(subject: Subject, claim: Claim) -> Row:
-    """A tree of cliques that hold all edges, in which each node's cliques hang together; any such tree is right."""
-    own = junction_tree(subject.graph)
-    shown_own = ", ".join(explanations.named(subject.order(clique)) for clique in own.nodes)
-    stated = claim["stated"]
-    cliques = [frozenset(one) for one in (stated["cliques"] if stated else own.nodes)]
-    edges = [tuple(map(frozenset, pair)) for pair in (stated["edges"] if stated else own.edges)]
-    wrong = _tree_flaws(subject, cliques, edges)
-    ways: dict[str, Any] = {"definition": not wrong, "separators": _by_separators(subject, cliques, edges)}
-    lines = [
-        f"{explanations.named(subject.order(a))} – {explanations.named(subject.order(b))} share "
-        f"{explanations.named(subject.order(a & b))}"
-        for a, b in edges
-    ]
-    return Row(
-        claim["kind"],
-        claim.get("text") or f"junction tree{subject.where}",
-        "" if stated is None else ", ".join(map(explanations.named, stated["cliques"])),
-        shown_own if wrong or not stated else ", ".join(map(explanations.named, stated["cliques"])),
-        None if stated is None else not wrong,
-        tuple(lines or ["there is one clique"]),
-        ways,
-        "; ".join(wrong[:3]) if stated else "",
     )
 
 
@@ -246,47 +206,9 @@ def _by_bounds(graph: Any) -> int | None:
         node = min(left, key=lambda one: left.degree(one))
         lower = max(lower, left.degree(node))
         near = sorted(left.neighbors(node), key=lambda one: left.degree(one))
-        left = nx.contracted_nodes(left, near[0], node, self_loops=False) if near else left.subgraph(set(left) - {node}).copy()
+        left = (
+            nx.contracted_nodes(left, near[0], node, self_loops=False)
+            if near
+            else left.subgraph(set(left) - {node}).copy()
+        )
     return upper if lower == upper else None
-
-
-def _tree_flaws(subject: Subject, cliques: list[frozenset[Node]], edges: list[tuple[frozenset[Node], ...]]) -> list[str]:
-    import networkx as nx
-
-    def name(nodes: frozenset[Node]) -> str:
-        return explanations.named(subject.order(nodes))
-
-    made = nx.Graph()
-    made.add_nodes_from(cliques)
-    made.add_edges_from(edges)
-    wrong = [] if nx.is_forest(made) else ["the cliques make a circle, so this is not a tree"]
-    for a, b in subject.graph.edges:
-        if not any({a, b} <= clique for clique in cliques):
-            wrong.append(f"no clique holds the edge {explanations.edge(a, b)}")
-    alone = [node for node in subject.graph if not any(node in clique for clique in cliques)]
-    wrong += [f"no clique holds {node}" for node in alone]
-    wrong += [f"{name(a)} lies in {name(b)}" for a in cliques for b in cliques if a < b]
-    for node in subject.graph:
-        own = [clique for clique in cliques if node in clique]
-        if own and not nx.is_connected(made.subgraph(own)):
-            parts = [name(next(iter(part))) for part in nx.connected_components(made.subgraph(own))]
-            wrong.append(f"{node} is in {explanations.listing(parts[:2])}, but not in the cliques between them")
-    return wrong
-
-
-def _by_separators(subject: Subject, cliques: list[frozenset[Node]], edges: list[tuple[frozenset[Node], ...]]) -> bool:
-    """Whether the sets are the maximal cliques of a chordal graph that holds ours, and Σ|C| − Σ|S| counts each node once."""
-    import networkx as nx
-
-    filled = nx.Graph()
-    filled.add_nodes_from(subject.graph)
-    for clique in cliques:
-        filled.add_edges_from(combinations(clique, 2))
-    held = {node for clique in cliques for node in clique}
-    covers = all(filled.has_edge(*edge) for edge in subject.graph.edges) and held == set(subject.graph)
-    made = nx.Graph()
-    made.add_nodes_from(cliques)
-    made.add_edges_from(edges)
-    counted = sum(map(len, cliques)) - sum(len(a & b) for a, b in made.edges)
-    maximal = {frozenset(one) for one in nx.find_cliques(filled)} == set(cliques)
-    return bool(covers and maximal and nx.is_forest(made) and counted == len(subject.graph))

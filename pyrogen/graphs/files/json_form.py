@@ -18,7 +18,7 @@ where the outermost list runs over the first node's states. Without them it is a
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
 from reprlib import Repr
 from typing import Any, NoReturn
@@ -37,15 +37,15 @@ _repr = Repr()
 _repr.maxstring = _repr.maxother = _repr.maxlong = 60
 
 
-def parse_json(text: str) -> Any:
-    """Return what a JSON text says.
+def parse_json(text: str, number: Callable[[str], float] = float) -> Any:
+    """Return what a JSON text says; `number` makes a number with a point of its text.
 
     Raises:
         ValueError: with line and column for what is no JSON, for a name given twice in one object, for NaN and
             Infinity, and for lists that are nested too deep.
     """
     try:
-        return json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
+        return json.loads(text, object_pairs_hook=_object, parse_constant=_constant, parse_float=number)
     except RecursionError as error:
         raise ValueError("this JSON is nested too deep to be read") from error
 
