@@ -17,6 +17,7 @@ LAYERS = (
     ("plots", "report"),
     ("explore",),
     ("cli",),
+    ("__main__",),
 )
 ROOMS = {  # the rooms of a folder, from the lowest; its own files are named among them, or lie above all of them
     "graphs": (("structure",), ("inference",), ("files", "pyro")),

@@ -159,7 +159,7 @@ def test_a_rounded_table_is_no_reason_for_the_ways_to_disagree(tmp_path):
         ("{", "line 1 column 2"),
         ("[]", "an exercise must be a JSON object, got list"),
         ("{}", 'an exercise needs the field "claims"'),
-        (changed(claim=[]), 'an exercise has the fields claims, network, note, title, got "claim"'),
+        (changed(claim=[]), "an exercise has the fields claims, network, note, title, got 'claim'"),
         (changed(claims=[]), '"claims" must be a list of one or more'),
         (changed(claims=["M"]), "claim 1: it must be a JSON object, got str"),
         (changed(claims=[{"x": "rain"}]), 'claim 1: it needs the field "kind"'),
@@ -176,7 +176,7 @@ def test_a_rounded_table_is_no_reason_for_the_ways_to_disagree(tmp_path):
         (claim("independence", x="rain", y=3), '"y" must be a name or a list of names, got 3'),
         (claim("independence", x="rain", y="wet", stated="no"), "\"stated\" must be true or false, got 'no'"),
         (claim("independence", x="rain", y="wet", given="wet"), "'wet' is in y and in given"),
-        (claim("independence", x="rain", y="wet", also="wet"), 'got "also"'),
+        (claim("independence", x="rain", y="wet", also="wet"), "got 'also'"),
         (claim("independence", x="rain", y="wet", graph="moon"), '"graph" must be "network" or "moral", got \'moon\''),
         (
             claim("separation", x="rain", y="wet", graph="network"),

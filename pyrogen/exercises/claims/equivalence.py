@@ -209,9 +209,9 @@ def _difference(own: Any, other: Any) -> str:
             pair = min(only, key=lambda one: sorted(map(str, one)))
             return f"{explanations.edge(*sorted(pair, key=str))} is an edge of {word} alone"
     for one, two, word in ((own, other, "the network"), (other, own, "the other graph")):
-        there = {_triple(v) for v in v_structures(two)}
+        known = {_triple(v) for v in v_structures(two)}
         for found in v_structures(one):
-            if _triple(found) not in there:
+            if _triple(found) not in known:
                 return f"the v-structure {_drawn(*found)} is in {word} alone"
     return "they differ"
 

@@ -1,0 +1,127 @@
+"""The `pyrogen` command: one subcommand for each thing that is done from a shell.
+
+    pyrogen exercise FILE [--answers FOLDER] [--out FOLDER]
+
+A subcommand is a function that adds its parser and names the function that runs it; `main` turns errors into one line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pyrogen._version import __version__
+from pyrogen.errors import PyrogenError
+
+if TYPE_CHECKING:
+    from pyrogen.exercises import Grades, Verdicts
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit code.
+
+    Args:
+        argv: the words after ``pyrogen``; by default those of the process.
+
+    Returns:
+        0, or what the subcommand says; 2 for wrong input, after one line on the standard error.
+    """
+    parser = argparse.ArgumentParser(prog="pyrogen", description="Deep generative models as Pyro pairs to be trusted.")
+    parser.add_argument("--version", action="version", version=f"pyrogen {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for add in COMMANDS:
+        add(commands)
+    args = parser.parse_args(argv)
+    try:
+        return int(args.run(args))
+    except (ValueError, TypeError, OSError, PyrogenError) as error:
+        print(f"pyrogen: {error}", file=sys.stderr)
+        return 2
+
+
+def _add_exercise(commands: Any) -> None:
+    parser = commands.add_parser(
+        "exercise",
+        help="judge the answers stated in an exercise on graphical models, or grade a folder of students' answers",
+        description="Compute every claim of an exercise's file and judge the answers stated there. With --answers, "
+        "judge those of a folder that holds a JSON or CSV file for each student.",
+    )
+    parser.add_argument("file", type=Path, help="the exercise, a JSON file (docs: tutorials/exercises)")
+    parser.add_argument("--answers", type=Path, help="a folder with a .json or .csv file for each student")
+    parser.add_argument("--out", type=Path, help="write report.html and a table (CSV or JSON) into this folder")
+    parser.add_argument("--draws", type=int, default=5, help="random networks that decide (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of these networks (default: %(default)s)")
+    parser.set_defaults(run=_exercise)
+
+
+def _exercise(args: argparse.Namespace) -> int:
+    from pyrogen.exercises import check_exercise, grade
+    from pyrogen.files import check_writable, write_atomically
+
+    if args.out:
+        check_writable(args.out)
+    if args.answers is None:
+        verdicts = check_exercise(args.file, draws=args.draws, seed=args.seed)
+        print(verdicts)
+        if args.out:
+            content = json.dumps(verdicts.to_dict(), indent=2, ensure_ascii=False) + "\n"
+            write_atomically(args.out / "verdicts.json", content.encode())
+            print(f"Open {_report_of_verdicts(verdicts, args.out)}")
+        return 0
+    grades = grade(args.file, args.answers, draws=args.draws, seed=args.seed)
+    print(grades)
+    if args.out:
+        write_atomically(args.out / "grades.csv", grades.to_csv().encode())
+        print(f"Open {_report_of_grades(grades, args.out)}")
+    return 0
+
+
+def _report_of_verdicts(verdicts: Verdicts, folder: Path) -> Path:
+    from pyrogen.report import Report
+
+    report = Report(verdicts.title, summary=verdicts.summary.splitlines()[0])
+    report.table(
+        ["claim", "stated", "computed", "agreement"],
+        [[row.claim, row.stated or "–", row.computed, row.agreement] for row in verdicts],
+    )
+    for number, row in enumerate(verdicts, 1):
+        report.heading(f"{number}. {row.claim}", 3)
+        lines = [*([f"**{row.reason}**"] if row.reason else []), *row.evidence]
+        report.text("\n".join(f"- {line}" for line in lines))
+    return report.save(folder)
+
+
+def _report_of_grades(grades: Grades, folder: Path) -> Path:
+    from pyrogen.report import Report
+
+    report = Report(f"Grades: {grades.title}", summary=f"{len(grades.marks)} students, {len(grades.claims)} claims.")
+    signs = {"right": "✓", "wrong": "✗", "missing": "–", "not readable": "?"}
+    report.table(
+        ["student", "right", *(str(number) for number in range(1, len(grades.claims) + 1))],
+        [
+            [student, f"{grades.right(student)} of {len(marks)}", *(signs[mark.verdict] for mark in marks)]
+            for student, marks in grades.marks.items()
+        ],
+        "✓ right, ✗ wrong, – missing, ? not readable; the claims' numbers are those of the next table.",
+    )
+    report.table(
+        ["number", "claim", "computed"],
+        [[str(number), *pair] for number, pair in enumerate(zip(grades.claims, grades.computed, strict=True), 1)],
+    )
+    for student, marks in grades.marks.items():
+        report.heading(student, 3)
+        rows = [
+            [str(number), claim, mark.answer or "–", mark.verdict, mark.reason]
+            for number, (claim, mark) in enumerate(zip(grades.claims, marks, strict=True), 1)
+        ]
+        report.table(["number", "claim", "answer", "verdict", "why"], rows)
+    if grades.notes:
+        report.heading("Notes", 3).text("\n".join(f"- {note}" for note in grades.notes))
+    return report.save(folder)
+
+
+COMMANDS = (_add_exercise,)
