@@ -47,7 +47,7 @@ class Described:
 
 
 def describe(obj: Any) -> Any:
-    """A JSON-ready description of `obj`; parts that cannot be rebuilt are named under ``"opaque"``."""
+    """Return a JSON-ready description of `obj`; parts that cannot be rebuilt are named under ``"opaque"``."""
     seen: dict[int, int] = {}
 
     def visit(value: Any) -> Any:
@@ -74,7 +74,8 @@ def describe(obj: Any) -> Any:
 
 
 def _kind(module: nn.Module) -> str:
-    """What tells one module from another of the same weights: its class, and the settings of torch's own layers."""
+    """Return what tells one module from another of the same weights: its class, and the settings of torch's own
+    layers."""
     cls = type(module)
     settings = f"({module.extra_repr()})" if cls.__module__.startswith("torch.nn.") else ""
     return f"{cls.__qualname__}{settings}"
@@ -83,7 +84,7 @@ def _kind(module: nn.Module) -> str:
 def difference(
     was: Any, now: Any, name: str = "pair", travels: frozenset[str] = frozenset()
 ) -> tuple[str, Any, Any] | None:
-    """The first entry in which two descriptions differ: its name and both values; None if they are the same.
+    """Return the first entry in which two descriptions differ: its name and both values; None if they are the same.
 
     Args:
         was, now: the descriptions. An entry that one lacks counts as ``None`` there: older files have fewer.
@@ -118,7 +119,7 @@ def _is_single(item: Any) -> bool:
 
 
 def _outline(value: Any) -> Any:
-    """A value as an error shows it: the class of an object, and the beginning of what is long."""
+    """Return a value as an error shows it: the class of an object, and the beginning of what is long."""
     if isinstance(value, dict):
         value = value.get("class", value.get("opaque", value))
     return value if len(str(value)) <= 80 else f"{str(value)[:77]}..."
@@ -129,7 +130,7 @@ def _is_known(cls: type[Described]) -> bool:
 
 
 def opaque_parts(description: Any) -> list[str]:
-    """The names of the parts of a description that `rebuild` cannot make."""
+    """Return the names of the parts of a description that `rebuild` cannot make."""
     if isinstance(description, list):
         return [name for item in description for name in opaque_parts(item)]
     if not isinstance(description, dict):
@@ -142,7 +143,7 @@ def opaque_parts(description: Any) -> list[str]:
 
 
 def rebuild(description: Any) -> Any:
-    """The object of a description, with fresh weights.
+    """Return the object of a description, with fresh weights.
 
     Only classes that this process has already imported are made: a file can name no code to run.
     """

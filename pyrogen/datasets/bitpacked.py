@@ -20,13 +20,13 @@ _BYTES = 8 * WORDS
 
 
 def pack(images: Tensor) -> Tensor:
-    """Words (B, 64) int64 of pictures (B, 64, 64) of zeros and ones; bit j of a row's word is column j."""
+    """Return words (B, 64) int64 of pictures (B, 64, 64) of zeros and ones; bit j of a row's word is column j."""
     weight = torch.bitwise_left_shift(torch.ones(64, dtype=torch.int64), torch.arange(64))
     return (images.long() * weight.to(images.device)).sum(-1)
 
 
 def unpack(words: Tensor) -> Tensor:
-    """Pictures (B, 1, 64, 64) uint8 of words (B, 64) int64: the inverse of :func:`pack`, with a channel."""
+    """Return pictures (B, 1, 64, 64) uint8 of words (B, 64) int64: the inverse of :func:`pack`, with a channel."""
     octets = words.contiguous().view(torch.uint8).flatten()  # (B * 512,), little-endian, so columns ascend
     return _bits_of_octets(words.device).index_select(0, octets.int()).view(torch.uint8).view(-1, 1, 64, 64)
 
@@ -43,7 +43,8 @@ def _bits_of_octets(device: torch.device) -> Tensor:
 
 
 def open_words(path: Path, count: int) -> Tensor | None:
-    """The words (count, 64) of a file, mapped and read when touched; None if there is none of that very length."""
+    """Return the words (count, 64) of a file, mapped and read when touched; None if no file of that very length
+    exists."""
     try:
         if path.stat().st_size != count * _BYTES:
             return None

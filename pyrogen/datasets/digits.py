@@ -21,8 +21,8 @@ class Digits(Images):
     Also a map-style torch data set: ``ds[i]`` is ``(image (1, 8, 8) float32, factors (1,) int64)``.
 
     Args:
-        levels: ``"gray"`` for the share of dark ones, a multiple of 1/16 in [0, 1], or ``"binary"`` for 1 where that
-            share is at least 8/16 and 0 elsewhere (32.3% of the pixels are then 1).
+        levels: ``"gray"`` for the share of dark ones, a multiple of 1/16 in [0, 1]. ``"binary"`` for 1 where that share
+            is at least 8/16, and 0 elsewhere (32.3% of the pixels are then 1).
 
     Raises:
         ValueError: ``levels`` is neither of those.
@@ -61,11 +61,11 @@ class Digits(Images):
         return self._pixels.device
 
     def images(self, index: Any) -> Tensor:
-        """Pictures (B, 1, 8, 8), float32 in [0, 1] or of {0, 1}. Raises ValueError out of range, TypeError."""
+        """Return pictures (B, 1, 8, 8), float32 in [0, 1] or of {0, 1}. Raise ValueError out of range, TypeError."""
         return self._pixels.index_select(0, self._checked(index))
 
     def factors(self, index: Any) -> Tensor:
-        """The digit that was meant, (B, 1) int64 from 0 to 9. Raises ValueError out of range, TypeError."""
+        """Return the digit that was meant, (B, 1) int64 from 0 to 9. Raise ValueError out of range, TypeError."""
         return self._digits.index_select(0, self._checked(index))
 
     def split(self, n_train: int, n_test: int, seed: int = 0) -> tuple["Digits", "Digits"]:

@@ -33,19 +33,19 @@ class DSprites(FactoredImages):
 
     which is the order of the original file. Shapes are 0 square, 1 ellipse, 2 heart.
 
-    Nothing is downloaded: the pictures are drawn (see ``pyrogen/datasets/renderer.py``), the first time into a file
-    of 377 MB in a cache folder, which takes seconds, and which is mapped into memory from then on.
+    Nothing is downloaded: the pictures are drawn (see ``pyrogen/datasets/renderer.py``), the first time into a file of
+    377 MB in a cache folder. That takes seconds. From then on the file is mapped into memory.
 
     Args:
         path: the original ``.npz``, to use its pictures in place of drawn ones. It is read once into the cache.
         cache: True for the user's cache folder ($PYROGEN_CACHE, else $XDG_CACHE_HOME/pyrogen, else
-            ~/.cache/pyrogen), a folder, or None or False to keep nothing on disk: then each batch is drawn when
-            it is asked for, and an original file is held in memory. Where the user's cache folder cannot be
-            written, this happens too, with a warning; a folder named here must be writable.
+            ~/.cache/pyrogen), a folder, or None or False to keep nothing on disk. Then each batch is drawn when it is
+            asked for, and an original file is held in memory. Where the user's cache folder cannot be written, this
+            happens too, with a warning; a folder named here must be writable.
         progress: show a progress bar while the cache is filled.
 
     Raises:
-        FileNotFoundError: there is no file at ``path``.
+        FileNotFoundError: nothing lies at ``path``.
         ValueError: the file at ``path`` is not the original, or is damaged.
         TypeError: ``cache`` is neither of those.
         OSError: the folder named as ``cache`` cannot be written, or is full.
@@ -105,7 +105,7 @@ class DSprites(FactoredImages):
 
 
 def default_cache() -> Path:
-    """The user's cache folder: $PYROGEN_CACHE, else $XDG_CACHE_HOME/pyrogen, else ~/.cache/pyrogen."""
+    """Return the user's cache folder: $PYROGEN_CACHE, else $XDG_CACHE_HOME/pyrogen, else ~/.cache/pyrogen."""
     if named := os.environ.get("PYROGEN_CACHE"):
         return Path(named).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pyrogen"
@@ -117,7 +117,7 @@ def _stored(
     cache: bool | str | os.PathLike[str] | None,
     progress: bool,
 ) -> Stored | None:
-    """The words of a cached file, which is made if need be; None if there is to be no cache, or can be none."""
+    """Return the words of a cached file, which is made if need be; None if there is to be no cache, or can be none."""
     if cache is None or cache is False:
         return None
     folder = default_cache() if cache is True else Path(cache).expanduser()
@@ -141,8 +141,8 @@ def _stored(
 
 @contextlib.contextmanager
 def _one_thread() -> Iterator[None]:
-    """Drawing is many short operations: a second thread saves a third at best, and where other processes hold the
-    cores it makes every one of them wait for its turn, which took ten times as long."""
+    """Drawing is many short operations, and a second thread saves a third at best. Where other processes hold the
+    cores, it makes every operation wait for its turn, which took ten times as long."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -159,7 +159,7 @@ def _shown(blocks: Iterable[Tensor], progress: bool) -> Iterator[Tensor]:
 
 
 def _fingerprint() -> str:
-    """Names what the renderer draws: its version, its outlines, and a sample of its pictures."""
+    """Name what the renderer draws: its version, its outlines, and a sample of its pictures."""
     sample = torch.arange(0, _COUNT, 4099)  # 180 pictures; a prime, to meet all kinds
     digest = hashlib.sha256(str(VERSION).encode())
     # In whole 1e-6 pixels: the last bits of a cosine differ between processors.
@@ -169,7 +169,7 @@ def _fingerprint() -> str:
 
 
 def _identity(path: Path) -> str:
-    """Names one state of one file: its place, size and time."""
+    """Name one state of one file: its place, size and time."""
     if not path.is_file():
         check_original(path)  # raises, saying so
     stat = path.stat()

@@ -33,23 +33,26 @@ class FactoredImages(Images):
 
     @abstractmethod
     def index(self, factors: Any) -> Tensor:
-        """The index (B,) of factors (B, 5), or of one (5,): the inverse of :meth:`factors`. Raises ValueError."""
+        """Return the index (B,) of factors (B, 5), or of one (5,): the inverse of :meth:`factors`. Raises
+        ValueError."""
 
     @abstractmethod
     def to(self, device: torch.device | str) -> "FactoredImages":
-        """A copy whose pictures lie, or are drawn, on a device, so that batches are made there."""
+        """Return a copy whose pictures lie, or are drawn, on a device, so that batches are made there."""
 
     @property
     def device(self) -> torch.device:
         return self._source.device
 
     def images(self, index: Any) -> Tensor:
-        """Pictures (B, 1, 64, 64), uint8 of {0, 1}. Raises ValueError out of range, TypeError for other types."""
+        """Return pictures (B, 1, 64, 64), uint8 of {0, 1}. Raise ValueError out of range, TypeError for other
+        types."""
         index = self._checked(index)
         return unpack(self._source.words(self._places(index), self._numbers(index)))
 
     def factors(self, index: Any) -> Tensor:
-        """Factors (B, 5) int64, in the order of ``factor_names``, each from 0 to its ``factor_sizes`` less one."""
+        """Return factors (B, 5) int64, in the order of ``factor_names``, each from 0 to its ``factor_sizes`` less
+        one."""
         return factors_of(self._numbers(self._checked(index)))
 
     def split(self, n_train: int, n_test: int, seed: int = 0) -> tuple["Part", "Part"]:
@@ -96,7 +99,7 @@ class Part(FactoredImages):
 
 
 def number_of(factors: Any) -> Tensor:
-    """Positions (B,) in the whole data set of factors (B, 5). Raises ValueError out of range, TypeError."""
+    """Return positions (B,) in the whole data set of factors (B, 5). Raise ValueError out of range, TypeError."""
     factors = integers(factors, "factors")
     if factors.ndim == 1 and len(factors) == len(FACTOR_SIZES):
         factors = factors[None]

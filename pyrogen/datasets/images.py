@@ -14,8 +14,8 @@ class Images(Dataset[tuple[Tensor, Tensor]], ABC):
     """Pictures and the factors that go with them, both by index.
 
     An index is int64 (B,), counting from 0; lists, numpy arrays and single integers are taken too. Results lie on
-    ``device``. An index on the CPU is checked; one that is already on an accelerator is not, because to look at it
-    would wait for the device (there torch's own device-side assertion catches it).
+    ``device``. An index on the CPU is checked. One that is already on an accelerator is not, because to look at it
+    would wait for the device. There torch's own device-side assertion catches it.
 
     Also a map-style torch data set: ``ds[i]`` is ``(image, factors)``.
     """
@@ -33,15 +33,16 @@ class Images(Dataset[tuple[Tensor, Tensor]], ABC):
 
     @abstractmethod
     def images(self, index: Any) -> Tensor:
-        """Pictures ``(B, *image_shape)``. Raises ValueError out of range, TypeError for other types."""
+        """Return pictures ``(B, *image_shape)``. Raise ValueError out of range, TypeError for other types."""
 
     @abstractmethod
     def factors(self, index: Any) -> Tensor:
-        """Factors (B, K) int64, in the order of ``factor_names``, each from 0 to its ``factor_sizes`` less one."""
+        """Return factors (B, K) int64, in the order of ``factor_names``, each from 0 to its ``factor_sizes`` less
+        one."""
 
     @abstractmethod
     def to(self, device: torch.device | str) -> "Images":
-        """A copy on a device, so that batches are made there."""
+        """Return a copy on a device, so that batches are made there."""
 
     def __getitem__(self, i: int) -> tuple[Tensor, Tensor]:
         i = checks.whole("index", i)
@@ -68,7 +69,7 @@ class Images(Dataset[tuple[Tensor, Tensor]], ABC):
         return output
 
     def _drawn(self, n_train: int, n_test: int, seed: int) -> tuple[Tensor, Tensor]:
-        """The indices of two disjoint random parts, the same for the same seed whatever the device."""
+        """Return the indices of two disjoint random parts, the same for the same seed whatever the device."""
         n_train, n_test = checks.whole("n_train", n_train, least=1), checks.whole("n_test", n_test, least=1)
         seed = checks.whole("seed", seed)
         if n_train + n_test > len(self):
@@ -78,7 +79,7 @@ class Images(Dataset[tuple[Tensor, Tensor]], ABC):
 
 
 def integers(value: Any, name: str) -> Tensor:
-    """`value` as int64, of any shape; TypeError if it is no integers."""
+    """`value` as int64, of any shape; TypeError if it holds anything but integers."""
     try:
         tensor = torch.as_tensor(value)
     except (TypeError, ValueError, RuntimeError) as error:

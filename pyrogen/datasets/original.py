@@ -49,7 +49,7 @@ def check_original(path: str | os.PathLike[str], sizes: tuple[int, ...] = FACTOR
 
 
 def read_original(path: str | os.PathLike[str], sizes: tuple[int, ...] = FACTOR_SIZES) -> Iterator[Tensor]:
-    """The pictures in packed blocks (b, 64) int64, in the file's order. ValueError where the data is damaged."""
+    """Yield the pictures in packed blocks (b, 64) int64, in the file's order. ValueError where the data is damaged."""
     path = Path(path)
     count = int(np.prod(sizes))
     with _open(path) as archive, _member(archive, path, "imgs") as file:

@@ -5,11 +5,11 @@ The drawing is that of a graphics card. A vertex :math:`v` of the outline goes t
 .. math:: p = c + s R(-2\pi k/39)\, v, \qquad s = 0.5 + 0.1\,\text{scale}, \qquad
           c = 16 + \tfrac{32}{31} (\text{posX}, \text{posY}),
 
-is rounded to the grid of 1/256 pixel on which such hardware works, and a pixel is set when its center (i + 1/2) lies
-inside the polygon; a center exactly on an edge counts when that is a left or an upper edge. The grid is seen in the
-data: rounded to the nearest 1/256, all the frames the outlines were fitted to come out exact; with finer, coarser or
-shifted rounding, and the same outlines, some do not. Which edges count was not seen in the data: it is the rule of
-such hardware, and decides one picture in 3000 (upright squares at scale 0.6).
+is rounded to the grid of 1/256 pixel on which such hardware works. A pixel is set when its center (i + 1/2) lies inside
+the polygon. A center exactly on an edge counts when that is a left or an upper edge. The grid is seen in the data:
+rounded to the nearest 1/256, all the frames the outlines were fitted to come out exact. With finer, coarser or shifted
+rounding, and the same outlines, some do not. Which edges count was not seen in the data: it is the rule of such
+hardware, and decides one picture in 3000 (upright squares at scale 0.6).
 
 From the rounded vertices on all arithmetic is on integers, so that no device or thread count changes a pixel.
 
@@ -37,12 +37,12 @@ VERSION = 1  # part of the name of a file of drawn pictures: raise it with any c
 
 
 def factors_of(number: Tensor) -> Tensor:
-    """Factors (B, 5) of the pictures ``number`` (B,) in the original order, posY varying fastest."""
+    """Return factors (B, 5) of the pictures ``number`` (B,) in the original order, posY varying fastest."""
     return torch.stack(torch.unravel_index(number, FACTOR_SIZES), dim=-1)
 
 
 def render(factors: Tensor) -> Tensor:
-    """Pictures (B, 1, 64, 64), uint8 of {0, 1}, of the factors (B, 5), int64 in the order of ``FACTOR_NAMES``.
+    """Return pictures (B, 1, 64, 64), uint8 of {0, 1}, of the factors (B, 5), int64 in the order of ``FACTOR_NAMES``.
 
     On the device of ``factors``. The factors are not checked here: see :meth:`pyrogen.datasets.DSprites.index`.
     """
@@ -50,7 +50,7 @@ def render(factors: Tensor) -> Tensor:
 
 
 def render_packed(factors: Tensor) -> Tensor:
-    """The same pictures with a bit a pixel: (B, 64) int64, one word a row."""
+    """Return the same pictures with a bit a pixel: (B, 64) int64, one word a row."""
     if len(factors) > _CHUNK:
         return torch.cat([render_packed(part) for part in factors.split(_CHUNK)])
     shape, scale, orientation, pos_x, pos_y = factors.unbind(-1)
@@ -66,7 +66,7 @@ def render_packed(factors: Tensor) -> Tensor:
 
 
 def render_all(device: torch.device | str = "cpu", turns: int = 10) -> Iterator[Tensor]:
-    """Every picture in the original order, in packed blocks (turns * 1024, 64) int64; 3 * 6 * 40 / turns of them.
+    """Yield every picture in the original order, in packed blocks (turns * 1024, 64) int64; 3 * 6 * 40 / turns of them.
 
     Quicker than :func:`render_packed` on all factors, because where the outline meets the rows does not depend on
     posX: it is found once for 32 pictures.
@@ -92,7 +92,7 @@ def _center(position: Tensor) -> Tensor:
 
 
 def _turned(shape: Tensor, scale: Tensor, orientation: Tensor) -> Tensor:
-    """The outlines (B, V, 2) of some shapes, scaled and rotated, around the origin."""
+    """Return the outlines (B, V, 2) of some shapes, scaled and rotated, around the origin."""
     outline = sprites.outlines().to(shape.device)[shape]
     # Orientation 39 is the full turn: % 39 makes it orientation 0 to the last bit.
     angle = (orientation % 39).double() * (-2 * math.pi / 39)
@@ -107,7 +107,8 @@ def _snap(pixels: Tensor) -> Tensor:
 
 
 def _crossings(y: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Where the outlines with heights y (N, V) meet the row centers: (outline, row, edge, rank among the row's)."""
+    """Return where the outlines with heights y (N, V) meet the row centers: (outline, row, edge, rank among the
+    row's)."""
     first = y.amin(1).div(_GRID, rounding_mode="floor")
     rows = first[:, None] + torch.arange(_ROWS, device=y.device)  # (N, R)
     below = y[:, None] > (rows * _GRID + _GRID // 2)[..., None]  # (N, R, V)
@@ -119,7 +120,7 @@ def _crossings(y: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 
 def _column(x0: Tensor, x1: Tensor, y0: Tensor, y1: Tensor, row: Tensor) -> Tensor:
-    """The first column whose center is not left of the edge, ceil(x(row) - 1/2), by exact integer division."""
+    """Return the first column whose center is not left of the edge, ceil(x(row) - 1/2), by exact integer division."""
     half = _GRID // 2
     rise = y1 - y0  # never 0: the edge crosses a row
     run = (x0 - half) * rise + (row * _GRID + half - y0) * (x1 - x0)
@@ -127,7 +128,7 @@ def _column(x0: Tensor, x1: Tensor, y0: Tensor, y1: Tensor, row: Tensor) -> Tens
 
 
 def _from(column: Tensor) -> Tensor:
-    """The word with every bit from ``column`` on set."""
+    """Return the word with every bit from ``column`` on set."""
     return torch.bitwise_left_shift(torch.full_like(column, -1), column)
 
 

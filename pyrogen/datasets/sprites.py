@@ -9,11 +9,11 @@ round. With :math:`L = 19.2` pixels (0.3 of the picture) the side at scale 1, an
 * heart: :math:`L\,\bigl(\tfrac{16\sin^3 t_i}{32},\ \tfrac{13\cos t_i - 5\cos 2t_i - 2\cos 3t_i - \cos 4t_i}{29}
   + 0.075\bigr)`, with y upwards.
 
-How sure each number is, on the sub-pixel grid of :mod:`pyrogen.datasets.renderer` and with the others held: the 189
-different frames used leave the heart's width free to 1e-4 and its height to 8e-4 of their size and its offset to
-0.003 pixels, and of 13 numbers of sides from 100 to 200 only 150 and 154 make all its frames exact. The ellipse's
-half-axes are free to 0.003 and 0.008 pixels. Its number of sides is not settled (100 and 200 also make all frames
-exact) and is taken to be the heart's. Within what is left free, up to one ellipse in ten changes by a pixel or a few.
+How sure each number is, on the sub-pixel grid of :mod:`pyrogen.datasets.renderer` and with the others held. The 189
+different frames used leave the heart's width free to 1e-4, its height to 8e-4 of their size, and its offset to 0.003
+pixels. Of 13 numbers of sides from 100 to 200 only 150 and 154 make all its frames exact. The ellipse's half-axes are
+free to 0.003 and 0.008 pixels. Its number of sides is not settled (100 and 200 also make all frames exact) and is taken
+to be the heart's. Within what is left free, up to one ellipse in ten changes by a pixel or a few.
 
 Reference: L. Matthey, I. Higgins, D. Hassabis, A. Lerchner, "dSprites: Disentanglement testing Sprites dataset",
 2017, https://github.com/google-deepmind/dsprites-dataset
@@ -31,19 +31,19 @@ SHAPES = ("square", "ellipse", "heart")
 
 
 def square() -> Tensor:
-    """Corners of the square at scale 1, (4, 2) float64, pixels, y downwards."""
+    """Return corners of the square at scale 1, (4, 2) float64, pixels, y downwards."""
     h = SIDE / 2
     return torch.tensor([[-h, -h], [h, -h], [h, h], [-h, h]], dtype=torch.float64)
 
 
 def ellipse() -> Tensor:
-    """Vertices of the ellipse at scale 1, (150, 2) float64, pixels, y downwards."""
+    """Return vertices of the ellipse at scale 1, (150, 2) float64, pixels, y downwards."""
     t = _angles()
     return torch.stack([SIDE / 2 * ASPECT * t.sin(), -SIDE / 2 / ASPECT * t.cos()], dim=-1)
 
 
 def heart() -> Tensor:
-    """Vertices of the heart at scale 1, (150, 2) float64, pixels, y downwards."""
+    """Return vertices of the heart at scale 1, (150, 2) float64, pixels, y downwards."""
     t = _angles()
     x = 16 * t.sin() ** 3 / 32
     y = (13 * t.cos() - 5 * (2 * t).cos() - 2 * (3 * t).cos() - (4 * t).cos()) / 29 + 0.075
@@ -51,7 +51,7 @@ def heart() -> Tensor:
 
 
 def outlines() -> Tensor:
-    """All three, (3, 150, 2) float64; the square's last corner is repeated, which adds edges of no length."""
+    """Return all three, (3, 150, 2) float64; the square's last corner is repeated, which adds edges of no length."""
     corners = square()
     padded = torch.cat([corners, corners[-1:].expand(SIDES - len(corners), 2)])
     return torch.stack([padded, ellipse(), heart()])

@@ -22,7 +22,7 @@ class Source(ABC):
 
     @abstractmethod
     def to(self, device: torch.device, places: Tensor | None) -> "Source":
-        """A copy on a device that need hold only the pictures at ``places``, which are its places 0, 1, ..."""
+        """Return a copy on a device that need hold only the pictures at ``places``, which are its places 0, 1, ..."""
 
 
 class Stored(Source):

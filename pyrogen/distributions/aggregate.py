@@ -4,7 +4,7 @@ With z ~ q(z | x) and images drawn uniformly,
 
     KL(q(z | x) ‖ p(z)) = I(x; z) + KL(q(z) ‖ Πₗ q(zₗ)) + Σₗ KL(q(zₗ) ‖ p(zₗ))
 
-on average: mutual information, total correlation and dimension-wise KL, if p factorizes (Hoffman and Johnson 2016,
+on average: mutual information, total correlation and dimension-wise KL. p must factorize. (Hoffman and Johnson 2016,
 http://approximateinference.org/accepted/HoffmanJohnson2016.pdf; Chen et al. 2018, https://arxiv.org/abs/1802.04942).
 Everything is in nats. The functions are pure and do not branch on values.
 """
@@ -42,19 +42,19 @@ class Decomposition:
 def decompose(
     q: Distribution, p: Distribution, z: Tensor, size: int | None = None, estimator: Estimator = "stratified"
 ) -> Decomposition:
-    """Splits log q(z | x) − log p(z) into its three parts, with q(z) estimated from the batch that q belongs to.
+    """Split log q(z | x) − log p(z) into its three parts, with q(z) estimated from the batch that q belongs to.
 
     Args:
         q: q(z | x) of B images, a product over the latents: batch shape (B,), event shape (L,).
         p: p(z), event shape (L,).
-        z: draws (…, M, L), the i-th from the i-th image's posterior; M is B, or less where only the first images
-            have a draw and the rest serve to estimate q(z).
+        z: draws (…, M, L), the i-th from the i-th image's posterior. M is B, or less if only the first images have a
+            draw and the rest serve to estimate q(z).
         size: N, the number of images from which the B were drawn without replacement; ``None`` means that these
             are all, and then "stratified" is exact.
         estimator: see `log_weights`.
 
     Raises:
-        TypeError: if q is no product over the latents, or a point.
+        TypeError: if q is a point, or does not factorize over the latents.
         ValueError: for an unknown estimator, N < B, or one image that stands for several.
 
     Example:
@@ -78,8 +78,7 @@ def pairwise_log_prob(q: Distribution, z: Tensor) -> Tensor:
     """log q(zᵢₗ | xⱼ) for draws z (…, M, L) and posteriors of B images: (…, M, B, L) nats.
 
     Raises:
-        TypeError: if q is no product over the latents (``.to_event(1)``), so that log q(zₗ | x) is not to be had, or
-            a point, which has no density.
+        TypeError: if q does not factorize over the latents (``.to_event(1)``), or is a point, which has no density.
         ValueError: if q is not one distribution over (L,) for each of B images, or z has another L, or M > B.
     """
     if not (isinstance(q, Independent) and q.reinterpreted_batch_ndims == 1 and len(q.event_shape) == 1):
@@ -123,14 +122,14 @@ def log_weights(batch: int, size: int, estimator: Estimator = "stratified", rows
 
     Each row sums to one, q(z) and each q(zₗ) are estimated without bias at given z, and for B = N exactly. Their
     logarithms are biased by −Var/2 to first order, as any logarithm of a mean. Chen et al. (2018, appendix C.2) give
-    one of the other images (N − B + 1) / (N (B − 1)) and the rest 1 / (B − 1); the mean over which image that is are
-    these weights, so they have the same expectation and less variance. (Code in wide use fills the columns 0 and 1 of
-    the matrix in place of the diagonal and the one beside it: its own image is weighed like any other, one row does
-    not sum to one, and the estimate is biased.)
+    one of the other images (N − B + 1) / (N (B − 1)) and the rest 1 / (B − 1). These weights are the mean over which
+    image that is, so they have the same expectation and less variance. (Code in wide use fills the columns 0 and 1 of
+    the matrix in place of the diagonal and the one beside it. Then its own image is weighed like any other, one row
+    does not sum to one, and the estimate is biased.)
 
     *Weighted*: wᵢⱼ = 1 / (N B). It is low: each log q by log N where posteriors overlap wholly and by log B where they
-    do not at all. A constant does not matter to a gradient, but as a number the total correlation is then off by
-    (L − 1) log N in the first case and L log N − log B where the latents overlap one by one and not together.
+    do not at all. A constant does not matter to a gradient. As a number the total correlation is then off by (L − 1)
+    log N in the first case. It is off by L log N − log B where the latents overlap one by one and not together.
 
     Args:
         batch: B.

@@ -47,7 +47,8 @@ class AutoregressivePrior(Described, nn.Module):
     A VQ-VAE trained under the uniform prior pays T log K nats an image whatever its codes. Their joint distribution has
     less entropy than that: a prior fitted to them lowers the rate by the difference, and draws from it look like data.
     It can be fitted in a second stage, with all else frozen (``pair.freeze()``), as van den Oord et al. 2017 do
-    (https://arxiv.org/abs/1711.00937, section 3.3), or from the start: the codes have no gradient from it either way.
+    (https://arxiv.org/abs/1711.00937, section 3.3). It can also be fitted from the start. The codes have no gradient
+    from it either way.
 
     Args:
         codebook: the pair's own.

@@ -24,13 +24,14 @@ class CodebookLike(Protocol):
         """(K, D), the codes."""
 
     def nearest(self, features: Tensor) -> Tensor:
-        """The index of the code nearest to each vector of ``(*shape, D)``, int64 ``(*shape)``."""
+        """Return the index of the code nearest to each vector of ``(*shape, D)``, int64 ``(*shape)``."""
 
     def lookup(self, indices: Tensor) -> Tensor:
-        """The vectors of int64 ``(*shape)``, ``(*shape, D)``."""
+        """Return the vectors of int64 ``(*shape)``, ``(*shape, D)``."""
 
     def are_codes(self, value: Tensor, indices: Tensor, event_dim: int) -> Tensor:
-        """Whether all vectors of the last `event_dim` dimensions equal the codes of `indices`, but for rounding."""
+        """Return whether all vectors of the last `event_dim` dimensions equal the codes of `indices`, but for
+        rounding."""
 
 
 class CodeDistribution(TorchDistribution):
@@ -72,12 +73,12 @@ class CodeDistribution(TorchDistribution):
         return _Codes(self.codebook, len(self.grid) + 1)
 
     def sample(self, sample_shape: Sequence[int] = torch.Size()) -> Tensor:
-        """Vectors ``(*sample_shape, *batch_shape, *grid, D)``."""
+        """Return vectors ``(*sample_shape, *batch_shape, *grid, D)``."""
         with torch.no_grad():
             return self.codebook.lookup(self.sample_indices(torch.Size(sample_shape) + self.batch_shape))
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """log p(z) in nats, ``z.shape`` without ``(*grid, D)``; −∞ where a vector is no code."""
+        """log p(z) in nats, ``z.shape`` without ``(*grid, D)``; −∞ where a vector is not a code."""
         if self._validate_args:
             self._validate_sample(value)
         indices = self.codebook.nearest(value)
@@ -86,7 +87,7 @@ class CodeDistribution(TorchDistribution):
         return log_prob.expand(torch.broadcast_shapes(log_prob.shape, self.batch_shape))
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> CodeDistribution:
-        """The same over a larger batch shape."""
+        """Return the same over a larger batch shape."""
         new = self.__new__(type(self)) if _instance is None else _instance
         new.__dict__.update(self.__dict__)
         torch.distributions.Distribution.__init__(new, torch.Size(batch_shape), self.event_shape, validate_args=False)
@@ -112,7 +113,7 @@ class UniformCodes(CodeDistribution):
         return self.codebook.vectors.new_full(batch, -self.grid.numel() * math.log(self.codebook.codes))
 
     def sample_indices(self, shape: torch.Size) -> Tensor:
-        """Each index any of K."""
+        """Return each index any of K."""
         return torch.randint(self.codebook.codes, shape + self.grid, device=self.codebook.vectors.device)
 
 
@@ -124,5 +125,5 @@ class _Codes(constraints.Constraint):
         super().__init__()
 
     def check(self, value: Tensor) -> Tensor:
-        """Whether each grid holds codes alone."""
+        """Return whether each grid holds codes alone."""
         return self.codebook.are_codes(value, self.codebook.nearest(value), self.event_dim)

@@ -13,10 +13,10 @@ from torch.distributions import constraints
 class Flat(dist.ImproperUniform):
     """p(z) ∝ 1 on all vectors of L real numbers: log p(z) is 0, and there is nothing to draw from.
 
-    A prior for guides that are points: with it the log joint is the likelihood alone, as in a plain autoencoder, and
-    the point that is best is the one of maximal likelihood. Its integral is infinite, so neither the evidence nor a KL
-    or an ELBO exists. It is Pyro's ``ImproperUniform``, but that log p(z) has the type and device of z, and that asking
-    for a draw says what to do.
+    A prior for guides that are points. With it the log joint is the likelihood alone, as in a plain autoencoder. The
+    best point is then the one of maximal likelihood. Its integral is infinite, so neither the evidence nor a KL or an
+    ELBO exists. It is Pyro's ``ImproperUniform``, but that log p(z) has the type and device of z, and that asking for a
+    draw says what to do.
 
     Args:
         latent: L ≥ 1.
@@ -39,7 +39,7 @@ class Flat(dist.ImproperUniform):
         super().__init__(constraints.real_vector, *shapes)  # type: ignore[no-untyped-call]
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Flat:
-        """The same over another batch."""
+        """Return the same over another batch."""
         return Flat(self.event_shape[0], tuple(batch_shape))
 
     def log_prob(self, value: Tensor) -> Tensor:

@@ -27,7 +27,7 @@ class GaussianMixture(Described, nn.Module):
         log_scales: log s, (K, L).
 
     Raises:
-        ValueError, TypeError: for numbers that are no positive integers.
+        ValueError, TypeError: for numbers that are not positive integers.
 
     Example:
         >>> import pyrogen as pg

@@ -18,9 +18,9 @@ from pyrogen.distributions.code_distribution import CodebookLike, CodeDistributi
 class Quantized(TorchDistribution):
     r"""q(z | x), all of its mass on the codes nearest to the features e: z_t = c_k(t), k(t) = argmin_k ‖e_t − c_k‖².
 
-    The set of z is finite, so this is a probability like any other: log q(z) = 0 at that z and −∞ elsewhere, and
-    KL(q ‖ p) = −log p(z), T log K nats under a uniform prior over K codes. The argmin has no derivative; z is written
-    as c + (e − sg(e)), whose value is c to the last bit and whose gradient goes to e as if z were e: the
+    The set of z is finite, so this is a probability like any other. log q(z) is 0 at that z and −∞ elsewhere. So KL(q ‖
+    p) = −log p(z), which is T log K nats under a uniform prior over K codes. The argmin has no derivative. So z is
+    written as c + (e − sg(e)). Its value is c to the last bit, and its gradient goes to e as if z were e. This is the
     straight-through estimate of van den Oord et al. 2017, https://arxiv.org/abs/1711.00937.
 
     Args:
@@ -83,7 +83,7 @@ class Quantized(TorchDistribution):
         return constraints.independent(constraints.real, self.event_dim)
 
     def rsample(self, sample_shape: Sequence[int] = torch.Size()) -> Tensor:
-        """The codes, with the gradient of the features."""
+        """Return the codes, with the gradient of the features."""
         z = self.mean + (self.features - self.features.detach())
         return z.expand(self._extended_shape(torch.Size(sample_shape)))
 
@@ -95,7 +95,7 @@ class Quantized(TorchDistribution):
         return torch.where(here, torch.zeros_like(here, dtype=value.dtype), -math.inf)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Quantized:
-        """The same over a larger batch shape."""
+        """Return the same over a larger batch shape."""
         new = self.__new__(type(self)) if _instance is None else _instance
         batch = torch.Size(batch_shape)
         grid = self.event_shape[:-1]

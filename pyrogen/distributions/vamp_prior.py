@@ -16,21 +16,21 @@ from pyrogen.config import Described
 class VampPrior(Described, nn.Module):
     r"""p(z) = 1/K Σₖ q(z | uₖ), with q the guide's posterior and uₖ learned pseudo-inputs.
 
-    Of all priors the aggregated posterior 1/N Σₙ q(z | xₙ) makes the ELBO greatest; this is one of K terms whose inputs
-    are found by training in place of all N. Calling the object returns the mixture; it is made from the encoder's
+    Of all priors the aggregated posterior 1/N Σₙ q(z | xₙ) makes the ELBO greatest. The VampPrior has K such terms in
+    place of N, and training finds their inputs. Calling the object returns the mixture; it is made from the encoder's
     present weights, so call it once a step. KL(q ‖ p) has no closed form and is estimated by log q(z) − log p(z) at a
     draw. Source: Tomczak and Welling 2018, https://arxiv.org/abs/1705.07120.
 
     **The same encoder.** `encoder` is kept, not copied: pass the pair's own, and model and guide both train it.
 
-    **The range.** Inputs outside of the data's range are no data, so the free parameters are reflected at its bounds:
-    −0.1 stands for 0.1. Start values are kept to the last bit, 0 and 1 too, and no entry ever loses its gradient, as it
-    would where a sigmoid or a clamp is flat.
+    **The range.** Inputs must stay in the data's range, so the free parameters are reflected at its bounds: −0.1 stands
+    for 0.1. Start values are kept to the last bit, 0 and 1 too, and no entry ever loses its gradient, as it would where
+    a sigmoid or a clamp is flat.
 
     Args:
         encoder: x ``(K, *shape)`` to q(z | x), a distribution over ``(L,)``, and ``encoder.shape``.
         pseudo_inputs: their start values ``(K, *shape)``, such as K images of the data, or K for random ones: uniform
-            in the range, or N(0, 1) where there is none.
+            in the range, or N(0, 1) without a range.
         bounds: the range (low, high) of the pseudo-inputs; infinite ends set no bound. ``None`` is [0, 1] if the start
             values lie in it, as pixels do, or are random, and no bounds otherwise.
 
@@ -150,7 +150,7 @@ def _random(number: Any, bounds: tuple[float, float], shape: tuple[int, ...], en
 
 
 def _like(encoder: nn.Module) -> Tensor:
-    """A tensor of the encoder's type and place."""
+    """Return a tensor of the encoder's type and place."""
     weights = [weight for weight in encoder.parameters() if weight.is_floating_point()]
     return weights[0] if weights else torch.zeros(())
 

@@ -59,7 +59,7 @@ class SharedValues:
             self._groups.append((np.argsort(value, kind="stable"), np.cumsum(counts) - counts, counts))
 
     def alike(self, k: int, rows: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-        r"""Returns for each row another drawn from those with its value of factor k (it may be itself)."""
+        r"""Return for each row another drawn from those with its value of factor k (it may be itself)."""
 
         order, start, counts = self._groups[k]
         value = self.values[k][rows]
@@ -68,7 +68,7 @@ class SharedValues:
     def points(
         self, rng: np.random.Generator, number: int, batch_size: int
     ) -> Iterator[tuple[int, slice, tuple[int, int]]]:
-        r"""Yields parts of `number` points: the factor held fixed, the part's place, and its shape (points, batch).
+        r"""Yield parts of `number` points: the factor held fixed, the part's place, and its shape (points, batch).
 
         The factor of each point is drawn uniformly; points of one factor lie beside each other.
         """
@@ -83,7 +83,7 @@ class SharedValues:
 
 
 def equal_counts(values: NDArray[np.float64], bins: int) -> NDArray[np.int64]:
-    r"""Returns the part (N,) of each number (N,), cut at quantiles into at most `bins` parts, all of them present."""
+    r"""Return the part (N,) of each number (N,), cut at quantiles into at most `bins` parts, all of them present."""
 
     inner = np.quantile(values, np.linspace(0.0, 1.0, bins + 1)[1:-1])
     return np.unique(np.searchsorted(inner, values, side="right"), return_inverse=True)[1].astype(np.int64)
@@ -92,7 +92,7 @@ def equal_counts(values: NDArray[np.float64], bins: int) -> NDArray[np.int64]:
 def settled(
     presets: Mapping[str, Mapping[str, object]], preset: str, least: Mapping[str, int], **given: Any
 ) -> dict[str, Any]:
-    r"""Returns the settings of a preset, replaced by those given that are not None.
+    r"""Return the settings of a preset, replaced by those given that are not None.
 
     `least` holds the least value of each count; numbers that are in it as -1 need only be finite and not negative.
     """
@@ -112,6 +112,6 @@ def settled(
 
 
 def accuracies(names: tuple[str, ...], correct: NDArray[np.int64], total: NDArray[np.int64]) -> dict[str, float | None]:
-    r"""Returns the share of right answers for each factor, and None for one that was not asked for."""
+    r"""Return the share of right answers for each factor, and None for one that was not asked for."""
 
     return {name: float(c / t) if t else None for name, c, t in zip(names, correct, total, strict=True)}

@@ -34,7 +34,7 @@ def beta_vae_score(
     factor_names: Sequence[str] | None = None,
     seed: int = 0,
 ) -> Score:
-    r"""Returns the β-VAE score: the accuracy of a linear classifier of the *factor* that pairs of rows share.
+    r"""Return the β-VAE score: the accuracy of a linear classifier of the *factor* that pairs of rows share.
 
     Each point has one factor k, drawn uniformly, and B pairs of rows; the rows of a pair have the same value of factor
     k, which differs between pairs. Its features are the mean distances of the codes within pairs, one a *latent*,
@@ -43,23 +43,23 @@ def beta_vae_score(
 
     and a linear softmax classifier, fitted to `points` of them, names k for `evaluation` others. The score is the share
     that it names rightly: 1 if the factors can be told from d, 1/K for codes that know nothing of K factors. A high
-    score asks little of the codes: d need only differ between factors, so rotated codes can have one as well, and with
-    K − 1 factors encoded the last can be told by elimination (Kim & Mnih). A dead latent adds a constant feature.
+    score asks little of the codes. d need only differ between factors, so rotated codes can have one as well. With K −
+    1 factors encoded, the last can be told by elimination (Kim & Mnih). A dead latent adds a constant feature.
 
     Presets, of which each setting can be replaced:
 
     - `"disentanglement_lib"`: 10,000 points, 5,000 others to evaluate, batches of 64, and scikit-learn's logistic
-      regression at its defaults, with a penalty of ½‖W‖² on the weights of the features as they are (so that codes
-      of small scale score less).
+      regression at its defaults. Its penalty ½‖W‖² is on the weights of the features as they are, so codes of small
+      scale score less.
     - `"paper"`: a linear softmax classifier without a penalty. Higgins et al. train it by Adagrad until it converges;
       here it is fitted by L-BFGS. Batches of 200 and 800 points to evaluate are what Kim & Mnih computed this
       score with. Higgins et al. also repeat it over models and seeds and drop the lower half, which is for the caller.
 
-    Pairs come from the given rows in place of the data's generator: the first row is drawn uniformly, the second from
-    those with its value, with replacement, so that it can be the same row. On a full grid of factors this is the
-    published score. On a subset, the other factors differ within a pair as they do among these rows: two factors that
-    always change together cannot be told apart, combinations that are missing are never drawn, and
-    a value of n rows pairs a row with itself once in n. Values of fewer than `least_rows` rows are left out.
+    Pairs come from the given rows in place of the data's generator. The first row is drawn uniformly, the second from
+    those with its value. The draw is with replacement, so the second can be the same row. On a full grid of factors
+    this is the published score. On a subset, the other factors differ within a pair as they do among these rows. Two
+    factors that always change together cannot be told apart, and combinations that are missing are never drawn. A value
+    of n rows pairs a row with itself once in n. Values of fewer than `least_rows` rows are left out.
 
     Args:
         codes: The posterior means, (N, L).
@@ -79,14 +79,15 @@ def beta_vae_score(
 
     Returns:
         A `Score`, whose details are the `train_accuracy`, the `accuracy` of each factor, the `rows_left_out` for too
-        few of a value, the `fewest_rows` that share a value drawn (2 rows make one pair, of which any score is
-        confident and says nothing), whether the classifier `converged`, and the `standard_error` of the evaluation's
-        draws (not of the choice of images).
+        few of a value, and the `fewest_rows` that share a value drawn. (2 rows make one pair, of which any score is
+        confident and says nothing.) They also say whether the classifier `converged`, and the `standard_error` of the
+        evaluation's draws, not of the choice of images.
 
     Raises:
         TypeError: If factors are floats and none is said to be continuous.
-        ValueError: If shapes disagree, a number is not finite, a factor has a single value or none with enough rows,
-            there is one factor only, a factor is continuous without bins, or a setting is unknown or too small.
+        ValueError: If shapes disagree, a number is not finite, or a setting is unknown or too small. Also if a factor
+            has a single value or too few rows a value, there is one factor only, or a factor is continuous without
+            bins.
 
     References:
         | β-VAE: Learning Basic Visual Concepts with a Constrained Variational Framework (Higgins et al., 2017)
@@ -152,7 +153,7 @@ def beta_vae_score(
 def _points(
     codes: NDArray[np.float64], shared: SharedValues, number: int, batch_size: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    r"""Returns the mean distances within pairs that share a factor (number, L), and that factor (number,)."""
+    r"""Return the mean distances within pairs that share a factor (number, L), and that factor (number,)."""
 
     distance, factor = np.empty((number, codes.shape[1])), np.empty(number, dtype=np.int64)
     for k, place, shape in shared.points(rng, number, batch_size):
@@ -166,7 +167,7 @@ def _points(
 def _classify(
     train: NDArray[np.float64], factor: NDArray[np.int64], asked: NDArray[np.float64], penalty: float, unit: float
 ) -> tuple[NDArray[np.int64], bool]:
-    r"""Returns what a linear softmax classifier says of each point asked, and whether its fit converged.
+    r"""Return what a linear softmax classifier says of each point asked, and whether its fit converged.
 
     The penalty is that of the weights of features times `unit`, which are those of features as given over `unit`.
     """

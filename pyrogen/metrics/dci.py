@@ -33,7 +33,7 @@ def dci(
     test: int | None = None,
     seed: int = 0,
 ) -> Score:
-    r"""Returns the disentanglement, completeness or informativeness (DCI) of codes; the details hold all three.
+    r"""Return the disentanglement, completeness or informativeness (DCI) of codes; the details hold all three.
 
     A predictor of each factor from all latents is fitted on training rows; R_ij ≥ 0 is the importance that it gives to
     latent i for factor j. With the entropies to the base of the number of terms, D_i asks that a latent serves one
@@ -43,8 +43,8 @@ def dci(
         C_j = 1 - H_L\!\left( \frac{R_{\cdot j}}{\sum_i R_{ij}} \right) , \quad
         D = \sum_i \frac{\sum_j R_{ij}}{\sum_{ij} R_{ij}} D_i , \quad C = \frac{1}{K} \sum_j C_j .
 
-    The informativeness is how well factors are predicted on test rows: the accuracy of a classifier, R² of a regressor
-    (which falls below 0 when it predicts worse than the mean does), a mean over factors; 1 is best.
+    The informativeness is how well factors are predicted on test rows, a mean over factors. For a classifier it is the
+    accuracy, for a regressor R², which falls below 0 when it predicts worse than the mean does. 1 is best.
 
     The presets are:
 
@@ -52,9 +52,9 @@ def dci(
       split. For a factor of 40 values on 10,000 rows of 10 latents it takes seconds, and the boosted trees minutes.
     - `"disentanglement_lib"`: gradient-boosted trees (scikit-learn's `GradientBoostingClassifier` as it comes) on
       10,000 training and 5,000 test rows, as the library of Locatello et al. has it and disent after it. They draw the
-      two with replacement from the grid of all factors, so that a test row can be a training row (which flatters the
-      informativeness of a small data set); here the rows given are split, and none is in both. They weigh each factor
-      in C by Σ_i R_ij, which is 1 for trees. A continuous factor gets the regressor, which they have not.
+      two with replacement from the grid of all factors. A test row can then be a training row, which flatters the
+      informativeness of a small data set. Here the rows given are split, so the two share no row. They weigh each
+      factor in C by Σ_i R_ij, which is 1 for trees. A continuous factor gets the regressor, which they have not.
     - `"paper_lasso"`: the lasso with penalty 0.02 on standardized codes and factors, R = \|coefficient\|. Each factor
       is a number to it, so the values of a discrete one must be in a meaningful order. Of two equal latents it takes
       one, so that a duplicate costs no completeness. The `nrmse` of its predictions is the paper's own measure of
@@ -65,11 +65,11 @@ def dci(
 
     Codes that rank the same by one predictor can rank otherwise by another: name the preset with the number.
     A latent of no importance has D_i = 0 and no weight in D. Of a factor that no latent predicts the lasso has R = 0
-    and C_j = 0. Trees share out an importance of 1 for every factor, predicted or not, so that a latent gets some for
-    factors of which it only fits noise: a single latent that knows one of two factors perfectly, and nothing of the
+    and C_j = 0. Trees share out an importance of 1 for every factor, predicted or not. So a latent gets some for
+    factors of which it only fits noise. A single latent that knows one of two factors perfectly, and nothing of the
     other, has D_i = 0. Read the test `predictions` next to D and C, and leave out factors that are not predicted or
-    take `"paper_lasso"`. With a single factor there is nothing to mix, and each used latent has D_i = 1; so has a
-    predicted factor C_j = 1 with a single latent (disent gives NaN for both).
+    take `"paper_lasso"`. With a single factor there is nothing to mix, so each used latent has D_i = 1. In the same way
+    a predicted factor has C_j = 1 with a single latent. (disent gives NaN for both.)
 
     Args:
         codes: The codes, such as posterior means, (N, L).
@@ -85,8 +85,9 @@ def dci(
 
     Returns:
         A `Score`. Its details are the three numbers by name, the `importance` matrix (L, K), D_i of the `latents` and
-        their `weights`, (L,), C_j of the `factors` by name, and the `predictions` of each factor: the informativeness
-        on `train` and `test` rows, and where a number is predicted the `nrmse`, and of the paper's forest its `depth`.
+        their `weights`, (L,), and C_j of the `factors` by name. The `predictions` of each factor are the
+        informativeness on `train` and `test` rows. Where a number is predicted they hold the `nrmse`, and for the
+        paper's forest its `depth`.
 
     Raises:
         TypeError: If factors are floats and none is said to be continuous.
@@ -158,7 +159,7 @@ def dci(
 
 
 def specialization(importance: NDArray[np.float64]) -> NDArray[np.float64]:
-    r"""Returns for each column of (M, C) one minus its entropy to the base M; 0 for a column of zeros."""
+    r"""Return for each column of (M, C) one minus its entropy to the base M; 0 for a column of zeros."""
 
     total = importance.sum(axis=0)
     share = importance / np.where(total > 0, total, 1.0)

@@ -31,23 +31,24 @@ def explicitness(
     test: int | None = None,
     seed: int = 0,
 ) -> Score:
-    r"""Returns the explicitness: how well logistic regression on all latents tells the values of each factor apart.
+    r"""Return the explicitness: how well logistic regression on all latents tells the values of each factor apart.
 
     .. math:: \frac{1}{K} \sum_{k=1}^K \frac{1}{V_k} \sum_v \mathrm{AUC}_{kv}
 
-    AUC_kv is the area under the receiver operating characteristic of "v_k = v" on test rows: the share of pairs of an
-    image with the value and one without it that the classifier puts in the right order. **0.5 is chance** and 1 is
+    AUC_kv is the area under the receiver operating characteristic of "v_k = v" on test rows. It is the share of pairs,
+    an image with the value and one without it, that the classifier puts in the right order. **0.5 is chance** and 1 is
     best. It does not ask which latents hold the information: a rotation of the codes changes little.
 
     The presets are:
 
-    - `"multinomial"`: one softmax over all values, and the probability of v as the classifier's score; on two thirds
-      and one third of the rows, at most 10,000 and 5,000.
-    - `"disentanglement_lib"`: the same on exactly 10,000 and 5,000 rows, which is what that library does with any
-      scikit-learn since 0.22 (before, it was one regression a value, their probabilities scaled to sum to 1).
+    - `"multinomial"`: one softmax over all values, and the probability of v as the classifier's score. It takes two
+      thirds and one third of the rows, at most 10,000 and 5,000.
+    - `"disentanglement_lib"`: the same on exactly 10,000 and 5,000 rows. That library does this with any scikit-learn
+      since 0.22. Before, it was one regression a value, their probabilities scaled to sum to 1.
     - `"one_vs_rest"`: one regression a value, as the paper words it, each scored by itself. A line cannot tell a middle
-      value from those on both sides of it: of V even values in order along one latent, ideal by the other scores, value
-      i gets max(i, V - 1 - i) / (V - 1), in the mean 0.83 for three values and 0.75 for many. A softmax can.
+      value from those on both sides of it. Take V even values in order along one latent, which is ideal by the other
+      scores. Value i then gets max(i, V - 1 - i) / (V - 1), in the mean 0.83 for three values and 0.75 for many. A
+      softmax can.
 
     Codes are standardized with the training rows' mean and variance; the inverse penalty is 1, scikit-learn's default.
 
@@ -64,15 +65,16 @@ def explicitness(
         seed: The seed of the split; no global generator is touched.
 
     Returns:
-        A `Score`. Its details are the mean AUC of the `factors` by name on test rows, the same on training rows
-        (`factors_train`), the AUC of each value (`values`: a list by name, None where the value is missing among the
-        training or the test rows, which leaves it out of the mean), and `not_converged`, the number of regressions that
-        stopped short of their optimum.
+        A `Score`. Its details are the mean AUC of the `factors` by name on test rows, and the same on training rows
+        (`factors_train`). `values` lists the AUC of each value by name. A value has None if it is missing among
+        the training or the test rows, which leaves it out of the mean. `not_converged` is the number of regressions
+        that stopped short of their optimum.
 
     Raises:
         TypeError: If factors are floats and none is said to be continuous.
-        ValueError: If shapes disagree, a number is not finite, a factor has a single value among the training or the
-            test rows or no value that both hold, the preset is unknown, or there are fewer rows than asked for.
+        ValueError: If shapes disagree, a number is not finite, the preset is unknown, or there are fewer rows than
+            asked for. Also if a factor has a single value among the training or the test rows, or no value that both
+            hold.
 
     References:
         | Learning Deep Disentangled Embeddings with the F-Statistic Loss (Ridgeway & Mozer, 2018)
@@ -137,7 +139,7 @@ def _can_be_judged(label: NDArray[np.int64], rows: tuple[NDArray[np.int64], NDAr
 def _scores(
     codes: NDArray[np.float64], label: NDArray[np.int64], rows: NDArray[np.int64], alone: bool
 ) -> tuple[list[int], NDArray[np.float64], int]:
-    r"""Returns the values that the training rows know, each one's score of every row (N, known), and failed fits."""
+    r"""Return the values that the training rows know, each one's score of every row (N, known), and failed fits."""
 
     known = np.unique(label[rows]).tolist()
     if alone:
@@ -157,7 +159,7 @@ def _regression(codes: NDArray[np.float64], label: NDArray[Any]) -> tuple[Any, b
 
 
 def _area(score: NDArray[np.float64], positive: NDArray[np.bool_]) -> float | None:
-    r"""Returns the share of pairs (positive, negative) in the right order, ties by half; None without both."""
+    r"""Return the share of pairs (positive, negative) in the right order, ties by half; None without both."""
 
     if positive.all() or not positive.any():
         return None

@@ -33,7 +33,7 @@ def factor_vae_score(
     factor_names: Sequence[str] | None = None,
     seed: int = 0,
 ) -> Score:
-    r"""Returns the FactorVAE score: how well the *latent* of least variance in a batch tells the *factor* held fixed.
+    r"""Return the FactorVAE score: how well the *latent* of least variance in a batch tells the *factor* held fixed.
 
     Each vote holds one factor k, drawn uniformly, at the value of a row drawn at random, and takes a batch of B rows
     with that value. The vote goes from the latent that varies least in the batch, for its variance over all rows, to k:
@@ -42,8 +42,8 @@ def factor_vae_score(
         C(j) = \arg\max_k V_{jk} , \qquad \text{score} = \Pr\left( C(j) = k \right) ,
 
     with V_jk the number of votes from latent j to factor k. It is 1 if each factor alone sets some latent, and 1/K for
-    codes that know nothing of K factors. It does not see everything: copies of a latent cost nothing, and neither does
-    a factor that is spread over several latents, as long as one of them is that factor's alone.
+    codes that know nothing of K factors. It does not see everything. Copies of a latent cost nothing. Neither does a
+    factor that is spread over several latents, as long as one of them is that factor's alone.
 
     Presets, of which each setting can be replaced:
 
@@ -51,13 +51,13 @@ def factor_vae_score(
     - `"paper"`: 800 votes in batches of 100, and their own share of right answers: no others evaluate C, so that codes
       that know nothing score above 1/K.
 
-    Both leave out dead latents, those with a standard deviation (not a variance) below `threshold` over all rows; the
-    paper means latents whose posterior is the prior, whose means vary as little. If all are dead the score is 0.
+    Both leave out dead latents, those with a standard deviation (not a variance) below `threshold` over all rows. The
+    paper means latents whose posterior is the prior; their means vary as little. If all are dead the score is 0.
 
     The published score makes its batches with the data's generator. Here they are drawn with replacement from the given
     rows that share the value, and a value is as frequent as its rows. On a full grid of factors the two are the same.
-    On a subset, the other factors vary in a batch as they do among these rows: two factors that always change together
-    cannot be told apart, combinations that are missing are never drawn, and a value of few rows gives batches that
+    On a subset, the other factors vary in a batch as they do among these rows. Two factors that always change together
+    cannot be told apart, and combinations that are missing are never drawn. A value of few rows gives batches that
     repeat them, whose variances are those of few rows. Values of fewer than `least_rows` rows are left out. Variances
     over all rows are taken from all rows given, where disentanglement_lib draws 10,000.
 
@@ -79,14 +79,15 @@ def factor_vae_score(
 
     Returns:
         A `Score`, whose details are the `votes` (L, K), the `best_factor` C(j) of each latent (None without votes), the
-        `active_latents`, the `accuracy` of each factor, the `rows_left_out` for too few of a value, the
-        `fewest_rows` that share a value drawn (variances of few rows say little), and with `evaluation` votes the
-        `standard_error` of their draws (not of the choice of images).
+        `active_latents`, the `accuracy` of each factor, the `rows_left_out` for too few of a value, and the
+        `fewest_rows` that share a value drawn. (Variances of few rows say little.) With `evaluation` votes they hold
+        the `standard_error` of their draws, not of the choice of images.
 
     Raises:
         TypeError: If factors are floats and none is said to be continuous.
-        ValueError: If shapes disagree, a number is not finite, a factor has a single value or none with enough rows,
-            there is one factor only, a factor is continuous without bins, or a setting is unknown or too small.
+        ValueError: If shapes disagree, a number is not finite, or a setting is unknown or too small. Also if a factor
+            has a single value or too few rows a value, there is one factor only, or a factor is continuous without
+            bins.
 
     References:
         | Disentangling by Factorizing (Kim & Mnih, 2018)
@@ -154,7 +155,7 @@ def factor_vae_score(
 def _votes(
     scaled: NDArray[np.float64], shared: SharedValues, number: int, batch_size: int, rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    r"""Returns how often each latent, of unit variance (N, L), varied least while each factor was fixed: (L, K)."""
+    r"""Return how often each latent, of unit variance (N, L), varied least while each factor was fixed: (L, K)."""
 
     votes = np.zeros((scaled.shape[1], len(shared.names)), dtype=np.int64)
     if not len(votes):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 def standardized(table: NDArray[np.float64], rows: NDArray[np.int64]) -> NDArray[np.float64]:
-    r"""Returns a table (N, L) whose columns have mean 0 and variance 1 on the given rows; one constant there becomes 0.
+    r"""Return a table (N, L) whose columns have mean 0 and variance 1 on the given rows; one constant there becomes 0.
 
     Finite numbers of any size are held: a power of two is taken out first, which costs no digit.
     """
@@ -21,7 +21,7 @@ def standardized(table: NDArray[np.float64], rows: NDArray[np.int64]) -> NDArray
 
 
 def unit_range(table: NDArray[np.float64]) -> NDArray[np.float64]:
-    r"""Returns each column of (N, L) times the power of two that brings its greatest magnitude into [1/2, 1)."""
+    r"""Return each column of (N, L) times the power of two that brings its greatest magnitude into [1/2, 1)."""
 
     return np.asarray(np.ldexp(table, -np.frexp(np.abs(table).max(axis=0))[1]), dtype=np.float64)
 

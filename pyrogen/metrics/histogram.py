@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 
 def digitize(code: NDArray[np.float64], bins: int) -> NDArray[np.int64]:
-    r"""Returns the bin (N,) of each value of one latent (N,): equal widths from the least to the greatest value.
+    r"""Return the bin (N,) of each value of one latent (N,): equal widths from the least to the greatest value.
 
     The last bin holds the greatest value; all of a constant code lies in one bin.
     """
@@ -15,7 +15,7 @@ def digitize(code: NDArray[np.float64], bins: int) -> NDArray[np.int64]:
 
 
 def histogram_information(codes: NDArray[np.float64], factors: NDArray[np.int64], bins: int) -> NDArray[np.float64]:
-    r"""Returns I(bin of z_j; v_k) in nats, (L, K), for codes (N, L) and factors (N, K) numbered from 0."""
+    r"""Return I(bin of z_j; v_k) in nats, (L, K), for codes (N, L) and factors (N, K) numbered from 0."""
 
     sizes = factors.max(axis=0) + 1
     information = np.empty((codes.shape[1], factors.shape[1]))

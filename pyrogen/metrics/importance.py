@@ -18,7 +18,7 @@ def fitted(
     continuous: bool,
     seed: int,
 ) -> tuple[NDArray[np.float64], dict[str, float]]:
-    r"""Fits one predictor on training rows and judges it on test rows.
+    r"""Fit one predictor on training rows and judges it on test rows.
 
     Codes (N, L) and the factor (N,) are pairs (train, test). Returns the importance of each latent (L,), not negative,
     and of the predictions the `train` and `test` informativeness: the accuracy, or R² where a number is predicted.
@@ -59,7 +59,7 @@ def _judged(
 
 
 def _held_by_trees(codes: tuple[NDArray[np.float64], NDArray[np.float64]]) -> Any:
-    r"""Returns codes (train, test) with tiny and huge latents times a power of two, which changes no order.
+    r"""Return codes (train, test) with tiny and huge latents times a power of two, which changes no order.
 
     The trees work in float32, and take values that differ by less than 1e-7 for equal.
     """
@@ -71,7 +71,7 @@ def _held_by_trees(codes: tuple[NDArray[np.float64], NDArray[np.float64]]) -> An
 
 
 def _standardized(pair: tuple[NDArray[np.float64], NDArray[np.float64]]) -> Any:
-    r"""Returns train and test rows with the training rows' mean 0 and variance 1; a constant column becomes 0."""
+    r"""Return train and test rows with the training rows' mean 0 and variance 1; a constant column becomes 0."""
 
     table = standardized(np.concatenate(pair), np.arange(len(pair[0])))
     return table[: len(pair[0])], table[len(pair[0]) :]
@@ -103,7 +103,7 @@ def _lasso() -> Any:
 
 
 def _forest_of_best_depth(codes: NDArray[np.float64], factor: NDArray[np.float64], seed: int) -> Any:
-    r"""Returns a forest of ten trees, its depth the best on the last fifth of the rows when fitted on the others."""
+    r"""Return a forest of ten trees, its depth the best on the last fifth of the rows when fitted on the others."""
 
     from sklearn.ensemble import RandomForestRegressor
 

@@ -15,7 +15,7 @@ ESTIMATORS = ("histogram", "posterior")
 
 
 def entropy(factors: ArrayLike) -> NDArray[np.float64]:
-    r"""Returns the plug-in entropy of each factor, in nats.
+    r"""Return the plug-in entropy of each factor, in nats.
 
     .. math:: H(v_k) = -\sum_v p_v \log p_v , \quad p_v = N_v / N .
 
@@ -49,7 +49,7 @@ def mutual_information(
     samples: int = 10_000,
     seed: int = 0,
 ) -> NDArray[np.float64]:
-    r"""Returns the mutual information of each latent with each factor, in nats.
+    r"""Return the mutual information of each latent with each factor, in nats.
 
     .. math:: I(z_j; v_k) = H(z_j) - H(z_j \mid v_k)
 
@@ -57,14 +57,14 @@ def mutual_information(
 
     - `"histogram"`: z_j is the posterior mean, cut into equal-width bins from its least to its greatest value, and I is
       the plug-in value of the table of counts. It is never negative, and near (B - 1)(V - 1) / 2N too high (B bins, V
-      values, N images), which is large for a factor of many values on few images. `scale` is not used.
-    - `"posterior"`: z_j is a draw from q(z_j|x), and the entropies are those of the aggregate posterior
-      q(z_j) = 1/N Σ_n N(z_j; μ_nj, σ_nj²) and of q(z_j|v_k), the same mean over the images with that value
-      (Chen et al., 2018). Both come from the same draws, n in the data and z ~ q(z|x_n), so that most of the noise
-      cancels; the estimate is unbiased for the given images and can fall below 0 by its noise. The images of a value
-      are those in the sample. On the full grid of dSprites these are all there are; on a random subset with few images
-      a value, q(z_j|v_k) is a mixture of few narrow peaks, its entropy too low and I too high. (In the limit every code
-      identifies its image, and I = H(v_k) for all latents.)
+      values, N images). That is large for a factor of many values on few images. `scale` is not used.
+    - `"posterior"`: z_j is a draw from q(z_j|x). The entropies are those of the aggregate posterior q(z_j) = 1/N Σ_n
+      N(z_j; μ_nj, σ_nj²) and of q(z_j|v_k), the same mean over the images with that value (Chen et al., 2018). Both
+      come from the same draws, n in the data and z ~ q(z|x_n), so that most of the noise cancels. The estimate is
+      unbiased for the given images and can fall below 0 by its noise. The images of a value are those in the sample. On
+      the full grid of dSprites these are all there are. On a random subset with few images a value, q(z_j|v_k) is a
+      mixture of few narrow peaks, its entropy too low and I too high. (In the limit every code identifies its image,
+      and I = H(v_k) for all latents.)
 
     Args:
         codes: The posterior means, (N, L).
@@ -114,7 +114,7 @@ def estimate(
     samples: int,
     seed: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None, dict[str, Any]]:
-    r"""Returns the information (L, K), for the posterior estimator its draws (S, L, K), and the settings in use."""
+    r"""Return the information (L, K), for the posterior estimator its draws (S, L, K), and the settings in use."""
 
     checks.whole("bins", bins, least=2)
     checks.whole("samples", samples, least=2)

@@ -24,7 +24,7 @@ def mig(
     samples: int = 10_000,
     seed: int = 0,
 ) -> Score:
-    r"""Returns the mutual information gap (MIG): for each *factor* the gap between its two most informative *latents*.
+    r"""Return the mutual information gap (MIG): for each *factor* the gap between its two most informative *latents*.
 
     .. math:: \mathrm{MIG} = \frac{1}{K} \sum_{k=1}^K \frac{1}{H(v_k)}
         \left( I(z_{j_k}; v_k) - \max_{j \neq j_k} I(z_j; v_k) \right) , \quad j_k = \arg\max_j I(z_j; v_k) .
@@ -53,14 +53,14 @@ def mig(
         seed: The seed of these draws.
 
     Returns:
-        A `Score`: a float, with `.estimator`, `.settings` and `.details`: the `gaps` of the factors (as shares of their
-        entropy), the best latent and the entropy of each in nats, and for `"posterior"` the `standard_error` of
-        the draws (not of the choice of images).
+        A `Score`: a float, with `.estimator`, `.settings` and `.details`. These hold the `gaps` of the factors (as
+        shares of their entropy), and the best latent and the entropy of each in nats. For `"posterior"` they hold the
+        `standard_error` of the draws, not of the choice of images.
 
     Raises:
         TypeError: If factors are floats and none is said to be continuous.
         ValueError: If shapes disagree, a code is not finite, the estimator is unknown, scale is missing or not
-            positive, a factor has a single value, or leave_out names no factor or all of them.
+            positive, or a factor has a single value. Also if leave_out names no factor or all of them.
 
     References:
         | Isolating Sources of Disentanglement in Variational Autoencoders (Chen et al., 2018)
@@ -113,14 +113,14 @@ def latent_gap(
     samples: int = 10_000,
     seed: int = 0,
 ) -> Score:
-    r"""Returns for each *latent* the gap of its two most informative *factors*, as a mean over latents: **not MIG**.
+    r"""Return for each *latent* the gap of its two most informative *factors*, as a mean over latents: **not MIG**.
 
     .. math:: \frac{1}{L} \sum_{j=1}^L \frac{1}{H(v_{k_j})}
         \left( I(z_j; v_{k_j}) - \max_{k \neq k_j} I(z_j; v_k) \right) , \quad k_j = \arg\max_k I(z_j; v_k) .
 
     This transposes the definition of Chen et al. (see `mig`), and is at times stated in its place; it is here so that a
-    report can show both. It asks that a latent knows one factor only: two latents that both copy one factor
-    score 1 here and 0 in MIG, and every latent that the model does not use lowers it.
+    report can show both. It asks that a latent knows one factor only. Two latents that both copy one factor score 1
+    here and 0 in MIG. Every latent that the model does not use lowers it.
 
     With a single factor the second best is 0. Arguments and errors are those of `mig`.
 
@@ -156,7 +156,7 @@ def latent_gap(
 def _gaps(
     information: NDArray[np.float64], axis: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-    r"""Returns the best and second best index along an axis of (L, K), and the gap between them, in nats."""
+    r"""Return the best and second best index along an axis of (L, K), and the gap between them, in nats."""
 
     table = np.moveaxis(information, axis, 0)
     order = np.argsort(-table, axis=0, kind="stable")

@@ -24,20 +24,20 @@ def modularity(
     samples: int = 10_000,
     seed: int = 0,
 ) -> Score:
-    r"""Returns the modularity: for each *latent*, how little it knows of all factors but one.
+    r"""Return the modularity: for each *latent*, how little it knows of all factors but one.
 
     .. math:: \frac{1}{L} \sum_{j=1}^L
         \left( 1 - \frac{\sum_{k \neq k_j} I(z_j; v_k)^2}{(K - 1) \, I(z_j; v_{k_j})^2} \right) , \quad
         k_j = \arg\max_k I(z_j; v_k) .
 
-    It is 1 if each latent knows one factor (two latents may know the same: see `explicitness` and MIG for the rest of
-    the question), and 0 if each knows all factors equally well. A latent with no information at all counts as 0, as in
-    the library of Locatello et al., whose settings are the defaults: the histogram of 20 bins (on 10,000 images).
+    It is 1 if each latent knows one factor, and 0 if each knows all factors equally well. Two latents may know the same
+    factor: `explicitness` and MIG answer the rest of the question. A latent with no information at all counts as 0, as
+    in the library of Locatello et al. Their settings are the defaults: the histogram of 20 bins (on 10,000 images).
 
-    The plug-in information of a latent that the model does not use is not 0 but near (B - 1)(V - 1) / 2N, so it counts
-    as if it knew best the factor with most values: with those of dSprites (3, 6, 40, 32 and 32) its modularity is near
-    1 - (2² + 5² + 2 · 31²) / (4 · 39²) = 0.68, however many images there are. The details give both the information
-    and the modularity of each latent, to be read together.
+    The plug-in information of a latent that the model does not use is not 0 but near (B - 1)(V - 1) / 2N. So it counts
+    as if it knew best the factor with most values. With those of dSprites (3, 6, 40, 32 and 32) its modularity is near
+    1 - (2² + 5² + 2 · 31²) / (4 · 39²) = 0.68, however many images there are. The details give both the information and
+    the modularity of each latent, to be read together.
 
     With a single factor a latent that knows it has modularity 1.
 
@@ -94,7 +94,7 @@ def modularity(
 
 
 def modular(information: NDArray[np.float64]) -> NDArray[np.float64]:
-    r"""Returns the modularity of each latent (L,) from its information about each factor (L, K)."""
+    r"""Return the modularity of each latent (L,) from its information about each factor (L, K)."""
 
     squares = np.square(np.maximum(information, 0.0))
     most = squares.max(axis=1)

@@ -13,7 +13,7 @@ def posterior_log_ratios(
     samples: int,
     seed: int,
 ) -> NDArray[np.float64]:
-    r"""Returns log q(z_j|v_k) - log q(z_j) in nats, (S, L, K), for draws of an image n and z ~ q(z|x_n).
+    r"""Return log q(z_j|v_k) - log q(z_j) in nats, (S, L, K), for draws of an image n and z ~ q(z|x_n).
 
     The mean over the draws estimates I(z_j; v_k); v_k is the factor's value of the image drawn. Images are taken as
     evenly as the number of draws allows (each one S // N times, the rest without replacement): unbiased, less noisy.
@@ -37,7 +37,7 @@ def posterior_log_ratios(
 
 
 def log_density(z: NDArray[np.float64], mean: NDArray[np.float64], scale: NDArray[np.float64]) -> NDArray[np.float64]:
-    r"""Returns log 1/M Σ_m N(z; μ_m, σ_m²) in nats, (S,), for z (S,), mean (M,) and scale (M,).
+    r"""Return log 1/M Σ_m N(z; μ_m, σ_m²) in nats, (S,), for z (S,), mean (M,) and scale (M,).
 
     The sum is not shifted by its greatest term: each z was drawn from one of the parts, which alone keeps it positive.
     """

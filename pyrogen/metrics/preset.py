@@ -9,7 +9,7 @@ from pyrogen.metrics.validation import MixedFactors, split_rows
 
 
 def chosen(preset: str, presets: Mapping[str, Mapping[str, object]]) -> Mapping[str, object]:
-    r"""Returns the settings of a preset."""
+    r"""Return the settings of a preset."""
 
     if not isinstance(preset, str) or preset not in presets:
         raise ValueError(f"unknown preset {preset!r}; expected one of {', '.join(map(repr, presets))}.")
@@ -26,7 +26,7 @@ def split(
     *,
     both_vary: bool = False,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    r"""Returns training and test rows, of the preset's sizes if it has any and the caller asks for none.
+    r"""Return training and test rows, of the preset's sizes if it has any and the caller asks for none.
 
     Each factor must vary among the training rows, and with `both_vary` among the test rows too.
     """

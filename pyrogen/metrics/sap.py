@@ -31,14 +31,14 @@ def sap(
     test: int | None = None,
     seed: int = 0,
 ) -> Score:
-    r"""Returns the separated attribute predictability (SAP): the gap between a factor's two best single predictors.
+    r"""Return the separated attribute predictability (SAP): the gap between a factor's two best single predictors.
 
     .. math:: \mathrm{SAP} = \frac{1}{K} \sum_{k=1}^K \left( S_{j_k k} - \max_{j \neq j_k} S_{jk} \right) , \quad
         j_k = \arg\max_j S_{jk} .
 
-    For a discrete factor S_jk is the accuracy, on test rows, of a linear support vector machine that sees latent j
-    alone (squared hinge, C = 0.01, classes weighed to be balanced: the published settings). For a continuous one it is
-    the squared correlation on the training rows; 0 of a constant latent.
+    For a discrete factor S_jk is the accuracy on test rows. The predictor is a linear support vector machine that sees
+    latent j alone (squared hinge, C = 0.01, classes weighed to be balanced: the published settings). For a continuous
+    one it is the squared correlation on the training rows; 0 of a constant latent.
 
     What its size means depends on the factors. A latent that knows nothing still guesses, so that the ideal code of a
     factor of V even values scores 1 - 1/V: 0.5 when it is binary. A line cannot cut a single latent into many
@@ -48,13 +48,13 @@ def sap(
 
     The presets are:
 
-    - `"linear_svm"`: each latent is standardized with the training rows' mean and variance, so that the score depends
-      neither on the codes' units nor on where their zero is; on two thirds and one third of the rows given, at most
-      10,000 and 5,000.
+    - `"linear_svm"`: each latent is standardized with the training rows' mean and variance. So the score depends
+      neither on the codes' units nor on where their zero is. It takes two thirds and one third of the rows given, at
+      most 10,000 and 5,000.
     - `"disentanglement_lib"`: the codes as they are, on exactly 10,000 and 5,000 rows. The machine's penalty is on the
-      slope and on the intercept, so that the same codes in smaller units, or far from zero, score less: ideal codes
-      plus 900 near 0. Codes beyond ±1,000 are refused, since its solver no longer finds the optimum there and does
-      not say so. The library itself draws both sets of rows with replacement, here no row is in both.
+      slope and on the intercept. So the same codes in smaller units, or far from zero, score less: ideal codes plus 900
+      score near 0. Codes beyond ±1,000 are refused, since its solver no longer finds the optimum there and does not say
+      so. The library itself draws both sets of rows with replacement, here no row is in both.
 
     Args:
         codes: The codes, such as posterior means, (N, L), with L at least 2.
@@ -68,13 +68,13 @@ def sap(
         seed: The seed of the split and of the machines; no global generator is touched.
 
     Returns:
-        A `Score`. Its details are the `gaps` and the `best_latent` of each factor by name, the `predictability` matrix
-        S (L, K), and `not_converged`, the number of support vector machines that stopped short of their optimum.
+        A `Score`. Its details are the `gaps` and the `best_latent` of each factor by name, and the `predictability`
+        matrix S (L, K). `not_converged` is the number of support vector machines that stopped short of their optimum.
 
     Raises:
         TypeError: If factors are floats and none is said to be continuous.
         ValueError: If there is one latent only, shapes disagree, a number is not finite, a factor has a single value,
-            the preset is unknown, there are fewer rows than asked for, or `"disentanglement_lib"` gets codes beyond
+            the preset is unknown, or there are fewer rows than asked for. `"disentanglement_lib"` refuses codes beyond
             ±1,000.
 
     References:

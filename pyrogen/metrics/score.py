@@ -60,7 +60,7 @@ class Score(float):
         return float.__repr__(self)
 
     def to_dict(self) -> dict[str, Any]:
-        r"""Returns the number and its meaning as plain Python values, ready for JSON."""
+        r"""Return the number and its meaning as plain Python values, ready for JSON."""
 
         return {
             "value": float(self),

@@ -29,7 +29,7 @@ class TwoSampleScore(Score):
 
     @property
     def p_value(self) -> float | None:
-        r"""(1 + the permutations with at least this distance) / (1 + all); None if there were none."""
+        r"""(1 + the permutations with at least this distance) / (1 + all); None without permutations."""
 
         result: float | None = self.details["p_value"]
         return result
@@ -45,7 +45,7 @@ def energy_distance(
     permutations: int = 999,
     seed: int = 0,
 ) -> TwoSampleScore:
-    r"""Returns the energy distance between the distributions of two samples.
+    r"""Return the energy distance between the distributions of two samples.
 
     It is, with Euclidean norms,
 
@@ -60,8 +60,8 @@ def energy_distance(
     Args:
         x: The first sample, (n, ...) with n >= 2; what is behind the first axis is one flat vector, so images will do.
         y: The second sample, (m, ...), with the same number of values each.
-        estimator: `"unbiased"`, averages over different pairs, which can be negative, or `"biased"`, averages that
-            count each draw's distance zero to itself: never negative, and greater by E|X - X'|/n + E|Y - Y'|/m.
+        estimator: `"unbiased"`, averages over different pairs, which can be negative. `"biased"` averages that count
+            each draw's distance zero to itself: never negative, and greater by E|X - X'|/n + E|Y - Y'|/m.
         permutations: How many; the p-value is at least 1 / (1 + permutations). 0 for no p-value.
         seed: Of the permutations.
 
@@ -70,9 +70,9 @@ def energy_distance(
         of the permuted distances. Memory is 16 (n + m)² bytes.
 
     Raises:
-        ValueError: If a sample has one draw, is not finite, their sizes of one draw differ, a sum of distances is
-            more than float64 can hold, or a setting is none.
-        TypeError: If a sample is no array of real numbers.
+        ValueError: If a sample has one draw, is not finite, or their sizes of one draw differ. Also if a sum of
+            distances is more than float64 can hold, or a setting is unknown.
+        TypeError: If a sample is anything but an array of real numbers.
 
     References:
         | Energy statistics: A class of statistics based on distances (Székely & Rizzo, 2013)
@@ -99,7 +99,7 @@ def squared_mmd(
     permutations: int = 999,
     seed: int = 0,
 ) -> TwoSampleScore:
-    r"""Returns the squared maximum mean discrepancy between the distributions of two samples, under Gaussian kernels.
+    r"""Return the squared maximum mean discrepancy between the distributions of two samples, under Gaussian kernels.
 
     It is, with :math:`k(x, y) = \exp(-|x - y|^2 / 2h^2)`,
 
@@ -114,8 +114,8 @@ def squared_mmd(
         estimator: `"unbiased"`, averages over different pairs, which can be negative, or `"biased"`, averages that
             count each draw's k(x, x) = 1 with itself: never negative.
         bandwidth: h > 0, in the unit of x, or several; None for the median of the distances between all draws of both
-            samples (Gretton's heuristic; the pooled draws are the same under each permutation, so the test stays
-            exact).
+            samples (Gretton's heuristic). The pooled draws are the same under each permutation, so the test stays
+            exact.
         permutations: How many; the p-value is at least 1 / (1 + permutations). 0 for no p-value.
         seed: Of the permutations.
 
@@ -124,9 +124,9 @@ def squared_mmd(
         the mean and standard deviation of the permuted values. Memory is 24 (n + m)² bytes.
 
     Raises:
-        ValueError: If a sample has one draw, is not finite, their sizes of one draw differ, the median distance is
-            zero, a sum of distances is more than float64 can hold, or a setting is none.
-        TypeError: If a sample is no array of real numbers.
+        ValueError: If a sample has one draw, is not finite, or their sizes of one draw differ. Also if the median
+            distance is zero, a sum of distances is more than float64 can hold, or a setting is unknown.
+        TypeError: If a sample is anything but an array of real numbers.
 
     References:
         | A Kernel Two-Sample Test (Gretton et al., 2012), https://jmlr.org/papers/v13/gretton12a.html
@@ -162,7 +162,7 @@ def squared_mmd(
 def _tested(
     kernel: Array, n: int, metric: str, estimator: str, permutations: int, seed: int, settings: Mapping[str, Any]
 ) -> TwoSampleScore:
-    r"""Returns mean k(x, x') + mean k(y, y') - 2 mean k(x, y) of pooled draws, the first n of them x, with its test.
+    r"""Return mean k(x, x') + mean k(y, y') - 2 mean k(x, y) of pooled draws, the first n of them x, with its test.
 
     With a the indicator of a group, its sum is aᵀKa, and the other two sums follow from K's row sums: so all
     permutations together are one product of matrices.
@@ -174,7 +174,7 @@ def _tested(
     pairs = [k * (k - 1) if estimator == "unbiased" else k * k for k in (n, size - n)]
 
     def statistic(member: Array) -> Array:
-        r"""Returns the statistic of groupings (P, N) of zeros and ones, (P,)."""
+        r"""Return the statistic of groupings (P, N) of zeros and ones, (P,)."""
 
         inside, across = ((member @ kernel) * member).sum(1), member @ rows
         own = member @ itself
@@ -221,7 +221,7 @@ def _flat(value: Any, name: str) -> Array:
 
 
 def _distances(draws: Array) -> Array:
-    r"""Returns |draw_i - draw_j|, (N, N): from differences, so that equal draws have distance zero exactly."""
+    r"""Return |draw_i - draw_j|, (N, N): from differences, so that equal draws have distance zero exactly."""
 
     from scipy.spatial.distance import pdist, squareform
 

@@ -30,13 +30,13 @@ class MixedFactors:
         return [name for name, is_real in zip(self.names, self.continuous, strict=True) if is_real]
 
     def discrete(self, k: int) -> NDArray[np.int64]:
-        r"""Returns column k of the values as int64 (N,); of a continuous factor this makes no sense."""
+        r"""Return column k of the values as int64 (N,); of a continuous factor this makes no sense."""
 
         return self.values[:, k].astype(np.int64)
 
 
 def as_codes(codes: ArrayLike, name: str = "codes") -> NDArray[np.float64]:
-    r"""Returns codes as float64 (N, L), finite, with at least two rows and one column."""
+    r"""Return codes as float64 (N, L), finite, with at least two rows and one column."""
 
     array = _to_numpy(codes, name)
     if array.dtype.kind not in "biuf":
@@ -55,7 +55,7 @@ def as_codes(codes: ArrayLike, name: str = "codes") -> NDArray[np.float64]:
 
 
 def as_factors(factors: ArrayLike, rows: int | None = None) -> NDArray[np.int64]:
-    r"""Returns factors as int64 (N, K), renumbered so that column k holds 0, ..., V_k - 1 with every value present."""
+    r"""Return factors as int64 (N, K), renumbered so that column k holds 0, ..., V_k - 1 with every value present."""
 
     array = _to_numpy(factors, "factors")
     if array.dtype.kind not in "biu":
@@ -76,7 +76,7 @@ def as_mixed_factors(
     rows: int | None = None,
     leave_out: int | str | Sequence[int | str] = (),
 ) -> MixedFactors:
-    r"""Returns factors (N, K), discrete or continuous, that are finite and have at least two values each.
+    r"""Return factors (N, K), discrete or continuous, that are finite and have at least two values each.
 
     `continuous` names the continuous columns, by index or by name, or is True for all of them; the others are discrete.
     An array has one dtype, so discrete columns may be floats beside a continuous one; they must hold whole numbers.
@@ -117,7 +117,7 @@ def as_mixed_factors(
 
 
 def binned(factors: MixedFactors, bins: int) -> NDArray[np.int64]:
-    r"""Returns factors as int64 (N, K) from 0, every value present: the continuous cut into bins of equal width."""
+    r"""Return factors as int64 (N, K) from 0, every value present: the continuous cut into bins of equal width."""
 
     bins = checks.whole("bins", bins, least=2)
     columns = [
@@ -130,7 +130,7 @@ def binned(factors: MixedFactors, bins: int) -> NDArray[np.int64]:
 def split_rows(
     rows: int, train: int | None = None, test: int | None = None, seed: int = 0
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    r"""Returns the indices of training and test rows: disjoint, drawn at random by `seed`.
+    r"""Return the indices of training and test rows: disjoint, drawn at random by `seed`.
 
     Without sizes these are two thirds and one third of the rows, at most 10,000 and 5,000.
     """
@@ -150,7 +150,7 @@ def split_rows(
 
 
 def as_scale(scale: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    r"""Returns the posterior standard deviations as float64 (N, L), positive and of the codes' shape."""
+    r"""Return the posterior standard deviations as float64 (N, L), positive and of the codes' shape."""
 
     if scale is None:
         raise ValueError(
@@ -171,7 +171,7 @@ def kept_factors(
     leave_out: int | str | Sequence[int | str],
     factor_names: Sequence[str] | None,
 ) -> tuple[list[int], list[str]]:
-    r"""Returns the columns of the factors that stay, and the names of all factors (`"0"`, `"1"`, ... without names)."""
+    r"""Return the columns of the factors that stay, and the names of all factors (`"0"`, `"1"`, ... without names)."""
 
     if isinstance(factor_names, str) or not isinstance(factor_names, Iterable | None):
         raise TypeError(f"factor_names must be a sequence of names, got {factor_names!r}.")

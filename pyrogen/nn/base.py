@@ -17,9 +17,9 @@ from pyrogen.nn.likelihoods import Likelihood, LikelihoodName, make_likelihood
 class Encoder(Described, nn.Module, ABC):
     """q(z | x) = N(μ(x), diag σ²(x)): a tensor ``(*batch, *shape)`` to a Normal over ``(latent,)``.
 
-    A subclass gives `parameters_of`; one whose log σ² is None is a point, q(z | x) = δ(z − μ(x)), as a plain
-    autoencoder has it. Any leading dimensions are batch; so is none. ``pg.fit`` records what the networks
-    compute and replays it, so they must not branch in Python on the values of x.
+    A subclass gives `parameters_of`; without a log σ² it is a point, q(z | x) = δ(z − μ(x)), as a plain autoencoder has
+    it. All leading dimensions are batch, or x has none of them. ``pg.fit`` records what the networks compute and
+    replays it, so they must not branch in Python on the values of x.
 
     Args:
         shape: the shape of one x, for images (channels, height, width).
@@ -36,7 +36,7 @@ class Encoder(Described, nn.Module, ABC):
         """μ and log σ², each (B, L), of a batch ``(B, *shape)``; μ and None for a point."""
 
     def forward(self, x: Tensor) -> dist.TorchDistribution:
-        """The posterior q(z | x), batch shape ``x.shape[:-len(shape)]``, event shape ``(latent,)``."""
+        """Return the posterior q(z | x), batch shape ``x.shape[:-len(shape)]``, event shape ``(latent,)``."""
         batch = batch_shape(x, self.shape, "x")
         x = x if len(batch) == 1 else x.reshape(-1, *self.shape)
         loc, log_variance = self.parameters_of(x)
@@ -73,10 +73,10 @@ class Decoder(Described, nn.Module, ABC):
 
     @abstractmethod
     def output_of(self, z: Tensor) -> Tensor:
-        """The network's output ``(B, *shape)`` for a batch ``(B, L)``."""
+        """Return the network's output ``(B, *shape)`` for a batch ``(B, L)``."""
 
     def forward(self, z: Tensor) -> dist.TorchDistribution:
-        """The likelihood p(x | z), batch shape ``z.shape[:-1]``, event shape ``shape``."""
+        """Return the likelihood p(x | z), batch shape ``z.shape[:-1]``, event shape ``shape``."""
         batch = batch_shape(z, (self.latent,), "z")
         z = z if len(batch) == 1 else z.reshape(-1, self.latent)
         output = fitting(self.output_of(z), (len(z), *self.shape), "what output_of returns")
@@ -87,7 +87,7 @@ class Decoder(Described, nn.Module, ABC):
 
 
 def batch_shape(x: Tensor, event: tuple[int, ...], name: str) -> tuple[int, ...]:
-    """The leading dimensions of ``x`` before its event shape; ``ValueError`` if the event shape is another."""
+    """Return the leading dimensions of ``x`` before its event shape; ``ValueError`` if the event shape is another."""
     split = x.dim() - len(event)
     if split < 0 or tuple(x.shape[split:]) != event:
         raise ValueError(f"{name} must have shape (*batch, {', '.join(map(str, event))}), and it has {tuple(x.shape)}")
@@ -120,5 +120,5 @@ def check_widths(widths: Sequence[int], name: str, example: str, least: int = 1)
 
 
 def event_size(shape: tuple[int, ...]) -> int:
-    """The number of values in one x."""
+    """Return the number of values in one x."""
     return math.prod(shape)

@@ -73,7 +73,7 @@ class BroadcastDecoder(Decoder):
         self.network = nn.Sequential(*layers)
 
     def output_of(self, z: Tensor) -> Tensor:
-        """The likelihood's parameters, (B, channels, height, width)."""
+        """Return the likelihood's parameters, (B, channels, height, width)."""
         channels, height, width = self.shape
         rows, columns = height // self.patch, width // self.patch
         of_code = F.linear(z, self.first.weight[:, : self.latent], self.first.bias)  # (B, H)
@@ -84,5 +84,5 @@ class BroadcastDecoder(Decoder):
 
 
 def _centers(count: int) -> Tensor:
-    """The centers of `count` equal parts of (−1, 1)."""
+    """Return the centers of `count` equal parts of (−1, 1)."""
     return (2 * torch.arange(count) + 1) / count - 1

@@ -28,8 +28,9 @@ class Codebook(Described, nn.Module):
     which a pair trains by charging ‖sg(e) − c_k‖². Source: van den Oord et al. 2017,
     https://arxiv.org/abs/1711.00937, section 3.2 and appendix A.1.
 
-    **Dead codes.** A code whose running count is below `revive` times the mean over the codes moves to a feature of the
-    batch, drawn with probability proportional to its squared distance from its own code: where the codebook is worst.
+    **Dead codes.** A code is dead if its running count is below ``revive`` times the mean over the codes. It moves to a
+    feature of the batch, drawn with probability proportional to its squared distance from its own code. There the
+    codebook is worst.
 
     Args:
         codes: K ≥ 1.
@@ -45,7 +46,7 @@ class Codebook(Described, nn.Module):
         frozen: True after `freeze`.
 
     Raises:
-        ValueError: for a size, update, decay or share that is none.
+        ValueError: for an unknown update, or a size, decay or share out of range.
 
     Example:
         >>> _ = torch.manual_seed(0)
@@ -80,19 +81,20 @@ class Codebook(Described, nn.Module):
 
     @torch.no_grad()
     def nearest(self, features: Tensor) -> Tensor:
-        """The index of the code nearest to each vector of ``(*shape, D)``, int64 ``(*shape)``."""
+        """Return the index of the code nearest to each vector of ``(*shape, D)``, int64 ``(*shape)``."""
         center = self.vectors.mean(0)  # taken off first, so that codes far from 0 are told apart
         codes, flat = self.vectors - center, features.detach().reshape(-1, self.dim) - center
         half = 0.5 * codes.square().sum(-1)
         return torch.addmm(half, flat, codes.T, alpha=-1).argmin(-1).reshape(features.shape[:-1])
 
     def lookup(self, indices: Tensor) -> Tensor:
-        """The vectors of int64 ``(*shape)``, ``(*shape, D)``."""
+        """Return the vectors of int64 ``(*shape)``, ``(*shape, D)``."""
         return nn.functional.embedding(indices, self.vectors)
 
     @torch.no_grad()
     def are_codes(self, value: Tensor, indices: Tensor, event_dim: int) -> Tensor:
-        """Whether all vectors of the last `event_dim` dimensions equal the codes of `indices`, but for rounding."""
+        """Return whether all vectors of the last `event_dim` dimensions equal the codes of `indices`, but for
+        rounding."""
         tolerance = 8 * torch.finfo(value.dtype).eps * self.vectors.abs().max()
         near = (value.detach() - self.lookup(indices)).abs() <= tolerance
         return near.flatten(-event_dim).all(-1)

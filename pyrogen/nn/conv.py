@@ -94,7 +94,7 @@ class ConvDecoder(Decoder):
         self.network = nn.Sequential(*layers)
 
     def output_of(self, z: Tensor) -> Tensor:
-        """The likelihood's parameters, (B, channels, height, width)."""
+        """Return the likelihood's parameters, (B, channels, height, width)."""
         output: Tensor = self.network(z)
         return output
 

@@ -14,8 +14,8 @@ MOST_ROWS = 20_000  # that `initialize` looks at
 class Dictionary(Described, nn.Module):
     r"""Dz + b with ‖dₐ‖ = 1: codes ``(*batch, atoms)`` to vectors ``(*batch, size)``.
 
-    The columns of D are the atoms. They are normalized whenever they are used, so any optimizer may move the weight,
-    and the scale that sparse coding could hide in D (a larger atom is a cheaper code) is not there to hide in.
+    The columns of D are the atoms. They are normalized whenever they are used, so any optimizer may move the weight.
+    Without that, training could hide a scale in D: a larger atom is a cheaper code.
 
     Args:
         size: n, the length of an atom: the number of pixels, or of channels of a feature map.
@@ -105,12 +105,12 @@ class Dictionary(Described, nn.Module):
 
 
 def largest_eigenvalue(d: Tensor) -> Tensor:
-    """The largest eigenvalue L of DᵀD, a scalar: the gradient of ½‖x − Dz‖² in z has this Lipschitz constant.
+    """Return the largest eigenvalue L of DᵀD, a scalar: the gradient of ½‖x − Dz‖² in z has this Lipschitz constant.
 
-    Gᵐ / tr Gᵐ of the smaller Gram matrix G tends to the projection P on the leading eigenvectors, and tr PG is below L
-    by a share of 1/em at most: less than rounding for m = 2²⁴ (2⁵⁴ in double precision), which is 24 products. No start
-    is drawn that could miss the eigenvector, as power iteration may, and unlike in ``eigvalsh`` nothing waits for the
-    device. The derivative of tr PG at fixed P is that of L.
+    Gᵐ / tr Gᵐ of the smaller Gram matrix G tends to the projection P on the leading eigenvectors. The trace of PG is
+    below L by a share of 1/em at most. For m = 2²⁴ (2⁵⁴ in double precision) that is less than rounding, and takes 24
+    products. No start is drawn that could miss the eigenvector, as power iteration may, and unlike in ``eigvalsh``
+    nothing waits for the device. The derivative of tr PG at fixed P is that of L.
 
     Args:
         d: D, (n, atoms).

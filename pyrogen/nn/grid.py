@@ -40,10 +40,10 @@ class GridEncoder(Described, nn.Module, ABC):
 
     @abstractmethod
     def features_of(self, x: Tensor) -> Tensor:
-        """Features ``(B, *grid, D)`` of a batch ``(B, *shape)``."""
+        """Return features ``(B, *grid, D)`` of a batch ``(B, *shape)``."""
 
     def forward(self, x: Tensor) -> dist.TorchDistribution:
-        """The point e(x), batch shape ``x.shape[:-len(shape)]``, event shape ``(*grid, D)``."""
+        """Return the point e(x), batch shape ``x.shape[:-len(shape)]``, event shape ``(*grid, D)``."""
         batch = batch_shape(x, self.shape, "x")
         x = x.reshape(-1, *self.shape)
         features = fitting(self.features_of(x), (len(x), *self.grid, self.dim), "what features_of returns")
@@ -75,10 +75,10 @@ class GridDecoder(Described, nn.Module, ABC):
 
     @abstractmethod
     def output_of(self, z: Tensor) -> Tensor:
-        """The likelihood's parameters ``(B, *shape)`` for ``(B, *grid, D)``."""
+        """Return the likelihood's parameters ``(B, *shape)`` for ``(B, *grid, D)``."""
 
     def forward(self, z: Tensor) -> dist.TorchDistribution:
-        """The likelihood p(x | z), batch shape ``z.shape[:-len(grid) - 1]``, event shape ``shape``."""
+        """Return the likelihood p(x | z), batch shape ``z.shape[:-len(grid) - 1]``, event shape ``shape``."""
         batch = batch_shape(z, (*self.grid, self.dim), "z")
         z = z.reshape(-1, *self.grid, self.dim)
         output = fitting(self.output_of(z), (len(z), *self.shape), "what output_of returns")
@@ -114,7 +114,7 @@ class ConvGridEncoder(GridEncoder):
         self.network = nn.Sequential(*layers)
 
     def features_of(self, x: Tensor) -> Tensor:
-        """Features (B, h, w, D)."""
+        """Return features (B, h, w, D)."""
         result: Tensor = self.network(x).movedim(1, -1)
         return result
 
@@ -148,7 +148,7 @@ class ConvGridDecoder(GridDecoder):
         self.network = nn.Sequential(*layers)
 
     def output_of(self, z: Tensor) -> Tensor:
-        """The likelihood's parameters, (B, channels, height, width)."""
+        """Return the likelihood's parameters, (B, channels, height, width)."""
         output: Tensor = self.network(z.movedim(-1, 1))
         return output
 
@@ -173,7 +173,7 @@ class MLPGridEncoder(GridEncoder):
         self.network = _layers([event_size(self.shape), *_check_hidden(hidden), self.latent])
 
     def features_of(self, x: Tensor) -> Tensor:
-        """Features ``(B, *grid, D)``."""
+        """Return features ``(B, *grid, D)``."""
         output: Tensor = self.network(x.flatten(1)).unflatten(1, (*self.grid, self.dim))
         return output
 
@@ -206,6 +206,6 @@ class MLPGridDecoder(GridDecoder):
         self.network = _layers([self.latent, *_check_hidden(hidden), event_size(self.shape)])
 
     def output_of(self, z: Tensor) -> Tensor:
-        """The likelihood's parameters, ``(B, *shape)``."""
+        """Return the likelihood's parameters, ``(B, *shape)``."""
         output: Tensor = self.network(z.flatten(1)).unflatten(1, self.shape)
         return output

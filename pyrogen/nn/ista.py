@@ -49,10 +49,10 @@ class SparseCoder(Described, nn.Module, ABC):
 
     @abstractmethod
     def code_of(self, x: Tensor, penalty: Tensor) -> Tensor:
-        """The codes (B, atoms) of vectors x − b, (B, n)."""
+        """Return the codes (B, atoms) of vectors x − b, (B, n)."""
 
     def code(self, x: Tensor, penalty: Tensor | float) -> Tensor:
-        """The codes ``(*batch, atoms)`` of vectors ``(*batch, n)``.
+        """Return the codes ``(*batch, atoms)`` of vectors ``(*batch, n)``.
 
         Args:
             x: the vectors.
@@ -62,7 +62,7 @@ class SparseCoder(Described, nn.Module, ABC):
         Raises:
             ValueError: for vectors of another length, a λ that is a negative or no finite number, or a tensor of
                 several values.
-            TypeError: for a λ that is no number.
+            TypeError: if λ is another kind of value.
         """
         batch = batch_shape(x, (self.dictionary.size,), "x")
         if not isinstance(penalty, torch.Tensor):
@@ -72,7 +72,7 @@ class SparseCoder(Described, nn.Module, ABC):
         return self.code_of(self.dictionary.centered(x).reshape(-1, x.shape[-1]), penalty).reshape(*batch, -1)
 
     def forward(self, x: Tensor, penalty: Tensor | float) -> dist.TorchDistribution:
-        """The code as a point mass, batch shape ``batch``, event shape (atoms,)."""
+        """Return the code as a point mass, batch shape ``batch``, event shape (atoms,)."""
         result: dist.TorchDistribution = dist.Delta(self.code(x, penalty)).to_event(1)
         return result
 
@@ -102,7 +102,7 @@ class ISTA(SparseCoder):
     """
 
     def code_of(self, x: Tensor, penalty: Tensor) -> Tensor:
-        """The codes (B, atoms) of vectors x − b, (B, n)."""
+        """Return the codes (B, atoms) of vectors x − b, (B, n)."""
         drive, recurrence, threshold = in_units_of_the_threshold(x, self.dictionary, penalty)
         z = softshrink(drive, 1.0)
         for _ in range(self.steps - 1):
@@ -130,7 +130,7 @@ class FISTA(SparseCoder):
     """
 
     def code_of(self, x: Tensor, penalty: Tensor) -> Tensor:
-        """The codes (B, atoms) of vectors x − b, (B, n)."""
+        """Return the codes (B, atoms) of vectors x − b, (B, n)."""
         drive, recurrence, threshold = in_units_of_the_threshold(x, self.dictionary, penalty)
         z = y = softshrink(drive, 1.0)  # y₂ = z₁, because t₁ = 1
         t = (1 + math.sqrt(5)) / 2

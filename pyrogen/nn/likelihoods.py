@@ -23,7 +23,7 @@ class Likelihood(Described, nn.Module, ABC):
 
     @abstractmethod
     def forward(self, output: Tensor, event_dim: int) -> dist.TorchDistribution:
-        """The distribution of x given the network's `output`; the last `event_dim` dimensions are one event."""
+        """Return the distribution of x given the network's `output`; the last `event_dim` dimensions are one event."""
 
     @abstractmethod
     def check(self, x: Tensor) -> None:
@@ -105,7 +105,8 @@ _BY_NAME: dict[str, type[Likelihood]] = {
 
 
 def make_likelihood(likelihood: LikelihoodName | Likelihood) -> Likelihood:
-    """The likelihood of that name (``"bernoulli"``, ``"gaussian"``, ``"continuous_bernoulli"``), or the one given."""
+    """Return the likelihood of that name (``"bernoulli"``, ``"gaussian"``, ``"continuous_bernoulli"``), or the one
+    given."""
     if isinstance(likelihood, Likelihood):
         return likelihood
     if likelihood not in _BY_NAME:

@@ -59,7 +59,7 @@ class LISTA(SparseCoder):
         self.log_gain.copy_(-largest.log().expand_as(self.log_gain))
 
     def code_of(self, x: Tensor, penalty: Tensor) -> Tensor:
-        """The codes (B, atoms) of vectors x − b, (B, n)."""
+        """Return the codes (B, atoms) of vectors x − b, (B, n)."""
         drive, recurrence = x @ self.w.T, self.r.T
         thresholds = (penalty * self.log_gain.exp()).clamp(min=SMALLEST).expand(self.steps, -1)
         z = soft_threshold(drive, thresholds[0])

@@ -32,7 +32,7 @@ class Autoregressive(Described, nn.Module, ABC):
 
     @abstractmethod
     def logits_of(self, indices: Tensor) -> Tensor:
-        """Logits ``(B, *grid, K)`` of each index given the earlier ones, for int64 indices ``(B, *grid)``."""
+        """Return logits ``(B, *grid, K)`` of each index given the earlier ones, for int64 indices ``(B, *grid)``."""
 
     def forward(self, indices: Tensor) -> dist.TorchDistribution:
         """For ``(*batch, *grid)`` the distribution over ``grid`` whose log_prob at `indices` is log p(k), in nats."""
@@ -46,11 +46,12 @@ class Autoregressive(Described, nn.Module, ABC):
 
 
 class PixelCNN(Autoregressive):
-    r"""Gated convolutions in two stacks, one over the rows above and one over the row so far: there is no blind spot.
+    r"""Gated convolutions in two stacks, one over the rows above and one over the row so far: together they see every
+    earlier place.
 
     Nothing is masked: the input is shifted by a row (a column) and each convolution padded on one side, which comes to
-    the same. Each layer is tanh(a) σ(b) with a, b its two halves, plus an embedding of the place in the grid, for these
-    grids are small and their places differ. A layer sees `reach` further up and to the sides, so ``layers × reach``
+    the same. Each layer is tanh(a) σ(b) with a, b its two halves, plus an embedding of the place in the grid. These
+    grids are small, and their places differ. A layer sees `reach` further up and to the sides, so ``layers × reach``
     should be at least the grid's height and width for every token to see all before it.
 
     Source: van den Oord et al. 2016, https://arxiv.org/abs/1606.05328.
@@ -82,7 +83,7 @@ class PixelCNN(Autoregressive):
         )
 
     def logits_of(self, indices: Tensor) -> Tensor:
-        """Logits ``(B, *grid, K)``."""
+        """Return logits ``(B, *grid, K)``."""
         x = self.embedding(indices.reshape(-1, self.height, self.width)).movedim(-1, 1)  # (B, channels, h, w)
         above = nn.functional.pad(x, (0, 0, 1, 0))[:, :, :-1]  # at row i what stands in row i − 1
         before = nn.functional.pad(x, (1, 0))[:, :, :, :-1]

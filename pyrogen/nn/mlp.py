@@ -82,7 +82,7 @@ class MLPDecoder(Decoder):
         self.network = _layers([self.latent, *_check_hidden(hidden), event_size(self.shape)])
 
     def output_of(self, z: Tensor) -> Tensor:
-        """The likelihood's parameters, ``(B, *shape)``."""
+        """Return the likelihood's parameters, ``(B, *shape)``."""
         output: Tensor = self.network(z).unflatten(1, self.shape)
         return output
 

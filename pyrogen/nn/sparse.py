@@ -22,8 +22,8 @@ from pyrogen.nn.strides import halved
 class SparseEncoder(Described, nn.Module, ABC):
     """δ(z − z(x)): the features of x, each vector of them sparse-coded on its own.
 
-    A subclass gives `features_of`, and as `scale` the noise with which Dz + b stands for a vector of features; None if
-    the features are the pixels, whose noise is the likelihood's.
+    A subclass gives `features_of`, and as `scale` the noise with which Dz + b stands for a vector of features. `scale`
+    is None if the features are the pixels, whose noise is the likelihood's.
 
     Args:
         shape: the shape of one x.
@@ -52,10 +52,10 @@ class SparseEncoder(Described, nn.Module, ABC):
 
     @abstractmethod
     def features_of(self, x: Tensor) -> Tensor:
-        """The features ``(B, *grid, n)`` of a batch ``(B, *shape)``."""
+        """Return the features ``(B, *grid, n)`` of a batch ``(B, *shape)``."""
 
     def features(self, x: Tensor) -> Tensor:
-        """The features ``(*batch, *grid, n)`` of images ``(*batch, *shape)``."""
+        """Return the features ``(*batch, *grid, n)`` of images ``(*batch, *shape)``."""
         batch = batch_shape(x, self.shape, "x")
         x = x if len(batch) == 1 else x.reshape(-1, *self.shape)
         shape = (len(x), *self.code_shape[:-1], self.dictionary.size)
@@ -93,14 +93,14 @@ class SparseLinearEncoder(SparseEncoder):
         _check_pixels(self.shape, self.dictionary)
 
     def features_of(self, x: Tensor) -> Tensor:
-        """The pixels, (B, n)."""
+        """Return the pixels, (B, n)."""
         return x.flatten(1)
 
 
 class SparseConvEncoder(SparseEncoder):
     """Convolutions (kernel 4, stride 2, ReLU), a last one (kernel 1) to n features, and a sparse code at each position.
 
-    The features of an image are brought to mean 0 and variance 1 over all of its map: else they would shrink in
+    The features of an image are brought to mean 0 and variance 1 over all of its map. Else they would shrink in
     training, and with them the codes' penalty, while the decoder makes up for it.
 
     Source: the construction is that of Xiao et al. 2023 (https://arxiv.org/abs/2303.16666); the convolutions are those
@@ -133,7 +133,7 @@ class SparseConvEncoder(SparseEncoder):
         self.network = nn.Sequential(*layers, nn.Conv2d(channels[-1], self.dictionary.size, kernel_size=1))
 
     def features_of(self, x: Tensor) -> Tensor:
-        """The features, (B, h, w, n)."""
+        """Return the features, (B, h, w, n)."""
         f = self.network(x)
         return layer_norm(f, f.shape[1:], eps=1e-10).movedim(1, -1)  # the usual 1e-5 leaves room to shrink below it
 
@@ -164,7 +164,7 @@ class SparseDecoder(Decoder):
         self.dictionary = dictionary
 
     def forward(self, z: Tensor) -> dist.TorchDistribution:
-        """The likelihood p(x | z), batch shape ``z.shape[:-len(code_shape)]``, event shape ``shape``."""
+        """Return the likelihood p(x | z), batch shape ``z.shape[:-len(code_shape)]``, event shape ``shape``."""
         batch = batch_shape(z, self.code_shape, "z")
         z = z if len(batch) == 1 else z.reshape(-1, *self.code_shape)
         output = fitting(self.output_of(self.dictionary(z)), (len(z), *self.shape), "what output_of returns")
@@ -230,7 +230,7 @@ class SparseConvDecoder(SparseDecoder):
         self.network = nn.Sequential(*layers)
 
     def output_of(self, z: Tensor) -> Tensor:
-        """The likelihood's parameters, (B, channels, height, width)."""
+        """Return the likelihood's parameters, (B, channels, height, width)."""
         output: Tensor = self.network(z.movedim(-1, 1))
         return output
 

@@ -16,7 +16,7 @@ def halved(shape: Sequence[int], channels: Sequence[int], example: str) -> tuple
         example: channels that would do, for the error.
 
     Raises:
-        ValueError: if `shape` is no image, or its sides cannot be halved so often.
+        ValueError: if `shape` has not three sizes, or its sides cannot be halved so often.
 
     Example:
         >>> halved((1, 64, 64), (32, 64), "(32, 64)")

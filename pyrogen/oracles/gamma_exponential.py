@@ -1,7 +1,7 @@
 r"""The gamma–exponential pair: z ~ Exponential(1), xᵢ ~ Exponential(z), i = 1 … n, and a guide q(z) = Gamma(2, θ).
 
 S = Σ xᵢ. All that is returned is in nats and float64; θ may be a tensor of any shape and carry a gradient. The formulas
-follow from E_q z = 2 / θ, E_q log z = ψ(2) − log θ and H[q] = 2 − log θ − ψ(2); the gamma is the conjugate prior of an
+follow from E_q z = 2 / θ, E_q log z = ψ(2) − log θ and H[q] = 2 − log θ − ψ(2). The gamma is the conjugate prior of an
 exponential's rate (Gelman et al., Bayesian Data Analysis, 3rd ed., section 2.6,
 http://www.stat.columbia.edu/~gelman/book/).
 """

@@ -78,7 +78,7 @@ def elbo(
 
 
 def as_array(value: Any) -> Array:
-    """Numbers as a finite float64 array; tensors are detached."""
+    """Return numbers as a finite float64 array; tensors are detached."""
     array = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value, dtype=np.float64)
     if not np.isfinite(array).all():
         raise ValueError("a closed form needs finite numbers, and some of these are NaN or infinite")

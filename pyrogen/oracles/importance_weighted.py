@@ -4,8 +4,8 @@ z ~ N(0, 1), x ~ N(wz + b, σ²I), q = N(m, s²), and v(z) = p(x, z) / q(z):
 
     bound(K) = E log (1/K) Σₖ v(zₖ),  z₁ … z_K ~ q.
 
-K = 1 is the ELBO; the bound rises with K to log p(x) (Burda et al. 2016, https://arxiv.org/abs/1509.00519), from which
-it is Var(v / p(x)) / 2K away to first order in 1/K (Domke and Sheldon 2018, https://arxiv.org/abs/1808.09034).
+K = 1 is the ELBO. The bound rises with K to log p(x) (Burda et al. 2016, https://arxiv.org/abs/1509.00519). To first
+order in 1/K it is Var(v / p(x)) / 2K below that (Domke and Sheldon 2018, https://arxiv.org/abs/1808.09034).
 """
 
 from __future__ import annotations

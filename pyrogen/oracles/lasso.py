@@ -4,13 +4,13 @@ z ~ Laplace(0, 1/ρ) independently and x | z ~ N(Dz, σ²I) have, up to a consta
 
     F(z) = ½‖x − Dz‖² + λ‖z‖₁,    λ = ρσ²,
 
-which is convex. z is a minimum exactly if Dᵀ(x − Dz) is λ sign z where z ≠ 0 and within ±λ elsewhere, and so z = 0 from
-λ = max |Dᵀx| on. Any u with ‖Dᵀu‖∞ ≤ λ bounds F from below by ½‖x‖² − ½‖x − u‖², with equality for u = x − Dz at the
+which is convex. z is a minimum exactly if Dᵀ(x − Dz) is λ sign z where z ≠ 0, and within ±λ elsewhere. So z = 0 for
+every λ ≥ max |Dᵀx|. Any u with ‖Dᵀu‖∞ ≤ λ bounds F from below by ½‖x‖² − ½‖x − u‖², with equality for u = x − Dz at the
 minimum: the gap is a certificate of how far a point is from it. With orthonormal columns z = S(Dᵀx, λ), S soft
 thresholding.
 
-Sources: Tibshirani 1996, https://doi.org/10.1111/j.2517-6161.1996.tb02080.x; Beck and Teboulle 2009,
-https://doi.org/10.1137/080716542 (the rates of ISTA and FISTA); Kim et al. 2007,
+Sources: Tibshirani 1996, https://doi.org/10.1111/j.2517-6161.1996.tb02080.x. Beck and Teboulle 2009,
+https://doi.org/10.1137/080716542 (the rates of ISTA and FISTA). Kim et al. 2007,
 https://doi.org/10.1109/JSTSP.2007.910971 (the dual point).
 
 Shapes: x (N, n), D (n, atoms), z (N, atoms); each row is a problem of its own.
@@ -53,7 +53,7 @@ def largest_penalty(x: ArrayLike, d: ArrayLike) -> Array:
 
 
 def optimality(x: ArrayLike, d: ArrayLike, z: ArrayLike, penalty: float) -> Array:
-    """The largest violation of the optimality conditions, (N,), in units of λ; zero at the minimum alone."""
+    """Return the largest violation of the optimality conditions, (N,), in units of λ; zero at the minimum alone."""
     x, d, z = _arrays(x, d, z)
     correlation = (x - z @ d.T) @ d
     active = np.abs(correlation - penalty * np.sign(z))
@@ -74,7 +74,7 @@ def duality_gap(x: ArrayLike, d: ArrayLike, z: ArrayLike, penalty: float) -> Arr
 
 
 def minimum(x: ArrayLike, d: ArrayLike, penalty: float, gap: float = 1e-12, sweeps: int = 100_000) -> Array:
-    """The minimum z* by coordinate descent, (N, atoms), until the duality gap of every row is at most `gap`.
+    """Return the minimum z* by coordinate descent, (N, atoms), until the duality gap of every row is at most `gap`.
 
     Args:
         x: (N, n).
@@ -107,7 +107,8 @@ def minimum(x: ArrayLike, d: ArrayLike, penalty: float, gap: float = 1e-12, swee
 
 
 def planted(d: ArrayLike, z: ArrayLike, penalty: float, slack: float = 0.5) -> Array:
-    """The x whose minimum is z, (N, n), for a D with independent columns: Dᵀ(x − Dz) is λ sign z, or 0 where z is.
+    """Return the x whose minimum is z, (N, n), for a D with independent columns: Dᵀ(x − Dz) is λ sign z, or 0 where z
+    is.
 
     Args:
         d: (n, atoms) of rank atoms.

@@ -1,11 +1,11 @@
 r"""The linear autoencoder: principal component analysis, without a prior and without noise in the code.
 
-x̂ = W (V x + c) + b with L latents reconstructs with a matrix of rank L, so that the squared error, averaged over the
-data, is least for the projection on the L leading eigenvectors U of the data's covariance (divided by N), and is then
-the sum of the eigenvalues that are left out. Baldi and Hornik show more: the stationary points of full rank are the
-projections on *any* L eigenvectors, each with the sum of the other eigenvalues, and all but the leading ones are
-saddles. W and V are known only up to an invertible L × L matrix C, as W = U C⁻¹ and V = C Uᵀ: nothing prefers one scale
-or rotation of the codes to another.
+x̂ = W (V x + c) + b with L latents reconstructs with a matrix of rank L. So the squared error, averaged over the data,
+is least for the projection on the L leading eigenvectors U of the data's covariance (divided by N). It is then the sum
+of the eigenvalues that are left out. Baldi and Hornik show more. The stationary points of full rank are the projections
+on *any* L eigenvectors, each with the sum of the other eigenvalues. All but the leading ones are saddles. W and V are
+known only up to an invertible L × L matrix C, as W = U C⁻¹ and V = C Uᵀ. No scale or rotation of the codes is better
+than another.
 
 Sources: Eckart and Young 1936, https://doi.org/10.1007/BF02288367; Baldi and Hornik 1989,
 https://doi.org/10.1016/0893-6080(89)90014-2.
@@ -57,7 +57,7 @@ class LinearAutoencoder:
 
 
 def optimum(x: ArrayLike, latent: int) -> LinearAutoencoder:
-    """The least that training can reach on data x.
+    """Return the least that training can reach on data x.
 
     Args:
         x: the data, (N, D).
@@ -80,7 +80,7 @@ def optimum(x: ArrayLike, latent: int) -> LinearAutoencoder:
 
 
 def stationary(x: ArrayLike, kept: Sequence[int]) -> LinearAutoencoder:
-    """The stationary point that keeps these eigenvectors, numbered from 0 by falling eigenvalue.
+    """Return the stationary point that keeps these eigenvectors, numbered from 0 by falling eigenvalue.
 
     Raises:
         ValueError: if the data are not (N, D), or a number is not one of 0, …, D − 1 or comes twice.

@@ -1,9 +1,9 @@
 r"""The KL of one-dimensional Gaussians to a mixture of Gaussians, by quadrature.
 
-It has no closed form, so an estimate by sampling is held against this one. With the mixture made of the N Gaussians
-themselves, in equal parts, its mean over them is the mutual information I(n; z) between z and the index of the one it
-was drawn from, which is at most log N: the KL that a VampPrior with all data as pseudo-inputs is left with (Hoffman and
-Johnson 2016, http://approximateinference.org/accepted/HoffmanJohnson2016.pdf).
+It has no closed form, so an estimate by sampling is held against this one. Let the mixture be made of the N Gaussians
+themselves, in equal parts. Then the mean over them is the mutual information I(n; z) between z and the index of the
+Gaussian that it was drawn from. It is at most log N. This KL is left to a VampPrior with all data as pseudo-inputs
+(Hoffman and Johnson 2016, http://approximateinference.org/accepted/HoffmanJohnson2016.pdf).
 """
 
 from __future__ import annotations

@@ -1,16 +1,16 @@
 r"""Probabilistic PCA: what a linear VAE with fixed noise σ² and weight β converges to.
 
-With q(z | x) free, β KL(q ‖ p) − E_q log p(x | z) is least at the posterior of the same model with noise τ = βσ², and
-is then, with N(·) the pPCA density of that noise,
+With q(z | x) free, β KL(q ‖ p) − E_q log p(x | z) is least at the posterior of the same model with noise τ = βσ². With
+N(·) the pPCA density of that noise, it is then
 
     −β log N(x; b, WWᵀ + τI) − (βD/2) log 2πτ + (D/2) log 2πσ².
 
-So the best W is Tipping and Bishop's at noise τ, U (Λ − τI)₊^½ R, with U, Λ the leading eigenvectors and eigenvalues of
-the data's covariance (divided by N). Axes with λ ≤ τ = βσ² collapse. A guide with diagonal covariance needs WᵀW
+So the best W is Tipping and Bishop's at noise τ, U (Λ − τI)₊^½ R. U and Λ are the leading eigenvectors and eigenvalues
+of the data's covariance (divided by N). Axes with λ ≤ τ = βσ² collapse. A guide with diagonal covariance needs WᵀW
 diagonal, so R is then a permutation with signs, and the principal axes themselves are found.
 
-Sources: Tipping and Bishop 1999, https://doi.org/10.1111/1467-9868.00196; Lucas et al. 2019,
-https://arxiv.org/abs/1911.02469 (linear VAEs); Sicks et al. 2021, https://arxiv.org/abs/2006.06267 (β and the ELBO).
+Sources: Tipping and Bishop 1999, https://doi.org/10.1111/1467-9868.00196. Lucas et al. 2019,
+https://arxiv.org/abs/1911.02469 (linear VAEs). Sicks et al. 2021, https://arxiv.org/abs/2006.06267 (β and the ELBO).
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class PPCA:
     beta: float
 
     def encode(self, x: ArrayLike) -> Array:
-        """The guide's means Λ⁻¹Wᵀ(x − b), (N, L)."""
+        """Return the guide's means Λ⁻¹Wᵀ(x − b), (N, L)."""
         latent = self.w.shape[1]
         values: Array = (
             (gaussian.as_array(x) - self.mean) @ self.w / self.eigenvalues[:latent].clip(self.beta * self.sigma**2)
@@ -69,7 +69,7 @@ class PPCA:
 
 
 def optimum(x: ArrayLike, latent: int, sigma: float, beta: float = 1.0) -> PPCA:
-    """The closed-form optimum for data x.
+    """Return the closed-form optimum for data x.
 
     Args:
         x: the data, (N, D).

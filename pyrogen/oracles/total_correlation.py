@@ -1,7 +1,7 @@
 r"""Total correlation, mutual information and dimension-wise KL of Gaussians, where all of them are closed forms.
 
-If x ~ N(m, C) and q(z | x) = N(Ax + a, diag s²), the aggregated posterior q(z) = ∫ q(z | x) p(x) dx is
-N(μ, Σ) with μ = Am + a and Σ = A C Aᵀ + diag s², and with p(z) = N(0, I)
+Let x ~ N(m, C) and q(z | x) = N(Ax + a, diag s²). The aggregated posterior q(z) = ∫ q(z | x) p(x) dx is then N(μ, Σ)
+with μ = Am + a and Σ = A C Aᵀ + diag s². With p(z) = N(0, I)
 
     E KL(q(z | x) ‖ p(z)) = I(x; z) + KL(q(z) ‖ Πₗ q(zₗ)) + Σₗ KL(q(zₗ) ‖ p(zₗ)).
 
@@ -43,11 +43,11 @@ class Split:
     covariance: Array
 
     def biases(self, batch: int, size: float) -> dict[str, float]:
-        """What minibatch estimates with the weights 1/N and (N − 1) / (N (B − 1)) are off by, to first order.
+        """Return what minibatch estimates with the weights 1/N and (N − 1) / (N (B − 1)) are off by, to first order.
 
-        Relative to q(z) such an estimate errs by 1/N (r − 1) from its own image and, with the variance
-        (1 − 1/N)² (r − 1) / (B − 1), from the others, r = q(z | x) / q(z); and E r = exp 2 I(x; z) for Gaussians. So
-        log q(z) is off by g(I(x; z)) and log q(zₗ) by g(I(x; zₗ)), where
+        Write r = q(z | x) / q(z). Relative to q(z) such an estimate errs by 1/N (r − 1) from its own image. From the
+        others it has the variance (1 − 1/N)² (r − 1) / (B − 1). For Gaussians, E r = exp 2 I(x; z). So log q(z) is off
+        by g(I(x; z)) and log q(zₗ) by g(I(x; zₗ)), where
 
             g(I) = (exp 2I − 1) (1/N − (1 − 1/N)² / 2 (B − 1)).
 
@@ -91,7 +91,7 @@ def gaussian(covariance: ArrayLike) -> float:
 
 
 def linear(a: ArrayLike, bias: ArrayLike, scale: ArrayLike, loc: ArrayLike, covariance: ArrayLike) -> Split:
-    """The split of E KL(q(z | x) ‖ N(0, I)) for q(z | x) = N(Ax + a, diag s²) and x ~ N(m, C).
+    """Return the split of E KL(q(z | x) ‖ N(0, I)) for q(z | x) = N(Ax + a, diag s²) and x ~ N(m, C).
 
     Args:
         a: A, (L, D).

@@ -1,13 +1,13 @@
 r"""Distances between two Gaussians in closed form: energy distance in one dimension, squared MMD in any.
 
-X − Y is N(δ, s²) with s² the sum of the variances, so E|X − Y| is the mean of a folded normal; and a Gaussian kernel of
-bandwidth h is, but for its norm, the density of N(0, h²I), so that its mean over X − Y ~ N(δ, S) is a density too:
+X − Y is N(δ, s²) with s² the sum of the variances, so E|X − Y| is the mean of a folded normal. A Gaussian kernel of
+bandwidth h is, but for its norm, the density of N(0, h²I). So its mean over X − Y ~ N(δ, S) is a density too:
 
     E|X − Y| = s √(2/π) e^(−δ²/2s²) + δ (1 − 2Φ(−δ/s)),
     E k(X, Y) = |I + S/h²|^(−½) e^(−½ δᵀ(h²I + S)⁻¹δ).
 
-Sources: Leone, Nelson and Nottingham 1961, https://doi.org/10.1080/00401706.1961.10489974 (the folded normal); Székely
-and Rizzo 2013, https://doi.org/10.1016/j.jspi.2013.03.018; Gretton et al. 2012,
+Sources: Leone, Nelson and Nottingham 1961, https://doi.org/10.1080/00401706.1961.10489974 (the folded normal). Székely
+and Rizzo 2013, https://doi.org/10.1016/j.jspi.2013.03.018. Gretton et al. 2012,
 https://jmlr.org/papers/v13/gretton12a.html.
 """
 

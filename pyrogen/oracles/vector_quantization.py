@@ -1,8 +1,8 @@
 r"""Vector quantization: the nearest of K codes, Lloyd's step, and the rate of a code.
 
 A quantizer with codes c₁ … c_K maps a vector e to c_k(e), k(e) = argmin ‖e − c_k‖². Its distortion (inertia) over a
-data set is Σ min_k ‖e − c_k‖², and Lloyd's step, which moves each code to the mean of the vectors nearest to it, never
-raises it; its fixed points are k-means. A token of K equally likely codes costs log K nats.
+data set is Σ min_k ‖e − c_k‖². Lloyd's step moves each code to the mean of the vectors nearest to it, and never raises
+the distortion. Its fixed points are k-means. A token of K equally likely codes costs log K nats.
 
 Source: Lloyd 1982, https://doi.org/10.1109/TIT.1982.1056489; van den Oord et al. 2017,
 https://arxiv.org/abs/1711.00937 (the VQ-VAE).
@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 
 
 def nearest(points: ArrayLike, codes: ArrayLike) -> NDArray[np.int64]:
-    """The index of the code nearest to each point, by looking at every pair.
+    """Return the index of the code nearest to each point, by looking at every pair.
 
     Args:
         points: (N, D).
@@ -37,7 +37,7 @@ def nearest(points: ArrayLike, codes: ArrayLike) -> NDArray[np.int64]:
 
 
 def lloyd_step(points: ArrayLike, codes: ArrayLike) -> Array:
-    """Each code moved to the mean of the points nearest to it, (K, D); a code without points stays.
+    """Return each code moved to the mean of the points nearest to it, (K, D); a code without points stays.
 
     Example:
         >>> lloyd_step([[0.0], [1.0], [5.0]], [[0.0], [4.0], [99.0]]).tolist()
@@ -49,7 +49,7 @@ def lloyd_step(points: ArrayLike, codes: ArrayLike) -> Array:
 
 
 def inertia(points: ArrayLike, codes: ArrayLike) -> float:
-    """The distortion Σ min_k ‖e − c_k‖², summed over the points (N, D)."""
+    """Return the distortion Σ min_k ‖e − c_k‖², summed over the points (N, D)."""
     points, codes = _vectors(points, codes)
     return float(((points - codes[nearest(points, codes)]) ** 2).sum())
 

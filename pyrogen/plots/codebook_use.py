@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 @styled
 def codebook_use(histories: Mapping[str, Any], codes: int) -> "Figure":
-    r"""Draws the perplexity of the codes of each batch, and the share of codes that occur in it, by step.
+    r"""Draw the perplexity of the codes of each batch, and the share of codes that occur in it, by step.
 
-    The perplexity exp(H) is the number of codes that would have the same entropy if all were used alike: at most
+    The perplexity exp(H) is the number of codes that would have the same entropy if all were used alike. It is at most
     `codes` (the dashed line), and 1 when the codebook has collapsed to one code.
 
     Args:
@@ -25,7 +25,7 @@ def codebook_use(histories: Mapping[str, Any], codes: int) -> "Figure":
         A figure of two panels.
 
     Raises:
-        ValueError: If there is no run, `codes` is not positive, a column has not one value a step, or is not finite.
+        ValueError: If no run is given, `codes` is not positive, a column has not one value a step, or is not finite.
 
     Example:
         >>> import numpy as np

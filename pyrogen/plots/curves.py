@@ -32,7 +32,7 @@ def loss_curves(
     skip: float = 0.02,
     terms: Sequence[str] | None = None,
 ) -> "Figure":
-    r"""Draws objective, reconstruction and KL by step (or epoch), one panel each and one color a run.
+    r"""Draw objective, reconstruction and KL by step (or epoch), one panel each and one color a run.
 
     Each run is a faint raw line under its moving average. The vertical axis is fitted to what comes after the first
     `skip` of the steps: the start of training lies so much higher that it would flatten all the rest.
@@ -44,15 +44,15 @@ def loss_curves(
         smooth: The width of the moving average, as a share of the steps.
         skip: The share of steps that does not count for the vertical axis.
         terms: The columns to draw, in nats per image, such as "penalty" or "commitment" for a pair that has them, each
-            of them in at least one run; without it objective, reconstruction and KL, and a panel says so where no run
+            of them in at least one run. The default is objective, reconstruction and KL; a panel says so where no run
             has one.
 
     Returns:
         A figure with a panel for each term.
 
     Raises:
-        ValueError: If there is no run or no term, no run has a term that is asked for, a run is empty, a term has not
-            one value a step, or a value is not finite.
+        ValueError: If no run or no term is given, a run is empty, a value is not finite, or a term has not one value a
+            step. Also if a term that is asked for is in no run.
 
     Example:
         >>> import numpy as np
@@ -131,7 +131,7 @@ def _curve(history: Any, x: str, term: str, label: str) -> tuple[NDArray[np.floa
 
 
 def _moving_average(value: NDArray[np.float64], width: int) -> NDArray[np.float64]:
-    r"""Returns the mean over a window centered at each point, which at the ends holds only the points there are."""
+    r"""Return the mean over a window centered at each point, which at the ends holds only the points there are."""
 
     reach = width // 2
     total = np.concatenate([[0.0], np.cumsum(value)])

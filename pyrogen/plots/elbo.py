@@ -24,7 +24,7 @@ def elbo_paths(
     average: int = 0,
     span: float = 12.0,
 ) -> "Figure":
-    r"""Draws ELBO(θ) for several data with the iterates of training on it, and beside it how they come to the optimum.
+    r"""Draw ELBO(θ) for several data with the iterates of training on it, and beside it how they come to the optimum.
 
     Args:
         elbo: By label, a function from θ (T,) to the ELBO (T,), in nats.
@@ -82,7 +82,7 @@ def elbo_paths(
 
 @styled
 def guide_and_posterior(pairs: Mapping[str, tuple[Any, Any]], kl: Mapping[str, float] | None = None) -> "Figure":
-    r"""Draws the density of a guide over that of the exact posterior, one panel each.
+    r"""Draw the density of a guide over that of the exact posterior, one panel each.
 
     Args:
         pairs: By label, two distributions over a real z with `log_prob`, `mean` and `stddev`: guide, posterior.
@@ -92,7 +92,7 @@ def guide_and_posterior(pairs: Mapping[str, tuple[Any, Any]], kl: Mapping[str, f
         A figure with one panel a pair.
 
     Raises:
-        ValueError: If there is no pair.
+        ValueError: If no pair is given.
 
     Example:
         >>> from torch.distributions import Gamma
@@ -125,7 +125,7 @@ def _values(curve: Callable[[torch.Tensor], Any], theta: NDArray[np.float64]) ->
 
 
 def _range(*distributions: Any) -> NDArray[np.float64]:
-    r"""Returns a grid over where either distribution has its mass, inside of both supports."""
+    r"""Return a grid over where either distribution has its mass, inside of both supports."""
 
     ends = [(float(d.mean) - 5 * float(d.stddev), float(d.mean) + 5 * float(d.stddev)) for d in distributions]
     low, high = min(end[0] for end in ends), max(end[1] for end in ends)

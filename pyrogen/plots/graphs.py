@@ -40,7 +40,7 @@ def graph(
     dashed: Iterable[Iterable[Node]] = (),
     dashes: str = "dashed",
 ) -> "Figure":
-    r"""Draws a directed graph in layers, all arrows pointing down, or an undirected one with edges of like length.
+    r"""Draw a directed graph in layers, all arrows pointing down, or an undirected one with edges of like length.
 
     Args:
         graph: A graph of pgmpy or networkx, directed without cycles or undirected.
@@ -63,9 +63,9 @@ def graph(
         A figure as large as the graph needs.
 
     Raises:
-        TypeError: If this is no graph.
-        ValueError: For a cycle, an empty graph, more than 600 nodes, an unknown name, a trail that does not follow
-            edges, a dashed edge that is none, or positions that leave out a node or are not finite.
+        TypeError: If `graph` is of another kind.
+        ValueError: For a cycle, an empty graph, more than 600 nodes, or an unknown name. Also for a trail or a dashed
+            edge that does not follow the graph's edges, and positions that leave out a node or are not finite.
 
     Example:
         >>> import networkx as nx
@@ -181,7 +181,7 @@ def _edge(
 
 
 def _border(center: Point, towards: Point, wide: float, free: bool) -> Point:
-    r"""Returns where the line to a point leaves the node's ellipse, with a hair of space.
+    r"""Return where the line to a point leaves the node's ellipse, with a hair of space.
 
     A flat line to another layer leaves it near the top or the bottom, or it would run over the node's neighbors.
     """
@@ -194,7 +194,7 @@ def _border(center: Point, towards: Point, wide: float, free: bool) -> Point:
 
 
 def _smooth(points: list[Point]) -> Any:
-    r"""Returns a path through the points: straight for two, and else a cubic that turns softly at each."""
+    r"""Return a path through the points: straight for two, and else a cubic that turns softly at each."""
 
     from matplotlib.path import Path
 
@@ -214,7 +214,7 @@ def _smooth(points: list[Point]) -> Any:
 
 
 def _called(graph: Any, way: Sequence[Node], observed: Sequence[Node]) -> str:
-    r"""Returns what the legend calls a trail: active only if it is."""
+    r"""Return what the legend calls a trail: active only if it is."""
 
     from pyrogen.graphs.structure.trails import blocker, draw_trail
 
@@ -261,7 +261,7 @@ def _columns(handles: list[Any], width: float) -> int:
 
 
 def _scaled(graph: Any, positions: Mapping[Node, Point]) -> dict[Node, Point]:
-    r"""Returns positions in inches, as near to each other as the nodes' sizes allow."""
+    r"""Return positions in inches, as near to each other as the nodes' sizes allow."""
 
     missing = [node for node in graph if node not in positions]
     if missing:

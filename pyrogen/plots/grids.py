@@ -17,7 +17,7 @@ TILE = 1.05  # inches an image may take
 
 @styled
 def reconstructions(originals: Any, models: Mapping[str, Any] | Any) -> "Figure":
-    r"""Draws originals in a row above one row of reconstructions a model.
+    r"""Draw originals in a row above one row of reconstructions a model.
 
     Args:
         originals: The images, (n, H, W), (n, 1, H, W) or (n, 3, H, W), with values in [0, 1] (what is outside is
@@ -28,7 +28,7 @@ def reconstructions(originals: Any, models: Mapping[str, Any] | Any) -> "Figure"
         A figure with one row a label, labeled at its left, and one column an original.
 
     Raises:
-        ValueError: If there is no image or model, shapes disagree, or a value is not finite.
+        ValueError: If no image or model is given, shapes disagree, or a value is not finite.
 
     Example:
         >>> import numpy as np
@@ -64,18 +64,18 @@ def reconstructions(originals: Any, models: Mapping[str, Any] | Any) -> "Figure"
 
 @styled
 def samples(images: Mapping[str, Any] | Any, columns: int | None = None) -> "Figure":
-    r"""Draws images in a grid, one grid a label.
+    r"""Draw images in a grid, one grid a label.
 
     Args:
-        images: The images, (n, H, W), (n, 1, H, W) or (n, 3, H, W), with values in [0, 1] (what is outside is
-            clipped) or bytes; or several such arrays by label.
+        images: The images, (n, H, W), (n, 1, H, W) or (n, 3, H, W), with values in [0, 1] (what is outside is clipped)
+            or bytes. Or several such arrays by label.
         columns: The number of images in a row of a grid; by default as many as make it square.
 
     Returns:
         A figure with one panel a label, at most three in a row.
 
     Raises:
-        ValueError: If there is no image, a shape is none of these, or a value is not finite.
+        ValueError: If no image is given, a shape is another one, or a value is not finite.
 
     Example:
         >>> import numpy as np

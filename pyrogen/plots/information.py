@@ -18,10 +18,10 @@ def mutual_information(
     factor_names: Sequence[str] | None = None,
     entropies: Any = None,
 ) -> "Figure":
-    r"""Draws the mutual information of each latent (row) with each factor (column).
+    r"""Draw the mutual information of each latent (row) with each factor (column).
 
     A disentangled code has one bright cell a column. With the factors' entropies, cells are shares of these, so that
-    columns can be compared: a factor of 3 values has at most 1.1 nats, one of 40 has 3.7.
+    columns can be compared. A factor of 3 values has at most 1.1 nats, one of 40 has 3.7.
 
     Args:
         matrix: The mutual information (L, K) in nats, or several such arrays by label.
@@ -74,7 +74,7 @@ def mutual_information(
 
 
 def _numbers(ax: Any, table: np.ndarray, top: float) -> None:
-    r"""Writes a value into each cell that holds enough to be read."""
+    r"""Write a value into each cell that holds enough to be read."""
 
     for (j, k), value in np.ndenumerate(table):
         if value >= 0.05 * top:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 
 def to_array(value: Any, name: str, ndim: int) -> NDArray[np.float64]:
-    r"""Returns a finite, non-empty float64 array of that many dimensions."""
+    r"""Return a finite, non-empty float64 array of that many dimensions."""
 
     if hasattr(value, "detach"):
         value = value.detach().cpu()
@@ -28,7 +28,7 @@ def to_array(value: Any, name: str, ndim: int) -> NDArray[np.float64]:
 
 
 def to_images(value: Any, name: str) -> NDArray[np.float64]:
-    r"""Returns images as RGB in [0, 1], (n, H, W, 3).
+    r"""Return images as RGB in [0, 1], (n, H, W, 3).
 
     Accepted are (n, H, W), (n, 1, H, W) and (n, 3, H, W). Values lie in [0, 1]; what is outside is clipped, as the
     mean of a Gaussian likelihood may be. Bytes (uint8) above 1 are taken as 0 to 255.
@@ -48,7 +48,7 @@ def to_images(value: Any, name: str) -> NDArray[np.float64]:
 
 
 def labeled(value: Any, name: str, label: str = "") -> dict[str, Any]:
-    r"""Returns a mapping of labels as a dict, and a single thing as a dict with that one label."""
+    r"""Return a mapping of labels as a dict, and a single thing as a dict with that one label."""
 
     if not isinstance(value, Mapping):
         return {label: value}

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @styled
 def kl_per_latent(kl: Mapping[str, Any] | Any, threshold: float = 0.01) -> "Figure":
-    r"""Draws the mean KL of each latent as bars in falling order, one panel a model, and counts the active latents.
+    r"""Draw the mean KL of each latent as bars in falling order, one panel a model, and counts the active latents.
 
     A latent is active if its KL is above the threshold; the others carry nothing of the image (posterior collapse).
 
@@ -26,7 +26,7 @@ def kl_per_latent(kl: Mapping[str, Any] | Any, threshold: float = 0.01) -> "Figu
         A figure with one panel a model, titled with the number of active latents and the sum of all KL.
 
     Raises:
-        ValueError: If there is no latent, an array is not (L,), or a value is not finite.
+        ValueError: If no latent is given, an array is not (L,), or a value is not finite.
 
     Example:
         >>> from pyrogen.plots import kl_per_latent

@@ -32,8 +32,8 @@ def latent_space(
     Each model has components of its own, and its axes say how much of the variance they hold. With little of it,
     clusters can hide in the rest. Points are drawn in a shuffled order, so that no value covers another.
 
-    With ``gaussians=True`` two ellipses of two standard deviations are added, each of which holds 86% of a Gaussian's
-    mass in the plane: solid for N(0, I), projected on the same two components, and dashed for the Gaussian with the
+    With ``gaussians=True`` two ellipses of two standard deviations are added. Each holds 86% of a Gaussian's mass in
+    the plane. The solid one is N(0, I), projected on the same two components. The dashed one is the Gaussian with the
     codes' mean and covariance. Where both agree, draws from N(0, I) are codes such as the data have.
 
     Args:

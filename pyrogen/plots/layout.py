@@ -29,13 +29,13 @@ SWEEPS = 24
 
 
 def widths(graph: Any) -> dict[Node, float]:
-    r"""Returns the width of each node, in inches, so that its name fits."""
+    r"""Return the width of each node, in inches, so that its name fits."""
 
     return {node: max(0.5, 0.26 + 0.088 * len(str(node))) for node in graph}
 
 
 def layout(graph: Any) -> tuple[Places, Bends]:
-    r"""Returns the center of each node, and for edges that are not straight the points on their way, in inches.
+    r"""Return the center of each node, and for edges that are not straight the points on their way, in inches.
 
     Args:
         graph: A graph of networkx or pgmpy, directed without cycles or undirected.
@@ -111,7 +111,7 @@ def _layered(dag: Any, part: list[Node], wide: Mapping[Node, float]) -> tuple[Pl
 
 
 def _pulled(way: list[Point], obstacles: list[tuple[Point, float]]) -> list[Point]:
-    r"""Returns the inner points that a string along the way keeps if pulled tight without touching a node."""
+    r"""Return the inner points that a string along the way keeps if pulled tight without touching a node."""
 
     kept, last = [], 0
     while last < len(way) - 1:
@@ -126,7 +126,7 @@ def _pulled(way: list[Point], obstacles: list[tuple[Point, float]]) -> list[Poin
 
 
 def _meets(start: Point, end: Point, center: Point, wide: float) -> bool:
-    r"""Whether a line comes closer to a node than a fifth of an inch: in units in which its rim is a circle."""
+    r"""Return whether a line comes closer to a node than a fifth of an inch: in units in which its rim is a circle."""
 
     size = np.array([wide / 2 + 0.2, HEIGHT / 2 + 0.2])
     a, b = ((np.array(point) - center) / size for point in (start, end))
@@ -136,7 +136,7 @@ def _meets(start: Point, end: Point, center: Point, wide: float) -> bool:
 
 
 def _ordered(levels: list[list[Any]], up: Mapping[Any, list[Any]], down: Mapping[Any, list[Any]]) -> list[list[Any]]:
-    r"""Orders each layer by the mean place of the neighbors above, then below, and so on; keeps the best order."""
+    r"""Order each layer by the mean place of the neighbors above, then below, and so on; keeps the best order."""
 
     best, fewest = levels, _crossings(levels, down)
     for sweep in range(SWEEPS):
@@ -156,7 +156,7 @@ def _ordered(levels: list[list[Any]], up: Mapping[Any, list[Any]], down: Mapping
 
 
 def _swapped(levels: list[list[Any]], down: Mapping[Any, list[Any]], fewest: int) -> list[list[Any]]:
-    r"""Swaps neighbors in a layer as long as that leaves fewer crossings."""
+    r"""Swap neighbors in a layer as long as that leaves fewer crossings."""
 
     better = sum(map(len, levels)) <= 60
     while better:
@@ -230,7 +230,7 @@ def _springs(graph: Any, part: list[Node], wide: Mapping[Node, float]) -> tuple[
 
 
 def _turned(at: NDArray[np.float64]) -> NDArray[np.float64]:
-    r"""Returns the points turned so that they are wider than high, which is how figures are read."""
+    r"""Return the points turned so that they are wider than high, which is how figures are read."""
 
     centered = at - at.mean(axis=0)
     _, _, axes = np.linalg.svd(centered, full_matrices=False)
@@ -239,7 +239,7 @@ def _turned(at: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _spread(at: NDArray[np.float64], size: NDArray[np.float64], edges: list[tuple[int, int]]) -> None:
-    r"""Pushes nodes apart, and off edges that are not theirs, in place, until none touches."""
+    r"""Push nodes apart, and off edges that are not theirs, in place, until none touches."""
 
     number = len(at)
     ends = np.array(edges)

@@ -8,7 +8,7 @@ PAPER = 1.0  # their color, and that of places without an image
 
 
 def montage(images: NDArray[np.float64], columns: int) -> NDArray[np.float64]:
-    r"""Returns images (n, H, W, 3) row by row as one picture, (rows (H + GAP) - GAP, columns (W + GAP) - GAP, 3)."""
+    r"""Return images (n, H, W, 3) row by row as one picture, (rows (H + GAP) - GAP, columns (W + GAP) - GAP, 3)."""
 
     number, height, width, _ = images.shape
     rows = -(-number // columns)
@@ -20,6 +20,6 @@ def montage(images: NDArray[np.float64], columns: int) -> NDArray[np.float64]:
 
 
 def centers(number: int, size: int) -> NDArray[np.floating]:
-    r"""Returns the pixel coordinates of the middles of that many images of that size along an axis of a montage."""
+    r"""Return the pixel coordinates of the middles of that many images of that size along an axis of a montage."""
 
     return np.arange(number) * (size + GAP) + (size - 1) / 2

@@ -17,7 +17,7 @@ SMALL = 60  # nodes of the largest graph whose cliques are looked for
 
 
 def numbers(graph: Any, groups: Sequence[Sequence[Hashable]]) -> list[int]:
-    r"""Returns the color of each set: its place among the graph's maximal cliques, or one that none of them has.
+    r"""Return the color of each set: its place among the graph's maximal cliques, or one that none of them has.
 
     Where there are more sets than colors, those that are left are given out in turn.
     """
@@ -40,13 +40,13 @@ def numbers(graph: Any, groups: Sequence[Sequence[Hashable]]) -> list[int]:
 
 
 def reach(number: int) -> float:
-    r"""Returns how far a clique's outline runs from its nodes, in inches: neighbors in the list differ."""
+    r"""Return how far a clique's outline runs from its nodes, in inches: neighbors in the list differ."""
 
     return 0.09 + 0.055 * (number % 5)
 
 
 def draw(ax: "Axes", centers: list[Point], wide: list[float], number: int, color: int) -> None:
-    r"""Draws the convex hull of the nodes' ellipses, each clique's a little larger than the one before."""
+    r"""Draw the convex hull of the nodes' ellipses, each clique's a little larger than the one before."""
 
     from matplotlib.patches import Polygon
     from scipy.spatial import ConvexHull
@@ -69,7 +69,7 @@ def draw(ax: "Axes", centers: list[Point], wide: list[float], number: int, color
 
 
 def handle(group: Sequence[Hashable], color: int) -> Any:
-    r"""Returns the legend's patch for a set."""
+    r"""Return the legend's patch for a set."""
 
     from matplotlib.patches import Patch
 

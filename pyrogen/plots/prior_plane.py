@@ -26,7 +26,7 @@ def prior_plane(
     factor: str = "digit",
     names: tuple[str, str] = ("z₁", "z₂"),
 ) -> "Figure":
-    r"""Draws codes z ~ q(z | x) over the regions in which a prior over the plane has 50, 90 and 99 % of its mass.
+    r"""Draw codes z ~ q(z | x) over the regions in which a prior over the plane has 50, 90 and 99 % of its mass.
 
     Each region is the smallest of its mass: {z : p(z) ≥ c}. Where the prior is the aggregated posterior, one code in
     two lies in the darkest region, and shaded places without codes are where samples come from that no datum has.
@@ -43,7 +43,7 @@ def prior_plane(
         A figure with one panel a model, each with a scale of its own.
 
     Raises:
-        ValueError: If there is no model, labels or shapes disagree, or a value is not finite.
+        ValueError: If no model is given, labels or shapes disagree, or a value is not finite.
 
     Example:
         >>> import numpy as np
@@ -100,7 +100,7 @@ def prior_plane(
 def _on_grid(
     z: NDArray[np.float64], log_density: Callable[[NDArray[np.float64]], Any], label: str
 ) -> tuple[list[NDArray[np.float64]], NDArray[np.float64]]:
-    r"""Returns the sides of a square around the codes and the log density on its grid, (CELLS, CELLS)."""
+    r"""Return the sides of a square around the codes and the log density on its grid, (CELLS, CELLS)."""
 
     middle, reach = (z.max(0) + z.min(0)) / 2, max(np.ptp(z, axis=0).max() * 0.58, 1e-3)
     sides = [np.linspace(center - reach, center + reach, CELLS) for center in middle]
@@ -109,7 +109,7 @@ def _on_grid(
 
 
 def region_levels(values: NDArray[np.float64]) -> list[float]:
-    r"""Returns the log densities above which lie 99, 90 and 50 % of the mass on an even grid, ascending."""
+    r"""Return the log densities above which lie 99, 90 and 50 % of the mass on an even grid, ascending."""
 
     ordered = np.sort(values, axis=None)[::-1]
     mass = np.cumsum(np.exp(ordered - ordered[0]))

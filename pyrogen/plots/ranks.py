@@ -18,15 +18,15 @@ MOST_SITES = 8
 
 @styled
 def ranks(calibration: Any, draws: int | None = None, *, prob: float = 0.95, bins: int | None = None) -> "Figure":
-    r"""Draws the ranks of each site as a histogram and as the difference of their distribution function from uniform.
+    r"""Draw the ranks of each site as a histogram and as the difference of their distribution function from uniform.
 
-    The histogram's band holds the count of one bin with probability `prob`, exactly; the distribution function's
-    band holds the whole curve of one element with that probability (Säilynoja et al. 2022,
-    https://arxiv.org/abs/2103.10522, by ArviZ). A site of several numbers has a line for each; those that leave the
-    band somewhere are red. Of many lines a few leave it by chance: 1 − `prob` of them.
+    The histogram's band holds the count of one bin with probability `prob`, exactly. The distribution function's band
+    holds the whole curve of one element with that probability (Säilynoja et al. 2022, https://arxiv.org/abs/2103.10522,
+    by ArviZ). A site of several numbers has a line for each; those that leave the band somewhere are red. Of many lines
+    a few leave it by chance: 1 − `prob` of them.
 
     Ranks that pile up at both ends (∪, a curve above 0 on the left and below on the right) say that the guide is too
-    narrow; in the middle (∩), too wide; at one end, biased.
+    narrow. Ranks in the middle (∩) say too wide, and at one end, biased.
 
     Args:
         calibration: What `pg.testing.calibrate` returns, or ranks in 0 … `draws` by site, each (simulations,) or
@@ -75,7 +75,7 @@ def ranks(calibration: Any, draws: int | None = None, *, prob: float = 0.95, bin
 
 
 def _checked(value: Any, name: str, draws: int) -> NDArray[np.int64]:
-    r"""Returns the ranks as whole numbers (simulations, elements)."""
+    r"""Return the ranks as whole numbers (simulations, elements)."""
 
     if hasattr(value, "detach"):
         value = value.detach().cpu()
@@ -111,7 +111,7 @@ def _histogram(ax: "Axes", value: NDArray[np.int64], draws: int, prob: float, bi
 
 
 def _difference(ax: "Axes", value: NDArray[np.int64], draws: int, prob: float) -> int:
-    r"""Draws the curves and returns how many leave the band."""
+    r"""Draw the curves and returns how many leave the band."""
 
     x, low, high = _band(len(value), draws, prob)
     cuts = np.round(x * (draws + 1)).astype(int) - 1
@@ -130,7 +130,7 @@ def _difference(ax: "Axes", value: NDArray[np.int64], draws: int, prob: float) -
 
 @lru_cache
 def _band(simulations: int, draws: int, prob: float) -> tuple[NDArray[np.float64], ...]:
-    r"""Returns up to 50 points (k + 1)/(draws + 1) with the least and largest share of ranks up to k."""
+    r"""Return up to 50 points (k + 1)/(draws + 1) with the least and largest share of ranks up to k."""
 
     import warnings
 

@@ -18,7 +18,7 @@ MARKERS = "osD^vP*"
 def rate_distortion(
     models: Mapping[str, Sequence[tuple[float, float]]], notes: Mapping[str, Sequence[str]] | None = None
 ) -> "Figure":
-    r"""Draws models by their rate (the KL term) and distortion (the reconstruction term), both in nats per image.
+    r"""Draw models by their rate (the KL term) and distortion (the reconstruction term), both in nats per image.
 
     Lines of equal ELBO = −(rate + distortion) are drawn faintly: of two models, that nearer to the lower left has the
     better bound, and models can be compared at equal rate. The upper axis has the rate in bits.
@@ -31,7 +31,7 @@ def rate_distortion(
         A figure of one panel.
 
     Raises:
-        ValueError: If there is no model, a label has no points or not one note a point, or a value is not finite.
+        ValueError: If no model is given, a label has no points or not one note a point, or a value is not finite.
 
     Example:
         >>> from pyrogen.plots import rate_distortion

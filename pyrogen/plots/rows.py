@@ -17,18 +17,18 @@ TILE = 0.62  # inches an image may take
 
 @styled
 def image_rows(rows: Mapping[str, Any], label_width: float = 2.6) -> "Figure":
-    r"""Draws one row of images a label, so that rows can be compared; a label may have several lines.
+    r"""Draw one row of images a label, so that rows can be compared; a label may have several lines.
 
     Args:
         rows: The images by label, (n, H, W), (n, 1, H, W) or (n, 3, H, W), with values in [0, 1] (what is outside is
-            clipped) or bytes; as many of them in each row, and of one size.
+            clipped) or bytes. Each row has as many of them, all of one size.
         label_width: The room for the labels, in inches.
 
     Returns:
         A figure with one row a label, labeled at its left.
 
     Raises:
-        ValueError: If there is no row or image, shapes disagree, or a value is not finite.
+        ValueError: If no row or image is given, shapes disagree, or a value is not finite.
 
     Example:
         >>> import numpy as np

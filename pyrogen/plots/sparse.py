@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @styled
 def atoms(images: Mapping[str, Any] | Any, columns: int | None = None) -> "Figure":
-    r"""Draws atoms, or other differences of images, in a grid: red is positive, blue negative, white zero.
+    r"""Draw atoms, or other differences of images, in a grid: red is positive, blue negative, white zero.
 
     Each is scaled by its own largest absolute value, for an atom's sign and scale are the code's to choose.
 
@@ -27,7 +27,7 @@ def atoms(images: Mapping[str, Any] | Any, columns: int | None = None) -> "Figur
         A figure with one panel a label.
 
     Raises:
-        ValueError: If there is no atom, a shape is neither of these, or a value is not finite.
+        ValueError: If no atom is given, a shape is another one, or a value is not finite.
 
     Example:
         >>> import numpy as np
@@ -62,7 +62,7 @@ def atoms(images: Mapping[str, Any] | Any, columns: int | None = None) -> "Figur
 
 @styled
 def convergence(gaps: Mapping[str, tuple[Any, Any]], bounds: Mapping[str, tuple[Any, Any]] | None = None) -> "Figure":
-    r"""Draws the excess of an objective over its minimum by the number of steps, both on log scales.
+    r"""Draw the excess of an objective over its minimum by the number of steps, both on log scales.
 
     Args:
         gaps: By label, steps (T,) and F(z) − F* (T,); what is not positive is left out.
@@ -103,7 +103,7 @@ def convergence(gaps: Mapping[str, tuple[Any, Any]], bounds: Mapping[str, tuple[
 def error_by_active(
     curves: Mapping[str, tuple[Any, Any]], ylabel: str = "squared error per pixel", logarithmic: bool = True
 ) -> "Figure":
-    r"""Draws the error of reconstructions by how many numbers of the code are not zero.
+    r"""Draw the error of reconstructions by how many numbers of the code are not zero.
 
     Args:
         curves: By label, the mean number of active entries (T,) and the error (T,).

@@ -45,7 +45,7 @@ STYLE: dict[Any, Any] = {
 
 
 def styled(plot: Callable[P, R]) -> Callable[P, R]:
-    r"""Runs a plotting function under this style, on top of matplotlib's defaults, and restores what the user had."""
+    r"""Run a plotting function under this style, on top of matplotlib's defaults, and restores what the user had."""
 
     @wraps(plot)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -61,7 +61,7 @@ def styled(plot: Callable[P, R]) -> Callable[P, R]:
 
 
 def figure(width: float, height: float, **pads: Any) -> "Figure":
-    r"""Returns an empty figure of that size in inches, its layout constrained so that no label is cut."""
+    r"""Return an empty figure of that size in inches, its layout constrained so that no label is cut."""
 
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -70,7 +70,7 @@ def figure(width: float, height: float, **pads: Any) -> "Figure":
 
 
 def panels(number: int, height: float, columns: int = 3, **settings: Any) -> tuple["Figure", list["Axes"]]:
-    r"""Returns a figure with that many panels, at most `columns` in a row, each `height` inches high."""
+    r"""Return a figure with that many panels, at most `columns` in a row, each `height` inches high."""
 
     columns = min(number, columns)
     rows = -(-number // columns)

@@ -17,7 +17,7 @@ Node = Hashable
 
 @styled
 def conditional_tables(network: Any, nodes: Any = None, rows: int = 24, title: str = "") -> "Figure":
-    r"""Draws the tables of a discrete network: P(node | parents) with a row for each state of the parents, or φ.
+    r"""Draw the tables of a discrete network: P(node | parents) with a row for each state of the parents, or φ.
 
     Args:
         network: A discrete Bayesian or Markov network of pgmpy with tables.
@@ -30,7 +30,7 @@ def conditional_tables(network: Any, nodes: Any = None, rows: int = 24, title: s
         from 0 to the table's largest for potentials.
 
     Raises:
-        TypeError: If this is no network with tables.
+        TypeError: If `network` has no tables.
         ValueError: For unknown names, a node without a table, more than 40 tables, or rows below 1.
 
     Example:
@@ -85,7 +85,7 @@ def _tables(network: Any, asked: set[Node]) -> list[Any]:
 
 
 def _grid(table: Any, states: Mapping[Node, Sequence[Any]]) -> tuple[str, list[str], list[list[Any]]]:
-    r"""Returns a title, column heads and rows: names of states as text and values as numbers."""
+    r"""Return a title, column heads and rows: names of states as text and values as numbers."""
 
     conditional = hasattr(table, "variable")
     names = [*table.variables[1:], table.variables[0]] if conditional else list(table.variables)

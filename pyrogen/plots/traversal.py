@@ -24,7 +24,7 @@ def traversals(
     steps: int = 9,
     kl: Any = None,
 ) -> "Figure":
-    r"""Draws the images decoded while one latent moves from -span to span and the others stay at the base.
+    r"""Draw the images decoded while one latent moves from -span to span and the others stay at the base.
 
     .. math:: x_{js} = \mathrm{decode}(z^{(js)}) , \quad z^{(js)}_j = v_s , \quad z^{(js)}_i = z_i \ (i \neq j) .
 

@@ -25,8 +25,8 @@ class Report:
     r"""A report of headings, texts, tables and figures in the order they are added, with scores for machines.
 
     Texts may hold paragraphs (apart by an empty line), lists (lines that start with "- "), `code`, **strong**,
-    *emphasis* and [links](https://pyro.ai); everything else is escaped. The same calls give the same bytes: there is no
-    time in the files unless a date is given.
+    *emphasis* and [links](https://pyro.ai); everything else is escaped. The same calls give the same bytes: the files
+    hold a time only if a date is given.
 
     Args:
         title: The title.
@@ -59,7 +59,7 @@ class Report:
         return f"Report({self.title!r}, {counted})"
 
     def heading(self, text: str, level: int = 2) -> Report:
-        r"""Adds a heading of level 2 or 3 (1 is the title's)."""
+        r"""Add a heading of level 2 or 3 (1 is the title's)."""
 
         if level not in (2, 3):
             raise ValueError(f"level must be 2 or 3, got {level}.")
@@ -67,13 +67,13 @@ class Report:
         return self
 
     def text(self, text: str) -> Report:
-        r"""Adds paragraphs and lists."""
+        r"""Add paragraphs and lists."""
 
         self._blocks.append(Text(text))
         return self
 
     def table(self, headers: Sequence[str], rows: Sequence[Sequence[Any]], caption: str = "") -> Report:
-        r"""Adds a table; numbers are written with four significant digits (see `format_column`) and set right.
+        r"""Add a table; numbers are written with four significant digits (see `format_column`) and set right.
 
         Args:
             headers: The columns' names, with units where they have them.
@@ -81,7 +81,7 @@ class Report:
             caption: What the table shows.
 
         Raises:
-            ValueError: If there is no column, or a row has not one cell a column.
+            ValueError: If `headers` is empty, or a row has not one cell a column.
         """
 
         headers = tuple(map(str, headers))
@@ -98,7 +98,7 @@ class Report:
         return self
 
     def figure(self, figure: Figure, name: str, caption: str = "", alt: str = "") -> Report:
-        r"""Adds a figure, as it looks now.
+        r"""Add a figure, as it looks now.
 
         Args:
             figure: A matplotlib figure; anything with its `savefig`.
@@ -125,13 +125,13 @@ class Report:
         return self
 
     def scores(self, scores: Mapping[str, Any]) -> Report:
-        r"""Adds scores for `scores.json`: numbers, strings, arrays, mappings, and objects with
+        r"""Add scores for `scores.json`: numbers, strings, arrays, mappings, and objects with
         a `to_dict()` or `to_json()`.
 
         NaN and infinity, which JSON does not know, become null.
 
         Raises:
-            TypeError: If a value is none of these.
+            TypeError: If a value is of another kind.
             ValueError: If a score of that name is there already.
         """
 
@@ -142,7 +142,7 @@ class Report:
         return self
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
-        r"""Writes `report.html`, `report.md` with its figures as PNG, and `scores.json`; returns the page's path.
+        r"""Write `report.html`, `report.md` with its figures as PNG, and `scores.json`; returns the page's path.
 
         Every file is written beside its place and then renamed into it, so that none is ever half there and what was
         there stays until it is replaced. Other files in the folder are left alone. The folder is made if it is missing;

@@ -7,7 +7,7 @@ from pyrogen.report.text import escape_markdown, to_markdown
 
 
 def render_markdown(title: str, summary: str, date: str, blocks: Sequence[Block]) -> str:
-    r"""Returns the report as Markdown; the figure called `name` is expected in `name.png`."""
+    r"""Return the report as Markdown; the figure called `name` is expected in `name.png`."""
 
     out = [f"# {escape_markdown(title)}"]
     if date:

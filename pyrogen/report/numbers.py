@@ -11,7 +11,7 @@ _WRITTEN = re.compile(r"[−-]?\d[\d.,]*(?:e[−-]?\d+)?(?: ± \d[\d.,]*)?%?")
 
 
 def format_number(value: Any, digits: int = 4) -> str:
-    r"""Returns a value as a reader wants it: four significant digits, thousands apart, a true minus, "–" for None.
+    r"""Return a value as a reader wants it: four significant digits, thousands apart, a true minus, "–" for None.
 
     Example:
         >>> [format_number(x) for x in (18.3141, -0.04, 737280, 1e-7, None, True, "β = 4")]
@@ -37,7 +37,7 @@ def format_number(value: Any, digits: int = 4) -> str:
 
 
 def format_column(values: Sequence[Any], digits: int = 4) -> list[str]:
-    r"""Returns the values of a column with one number of decimals for its floats, where none would lose its digits.
+    r"""Return the values of a column with one number of decimals for its floats, where none would lose its digits.
 
     Example:
         >>> format_column([0.1642, 0.0734, 0.3, None])
@@ -60,7 +60,7 @@ def format_column(values: Sequence[Any], digits: int = 4) -> list[str]:
 
 
 def with_error(value: float, error: float) -> str:
-    r"""Returns a value with its standard error, both rounded to two significant digits of the error.
+    r"""Return a value with its standard error, both rounded to two significant digits of the error.
 
     Example:
         >>> with_error(18.3141, 0.1234), with_error(-2041.7, 31.0)
@@ -75,7 +75,7 @@ def with_error(value: float, error: float) -> str:
 
 
 def to_plain(value: Any) -> Any:
-    r"""Returns a value as what JSON can hold: objects by `to_dict()` or `to_json()`, arrays as lists, NaN as None."""
+    r"""Return a value as what JSON can hold: objects by `to_dict()` or `to_json()`, arrays as lists, NaN as None."""
 
     if hasattr(value, "to_dict"):
         return to_plain(value.to_dict())
@@ -95,7 +95,7 @@ def to_plain(value: Any) -> Any:
 
 
 def _unwrap(value: Any) -> Any:
-    r"""Returns a scalar of numpy or torch as Python's, and everything else as it is."""
+    r"""Return a scalar of numpy or torch as Python's, and everything else as it is."""
 
     if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
         return value.item()
@@ -103,7 +103,7 @@ def _unwrap(value: Any) -> Any:
 
 
 def is_number(value: Any) -> bool:
-    r"""Whether a cell is a number, absent (None), or a string that was written from a number."""
+    r"""Return whether a cell is a number, absent (None), or a string that was written from a number."""
 
     value = _unwrap(value)
     if isinstance(value, str):

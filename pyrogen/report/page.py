@@ -46,7 +46,7 @@ POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"  # the p
 
 
 def render_page(title: str, summary: str, date: str, blocks: Sequence[Block]) -> str:
-    r"""Returns the whole page; figures are inside it as base64."""
+    r"""Return the whole page; figures are inside it as base64."""
 
     body = [f"<h1>{escape_html(title)}</h1>"]
     if date:

@@ -33,7 +33,7 @@ def info_modularity(
     factor_names: Sequence[str] | None = None,
     seed: int = 0,
 ) -> Score:
-    r"""Returns InfoM, the modularity of InfoMEC: whether each *latent* knows of one *factor* only.
+    r"""Return InfoM, the modularity of InfoMEC: whether each *latent* knows of one *factor* only.
 
     .. math:: \mathrm{InfoM} = \frac{\bar m - 1/K}{1 - 1/K} , \qquad
         \bar m = \frac{1}{A} \sum_{j=1}^A \frac{\max_k N_{jk}}{\sum_k N_{jk}} , \qquad
@@ -43,8 +43,8 @@ def info_modularity(
     that knows none has no share and is left out; without any other the score is 0.
 
     **Noise is shared out like information.** A latent that knows next to nothing adds the share of its luckiest
-    estimate, which is large because `"knn"` is cut off at 0: ten random latents of 3,000 images score 0.88. So read
-    InfoM beside the `information` in the details, or beside InfoE, which is near 0 for those.
+    estimate. That share is large because `"knn"` is cut off at 0: ten random latents of 3,000 images score 0.88. So
+    read InfoM beside the `information` in the details, or beside InfoE, which is near 0 for those.
 
     The estimators of I are:
 
@@ -53,8 +53,8 @@ def info_modularity(
     - `"histogram"`: equal-width bins of each latent (see `mutual_information`, also for its bias).
     - `"discrete"`: each level of a quantized code is its own value, such as with a VQ-VAE; I is that of the counts.
 
-    A continuous *factor* is cut into `factor_bins` parts of near equal counts, so that H(v_k) is a number to divide by
-    (a differential entropy is none: it can be negative). The authors' data sets hold such parts already.
+    A continuous *factor* is cut into `factor_bins` parts of near equal counts, so that H(v_k) is a number to divide by.
+    (A differential entropy can be negative.) The authors' data sets hold such parts already.
 
     Presets, both by the authors of InfoMEC; each setting can be replaced:
 
@@ -79,13 +79,13 @@ def info_modularity(
 
     Returns:
         A `Score`, whose details are the `information` N (L, K), with None for latents that are not active, the
-        `active_latents`, and the share max / sum of each latent (`shares`, None where there is none).
+        `active_latents`, and the share max / sum of each latent (`shares`, None for those that are not active).
 
     Raises:
         TypeError: If factors are floats and none is said to be continuous.
         ValueError: If shapes disagree, a number is not finite, a factor has a single value, there is one factor only,
-            a setting is unknown or too small, `"discrete"` meets codes with less than two rows a level, or `"knn"` no
-            more rows than neighbors or a factor whose values all occur in one row only.
+            or a setting is unknown or too small. `"discrete"` refuses codes with less than two rows a level. `"knn"`
+            refuses as few rows as neighbors, and a factor whose values all occur in one row only.
 
     References:
         | Disentanglement via Latent Quantization (Hsu et al., 2023)
@@ -143,7 +143,7 @@ def info_compactness(
     factor_names: Sequence[str] | None = None,
     seed: int = 0,
 ) -> Score:
-    r"""Returns InfoC, the compactness of InfoMEC: whether each *factor* is known to one *latent* only.
+    r"""Return InfoC, the compactness of InfoMEC: whether each *factor* is known to one *latent* only.
 
     .. math:: \mathrm{InfoC} = \frac{\bar c - 1/A}{1 - 1/A} , \qquad
         \bar c = \frac{1}{K} \sum_{k=1}^K \frac{\max_j N_{jk}}{\sum_j N_{jk}} , \qquad
@@ -157,7 +157,7 @@ def info_compactness(
 
     Returns:
         A `Score`, whose details are the `information` N (L, K), with None for latents that are not active, the
-        `active_latents`, and the share max / sum of each factor by name (`shares`, None where there is none).
+        `active_latents`, and the share max / sum of each factor by name (`shares`, None without any information).
 
     References:
         | Disentanglement via Latent Quantization (Hsu et al., 2023)
@@ -205,7 +205,7 @@ def _checked(
     factor_names: Sequence[str] | None,
     **given: Any,
 ) -> tuple[NDArray[np.float64], MixedFactors, dict[str, Any]]:
-    r"""Returns codes, factors and the settings that the estimator uses, all checked."""
+    r"""Return codes, factors and the settings that the estimator uses, all checked."""
 
     table = as_codes(codes)
     values = as_mixed_factors(factors, continuous, factor_names, len(table), leave_out)
@@ -220,7 +220,7 @@ def _checked(
 
 
 def _shares(table: NDArray[np.float64]) -> NDArray[np.float64]:
-    r"""Returns max / sum of each row (R,) of (R, C), NaN for a row of zeros."""
+    r"""Return max / sum of each row (R,) of (R, C), NaN for a row of zeros."""
 
     total = table.sum(axis=1)
     best = table.max(axis=1, initial=0.0)
@@ -229,7 +229,7 @@ def _shares(table: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _above_chance(shares: NDArray[np.float64], ways: int) -> float:
-    r"""Returns the mean share, scaled so that equal shares of all ways are 0 and a single one is 1."""
+    r"""Return the mean share, scaled so that equal shares of all ways are 0 and a single one is 1."""
 
     known = shares[~np.isnan(shares)]
     if not len(known):

@@ -31,7 +31,7 @@ def info_explicitness(
     leave_out: int | str | Sequence[int | str] = (),
     factor_names: Sequence[str] | None = None,
 ) -> Score:
-    r"""Returns InfoE, the explicitness of InfoMEC: what a linear predictor on all *latents* knows of each *factor*.
+    r"""Return InfoE, the explicitness of InfoMEC: what a linear predictor on all *latents* knows of each *factor*.
 
     .. math:: \mathrm{InfoE} = \frac{1}{K} \sum_{k=1}^K
         \frac{H_{\mathcal V}(v_k) - H_{\mathcal V}(v_k \mid z)}{H_{\mathcal V}(v_k)} , \qquad
@@ -41,7 +41,7 @@ def info_explicitness(
     that of the best constant one. It is 1 if a linear classifier names every value with certainty, and 0 if z does not
     help one. A rotation of the codes changes nothing: InfoM and InfoC ask for axes, InfoE does not.
 
-    For a *continuous* factor 𝒱 are Gaussians with a linear mean and a fixed variance, whose information, over the most
+    For a *continuous* factor 𝒱 are Gaussians with a linear mean and a fixed variance. Their information, over the most
     there can be of it, is the coefficient of determination R² of least squares.
 
     Predictors are fitted and judged on the same rows, as by the authors. Of codes that know nothing a discrete factor
@@ -58,7 +58,7 @@ def info_explicitness(
     - `"definition"`: the formula above, with plain frequencies and at most 1,000 iterations.
 
     The classifiers have no penalty. Where one can tell all values apart, the loss has no minimum and tends to 0 as the
-    weights grow; the fit ends when its slope is small, with InfoE a little below 1 (0.9997 with 3,000 ideal codes of
+    weights grow. The fit ends when its slope is small, with InfoE a little below 1 (0.9997 with 3,000 ideal codes of
     dSprites' factors). The details name the factors whose fit was stopped before (`not_converged`).
 
     Args:
@@ -79,8 +79,8 @@ def info_explicitness(
     Raises:
         TypeError: If factors are floats and none is said to be continuous.
         ValueError: If shapes disagree, a number is not finite, a factor has a single value, a setting is unknown or too
-            small, rows are so few that their codes fit any factor, or `"one_hot"` meets codes with less than two rows a
-            level.
+            small, or rows are so few that their codes fit any factor. `"one_hot"` refuses codes with less than two rows
+            a level.
 
     References:
         | Disentanglement via Latent Quantization (Hsu et al., 2023)
@@ -144,7 +144,7 @@ def info_explicitness(
 def _log_loss(
     features: NDArray[np.float64], label: NDArray[np.int64], balanced: bool, iterations: int
 ) -> tuple[float, bool]:
-    r"""Returns the mean log loss of a fitted linear softmax classifier in nats, and whether the fit converged."""
+    r"""Return the mean log loss of a fitted linear softmax classifier in nats, and whether the fit converged."""
 
     from scipy.special import log_softmax
     from sklearn.linear_model import LogisticRegression
@@ -161,7 +161,7 @@ def _log_loss(
 
 
 def _determination(features: NDArray[np.float64], target: NDArray[np.float64]) -> float:
-    r"""Returns R² of least squares with an intercept, on the rows that it is fitted to."""
+    r"""Return R² of least squares with an intercept, on the rows that it is fitted to."""
 
     target = (target - target.min()) / np.ptp(target)
     target = target - target.mean()

@@ -23,7 +23,7 @@ _NOTHING = 1e-12  # nats; what rounding leaves of an information that is 0, and 
 def normalized_information(
     codes: NDArray[np.float64], factors: MixedFactors, estimator: str, settings: Mapping[str, Any]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    r"""Returns I(z_j; v_k) / H(v_k), (A, K), and the A active latents, those of a range worth the name."""
+    r"""Return I(z_j; v_k) / H(v_k), (A, K), and the A active latents, those of a range worth the name."""
 
     discrete = estimator == "discrete"
     labels = np.stack([as_label(factors, k, settings.get("factor_bins", 0)) for k in range(len(factors.names))], axis=1)
@@ -46,13 +46,13 @@ def normalized_information(
 
 
 def as_label(factors: MixedFactors, k: int, bins: int) -> NDArray[np.int64]:
-    r"""Returns the values (N,) of factor k, of a continuous one the part of near equal counts that they lie in."""
+    r"""Return the values (N,) of factor k, of a continuous one the part of near equal counts that they lie in."""
 
     return equal_counts(factors.values[:, k], bins) if factors.continuous[k] else factors.discrete(k)
 
 
 def as_levels(codes: NDArray[np.float64], asked: str, instead: str) -> NDArray[np.int64]:
-    r"""Returns the levels (N, L) of quantized codes, numbered from 0; refuses codes with few rows a level."""
+    r"""Return the levels (N, L) of quantized codes, numbered from 0; refuses codes with few rows a level."""
 
     levels = np.stack([np.unique(code, return_inverse=True)[1] for code in codes.T], axis=1).astype(np.int64)
     many = levels.max(axis=0) + 1
@@ -65,7 +65,7 @@ def as_levels(codes: NDArray[np.float64], asked: str, instead: str) -> NDArray[n
 
 
 def _counted(levels: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[np.float64]:
-    r"""Returns the plug-in information of the counts, in nats, (L, K)."""
+    r"""Return the plug-in information of the counts, in nats, (L, K)."""
 
     apart_levels, apart_labels = entropy(levels), entropy(labels)
     joint = np.stack([entropy(level[:, None] * (labels.max() + 1) + labels) for level in levels.T])
@@ -84,7 +84,7 @@ def _check_neighbors(labels: NDArray[np.int64], names: Sequence[str], neighbors:
 
 
 def _neighbors(codes: NDArray[np.float64], labels: NDArray[np.int64], neighbors: int, seed: int) -> NDArray[np.float64]:
-    r"""Returns Ross's nearest-neighbor estimate of the information, in nats, (L, K)."""
+    r"""Return Ross's nearest-neighbor estimate of the information, in nats, (L, K)."""
 
     from sklearn.feature_selection import mutual_info_classif
 
