@@ -142,17 +142,15 @@ def network_beside(folder: Path, name: str) -> Any:
     Raises:
         ValueError: if the name leads out of the folder, and for all that `read_network` refuses.
     """
-    if (
-        Path(name).is_absolute()
-        or ".." in Path(name).parts
-        or not (folder / name).resolve().is_relative_to(folder.resolve())
-    ):
+    if not (folder / name).resolve().is_relative_to(folder.resolve()):
         raise ValueError(f'"network" must name a file beside the exercise, got {checks.shown(name)}')
     return read_network(folder / name)
 
 
 def _checked(content: Any, folder: Path) -> Exercise:
     schema.only(content, "an exercise", {"title", "network", "claims"}, {"note"})
+    for field in ("title", "note"):
+        schema.words(content.get(field, ""), field)
     network = content["network"]
     network = network_beside(folder, network) if isinstance(network, str) else network_from_dict(network)
     for table in network.cpds if network.is_directed() else ():
@@ -167,6 +165,4 @@ def _checked(content: Any, folder: Path) -> Exercise:
         except (ValueError, TypeError) as error:
             named = f" ({kind})" if isinstance(kind, str) and kind in KINDS else ""
             raise ValueError(f"claim {number}{named}: {error}") from error
-    return Exercise(
-        str(content["title"]), str(content.get("note", "")), network, tuple(found), tuple(content["claims"])
-    )
+    return Exercise(content["title"], content.get("note", ""), network, tuple(found), tuple(content["claims"]))

@@ -112,6 +112,8 @@ def checked_claim(content: Any, network: Any) -> Claim:
     if not isinstance(name, str) or name not in KINDS:
         raise ValueError(f"the kinds are {', '.join(KINDS)}, got {str(kind)[:60]!r}")
     known = KINDS[name]
+    for field in ("text", "note"):
+        schema.words(content.get(field, ""), field)
     schema.only(content, "it", {"kind", *known.needs}, {"stated", "text", "note", *known.takes})
     directed = network.is_directed()
     claim: dict[str, Any] = {"stated": None, **content, "kind": name}

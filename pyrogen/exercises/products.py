@@ -14,6 +14,8 @@ from pyrogen.graphs.structure import validation
 from pyrogen.graphs.structure.factorization import Factorization
 from pyrogen.graphs.structure.validation import Graph, Node
 
+SHOWN = 200  # characters of a product in a message
+
 FACTOR = re.compile(r"(?P<letter>Pr|P|p|ℙ|φ|ϕ|ψ|phi|psi)\s*\((?P<inside>[^()]*)\)")
 BETWEEN = re.compile(r"[\s·*×∙⋅,]*")
 SAME = str.maketrans(
@@ -95,16 +97,16 @@ def read(text: str, graph: Graph) -> Stated:
     while rest := rest[len(BETWEEN.match(rest).group()) :]:  # type: ignore[union-attr]  # it matches nothing too
         match = FACTOR.match(rest)
         if match is None:
-            raise ValueError(f"expected a factorization of the form {form}, got {text!r}")
+            raise ValueError(f"expected a factorization of the form {form}, got {_short(text)}")
         head, bar, tail = match["inside"].partition("|")
         conditional = match["letter"] in ("P", "p", "Pr", "ℙ")
         if not _listed(head) or (bar and not (_listed(tail) and conditional)):
-            raise ValueError(f"expected a factorization of the form {form}, got {match.group()!r} in it")
+            raise ValueError(f"expected a factorization of the form {form}, got {_short(match.group())} in it")
         before, after = (_known(graph, _listed(side), f"the factor {match.group()}") for side in (head, tail))
         parts.append(Part(conditional, before, after))
         rest = rest[match.end() :]
     if not parts:
-        raise ValueError(f"expected a factorization of the form {form}, got {text!r}")
+        raise ValueError(f"expected a factorization of the form {form}, got {_short(text)}")
     return Stated(tuple(parts), constant is not None, left)
 
 
@@ -140,7 +142,7 @@ def parse(text: str, graph: Graph) -> Factorization:
     """
     stated = read(text, graph)
     if wrong := flaw(stated, graph):
-        raise ValueError(f"expected a factorization of the graph, got {text!r}: {wrong}")
+        raise ValueError(f"expected a factorization of the graph, got {_short(text)}: {wrong}")
     return formed(stated, graph)
 
 
@@ -195,6 +197,10 @@ def _undirected_flaw(stated: Stated, graph: Graph) -> str:
 def _known(graph: Graph, names: Sequence[str], what: str) -> tuple[Node, ...]:
     validation.names(graph, list(dict.fromkeys(names)), what, empty=True)
     return tuple(names)
+
+
+def _short(text: str) -> str:
+    return repr(text) if len(text) <= SHOWN else f"{text[:SHOWN]!r} …"
 
 
 def _listed(text: str) -> list[str]:

@@ -9,6 +9,7 @@ from pyrogen import checks
 from pyrogen.graphs.structure import validation
 
 LARGEST = 1e300
+LONGEST = 10_000  # characters of a title, text or note
 
 SIDES = {
     "x": False,
@@ -25,7 +26,7 @@ ONE = ("of", "node")
 def names(network: Any, value: Any, what: str, empty: bool | None = None, ordered: bool = False) -> list[str]:
     """The names in a field, one or a list of them, all of them nodes."""
     if not isinstance(value, str) and not (isinstance(value, list) and all(isinstance(one, str) for one in value)):
-        raise ValueError(f'"{what}" must be a name or a list of names, got {value!r}')
+        raise ValueError(f'"{what}" must be a name or a list of names, got {checks.shown(value)}')
     found = validation.names(network, value, f'"{what}"', empty=SIDES.get(what, False) if empty is None else empty)
     if what in ONE and len(found) != 1:
         raise ValueError(f'"{what}" must be one name, got {len(found)}')
@@ -42,6 +43,12 @@ def count(value: Any, what: str, least: int) -> None:
     """Refuses what is no whole number of at least `least`."""
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value < LARGEST:
         raise ValueError(f'"{what}" must be a whole number of at least {least}, got {checks.shown(value)}')
+
+
+def words(value: Any, what: str) -> None:
+    """Refuses what is no text of a usual length."""
+    if not isinstance(value, str) or len(value) > LONGEST:
+        raise ValueError(f'"{what}" must be text of at most {LONGEST:,} characters, got {checks.shown(value)}')
 
 
 def flag(value: Any, what: str) -> bool:

@@ -86,3 +86,12 @@ def test_what_cannot_be_graded_is_refused(folder):
     with pytest.raises(TypeError, match="draws must be a whole number"):
         grade(folder / "exercise.json", folder / "answers", draws="5")
     assert pg.exercises.grade is grade
+
+
+def test_a_witness_of_the_file_is_not_the_students(folder):
+    content = json.loads((folder / "exercise.json").read_text())
+    content["claims"].append({"kind": "chordal", "stated": False, "witness": ["a", "b", "m", "d"]})
+    (folder / "exercise.json").write_text(json.dumps(content))
+    (folder / "answers" / "ada.json").write_text(json.dumps({"answers": {"4": True}}))
+    grades = grade(folder / "exercise.json", folder / "answers", draws=1, progress=False)
+    assert grades.marks["ada"][3].verdict == "right"
