@@ -18,7 +18,7 @@ from pyrogen._version import __version__
 from pyrogen.errors import PyrogenError
 
 if TYPE_CHECKING:
-    from pyrogen.exercises import Grades, Verdicts
+    from pyrogen.exercises import Exercise, Grades, Verdicts
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,7 +59,7 @@ def _add_exercise(commands: Any) -> None:
 
 
 def _exercise(args: argparse.Namespace) -> int:
-    from pyrogen.exercises import check_exercise, grade
+    from pyrogen.exercises import check_exercise, grade, read_exercise
     from pyrogen.files import check_writable, write_atomically
 
     if args.out:
@@ -68,9 +68,10 @@ def _exercise(args: argparse.Namespace) -> int:
         verdicts = check_exercise(args.file, draws=args.draws, seed=args.seed)
         print(verdicts)
         if args.out:
+            exercise = read_exercise(args.file)
             content = json.dumps(verdicts.to_dict(), indent=2, ensure_ascii=False) + "\n"
             write_atomically(args.out / "verdicts.json", content.encode())
-            print(f"Open {_report_of_verdicts(verdicts, args.out)}")
+            print(f"Open {_report_of_verdicts(verdicts, exercise, args.out)}")
         return 0
     grades = grade(args.file, args.answers, draws=args.draws, seed=args.seed)
     print(grades)
@@ -80,7 +81,9 @@ def _exercise(args: argparse.Namespace) -> int:
     return 0
 
 
-def _report_of_verdicts(verdicts: Verdicts, folder: Path) -> Path:
+def _report_of_verdicts(verdicts: Verdicts, exercise: Exercise, folder: Path) -> Path:
+    from pyrogen.graphs import active_trail
+    from pyrogen.plots import graph
     from pyrogen.report import Report
 
     report = Report(verdicts.title, summary=verdicts.summary.splitlines()[0])
@@ -88,10 +91,16 @@ def _report_of_verdicts(verdicts: Verdicts, folder: Path) -> Path:
         ["claim", "stated", "computed", "agreement"],
         [[row.claim, row.stated or "–", row.computed, row.agreement] for row in verdicts],
     )
-    for number, row in enumerate(verdicts, 1):
+    report.figure(graph(exercise.network), "network", "The network.")
+    for number, (row, claim) in enumerate(zip(verdicts, exercise.claims, strict=True), 1):
         report.heading(f"{number}. {row.claim}", 3)
         lines = [*([f"**{row.reason}**"] if row.reason else []), *row.evidence]
         report.text("\n".join(f"- {line}" for line in lines))
+        if claim["kind"] == "independence" and claim["graph"] == "network" and exercise.network.is_directed():
+            sides = claim["x"], claim["y"], claim["given"]
+            trail = active_trail(exercise.network, *sides) or ()
+            drawing = graph(exercise.network, given=claim["given"], trail=trail, ends=[*claim["x"], *claim["y"]])
+            report.figure(drawing, f"claim_{number}", f"{row.claim}: {row.computed}.")
     return report.save(folder)
 
 
