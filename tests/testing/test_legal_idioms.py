@@ -1,6 +1,6 @@
 """Legal idioms that `pg.testing.check` must not call faults, each rewritten in a few lines; several members a kind."""
 
-import sys
+import importlib
 
 import pyro
 import pytest
@@ -360,7 +360,7 @@ def test_an_error_in_a_question_is_not_the_programs_fault(monkeypatch):
     def broken(*args):
         raise RuntimeError("reshape() missing 1 required positional argument")
 
-    monkeypatch.setattr(sys.modules["pyrogen.testing.check"], "jacobian", broken)
+    monkeypatch.setattr(importlib.import_module("pyrogen.testing.check"), "jacobian", broken)
     told = report(level_model, level)
     assert told.ok
     assert told["jacobian"].outcome == "skipped"
