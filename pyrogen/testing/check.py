@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from pyrogen.progress import progress_bar
@@ -134,7 +135,7 @@ def check(
     rate = false_alarm / _TESTS
     results: list[Result] = []
     frozen = frozen_parameters(model, guide)
-    with nothing_changed(model, guide), without_warnings():
+    with nothing_changed(model, guide), without_warnings(), torch.enable_grad():
         try:
             first = first_runs(tested)
         except OutOfTime:

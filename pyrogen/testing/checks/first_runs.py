@@ -21,6 +21,8 @@ _ADVICE = {
     "max_plate_nesting": "count the plates that stand inside of one another, and pass that number as max_plate_nesting",
     "must be sampled in trace": "do not observe a latent in the guide",
     "to satisfy the constraint": "keep it in there, by softplus or exp, or by a constraint of pyro.param",
+    "more than one value is ambiguous": 'a program branches on an enumerated latent: mark that latent "sequential" '
+    "(config_enumerate(default=...)), or compute both branches and mask one",
     "fully reparam": "TraceMeanField_ELBO needs latents with rsample on both sides: take Trace_ELBO or TraceEnum_ELBO",
 }
 

@@ -10,6 +10,7 @@ import torch
 from pyro import poutine
 from pyro.poutine.trace_struct import Trace
 from torch import Tensor
+from torch.distributions import constraints
 
 from pyrogen.testing.checks.reach import reach
 from pyrogen.testing.checks.structure import listed
@@ -125,6 +126,7 @@ def _unsteady(tested: Tested) -> Iterator[Finding]:
         )
         return
     before = {name: p for name, p in _stored().items() if p.requires_grad and name in runs[2]}
+    gone = [] if pyro.settings.get("module_local_params") else sorted(runs[2] - _stored().keys())
     kept = {name: p.detach().clone() for name, p in before.items()}
     with torch.no_grad():
         for p in before.values():
@@ -138,7 +140,7 @@ def _unsteady(tested: Tested) -> Iterator[Finding]:
         with torch.no_grad():
             for name, p in before.items():
                 p.copy_(kept[name])
-    for name in back:
+    for name in gone + back:
         yield Finding(
             "registration",
             f"{name!r} is set back on each call, so no step moves it: take clear_param_store, .data and in-place "
@@ -194,10 +196,15 @@ def _infinite(guide: Trace, model: Trace) -> Iterator[Finding]:
                     break
 
 
+def _constrained(name: str) -> bool:
+    """Whether Pyro keeps a parameter in a set of its own, so that no step leads out of it."""
+    return pyro.get_param_store()._constraints.get(name, constraints.real) is not constraints.real
+
+
 def _out_of_domain(tested: Tested) -> Iterator[Finding]:
     """Parameters that a program cannot bear with the other sign, where gradient steps may lead without a constraint."""
     for name, (parameter, _) in tested.gradients(tested.elbo(), 0)[1].items():
-        if not parameter.requires_grad or name.startswith("__baseline_"):
+        if not parameter.requires_grad or name.startswith("__baseline_") or _constrained(name):
             continue
         kept = parameter.detach().clone()
         with torch.no_grad():

@@ -191,6 +191,29 @@ def _shapes(model: Trace, guide: Trace, tested: Tested) -> Iterator[Finding]:
             if (undeclared := _undeclared(site, nesting)) and name not in seen and not is_deterministic(site):
                 seen.add(name)
                 yield Finding("shapes", f"{name!r} in the {side} has {undeclared}", name)
+    for name, site in observed(model):
+        if name not in seen and (frame := _repeated(site)):
+            yield Finding(
+                "shapes",
+                f"{name!r} observes one value for all {frame.size} elements of plate {frame.name!r}: pass a row of "
+                "data for each of them, unless they do share it",
+                name,
+                level="warning",
+            )
+
+
+def _repeated(site: Message) -> Any:
+    """The plate along which an observed row is broadcast, so that each element is held against the same one."""
+    fn, value = site["fn"], site["value"]
+    if not isinstance(value, torch.Tensor) or not value.numel() or isinstance(fn, dist.Unit):
+        return None
+    batch = value.dim() - fn.event_dim
+    if batch < 1:  # a number that stands for a constraint, as in obs=torch.tensor(0.0)
+        return None
+    for frame in site["cond_indep_stack"]:
+        if frame.dim is not None and frame.size > 1 and -frame.dim <= batch and value.shape[batch + frame.dim] == 1:
+            return frame
+    return None
 
 
 def _undeclared(site: Message, nesting: float) -> str:
