@@ -219,7 +219,7 @@ FAULTS = [
     Fault(
         "parameters that are set back pass",
         "testing/checks/parameters.py",
-        "    for name in back:",
+        "    for name in gone + back:",
         "    for name in back[:0]:",
         "testing/test_second_look.py::test_parameters_set_back_on_each_call",
     ),

@@ -20,6 +20,7 @@ X = torch.linspace(-1.0, 2.0, 24)
 IMAGES = (torch.rand(12, 6, generator=torch.Generator().manual_seed(3)) < 0.4).float()
 THREAD = "https://forum.pyro.ai/t/"
 ISSUE = "https://github.com/pyro-ppl/pyro/issues/"
+PULL = "https://github.com/pyro-ppl/pyro/pull/"
 
 
 @dataclass(frozen=True)

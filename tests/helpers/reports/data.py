@@ -2,7 +2,7 @@
 
 import pyro
 import torch
-from helpers.reports.base import IMAGES, ISSUE, POSITIVE, THREAD, Programs, X, mean_of, normal, report
+from helpers.reports.base import IMAGES, ISSUE, POSITIVE, PULL, THREAD, Programs, X, mean_of, normal, report
 from pyro import distributions as dist
 from pyro import poutine
 from pyro.infer import Trace_ELBO
@@ -211,7 +211,7 @@ def _(faulty):
     return Programs(mean_of, normal, settings={"loss": loss})
 
 
-@report("a missing value among the data", "NaN or infinite in 1 of 24 entries")
+@report("a missing value among the data", "NaN or infinite in 1 of 24 entries", PULL + "575")
 def _(faulty):
     x = torch.where(torch.arange(24) == 3, torch.nan, X)
 

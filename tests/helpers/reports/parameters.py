@@ -2,7 +2,7 @@
 
 import pyro
 import torch
-from helpers.reports.base import IMAGES, POSITIVE, THREAD, Programs, X, mean_of, normal, report
+from helpers.reports.base import IMAGES, POSITIVE, PULL, THREAD, Programs, X, mean_of, normal, report
 from pyro import distributions as dist
 from pyro.distributions import constraints
 from pyro.nn import PyroModule
@@ -170,7 +170,7 @@ def _(faulty):
     return Programs(Module("loc" if faulty else "prior"), normal)
 
 
-@report("a frozen parameter of a PyroModule", "SVI trains it all the same")
+@report("a frozen parameter of a PyroModule", "SVI trains it all the same", PULL + "1779")
 def _(faulty):
     return Programs(Module("prior", trained=not faulty), normal)
 

@@ -2,7 +2,7 @@
 
 import pyro
 import torch
-from helpers.reports.base import IMAGES, POSITIVE, THREAD, Programs, X, mean_of, normal, report
+from helpers.reports.base import IMAGES, POSITIVE, PULL, THREAD, Programs, X, mean_of, normal, report
 from pyro import distributions as dist
 from pyro import poutine
 from pyro.infer import Trace_ELBO, TraceEnum_ELBO, TraceMeanField_ELBO, config_enumerate
@@ -45,7 +45,7 @@ def _(faulty):
     return Programs(model, guide)
 
 
-@report("a latent with another name in the guide", "the guide draws 'avg', which the model does not have")
+@report("a latent with another name in the guide", "the guide draws 'avg', which the model does not have", PULL + "358")
 def _(faulty):
     def guide(x):
         pyro.sample("avg" if faulty else "mean", dist.Normal(pyro.param("loc", torch.tensor(0.1)), 1.0))
@@ -53,7 +53,9 @@ def _(faulty):
     return Programs(mean_of, guide)
 
 
-@report("a latent that an automatic guide was not shown", "the model draws 'scale' and the guide does not")
+@report(
+    "a latent that an automatic guide was not shown", "the model draws 'scale' and the guide does not", PULL + "358"
+)
 def _(faulty):
     def model(x):
         mean = pyro.sample("mean", dist.Normal(0.0, 1.0))
@@ -111,7 +113,9 @@ def _(faulty):
     return Programs(components, guide, settings={"loss": TraceEnum_ELBO(max_plate_nesting=1)})
 
 
-@report("enumeration with a loss that does not enumerate", "which Trace_ELBO does not do: use TraceEnum_ELBO")
+@report(
+    "enumeration with a loss that does not enumerate", "which Trace_ELBO does not do: use TraceEnum_ELBO", PULL + "1023"
+)
 def _(faulty):
     loss = Trace_ELBO() if faulty else TraceEnum_ELBO(max_plate_nesting=1)
     return Programs(config_enumerate(components), of_scale, settings={"loss": loss})
@@ -152,7 +156,7 @@ def _(faulty):
     return Programs(components, of_assignments if faulty else config_enumerate(of_assignments), settings={"loss": loss})
 
 
-@report("targets in a column, predictions in a row", "look for an unwanted broadcast")
+@report("targets in a column, predictions in a row", "look for an unwanted broadcast", PULL + "913")
 def _(faulty):
     def model(x, y):
         slope = pyro.sample("mean", dist.Normal(0.0, 1.0))
@@ -162,7 +166,7 @@ def _(faulty):
     return Programs(model, normal, (X, X[:, None] if faulty else X))
 
 
-@report("independent data without a plate", "declare independent entries by pyro.plate")
+@report("independent data without a plate", "declare independent entries by pyro.plate", PULL + "913")
 def _(faulty):
     def model(x):
         mean = pyro.sample("mean", dist.Normal(0.0, 1.0))
@@ -171,7 +175,7 @@ def _(faulty):
     return Programs(model if faulty else mean_of, normal)
 
 
-@report("to_event on one side", "make .to_event agree", "https://github.com/pyro-ppl/pyro/pull/418")
+@report("to_event on one side", "make .to_event agree", PULL + "418")
 def _(faulty):
     def model(x):
         w = pyro.sample("w", dist.Normal(torch.zeros(3), 1.0).to_event(1))
