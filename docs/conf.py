@@ -57,7 +57,7 @@ toc_object_entries_show_parents = "hide"
 nitpicky = True
 nitpick_ignore_regex = [
     # Other projects' objects: their inventories would have to be fetched, and the build has no network.
-    (r"py:.*", r"(torch|pyro|numpy|matplotlib|xarray|arviz|pandas|networkx|pgmpy)\..*"),
+    (r"py:.*", r"(torch|pyro|numpy|matplotlib|xarray|arviz|pandas|pd|networkx|pgmpy)\..*"),
     (r"py:.*", r"(collections|contextlib|os|pathlib|types|typing|typing_extensions)\..*"),  # Python's own
     (r"py:.*", "|".join(dir(builtins))),
     (r"py:class", r"Figure|Path|Tensor"),  # matplotlib's, pathlib's and torch's, named without their module
