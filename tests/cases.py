@@ -128,6 +128,27 @@ def _tc_charges(pair, x, z, size):
 TC = {"charges": _tc_charges, "weight": lambda pair: 1.0, "additive": False}
 
 
+def _dip_vae():
+    encoder = pg.nn.MLPEncoder((4, 4), LATENT, hidden=(16,))
+    decoder = pg.nn.MLPDecoder((4, 4), LATENT, hidden=(16,))
+    return pg.models.DIPVAE(encoder, decoder, off_diagonal=3.0, diagonal=2.0, beta=4.0).double()
+
+
+def _dip_charges(pair, x, z, size):
+    """The squares of the covariance of the mixture of the batch's posteriors, entry by entry."""
+    q = pair.encode(x)
+    second = q.variance.mean(0).diag() + torch.einsum("ni,nj->ij", q.mean, q.mean) / len(x)
+    covariance = second - q.mean.mean(0)[:, None] * q.mean.mean(0)
+    inside, eye = torch.eye(LATENT, dtype=torch.bool), torch.eye(LATENT, dtype=torch.float64)
+    return {
+        "off_diagonal": (3.0, covariance[~inside].square().sum().repeat(len(x))),
+        "diagonal": (2.0, (covariance - eye)[inside].square().sum().repeat(len(x))),
+    }
+
+
+DIP = {"charges": _dip_charges, "additive": False}
+
+
 def _sparse(beta=1.0):
     dictionary = pg.nn.Dictionary(16, atoms=24)
     encoder = pg.nn.SparseLinearEncoder((4, 4), pg.nn.FISTA(dictionary, steps=6))
@@ -256,6 +277,7 @@ CASES = [
     Case("sparse, beta 4", lambda: _sparse(beta=4.0), (4, 4), "real", laplace_log_density, **SPARSE),
     Case("sparse, conv", _sparse_conv, (2, 8, 8), "binary", laplace_log_density, **SPARSE_CONV),
     Case("total correlation", _tc_vae, (4, 4), "binary", standard_log_density, **TC),
+    Case("covariance", _dip_vae, (4, 4), "binary", standard_log_density, **DIP),
     Case("quantized, by loss", lambda: _quantized("loss"), (1, 4, 4), "binary", uniform_log_mass, **QUANTIZED),
     Case("quantized, moving", lambda: _quantized("ema"), (1, 4, 4), "binary", uniform_log_mass, **QUANTIZED),
 ]

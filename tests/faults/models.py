@@ -9,6 +9,35 @@ OF_GAMMA = "models/test_gamma_exponential.py::test_gamma_"
 
 FAULTS = [
     Fault(
+        "the DIP-VAE forgets the variances of the posteriors",
+        "models/dip_vae.py",
+        "centered / len(means) + torch.diag(variances.mean(0))",
+        "centered / len(means)",
+        "models/test_dip_vae.py::test_the_price_of_a_linear_encoder_is_that_of_the_closed_form",
+    ),
+    Fault(
+        "the DIP-VAE's codes are not centered",
+        "models/dip_vae.py",
+        "means - means.mean(0)",
+        "means",
+        "models/test_dip_vae.py::test_the_price_of_a_linear_encoder_is_that_of_the_closed_form",
+    ),
+    Fault(
+        "the DIP-VAE's two weights change places",
+        "models/dip_vae.py",
+        "off_diagonal.expand(len(x)), weight=self.off_diagonal",
+        "off_diagonal.expand(len(x)), weight=self.diagonal",
+        CONTRACT + "test_the_monte_carlo_loss_is_reconstruction_plus_beta_times_its_estimate",
+        "models/test_dip_vae.py::test_each_weight_is_on_its_own_sum",
+    ),
+    Fault(
+        "the DIP-VAE's guide forgets beta",
+        "models/dip_vae.py",
+        "            with self.kl_weight():",
+        "            if True:",
+        "models/test_dip_vae.py::test_without_a_price_it_is_the_vae",
+    ),
+    Fault(
         "the guide forgets beta",
         VAE,
         "with self.plate(x, size), self.kl_weight():",
