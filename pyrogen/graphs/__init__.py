@@ -9,7 +9,8 @@ A student may start at `pyrogen.graphs.structure.separation`, which asks when tw
 - **Cliques:** `maximal_cliques`, `is_chordal`, `chordless_cycle`, `chords`, `triangulate`, `elimination_order`,
   `junction_tree`, `factorization`.
 - **Files:** `read_network`, `write_network`, `network_from_dict`, `network_to_dict`, `bundled`, `bundled_names`.
-- **Inference:** `query`, `marginals`, `map_assignment`, `evidence_probability`, `log_partition`.
+- **Inference:** `query`, `marginals`, `map_assignment`, `most_probable`, `sample`, `evidence_probability`,
+  `log_partition`; `compile` for many questions to one network.
 - **Pyro:** `to_pyro`, `learn`.
 """
 
@@ -21,15 +22,19 @@ from pyrogen.graphs.files.networks import (
     read_network,
     write_network,
 )
+from pyrogen.graphs.inference.assignment import Assignment
+from pyrogen.graphs.inference.compiled import CompiledNetwork
+from pyrogen.graphs.inference.compiled import compile_network as compile
 from pyrogen.graphs.inference.dependence import Dependence, conditional_mutual_information, generic_network
 from pyrogen.graphs.inference.posterior import Posterior
 from pyrogen.graphs.inference.queries import (
-    Assignment,
     evidence_probability,
     log_partition,
     map_assignment,
     marginals,
+    most_probable,
     query,
+    sample,
 )
 from pyrogen.graphs.pyro.learn import Learned, learn
 from pyrogen.graphs.pyro.to_pyro import PyroNetwork, to_pyro
@@ -46,6 +51,7 @@ from pyrogen.graphs.structure.triangulation import elimination_order, junction_t
 __all__ = [
     "Assignment",
     "BlockedTrail",
+    "CompiledNetwork",
     "Dependence",
     "Factorization",
     "Independence",
@@ -58,6 +64,7 @@ __all__ = [
     "bundled_names",
     "chordless_cycle",
     "chords",
+    "compile",
     "conditional_mutual_information",
     "cpdag",
     "d_separated",
@@ -81,11 +88,13 @@ __all__ = [
     "minimal_i_map",
     "minimum_d_separator",
     "moral_graph",
+    "most_probable",
     "network_from_dict",
     "network_to_dict",
     "path",
     "query",
     "read_network",
+    "sample",
     "separated",
     "to_pyro",
     "triangulate",

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import combinations
 from typing import Any
 
-from pyrogen.graphs.inference.calibrated_tree import interaction_graph, rooted_cliques
-from pyrogen.graphs.inference.factors import Factor, check_size, entries, product
+from pyrogen.graphs.inference.factors import Factor, entries, product
+from pyrogen.graphs.inference.memory import check_memory
+from pyrogen.graphs.structure.triangulation import junction_tree
 from pyrogen.graphs.structure.validation import Node
 
 
@@ -15,13 +16,13 @@ def eliminate(
     factors: Iterable[Factor],
     keep: Iterable[Node],
     sizes: Mapping[Node, int],
-    limit: int,
+    memory: int,
     remove: Callable[[Factor, Node], Factor] = lambda factor, node: factor.sum_out((node,)),
 ) -> list[Factor]:
     """Factors over `keep` alone, whose product is that of `factors` with all other variables removed (summed out).
 
     Raises:
-        ValueError: if a table on the way would have more than `limit` entries, before any is made.
+        ValueError: if a table on the way would take more than `memory` bytes, before any is made.
     """
     left = list(factors)
     keep = set(keep)
@@ -29,7 +30,7 @@ def eliminate(
     scopes = [frozenset(factor.names) for factor in left]
     for node in order:  # the same walk without tables
         joined = frozenset().union(*(scope for scope in scopes if node in scope))
-        check_size(f"the table in which {node!r} is eliminated", entries(joined, sizes), limit)
+        check_memory(f"the table in which {node!r} is eliminated", 8 * entries(joined, sizes), memory)
         scopes = [scope for scope in scopes if node not in scope] + [joined - {node}]
     for node in order:
         touched = [factor for factor in left if node in factor.names]
@@ -62,3 +63,43 @@ def elimination_sequence(graph: Any, keep: Iterable[Node], sizes: Mapping[Node, 
             above = border if parent is None else cliques[parent][0]
             order.extend(sorted(clique - above, key=places.__getitem__))
     return order
+
+
+def interaction_graph(factors: Iterable[Factor], order: Iterable[Node]) -> Any:
+    """The undirected graph that joins variables of a common factor; its nodes stand in the order given."""
+    import networkx as nx
+
+    factors = list(factors)
+    present = {name for factor in factors for name in factor.names}
+    graph = nx.Graph()
+    graph.add_nodes_from(node for node in order if node in present)
+    for factor in factors:
+        graph.add_edges_from(combinations(factor.names, 2))
+    return graph
+
+
+def rooted_cliques(
+    graph: Any, sizes: Mapping[Node, int], root: frozenset[Node] = frozenset()
+) -> list[tuple[frozenset[Node], int | None]]:
+    """The cliques of a junction forest by min-fill, each with the place of its parent in this list, children first.
+
+    Args:
+        graph: an undirected graph, which may be empty.
+        sizes: the number of states of each node.
+        root: a clique of the graph; the root of the tree holds it.
+    """
+    import networkx as nx
+
+    if not graph:
+        return []
+    forest = junction_tree(graph, sizes=sizes)
+    places = {clique: place for place, clique in enumerate(forest)}
+    found: list[tuple[frozenset[Node], int | None]] = []
+    for component in sorted(nx.connected_components(forest), key=lambda part: min(places[clique] for clique in part)):
+        ordered = sorted(component, key=places.__getitem__)
+        top = next((clique for clique in ordered if root <= clique), ordered[0])
+        towards = {child: parent for parent, child in nx.bfs_edges(forest, top)}
+        walk = list(reversed([top, *towards]))
+        numbers = {clique: len(found) + place for place, clique in enumerate(walk)}
+        found.extend((clique, numbers[towards[clique]] if clique in towards else None) for clique in walk)
+    return found

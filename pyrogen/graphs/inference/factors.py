@@ -169,15 +169,6 @@ def entries(names: Iterable[Node], sizes: Mapping[Node, int]) -> int:
     return math.prod(sizes[name] for name in names)
 
 
-def check_size(what: str, number: int, limit: int) -> None:
-    """Refuses `number` table entries beyond the limit; to be called before they are made."""
-    if number > limit:
-        raise ValueError(
-            f"{what} would hold {number:,} entries ({8 * number / 2**30:.3g} GiB), which is more than limit={limit:,}: "
-            "observe more, ask for less, or raise the limit"
-        )
-
-
 def _aligned(table: Any, states: Mapping[Node, tuple[State, ...]]) -> Factor:
     """The table itself, not yet its logarithm, each axis in the order of `states`."""
     values = np.array(table.values, dtype=np.float64)

@@ -1,66 +1,56 @@
-"""Exact answers from discrete networks: posteriors, the most probable assignment, the probability of the evidence.
+"""Exact answers from discrete networks: posteriors, the most probable assignments, draws, the probability of evidence.
 
 For Bayesian and Markov networks of pgmpy alike, p(x) = 1/Z Π φ(x_c) with Z = Σₓ Π φ(x_c), which is one where the
-factors are conditional tables. Everything returned is normalized. There are two methods: variable elimination (Zhang &
-Poole, J. Artif. Intell. Res. 5, 1996, https://arxiv.org/abs/cs/9612101) for one query, and a calibrated junction tree
-for all nodes at once.
+factors are conditional tables. Everything returned is normalized. Each function takes a network of pgmpy, whose tables
+are then checked at each call, or a compiled one (`compile_network`), whose tables were checked once.
+
+**Evidence** maps a node to its state, or to a likelihood of each of its states (soft evidence): a mapping from all
+states to numbers, or a list in the order of the states. Likelihoods of one and zeros are the same as the state itself.
+``do`` maps a node to the state that it is set to from outside, which cuts the arrows into it (J. Pearl, Causality,
+2009, https://doi.org/10.1017/CBO9780511803161).
+
+All answers come from a junction tree of what bears on the question, or of the whole network where that is small.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from numbers import Integral
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pyrogen.graphs.inference.calibrated_tree import Calibrated
+from pyrogen.graphs.inference.assignment import Assignment
+from pyrogen.graphs.inference.compiled import CompiledNetwork, compile_network
 from pyrogen.graphs.inference.elimination import eliminate
-from pyrogen.graphs.inference.factors import Factor, Tables, check_size, entries, product, tables
+from pyrogen.graphs.inference.factors import Factor
+from pyrogen.graphs.inference.memory import MEMORY
+from pyrogen.graphs.inference.observations import Evidence, Interventions, Observations
 from pyrogen.graphs.inference.posterior import Posterior
-from pyrogen.graphs.structure import validation
-from pyrogen.graphs.structure.validation import Node, Nodes, State
-
-METHODS = ("elimination", "junction_tree")
-LIMIT = 2**25  # entries: 268 MB in float64
-
-Evidence = Mapping[Node, State] | None
-
-
-class Assignment(NamedTuple):
-    """A most probable assignment.
-
-    Args:
-        states: the state of each variable asked for.
-        log_probability: log P(states | evidence), in nats.
-    """
-
-    states: dict[Node, State]
-    log_probability: float
+from pyrogen.graphs.structure.validation import Node, Nodes
 
 
 def query(
     network: Any,
     variables: Nodes,
     evidence: Evidence = None,
-    method: Literal["elimination", "junction_tree"] = "elimination",
-    limit: int = LIMIT,
+    do: Interventions = None,
+    memory: int | None = None,
 ) -> Posterior:
-    """P(variables | evidence), the joint table of the variables.
+    """Return P(variables | evidence, do), the joint table of the variables.
 
     Args:
-        network: a DiscreteBayesianNetwork or a DiscreteMarkovNetwork with tables; it may be disconnected.
+        network: a DiscreteBayesianNetwork or a DiscreteMarkovNetwork with tables, or a compiled network.
         variables: one name or several; the answer's axes are in the order of the network's nodes.
-        evidence: the observed state, by its name, of each observed node.
-        method: ``"elimination"`` leaves out what does not bear on the answer; ``"junction_tree"`` calibrates the whole.
-        limit: the most entries that a table (for the junction tree: all of them together) may have.
+        evidence: the observed state, by its name, of each observed node, or the likelihood of each of its states.
+        do: the state that each of some nodes is set to from outside, in a Bayesian network.
+        memory: the most bytes that the tables may take; None for the compiled network's own limit, or for 1 GiB.
 
     Raises:
         TypeError: for a network of another kind.
         ValueError: for unknown names or states, none asked for, a variable that is observed too, evidence of
-            probability zero, tables that are wrong or missing, and a table beyond the limit, before it is made.
+            probability zero, tables that are wrong or missing, and tables beyond the limit, before any is made.
 
     Example:
         >>> from pgmpy.models import DiscreteBayesianNetwork
@@ -75,49 +65,96 @@ def query(
         rain  P(rain)
         no     0.3077
         yes    0.6923
+        >>> print(query(network, "rain", {"wet": {"no": 0.5, "yes": 1.0}}))  # seen with doubt
+        rain  P(rain)
+        no     0.7097
+        yes    0.2903
+        >>> print(query(network, "rain", do={"wet": "yes"}))  # watered by hand
+        rain  P(rain)
+        no     0.8000
+        yes    0.2000
     """
-    if method not in METHODS:
-        raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
-    known, asked, observed = _checked(network, variables, evidence, limit)
-    sizes = known.sizes
-    check_size("the answer's table", entries(asked, sizes), limit)
-    if method == "elimination":
-        factors = eliminate(_reduced(known, observed, asked), asked, sizes, limit)
-    else:
-        tree = Calibrated(_reduced(known, observed), sizes, limit)
-        _check_possible(tree.log_total, observed, known)
-        factors = eliminate(tree.factors_of(asked), asked, sizes, limit)
-    joint = product(factors, asked, sizes)
-    _check_possible(float(joint.sum_out(asked).log), observed, known)
-    return _posterior(joint, known)
+    return _compiled(network, memory).query(variables, evidence, do)
 
 
-def marginals(network: Any, evidence: Evidence = None, limit: int = LIMIT) -> dict[Node, Posterior]:
-    """P(node | evidence) for every node that is not observed, from one calibrated junction tree.
+def marginals(
+    network: Any, evidence: Evidence = None, do: Interventions = None, memory: int | None = None
+) -> dict[Node, Posterior]:
+    """Return P(node | evidence, do) for every node that is neither observed nor set, from one junction tree.
 
-    Args and errors are those of `query`; `limit` bounds all cliques' tables together.
+    Where that tree is too large, each node is asked for by itself, as what does not bear on it falls away.
+    Args and errors are those of `query`.
     """
-    known, _, observed = _checked(network, None, evidence, limit)
-    tree = Calibrated(_reduced(known, observed), known.sizes, limit)
-    _check_possible(tree.log_total, observed, known)
-    return {node: _posterior(tree.marginal(node), known) for node in known.states if node not in observed}
+    return _compiled(network, memory).marginals(evidence, do)
+
+
+def most_probable(
+    network: Any, k: int = 1, evidence: Evidence = None, do: Interventions = None, memory: int | None = None
+) -> list[Assignment]:
+    """Return the k most probable assignments of all nodes that are not observed, the most probable first.
+
+    There are fewer than k where no more have a probability above zero. Of equally probable ones the order is always the
+    same. Args and errors are those of `query`.
+
+    Args:
+        k: how many, at least 1.
+
+    Example:
+        >>> from pyrogen.graphs import bundled
+        >>> for states, log_probability in most_probable(bundled("cancer"), 2, {"Cancer": "True"}):
+        ...     print(states, round(log_probability, 3))
+        {'Pollution': 'low', 'Smoker': 'True', 'Xray': 'positive', 'Dyspnoea': 'True'} -0.811
+        {'Pollution': 'low', 'Smoker': 'True', 'Xray': 'positive', 'Dyspnoea': 'False'} -1.43
+    """
+    return _compiled(network, memory).most_probable(k, evidence, do)
+
+
+def sample(
+    network: Any,
+    n: int,
+    evidence: Evidence = None,
+    do: Interventions = None,
+    seed: int | np.random.Generator | None = None,
+    memory: int | None = None,
+) -> Any:
+    """Return n exact draws from P(nodes | evidence, do) as a pandas DataFrame of state names, a column for each node.
+
+    No draw is rejected, however improbable the evidence is. Args and errors are those of `query`.
+
+    Args:
+        n: the number of rows.
+        seed: a whole number or a numpy Generator; None for draws that cannot be repeated.
+
+    Example:
+        >>> from pyrogen.graphs import bundled
+        >>> draws = sample(bundled("cancer"), 1000, {"Cancer": "True"}, seed=0)
+        >>> sorted(set(draws["Cancer"])), draws.shape
+        (['True'], (1000, 5))
+    """
+    return _compiled(network, memory).sample(n, evidence, do, seed)
 
 
 def map_assignment(
-    network: Any, variables: Nodes | None = None, evidence: Evidence = None, limit: int = LIMIT
+    network: Any,
+    variables: Nodes | None = None,
+    evidence: Evidence = None,
+    do: Interventions = None,
+    memory: int | None = None,
 ) -> Assignment:
-    """The states that jointly maximize P(variables | evidence); by default of all variables that are not observed.
+    """Return the states that jointly maximize P(variables | evidence, do); by default of all that are not observed.
 
     What is neither asked for nor observed is summed out first. Where several assignments are equally probable, one of
     them comes back, always the same. Args and errors are those of `query`.
     """
-    known, asked, observed = _checked(network, variables, evidence, limit)
-    sizes = known.sizes
+    compiled = _compiled(network, memory)
     if variables is None:
-        asked = tuple(node for node in known.states if node not in observed)
-    factors = eliminate(_reduced(known, observed, asked), asked, sizes, limit)
-    log_evidence = _log_total(factors, sizes, limit)
-    _check_possible(log_evidence, observed, known)
+        return compiled.most_probable(1, evidence, do)[0]
+    asked, observed = compiled.question(variables, evidence, do)
+    nodes, sizes = list(compiled.states), {node: len(states) for node, states in compiled.states.items()}
+    names = [nodes[number] for number in asked]
+    factors = eliminate(_reduced(compiled, asked, observed), names, sizes, compiled.memory)
+    log_evidence = sum(float(factor.log) for factor in eliminate(factors, (), sizes, compiled.memory))
+    compiled.check_possible(log_evidence, observed)
     best: list[tuple[Node, tuple[Node, ...], NDArray[np.intp]]] = []  # the best state of a node for each of the others
 
     def maximize(factor: Factor, node: Node) -> Factor:
@@ -125,85 +162,62 @@ def map_assignment(
         best.append((node, rest.names, argmax))
         return rest
 
-    top = eliminate(factors, (), sizes, limit, maximize)
+    top = eliminate(factors, (), sizes, compiled.memory, maximize)
     chosen: dict[Node, int] = {}
     for node, others, argmax in reversed(best):
         chosen[node] = int(argmax[tuple(chosen[other] for other in others)])
     log_probability = sum(float(factor.log) for factor in top) - log_evidence
-    return Assignment({node: known.states[node][chosen[node]] for node in asked}, min(0.0, log_probability))
+    return Assignment({node: compiled.states[node][chosen[node]] for node in names}, min(0.0, log_probability))
 
 
-def evidence_probability(network: Any, evidence: Evidence, *, log: bool = False, limit: int = LIMIT) -> float:
-    """P(evidence), zero if it is impossible and one if it is empty.
+def evidence_probability(
+    network: Any,
+    evidence: Evidence,
+    do: Interventions = None,
+    *,
+    log: bool = False,
+    memory: int | None = None,
+) -> float:
+    """Return P(evidence | do), zero if it is impossible and one if it is empty.
+
+    For soft evidence it is the mean of the likelihoods' product. Args are those of `query`.
 
     Args:
-        network: as for `query`.
-        evidence: the observed state of each observed node.
         log: returns log P(evidence) in nats, −inf for zero, where the probability itself may be too small for a float.
-        limit: as for `query`.
 
     Raises:
         TypeError, ValueError: as `query` does, but for impossible evidence.
     """
-    known, _, observed = _checked(network, None, evidence, limit)
-    answer = 0.0
-    if observed:
-        answer = _log_total(_reduced(known, observed, ()), known.sizes, limit)
-    if observed and not known.directed:
-        answer -= _log_partition(known, limit)
-    answer = min(0.0, answer)
-    return answer if log else math.exp(answer)
+    return _compiled(network, memory).evidence_probability(evidence, do, log=log)
 
 
-def log_partition(network: Any, limit: int = LIMIT) -> float:
-    """log Z, in nats: what the product of a Markov network's factors sums to; zero for a Bayesian network.
+def log_partition(network: Any, memory: int | None = None) -> float:
+    """Return log Z, in nats: what the product of a Markov network's factors sums to; zero for a Bayesian network.
 
     Raises:
         TypeError, ValueError: as `query` does; a ValueError for Z = 0.
     """
-    known, _, _ = _checked(network, None, None, limit)
-    return 0.0 if known.directed else _log_partition(known, limit)
+    return _compiled(network, memory).log_partition()
 
 
-def _log_partition(known: Tables, limit: int) -> float:
-    total = _log_total(list(known.factors), known.sizes, limit)
-    _check_possible(total, {}, known)
-    return total
+def _compiled(network: Any, memory: int | None) -> CompiledNetwork:
+    if isinstance(network, CompiledNetwork) and memory is None:
+        return network
+    return compile_network(network, MEMORY if memory is None else memory)
 
 
-def _log_total(factors: Sequence[Factor], sizes: Mapping[Node, int], limit: int) -> float:
-    return sum(float(factor.log) for factor in eliminate(factors, (), sizes, limit))
-
-
-def _checked(
-    network: Any, variables: Nodes | None, evidence: Evidence, limit: int
-) -> tuple[Tables, tuple[Node, ...], dict[Node, int]]:
-    """The network's tables, the variables asked for, and the place of each observed state."""
-    known = tables(network)
-    if isinstance(limit, bool) or not isinstance(limit, Integral) or limit < 1:
-        raise ValueError(f"limit must be a positive whole number of table entries, got {limit!r}")
-    asked = () if variables is None else validation.names(network, variables, "variables")
-    observed = validation.evidence(network, evidence)
-    validation.apart(variables=asked, evidence=observed)
-    return known, asked, known.index(observed)
-
-
-def _reduced(known: Tables, observed: Mapping[Node, int], asked: Sequence[Node] | None = None) -> list[Factor]:
-    """The factors at the evidence; only those that bear on `asked`, where it is given."""
-    factors = known.factors if asked is None else known.relevant([*asked, *observed])
-    return [factor.at(observed) for factor in factors]
-
-
-def _check_possible(log_total: float, observed: Mapping[Node, int], known: Tables) -> None:
-    if log_total > -math.inf:
-        return
-    if not observed:
-        raise ValueError("the factors multiply to zero everywhere, so the network has no distribution")
-    shown = ", ".join(f"{node!r}: {known.states[node][place]!r}" for node, place in list(observed.items())[:8])
-    more = f", … ({len(observed)} in all)" if len(observed) > 8 else ""
-    raise ValueError(f"the evidence {{{shown}{more}}} has probability zero, so nothing can be conditioned on it")
-
-
-def _posterior(joint: Factor, known: Tables) -> Posterior:
-    table = np.exp(joint.log - joint.log.max())
-    return Posterior({name: known.states[name] for name in joint.names}, table / table.sum())
+def _reduced(compiled: CompiledNetwork, asked: Sequence[int], observed: Observations) -> list[Factor]:
+    """The factors, in logarithms, that bear on what is asked, at what was observed."""
+    nodes = list(compiled.states)
+    index: Mapping[Node, int] = {nodes[number]: place for number, place in observed.seen.items()}
+    done = {nodes[number] for number in observed.done}
+    relevant = compiled.relevant([*asked, *observed.bearing], observed.done)
+    factors = [
+        Factor(names, table).at(index)
+        for names, table in ((compiled.names(number), compiled.log_table(number)) for number in relevant)
+        if names[0] not in done
+    ]
+    for number, weights in observed.weights.items():
+        logs = [math.log(weight) if weight > 0 else -math.inf for weight in weights.tolist()]
+        factors.append(Factor((nodes[number],), np.array(logs)))
+    return factors

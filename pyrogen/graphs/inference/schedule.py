@@ -1,0 +1,120 @@
+"""The schedule of a junction tree: cliques, the way up and down, and how each table is laid out. It holds no numbers.
+
+All tables have their axes in one order, the reverse of the elimination order. In each clique the separator's axes come
+first, so that a message upwards is a sum over the last axis of a ``(separator, rest)`` view, and a message enters its
+parent by a reshape alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from pyrogen.graphs.inference.heuristics import cheapest_order
+
+
+@dataclass
+class Clique:
+    """One clique of the tree.
+
+    Args:
+        axes: its variables, the separator's first.
+        shape: their sizes.
+        shared: how many of the axes are the separator's.
+        parent: the number of its parent, or −1 for a root.
+        within: the shape in which a message enters the parent's table.
+    """
+
+    axes: tuple[int, ...]
+    shape: tuple[int, ...]
+    shared: int
+    parent: int
+    within: tuple[int, ...] = ()
+    children: list[int] = field(default_factory=list)
+    factors: list[int] = field(default_factory=list)
+    uncovered: tuple[int, ...] = ()  # the shape of a table of ones over the axes that nothing else covers, or ()
+
+    def __post_init__(self) -> None:
+        self.size = math.prod(self.shape)
+        self.rows = math.prod(self.shape[: self.shared])  # joint states of the separator
+        self.separator = self.axes[: self.shared]
+
+
+class Schedule:
+    """A junction tree for factors of given scopes.
+
+    Args:
+        scopes: the variables of each factor, by their numbers.
+        sizes: the number of states of each variable, by its number.
+        joined: variables that some clique, the first root, must hold together.
+
+    Attributes:
+        cliques: parents before their children.
+        home: for each variable the clique in which it was eliminated.
+        layout: for each factor how its axes are transposed, and the shape in which it enters its clique.
+        entries: of all clique tables together.
+    """
+
+    def __init__(self, scopes: Sequence[Sequence[int]], sizes: Sequence[int], joined: Sequence[int] = ()) -> None:
+        later = cheapest_order(scopes, sizes, joined)
+        self.sizes = sizes
+        self.rank = {node: place for place, node in enumerate(reversed(later))}
+        self.home: dict[int, int] = {}
+        self.cliques: list[Clique] = []
+        self._grow(later)
+        place = {node: number for number, node in enumerate(later)}
+        self.layout: list[tuple[tuple[int, ...], tuple[int, ...]]] = []
+        self.constants: list[int] = []  # the factors without variables
+        for number, scope in enumerate(scopes):
+            if not scope:
+                self.constants.append(number)
+                self.layout.append(((), ()))
+                continue
+            clique = self.cliques[self.home[min(scope, key=place.__getitem__)]]
+            clique.factors.append(number)
+            order = tuple(sorted(range(len(scope)), key=lambda axis: self.rank[scope[axis]]))
+            self.layout.append((order, self.within(scope, clique)))
+        for clique in self.cliques:
+            covered = {node for number in clique.factors for node in scopes[number]}
+            covered.update(node for child in clique.children for node in self.cliques[child].separator)
+            bare = [node for node in clique.axes if node not in covered]
+            clique.uncovered = self.within(bare, clique) if bare else ()
+        self.entries = sum(clique.size for clique in self.cliques)
+        self.messages = sum(clique.rows for clique in self.cliques)
+
+    def _grow(self, later: dict[int, frozenset[int]]) -> None:
+        members: list[set[int]] = []
+        shared: list[int] = []
+        parents: list[int] = []
+        for node in reversed(later):
+            rest = later[node]
+            # All of `rest` lies in the home of the first eliminated among them, as its elimination joined the others.
+            above = self.home[max(rest, key=self.rank.__getitem__)] if rest else -1
+            if above >= 0 and len(rest) == len(members[above]):
+                members[above].add(node)
+                self.home[node] = above
+                continue
+            self.home[node] = len(members)
+            members.append({node, *rest})
+            shared.append(len(rest))
+            parents.append(above)
+        for number, nodes in enumerate(members):
+            axes = tuple(sorted(nodes, key=self.rank.__getitem__))
+            clique = Clique(axes, tuple(self.sizes[node] for node in axes), shared[number], parents[number])
+            self.cliques.append(clique)
+            if clique.parent >= 0:
+                above_clique = self.cliques[clique.parent]
+                above_clique.children.append(number)
+                clique.within = self.within(clique.separator, above_clique)
+
+    def within(self, nodes: Sequence[int], clique: Clique) -> tuple[int, ...]:
+        """The shape in which a table over `nodes` enters the table of a clique."""
+        there = set(nodes)
+        return tuple(size if node in there else 1 for node, size in zip(clique.axes, clique.shape, strict=True))
+
+    def holding(self, nodes: Sequence[int]) -> int:
+        """The smallest clique that holds all of `nodes`, or −1."""
+        wanted = set(nodes)
+        found = [number for number, clique in enumerate(self.cliques) if wanted <= set(clique.axes)]
+        return min(found, key=lambda number: self.cliques[number].size, default=-1)
