@@ -6,16 +6,16 @@ import math
 from collections import OrderedDict
 from collections.abc import Sequence
 from itertools import islice
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 
+from pyrogen import checks
 from pyrogen.graphs.inference.assignment import Assignment
 from pyrogen.graphs.inference.draws import backward, forward
 from pyrogen.graphs.inference.explanations import explanations
 from pyrogen.graphs.inference.factors import tables
-from pyrogen.graphs.inference.memory import MEMORY, check_memory, checked_memory
+from pyrogen.graphs.inference.memory import MEMORY, check_memory
 from pyrogen.graphs.inference.observations import Evidence, Interventions, Observations, Places
 from pyrogen.graphs.inference.posterior import Posterior
 from pyrogen.graphs.inference.problem import Problem, floats
@@ -38,7 +38,7 @@ class CompiledNetwork:
 
     def __init__(self, network: Any, memory: int = MEMORY) -> None:
         self.network = network
-        self.memory = checked_memory(memory)
+        self.memory = checks.whole("memory", memory, least=1)
         self._known = tables(network)
         self._places = Places(self._known)
         self.states: dict[Node, tuple[State, ...]] = dict(self._known.states)
@@ -117,8 +117,7 @@ class CompiledNetwork:
 
     def most_probable(self, k: int = 1, evidence: Evidence = None, do: Interventions = None) -> list[Assignment]:
         """Return the k most probable assignments of all nodes that are not observed; see `most_probable`."""
-        if isinstance(k, bool) or not isinstance(k, Integral) or k < 1:
-            raise ValueError(f"k must be a whole number of at least 1, got {k!r}")
+        k = checks.whole("k", k, least=1)
         observed = self._places.observations(evidence, do)
         nodes = self._places.nodes
         left = [number for number in range(len(nodes)) if number not in observed.seen]
@@ -128,7 +127,7 @@ class CompiledNetwork:
         operands, _, constant = problem.operands(observed, GREATEST)
         up = upwards(problem.schedule, operands, GREATEST, scaled=False, kept=problem.kept(self.memory))
         found = []
-        for log_product, places in islice(explanations(problem.schedule, operands, GREATEST, up), int(k)):
+        for log_product, places in islice(explanations(problem.schedule, operands, GREATEST, up), k):
             states = {nodes[node]: self.states[nodes[node]][places[node]] for node in left}
             found.append(Assignment(states, min(0.0, log_product + constant - log_evidence)))
         return found
@@ -139,31 +138,26 @@ class CompiledNetwork:
         """Return n exact draws as a DataFrame, a column for each node; see `sample`."""
         import pandas as pd
 
-        if isinstance(n, bool) or not isinstance(n, Integral) or n < 0:
-            raise ValueError(f"n must be a whole number of at least 0, got {n!r}")
+        n = checks.whole("n", n, least=0)
         if seed is not None and not isinstance(seed, np.random.Generator):
-            if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
-                raise ValueError(f"seed must be a whole number of at least 0, a numpy Generator or None, got {seed!r}")
-            seed = int(seed)
+            seed = checks.seed("seed", seed)
         nodes = self._places.nodes
-        check_memory("the draws", 8 * int(n) * len(nodes), self.memory)
+        check_memory("the draws", 8 * n * len(nodes), self.memory)
         generator = np.random.default_rng(seed)
         observed = self._places.observations(evidence, do)
         if self._known.directed and not observed.weights and set(observed.seen) == observed.done:
-            drawn = forward(self._scopes, self._tables, observed.seen, int(n), generator)
+            drawn = forward(self._scopes, self._tables, observed.seen, n, generator)
         else:
             problem, _ = self._problem(observed, None)
             drawn, log_total = problem.solve(
                 observed,
                 self.memory,
                 lambda operands, ring, up: (
-                    backward(problem.schedule, operands, ring, up, int(n), generator)
-                    if up.log_total > -math.inf
-                    else {}
+                    backward(problem.schedule, operands, ring, up, n, generator) if up.log_total > -math.inf else {}
                 ),
             )
             self.check_possible(log_total, observed)
-            drawn.update((node, np.full(int(n), place)) for node, place in observed.seen.items())
+            drawn.update((node, np.full(n, place)) for node, place in observed.seen.items())
         columns = {}
         for number, (node, states) in enumerate(self.states.items()):
             names = np.empty(len(states), dtype=object)
@@ -190,7 +184,7 @@ class CompiledNetwork:
             problem = whole
         else:
             problem = self._reduced(observed, asked)
-        check_memory(f"the messages between {len(problem.schedule.cliques)} cliques", problem.needed, self.memory)
+        check_memory(f"the tables of {len(problem.schedule.cliques)} cliques", problem.needed, self.memory)
         return problem, problem.holding(asked) if asked is not None else -1
 
     def _reduced(self, observed: Observations, asked: tuple[int, ...] | None) -> Problem:

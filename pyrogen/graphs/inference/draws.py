@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +45,8 @@ def forward(
                 continue
             drawn[node] = np.empty(count, dtype=np.intp)
             for part in _parts(count, len(table)):
-                given = table[(slice(None), *(drawn[parent][part] for parent in parents))]
+                index: Any = (slice(None), *(drawn[parent][part] for parent in parents))
+                given = table[index]
                 given = np.broadcast_to(given.reshape(len(table), -1).T, (len(drawn[node][part]), len(table)))
                 drawn[node][part] = _choose(given, generator)
     return drawn

@@ -97,15 +97,8 @@ class _Walk:
 
     def _row(self, number: int) -> Table:
         clique = self.schedule.cliques[number]
-        return rows(
-            self.schedule,
-            self.operands,
-            self.ring,
-            self.up,
-            number,
-            {node: np.array([self._places[node]]) for node in clique.separator},
-            1,
-        )[0]
+        states = {node: np.array([self._places[node]]) for node in clique.separator}
+        return np.asarray(rows(self.schedule, self.operands, self.ring, self.up, number, states, 1)[0])
 
 
 def rows(

@@ -16,7 +16,7 @@ Adjacency = Sequence[set[int]]
 Later = dict[int, frozenset[int]]  # the neighbors of each node when it is eliminated, in the order of elimination
 
 ENOUGH = 2**20  # entries: below this, another heuristic costs more than it saves
-MANY = 2**25  # entries: above this, orders with perturbed scores are tried too
+MANY, HOPELESS = 2**25, 2**36  # entries: between these, orders with perturbed scores are tried too
 PERTURBED = 12
 FIRST = ("weight", "fill", "fill_weight")
 MORE = ("log_fill", "weighted_fill")
@@ -46,10 +46,10 @@ def cheapest_order(scopes: Iterable[Sequence[int]], sizes: Sequence[int], last: 
 
     for rule in FIRST:
         keep(_eliminate(near, sizes, last, RULES[rule]))
-    if least > ENOUGH:
+    if ENOUGH < least < HOPELESS:
         for rule in MORE:
             keep(_eliminate(near, sizes, last, RULES[rule]))
-    if least > MANY:
+    if MANY < least < HOPELESS:
         for seed in range(PERTURBED):
             rule = ("weighted_fill", "log_fill", "weight")[seed % 3]
             keep(_eliminate(near, sizes, last, RULES[rule], random.Random(seed)))

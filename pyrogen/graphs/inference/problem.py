@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
@@ -14,6 +15,8 @@ from pyrogen.graphs.inference.schedule import Schedule
 
 Operands = list[list[Table]]
 Answer = TypeVar("Answer")
+
+GONE_THROUGH = 64  # large tables are made in parts; this many times the limit on memory may be made in all
 
 
 class Problem:
@@ -52,9 +55,10 @@ class Problem:
 
     @property
     def needed(self) -> int:
-        """The fewest bytes in which a way up and down fits, if no large table is held."""
+        """The least limit in bytes for this question: what must be held, or a 64th of all that is gone through."""
         largest = max((clique.size for clique in self.schedule.cliques), default=0)
-        return 8 * (3 * self.schedule.messages + 4 * min(PART, largest) + sum(map(_held, self.schedule.layout)))
+        held = 3 * self.schedule.messages + 4 * min(PART, largest) + sum(map(_held, self.schedule.layout))
+        return 8 * max(held, self.schedule.entries // GONE_THROUGH)
 
     def kept(self, memory: int) -> int:
         """The size up to which tables are held for the way down, so that all fits into `memory` bytes."""
@@ -209,4 +213,4 @@ def floats(table: Table, ring: Ring) -> Table:
 
 
 def _held(layout: tuple[tuple[int, ...], tuple[int, ...]]) -> int:
-    return int(np.prod([float(size) for size in layout[1]])) if layout[1] else 1
+    return math.prod(layout[1])

@@ -210,8 +210,8 @@ def _merged(parts: list[Table], ring: Ring) -> list[Table]:
     """The same product with fewer parts: small ones are multiplied first, as long as their product stays small."""
     parts = sorted(parts, key=lambda part: part.size)
     while len(parts) > 1:
-        shape = np.broadcast_shapes(parts[0].shape, parts[1].shape)
-        if math.prod(shape) > PART // 4:
+        lengths = map(max, zip(parts[0].shape, parts[1].shape, strict=True))
+        if math.prod(lengths) > PART // 4:
             break
         parts = sorted([ring.times(parts[0], parts[1]), *parts[2:]], key=lambda part: part.size)
     return parts

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from pyrogen.graphs.inference.factors import Factor, check_size, product, tables
+from pyrogen.graphs.inference.factors import Factor, product, tables
+from pyrogen.graphs.inference.memory import check_memory
 
 A = np.array([[0.5, 0.0, 2.0], [1.0, 0.0, 3.0]])
 B = np.array([[1.0, 0.0], [0.25, 4.0], [7.0, 1e-5]])
@@ -53,12 +54,12 @@ def test_zero_divided_by_zero_is_zero():
     np.testing.assert_allclose(np.exp(quotient.log), [[1 / 3, 0, 0.4], [2 / 3, 0, 0.6]], rtol=1e-14)
 
 
-def test_a_table_beyond_the_limit_is_refused_with_its_size():
-    check_size("it", 8, 8)
-    with pytest.raises(ValueError, match="it would hold 9 entries"):
-        check_size("it", 9, 8)
-    with pytest.raises(ValueError, match=r"it would hold 1,073,741,824 entries \(8 GiB\), which is more than limit=8"):
-        check_size("it", 2**30, 8)
+def test_a_table_beyond_the_limit_is_refused_with_what_would_do():
+    check_memory("it", 8, 8)
+    with pytest.raises(ValueError, match=r"it would take 1,073,741,824 bytes \(1 GiB\), which is more than memory=8"):
+        check_memory("it", 2**30, 8)
+    with pytest.raises(ValueError, match="or raise memory to 9"):
+        check_memory("it", 9, 8)
 
 
 def network(*cpds, edges=(("a", "b"),), nodes=()):
