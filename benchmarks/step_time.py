@@ -47,7 +47,7 @@ def conv() -> tuple[pg.models.VAE, Tensor, int]:
 def ours(pair: pg.models.VAE, x: Tensor, batch_size: int) -> Callable[[int], None]:
     """A block of `fit`'s own loop, its looks at the terms included."""
     optimizer = torch.optim.Adam(pair.parameters(), lr=1e-3, fused=True)
-    run = Run(pair, TensorSource(x), Order(len(x), batch_size, 0), pg.training.Constant(), optimizer)
+    run = Run(pair, TensorSource(x), Order(len(x), batch_size, 0), optimizer)
     stop = threading.Event()
     return lambda n: run.train(run.step + n, stop, None, False)
 

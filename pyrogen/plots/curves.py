@@ -34,8 +34,9 @@ def loss_curves(
 ) -> "Figure":
     r"""Draw objective, reconstruction and KL by step (or epoch), one panel each and one color a run.
 
-    Each run is a faint raw line under its moving average. The vertical axis is fitted to what comes after the first
-    `skip` of the steps: the start of training lies so much higher that it would flatten all the rest.
+    Each run is a faint raw line under its moving average. Held-out terms (``history.validation``) are dashed, a dot a
+    validation. The vertical axis is fitted to what comes after the first `skip` of the steps: the start of training
+    lies so much higher that it would flatten all the rest.
 
     Args:
         histories: The runs by label, or one run alone; a run's `[x]`, `["objective"]`, `["reconstruction"]`, `["kl"]`
@@ -94,6 +95,10 @@ def loss_curves(
             average = _moving_average(value, round(smooth * len(value)))
             handles[str(label)] = ax.plot(step, average, color=color, linewidth=1.8, label=str(label))[0]
             settled.append(value[int(skip * len(value)) :])
+            held_out = getattr(history, "validation", None)
+            if held_out is not None and len(held_out) and x in held_out and term in held_out:
+                ax.plot(held_out[x], held_out[term], "o--", color=color, markersize=3, linewidth=1.0, gid="held out")
+                settled.append(np.asarray(held_out[term])[int(skip * len(held_out)) :])
         ax.set_title(TITLES.get(term, term.replace("_", " ").capitalize()))
         ax.set_xlabel("training step" if x == "step" else x)
         ax.grid(axis="y")

@@ -14,6 +14,7 @@ from pyrogen.config import describe, difference
 from pyrogen.errors import CheckpointError, DivergenceError
 from pyrogen.files import check_writable, remove_leftovers
 from pyrogen.locks import FolderLock
+from pyrogen.training import packing
 from pyrogen.training.checkpoint import FILE_NAME, FORMAT, State, read_state, set_weights, weights_of, write_state
 from pyrogen.training.optimizer_state import pack, unpack
 from pyrogen.training.run import Run
@@ -29,7 +30,7 @@ class Checkpointer:
         folder: where the checkpoint is; made if it is not there.
         every: steps between two checkpoints; by default about 30 seconds pass.
         settings: what a run must share with the checkpoint to go on from it.
-        resume: whether a checkpoint may be there.
+        resume: whether a checkpoint may be there; ``"weights"`` takes only weights, step, history and random state.
 
     One run at a time uses the folder; `close` lets another begin.
 
@@ -38,8 +39,8 @@ class Checkpointer:
         ValueError: if the folder cannot be written.
     """
 
-    def __init__(self, folder: Path, every: int | None, settings: dict[str, Any], resume: bool) -> None:
-        self.folder, self.every, self.settings = folder, every, settings
+    def __init__(self, folder: Path, every: int | None, settings: dict[str, Any], resume: bool | str) -> None:
+        self.folder, self.every, self.settings, self.resume = folder, every, settings, resume
         self.path = folder / FILE_NAME
         self._last, self.saved = time.monotonic(), 0
         self._state: State | None = None
@@ -86,12 +87,15 @@ class Checkpointer:
         if run.device.type == "cuda":
             tensors["random.cuda"] = torch.cuda.get_rng_state(run.device)
         tensors["history"] = torch.from_numpy(run.history.array)
+        more, parts = packing.pack(run.parts.state_dict(), "parts")
+        tensors |= more
         facts |= {
             "pair": describe(run.pair),
             "settings": self.settings,
             "step": run.step,
             "seconds": run.seconds,
             "columns": run.history.columns,
+            "parts": parts,
         }
         try:
             write_state(State(tensors, facts), self.path)
@@ -110,18 +114,23 @@ class Checkpointer:
         if self._state is None:
             return
         state, facts = self._state, self._state.facts
+        beta = run.pair.beta.clone()
         set_weights(run.pair, state.part("pair"), self.path)
+        if self.resume == "weights":
+            run.pair.beta.copy_(beta)
         try:
-            unpack(run.optimizer, state.part("optimizer"), facts)
+            if self.resume != "weights":
+                unpack(run.optimizer, state.part("optimizer"), facts)
+                run.parts.load_state_dict(packing.unpack(facts.get("parts", {"dict": []}), state.tensors))
             torch.set_rng_state(state.tensors["random.cpu"])
             if "random.cuda" in state.tensors and run.device.type == "cuda":
                 torch.cuda.set_rng_state(state.tensors["random.cuda"], run.device)
             history = state.tensors["history"].numpy()
             if history.dtype != np.float64 or len(history) != facts["step"]:
                 raise ValueError(f"its history has {len(history)} rows of {history.dtype}")
-            if tuple(facts["columns"]) != run.history.columns:
+            if tuple(facts["columns"]) != run.history.columns and self.resume != "weights":
                 raise ValueError("its history has other columns")
-            run.history.append(history)
+            run.resume_history(tuple(facts["columns"]), history)
             run.step, run.seconds = facts["step"], float(facts["seconds"])
         except Exception as error:  # whatever unsound content leads to
             raise CheckpointError(f"{self.path} does not hold the state of such a run: {error}") from error
@@ -136,7 +145,7 @@ class Checkpointer:
             raise CheckpointError(
                 f"{self.path} holds a pair and not a run: load it with pg.load, and train in another folder"
             )
-        mine = self.settings
+        mine = self.settings if self.resume != "weights" else {}
         if state.format < FORMAT:
             warnings.warn(
                 f"{self.path} was written by an older version: whether data and optimizer are the same is not compared",

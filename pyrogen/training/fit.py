@@ -5,30 +5,42 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
 from pyrogen import checks
 from pyrogen.config import describe
 from pyrogen.errors import CheckpointError
 from pyrogen.models import Pair, Programs
 from pyrogen.training.begin import begin, order_of
+from pyrogen.training.callbacks import State
 from pyrogen.training.checkpointer import Checkpointer
 from pyrogen.training.data import as_source
 from pyrogen.training.digest import digest_data
 from pyrogen.training.history import History
 from pyrogen.training.optimizer_state import settings_of
+from pyrogen.training.optimizers import (
+    MakeOptimizer,
+    MakeSchedule,
+    check_optimizer,
+    description,
+    make_lr_schedule,
+    make_optimizer,
+)
+from pyrogen.training.parts import Parts
+from pyrogen.training.program_data import Whole
 from pyrogen.training.run import Run
 from pyrogen.training.schedules import Constant, Schedule
 from pyrogen.training.step import trainable
+from pyrogen.training.validation import Validation
 
 INITIAL = 4096  # images at most that a pair may start from, such as a codebook by k-means
+VALIDATE_EVERY = 500  # steps, or an epoch where that is shorter
 
 
 @dataclass
@@ -36,16 +48,22 @@ class Fit:
     """What `fit` returns.
 
     Attributes:
-        pair: the trained pair, the object that was passed.
-        history: one row a step, over all resumptions.
+        pair: the trained pair, the object that was passed, in evaluation mode.
+        history: one row a step, over all resumptions; ``history.validation`` holds the held-out terms.
         steps: how many steps the pair has been trained for.
         stopped: True if SIGINT or SIGTERM ended the run before its last step.
+        reason: what ended the run before its last step, ``"signal"`` or the reason of a callback; None if nothing did.
     """
 
     pair: Pair = field(repr=False)
     history: History
     steps: int
     stopped: bool = False
+    reason: str | None = None
+
+    def _repr_html_(self) -> str:
+        """Return the pair's class and the table of `history`."""
+        return f"<p>{type(self.pair).__name__}</p>{self.history._repr_html_()}"
 
 
 def fit(
@@ -57,11 +75,16 @@ def fit(
     lr: float = 1e-3,
     seed: int = 0,
     schedule: Schedule | None = None,
-    optimizer: Callable[[list[Tensor]], Optimizer] | None = None,
+    optimizer: MakeOptimizer | None = None,
+    lr_schedule: MakeSchedule | None = None,
+    clip_norm: float | None = None,
+    validation: Any = None,
+    validate_every: int | None = None,
+    callbacks: Sequence[Callable[[State], None]] = (),
     device: str | torch.device | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     checkpoint_every: int | None = None,
-    resume: bool = False,
+    resume: bool | Literal["weights"] = False,
     progress: bool = True,
 ) -> Fit:
     """Train `pair` on `data` by stochastic variational inference, in place.
@@ -80,16 +103,26 @@ def fit(
         steps: the step to train up to, counted from the start of the first run.
         batch_size: B, at most N; by default 64, or N if that is less. `Programs` take all data at each step, unless a
             size is given or both have a parameter ``size``, by which they can weigh a batch with N / B.
-        lr: the learning rate of Adam (Kingma and Ba 2015).
+        lr: the learning rate of Adam (Kingma and Ba 2015), or of the `optimizer` class.
         seed: of batches and of the noise ε. The initial weights are the caller's.
         schedule: the factor on the pair's β over the steps, such as ``pg.training.LinearWarmup(1000)``; by default
             1 throughout.
-        optimizer: makes another torch optimizer from the list of parameters; `lr` is then unused.
+        optimizer: a torch optimizer class, which gets `lr`, or a callable that makes an optimizer from the list of
+            parameters; `lr` is then unused.
+        lr_schedule: a callable that makes a torch scheduler of the optimizer. It takes a step after each training step;
+            ``ReduceLROnPlateau`` does so after each validation, on the held-out objective.
+        clip_norm: the largest norm of the gradient of all parameters together; a longer one is scaled down to it.
+        validation: held-out images, in any form that `data` can have. Their terms are in ``fit.history.validation``;
+            the training is not affected, to the last bit.
+        validate_every: steps between two validations; by default 500, or an epoch where that is shorter.
+        callbacks: are called with a ``pg.training.State`` after each step, such as ``pg.training.EarlyStopping()``. If
+            one raises, the run stops with a checkpoint.
         device: where to train; by default where the pair is.
         checkpoint: a folder that receives the whole state while training runs, and ``history.csv`` at its end.
         checkpoint_every: steps between two checkpoints; by default about 30 seconds pass.
         resume: go on from the folder's checkpoint, bit for bit as if the run had never stopped (on an accelerator as
-            far as its kernels are deterministic); start if it has none.
+            far as its kernels are deterministic); start if it has none. ``"weights"`` goes on from its weights, step
+            and history with the settings of this call: another lr, schedule, optimizer, β or batch size.
         progress: show a bar with objective, reconstruction and KL.
 
     Raises:
@@ -98,7 +131,8 @@ def fit(
         DivergenceError: if a term stops being finite; the last good checkpoint stays.
 
     SIGINT (Ctrl-C) or SIGTERM ends the run after the current step with a checkpoint and returns, and ``Fit.stopped``
-    says so: a script that should end there too asks for it. A second signal interrupts at once.
+    says so: a script that should end there too asks for it. A second signal interrupts at once. The pair is left in
+    evaluation mode, in which dropout and running statistics stand still: call ``pair.train()`` for a loop of your own.
 
     A checkpoint compares with its run all data in memory, and a seeded sample of what is not (see `digest_data`). One
     run at a time uses a folder; another is told which process does.
@@ -123,23 +157,29 @@ def fit(
         batch_size = checks.whole("batch_size", batch_size, least=1)
     if checkpoint_every is not None:
         checkpoint_every = checks.whole("checkpoint_every", checkpoint_every, least=1)
-    resume, progress = checks.flag("resume", resume), checks.flag("progress", progress)
-    _check_makers(schedule, optimizer)
+    if clip_norm is not None:
+        clip_norm = checks.real("clip_norm", clip_norm, above=0)
+    resume = resume if resume == "weights" else checks.flag("resume", resume)
+    progress = checks.flag("progress", progress)
+    check_optimizer(optimizer)
+    _check_parts(schedule, callbacks, validation, validate_every)
     if checkpoint is not None:
         checkpoint = checks.path("checkpoint", checkpoint)
     if resume and checkpoint is None:
-        raise ValueError("resume=True needs a folder to go on from: pass checkpoint=")
+        raise ValueError(f"resume={resume!r} needs a folder to go on from: pass checkpoint=")
     if isinstance(pair, Programs) and schedule is not None:
         raise ValueError("`schedule` multiplies the pair's β, and programs have none: weigh their sites yourself")
     place = _check_device(device) if device is not None else pair.beta.device
     source = as_source(data, pair, place)
     order = order_of(pair, source, batch_size, seed)
+    held_out = None if validation is None else _held_out(validation, pair, place)
     pair.to(place)
     begun = begin(pair, source, order, seed) if isinstance(pair, Programs) else None
     if not trainable(pair):
         raise ValueError("every weight of the pair is frozen (requires_grad=False): there is nothing to train")
     parameters: list[Tensor] = list(trainable(pair).values())
-    moves = optimizer(parameters) if optimizer else torch.optim.Adam(parameters, lr=lr, fused=True)
+    made = make_optimizer(optimizer, parameters, lr)
+    lr_scheduler = make_lr_schedule(lr_schedule, made, held_out is not None)
     settings = {
         "pair": describe(pair),
         "images": len(source),
@@ -148,8 +188,10 @@ def fit(
         "lr": lr,
         "seed": seed,
         "schedule": describe(schedule or Constant()),
+        "lr_schedule": description(lr_scheduler),
+        "clip_norm": clip_norm,
         "frozen weights": [name for name, weight in pair.named_parameters() if not weight.requires_grad],
-        "optimizer": settings_of(moves),
+        "optimizer": settings_of(made),
     }
     checkpointer = Checkpointer(checkpoint, checkpoint_every, settings, resume) if checkpoint is not None else None
     if checkpointer and checkpointer.saved > steps:
@@ -158,24 +200,27 @@ def fit(
             f"the checkpoint in {checkpoint} is at step {checkpointer.saved}, beyond steps={steps}: ask for at least "
             "as many, or choose another folder"
         )
-    modes = [(module, module.training) for module in pair.modules()]
+    often = min(VALIDATE_EVERY, order.steps_per_epoch) if validate_every is None else validate_every
     with torch.random.fork_rng([place] if place.type == "cuda" else []), _interruptible() as interrupted:
         torch.manual_seed(seed)
         try:
             if type(pair).initialize is not Pair.initialize and not (checkpointer and checkpointer.saved):
                 pair.initialize(_first_images(source, order).to(place))
-            run = Run(pair, source, order, schedule or Constant(), moves, begun)
+            validator = (
+                None if held_out is None else Validation(pair, held_out, often, seed, whole=isinstance(order, Whole))
+            )
+            parts = Parts(schedule or Constant(), lr_scheduler, clip_norm, validator, callbacks)
+            run = Run(pair, source, order, made, parts, begun)
             if checkpointer:
                 checkpointer.restore(run)
             run.train(steps, interrupted, checkpointer, progress)
         finally:
-            for module, mode in modes:  # a part may have been frozen on its own
-                module.training = mode
+            pair.eval()
             for parameter in parameters:
                 parameter.grad = None
             if checkpointer:
                 checkpointer.close()
-    return Fit(pair, run.history, run.step, run.step < steps)
+    return Fit(pair, run.history, run.step, run.reason == "signal", run.reason)
 
 
 def _first_images(source: Any, order: Any) -> Tensor:
@@ -185,16 +230,28 @@ def _first_images(source: Any, order: Any) -> Tensor:
     return images
 
 
-def _check_makers(schedule: Any, optimizer: Any) -> None:
+def _check_parts(schedule: Any, callbacks: Any, validation: Any, validate_every: Any) -> None:
     if not (schedule is None or isinstance(schedule, Schedule)):
         raise TypeError(
-            f"schedule must be a Schedule such as pg.training.LinearWarmup(1000) or a subclass of your own, and it is "
-            f"{schedule!r}"
+            "schedule must be a Schedule such as pg.training.LinearWarmup(1000) or a subclass of your own, got "
+            f"{checks.shown(schedule)}"
         )
-    if isinstance(optimizer, Optimizer) or not (optimizer is None or callable(optimizer)):
-        raise TypeError(
-            "optimizer must make one from a list of parameters: lambda parameters: torch.optim.SGD(parameters)"
-        )
+    if not isinstance(callbacks, Sequence) or isinstance(callbacks, str):
+        raise TypeError(f"callbacks must be a list, such as [pg.training.KeepBest()], got {checks.shown(callbacks)}")
+    for callback in callbacks:
+        if isinstance(callback, type) or not callable(callback):
+            raise TypeError(f"callbacks must be called with the run's state, and {checks.shown(callback)} cannot be")
+    if validate_every is not None:
+        checks.whole("validate_every", validate_every, least=1)
+        if validation is None:
+            raise ValueError("validate_every needs held-out images: pass validation=")
+
+
+def _held_out(validation: Any, pair: Pair, place: torch.device) -> Any:
+    try:
+        return as_source(validation, pair, place)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"validation cannot be used: {error}") from error
 
 
 def _check_device(device: Any) -> torch.device:

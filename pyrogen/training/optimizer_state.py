@@ -110,7 +110,7 @@ def _after_a_step(optimizer: Optimizer) -> dict[int, dict[str, Any]] | None:
         for group in probe.param_groups:
             for weight in group["params"]:
                 weight.grad = torch.zeros_like(weight)
-        probe.step()
+        type(probe).step(probe)  # a scheduler's wrapper would step the optimizer itself
         return dict(probe.state_dict()["state"])
     except Exception:  # an optimizer of one's own, or one that wants a closure
         return None

@@ -15,16 +15,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.optim import Optimizer
-from tqdm import tqdm
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from pyrogen.errors import DivergenceError
 from pyrogen.models import Pair, Programs
 from pyrogen.progress import progress_bar
+from pyrogen.training.callbacks.state import State
 from pyrogen.training.data import Order, Source
+from pyrogen.training.feedback import Feedback
 from pyrogen.training.history import CLOCK, History
 from pyrogen.training.objectives import elbo_terms
+from pyrogen.training.parts import Parts
 from pyrogen.training.program_data import Whole, moved
-from pyrogen.training.schedules import Schedule
 from pyrogen.training.step import ProgramStep, RecordedStep, trainable
 
 SHOWN = {"objective": "objective", "reconstruction": "reconstruction", "kl": "KL", "penalty": "penalty"}
@@ -45,26 +47,46 @@ class Checkpoints(Protocol):
 
 
 class Run:
-    """The state of a run: what a checkpoint keeps, and the loop that moves it."""
+    """The state of a run: what a checkpoint keeps, and the loop that moves it.
+
+    Args:
+        pair: the pair.
+        source: the images.
+        order: which of them make up each step.
+        optimizer: moves the parameters.
+        parts: schedules, validation and callbacks.
+        begun: the first step of programs, which has been taken already.
+    """
 
     def __init__(
         self,
         pair: Pair,
         source: Source,
         order: Order | Whole,
-        schedule: Schedule,
         optimizer: Optimizer,
+        parts: Parts | None = None,
         begun: ProgramStep | None = None,
     ) -> None:
-        self.pair, self.source, self.order, self.schedule, self.optimizer = pair, source, order, schedule, optimizer
+        self.pair, self.source, self.order, self.optimizer = pair, source, order, optimizer
+        self.parts = parts or Parts.plain()
         self.parameters = list(trainable(pair).values())
         self.device = pair.beta.device
         self.step, self.seconds = 0, 0.0
+        self.reason: str | None = None
         self.sites: dict[str, str] = begun.sites if begun else {}
         self._take: ProgramStep | RecordedStep = begun or self._recorded()
-        self.history = History(self._take.columns, self._take.monitored, self._take.per_latent, self._take.units)
+        columns, monitored = self._take.columns, self._take.monitored
+        rate = ("lr",) if self.parts.lr_schedule is not None else ()
+        self.history = History((*columns, *rate), (*monitored, *rate), self._take.per_latent, self._take.units)
         self._rows: list[Tensor] = []
-        self._betas: list[float] = []
+        self._clock: list[tuple[float | Tensor, float]] = []
+        self._held_out = ""
+        self._kl: Tensor | None = None  # of the step before, for a schedule with feedback
+        if isinstance(self.parts.schedule, Feedback):
+            if "kl" not in columns:
+                name = type(self.parts.schedule).__name__
+                raise ValueError(f"{name} follows the KL, and this pair has none: its guide is a point")
+            self.parts.schedule.reset()
 
     def _recorded(self) -> RecordedStep:
         self.pair.train()
@@ -76,61 +98,128 @@ class Run:
         return recorded
 
     def train(self, steps: int, interrupted: threading.Event, checkpointer: Checkpoints | None, progress: bool) -> None:
-        """Move to step `steps`, or to the step at which `interrupted` is set."""
-        started, beta = time.perf_counter() - self.seconds, self.pair.beta.item()
-        name = type(self.pair).__name__ + ("" if isinstance(self.pair, Programs) else f" β={beta:g}")
-        with progress_bar(total=steps, initial=self.step, desc=name, unit="step", shown=progress) as bar:
-            while self.step < steps and not interrupted.is_set():
-                self._advance(beta * self.schedule(self.step))
+        """Move to step `steps`, or to the step at which `interrupted` is set or a callback stops the run."""
+        self._started, self._beta = time.perf_counter() - self.seconds, self.pair.beta.item()
+        name = type(self.pair).__name__ + ("" if isinstance(self.pair, Programs) else f" β={self._beta:g}")
+        folder = checkpointer.folder if checkpointer else None
+        self.history.validation = self.parts.validation.history if self.parts.validation else None
+        state = State(self.pair, steps, folder, self._history_now, self.parts.validation is not None)
+        state.step = self.step
+        with progress_bar(total=steps, initial=self.step, desc=name, unit="step", shown=progress) as self._bar:
+            self.parts.start(state)
+            while self.step < steps and not (interrupted.is_set() or state.reason):
+                self._advance()
                 due = checkpointer is not None and checkpointer.due(self.step)
-                if due or len(self._rows) == FLUSH_EVERY:
-                    self._flush(bar, started)
+                validated = self.parts.validation is not None and self.parts.validation.due(self.step)
+                state.step, state.validated = self.step, validated
+                if due or validated or len(self._rows) == FLUSH_EVERY:
+                    self._flush()
+                if validated:
+                    self._validate(state)
+                if self.parts.callbacks:
+                    self._call_back(state, checkpointer)
                 if checkpointer and due:
                     checkpointer.save(self)
-            self._flush(bar, started)
+            self._flush()
             if checkpointer and checkpointer.saved != self.step:
                 checkpointer.save(self)
-            if interrupted.is_set() and self.step < steps:
-                kept = (
-                    f"; resume=True goes on from {checkpointer.folder}"
-                    if checkpointer
-                    else " (no checkpoint was asked for)"
-                )
-                bar.write(f"stopped at step {self.step} of {steps}{kept}", file=sys.stderr)
+            self.parts.end(state)
+            self.reason = "signal" if interrupted.is_set() and self.step < steps else state.reason
+            if self.reason:
+                self._say_why(self.reason, steps, checkpointer)
         if checkpointer:
             self.history.to_csv(checkpointer.folder / "history.csv")
+            if self.history.validation is not None:
+                self.history.validation.to_csv(checkpointer.folder / "validation.csv")
 
     @torch.no_grad()
-    def _advance(self, beta: float) -> None:
+    def _advance(self) -> None:
+        beta = self._weight()
         row, gradients = self._take(self.step, beta)
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
             parameter.grad = gradient
+        if self.parts.clip_norm is not None:
+            torch.nn.utils.clip_grad_norm_(self.parameters, self.parts.clip_norm)
+        rate = self.optimizer.param_groups[0]["lr"]
         self.optimizer.step()
         self.optimizer.zero_grad()  # gives the memory back before the next step asks for it
+        if self.parts.lr_schedule is not None and not isinstance(self.parts.lr_schedule, ReduceLROnPlateau):
+            self.parts.lr_schedule.step()
+        if isinstance(self.parts.schedule, Feedback):
+            self._kl = row[self.history.columns.index("kl") - len(CLOCK)]
         self._rows.append(row)
-        self._betas.append(beta)
+        self._clock.append((beta, float(rate)))
         self.step += 1
+
+    def _weight(self) -> float | Tensor:
+        """β at this step; that of a schedule with feedback is a tensor that stays on its device."""
+        if isinstance(self.parts.schedule, Feedback) and self._kl is not None:
+            return self._beta * self.parts.schedule.factor(self.step, self._kl)
+        return self._beta * self.parts.schedule(self.step)
 
     def _batch(self, step: int) -> Any:
         return moved(self.source.images(self.order(step)), self.device)
 
-    def _flush(self, bar: tqdm, started: float) -> None:
+    def _validate(self, state: State) -> None:
+        assert self.parts.validation is not None
+        clock = self.history.array[-1, : len(CLOCK)]
+        terms = self.parts.validation.measure(tuple(clock))
+        self.history.validation = self.parts.validation.history
+        state.validation = terms
+        if isinstance(self.parts.lr_schedule, ReduceLROnPlateau):
+            self.parts.lr_schedule.step(terms["objective"])
+        self._held_out = f"held-out {terms['objective']:.2f}"
+
+    def _call_back(self, state: State, checkpointer: Checkpoints | None) -> None:
+        """Call all callbacks; if one raises, keep a checkpoint and let the error go on."""
+        try:
+            for callback in self.parts.callbacks:
+                callback(state)
+        except Exception as error:
+            if checkpointer:
+                self._flush()
+                checkpointer.save(self)
+                error.add_note(f"the checkpoint in {checkpointer.folder} holds the run at step {self.step}")
+            raise
+
+    def resume_history(self, columns: tuple[str, ...], rows: NDArray[np.float64]) -> None:
+        """Go on from the rows of an earlier run; a column that it lacks is NaN there."""
+        table = np.full((len(rows), len(self.history.columns)), np.nan)
+        for place, name in enumerate(self.history.columns):
+            if name in columns:
+                table[:, place] = rows[:, columns.index(name)]
+        self.history.append(table)
+        if "kl" in self.history.columns and len(rows):
+            self._kl = torch.tensor(self.history["kl"][-1], dtype=self.pair.beta.dtype, device=self.device)
+
+    def _history_now(self) -> History:
+        self._flush()
+        return self.history
+
+    def _say_why(self, reason: str, steps: int, checkpointer: Checkpoints | None) -> None:
+        kept = f"; resume=True goes on from {checkpointer.folder}" if checkpointer else " (no checkpoint was asked for)"
+        because = "" if reason == "signal" else f": {reason}"
+        self._bar.write(f"stopped at step {self.step} of {steps}{because}{kept}", file=sys.stderr)
+
+    def _flush(self) -> None:
         """Move the terms of the last steps to the history and the bar; raise if one is not finite."""
         if not self._rows:
             return
-        self.seconds = time.perf_counter() - started
+        self.seconds = time.perf_counter() - self._started
         rows = torch.stack(self._rows).double().cpu().numpy()
         numbers = np.arange(self.step - len(rows) + 1, self.step + 1)
         seconds = np.full(len(rows), self.seconds)
-        clock = np.stack((numbers, numbers / self.order.steps_per_epoch, np.array(self._betas), seconds), axis=1)
-        self.history.append(np.concatenate((clock, rows), axis=1))
-        self._rows, self._betas = [], []
+        betas = np.array([float(beta) for beta, _ in self._clock])
+        clock = np.stack((numbers, numbers / self.order.steps_per_epoch, betas, seconds), axis=1)
+        rates = np.array([[rate] for _, rate in self._clock]) if self.parts.lr_schedule is not None else rows[:, :0]
+        self.history.append(np.concatenate((clock, rows, rates), axis=1))
+        self._rows, self._clock = [], []
         if not np.isfinite(rows).all():
             self._report_divergence(rows, int(numbers[0]))
-        terms = zip(self.history.columns[len(CLOCK) :], rows.mean(0), strict=True)
+        terms = zip(self.history.columns[len(CLOCK) :], rows.mean(0), strict=False)
         shown = [f"{SHOWN[name]} {mean:.2f}" for name, mean in terms if name in SHOWN]
-        bar.set_postfix_str(", ".join(shown), refresh=False)
-        bar.update(self.step - bar.n)
+        self._bar.set_postfix_str(", ".join([*shown, *([self._held_out] if self._held_out else [])]), refresh=False)
+        self._bar.update(self.step - self._bar.n)
 
     def _report_divergence(self, rows: NDArray[np.float64], first: int) -> None:
         at = int(np.flatnonzero(~np.isfinite(rows).all(1))[0])

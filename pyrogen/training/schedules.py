@@ -1,14 +1,15 @@
-"""Schedules of β: the factor on the pair's β at each step, from 0 to 1."""
+"""Schedules of β: the factor on the pair's β at each step."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+from pyrogen.checks import real, whole
 from pyrogen.config import Described
 
 
 class Schedule(Described, ABC):
-    """A function of the step t = 0, 1, ... with values in [0, 1]; training uses schedule(t) · β."""
+    """A function of the step t = 0, 1, ... with finite values of at least 0; training uses schedule(t) · β."""
 
     @abstractmethod
     def __call__(self, step: int) -> float:
@@ -38,9 +39,7 @@ class LinearWarmup(Schedule):
     """
 
     def __init__(self, steps: int) -> None:
-        if not isinstance(steps, int) or steps < 1:
-            raise ValueError(f"the warm-up must last at least one step, and steps={steps}")
-        self.steps = steps
+        self.steps = whole("steps", steps, least=1)
 
     def __call__(self, step: int) -> float:
         """min(1, t / steps)."""
@@ -62,10 +61,35 @@ class Cyclical(Schedule):
     """
 
     def __init__(self, period: int, ramp: float = 0.5) -> None:
-        if not isinstance(period, int) or period < 1 or not 0 < ramp <= 1:
-            raise ValueError(f"a cycle needs period >= 1 and 0 < ramp <= 1, and period={period}, ramp={ramp}")
-        self.period, self.ramp = period, ramp
+        self.period, self.ramp = (
+            whole("period", period, least=1),
+            real("ramp (a share of the period)", ramp, above=0, most=1),
+        )
 
     def __call__(self, step: int) -> float:
         """min(1, (t mod period) / (ramp · period))."""
         return min(1.0, (step % self.period) / (self.ramp * self.period))
+
+
+class Geometric(Schedule):
+    """A geometric fall (or rise) from `start` to `end`: start · (end / start)^(t / steps), then `end`.
+
+    A start above 1 charges the code dearly at first, so that the latents take up one factor after another as β falls.
+
+    Args:
+        start: the first factor, above 0, such as 10.
+        steps: the length of the fall.
+        end: the last factor, above 0.
+
+    Example:
+        >>> [round(Geometric(16.0, steps=4)(t), 6) for t in (0, 1, 2, 3, 4, 100)]
+        [16.0, 8.0, 4.0, 2.0, 1.0, 1.0]
+    """
+
+    def __init__(self, start: float, steps: int, end: float = 1.0) -> None:
+        self.start, self.end = real("start", start, above=0), real("end", end, above=0)
+        self.steps = whole("steps", steps, least=1)
+
+    def __call__(self, step: int) -> float:
+        """start · (end / start)^min(1, t / steps)."""
+        return self.end if step >= self.steps else self.start * (self.end / self.start) ** (step / self.steps)

@@ -34,7 +34,7 @@ FAULTS = [
     Fault(
         "the history is not restored",
         KEEPER,
-        "            run.history.append(history)\n",
+        '            run.resume_history(tuple(facts["columns"]), history)\n',
         "",
         RESUME,
     ),
@@ -48,8 +48,8 @@ FAULTS = [
     Fault(
         "a checkpoint lacks the history of its last steps",
         "training/run.py",
-        "if due or len(self._rows) == FLUSH_EVERY:",
-        "if len(self._rows) == FLUSH_EVERY:",
+        "if due or validated or len(self._rows) == FLUSH_EVERY:",
+        "if validated or len(self._rows) == FLUSH_EVERY:",
         "training/test_fit.py::test_a_checkpoint_on_the_way_has_a_row_for_each_step_before_it",
     ),
     Fault(

@@ -148,22 +148,22 @@ FAULTS = [
     Fault(
         "gradients are not set to zero between steps",
         RUN,
-        "            parameter.grad = gradient\n        self.optimizer.step()\n        self.optimizer.zero_grad() ",
-        "            parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient\n"
-        "        self.optimizer.step() ",
+        "            parameter.grad = gradient\n",
+        "            parameter.grad = gradient + getattr(parameter, 'old', 0)\n"
+        "            parameter.old = parameter.grad\n",
         BY_HAND,
     ),
     Fault(
         "the schedule is a step ahead",
         RUN,
-        "self._advance(beta * self.schedule(self.step))",
-        "self._advance(beta * self.schedule(self.step + 1))",
+        "return self._beta * self.parts.schedule(self.step)",
+        "return self._beta * self.parts.schedule(self.step + 1)",
         OF_FIT + "test_a_schedule_scales_beta_and_gives_it_back",
     ),
     Fault(
         "the schedule is logged and not used",
         STEP,
-        "torch.tensor(beta))",
+        "torch.as_tensor(beta))",
         "self.beta)",
         OF_FIT + "test_a_schedule_scales_beta_and_gives_it_back",
     ),
@@ -219,13 +219,13 @@ FAULTS = [
     Fault(
         "fit leaves every part in training mode",
         FIT,
-        "                module.training = mode",
-        "                pass",
+        "            pair.eval()",
+        "            pass",
         OF_FIT + "test_fit_leaves_nothing_behind",
     ),
     Fault(
         "Adam does not get the learning rate",
-        FIT,
+        "training/optimizers.py",
         "torch.optim.Adam(parameters, lr=lr, fused=True)",
         "torch.optim.Adam(parameters, fused=True)",
         BY_HAND,

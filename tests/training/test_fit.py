@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pyro
 import pytest
 import torch
@@ -67,8 +68,7 @@ def test_fit_leaves_nothing_behind():
     quiet(pair, binary(), steps=5)
     assert torch.equal(torch.get_rng_state(), before)
     assert not list(pyro.get_param_store().keys())
-    assert pair.training
-    assert not pair.encoder.training
+    assert not any(module.training for module in pair.modules())  # evaluation mode, as fit says
     assert all(p.grad is None for p in pair.parameters())
     assert signal.getsignal(signal.SIGINT) is listener
     assert pyro.settings.get("validate_distributions_pyro")
@@ -248,6 +248,8 @@ def test_weights_that_overflow_are_never_kept(tmp_path):
         ({"steps": 5, "lr": -1.0}, "lr must be a finite number above 0"),
         ({"steps": 5, "lr": float("nan")}, "lr must be a finite number above 0"),
         ({"steps": 5, "checkpoint_every": -3}, "checkpoint_every must be a whole number of at least 1"),
+        ({"steps": 5, "clip_norm": 0.0}, "clip_norm must be a finite number above 0"),
+        ({"steps": 5, "validate_every": 5}, "validate_every needs held-out images"),
         ({"steps": 5, "batch_size": 101}, "batch_size must lie between 1 and the data set's 100 images"),
         ({"steps": 5, "batch_size": 0}, "batch_size must be a whole number of at least 1, got 0"),
     ],
@@ -267,9 +269,21 @@ def test_bad_settings_are_refused(settings, message):
         ({"seed": None}, "seed must be a whole number"),
         ({"lr": "1e-3"}, "lr must be a finite number above 0"),
         ({"checkpoint_every": 2.5}, "checkpoint_every must be a whole number"),
+        ({"resume": "weight"}, "resume must be True or False"),
+        ({"callbacks": pg.training.EarlyStopping()}, "callbacks must be a list"),
+        ({"callbacks": [pg.training.EarlyStopping]}, "callbacks must be called with the run's state"),
+        ({"callbacks": [3]}, "callbacks must be called with the run's state"),
         ({"schedule": 0.5}, "schedule must be a Schedule"),
         ({"schedule": pg.training.LinearWarmup}, "schedule must be a Schedule"),
-        ({"optimizer": torch.optim.SGD([torch.zeros(1)], lr=0.1)}, "optimizer must make one"),
+        ({"optimizer": torch.optim.SGD([torch.zeros(1)], lr=0.1)}, "optimizer must be a torch optimizer class"),
+        ({"optimizer": pyro.optim.Adam({"lr": 0.1})}, "pyro.optim: pass the class itself"),
+        ({"optimizer": pyro.optim.Adam}, "pyro.optim: pass the class itself"),
+        ({"optimizer": pyro.optim.ClippedAdam}, "pyro.optim: pass the class itself"),
+        ({"optimizer": lambda parameters: pyro.optim.Adam({"lr": 0.1})}, "must return a torch optimizer"),
+        ({"optimizer": lambda parameters: None}, "must return a torch optimizer, got None"),
+        ({"optimizer": torch.optim.LBFGS}, "LBFGS evaluates the objective many times"),
+        ({"optimizer": lambda parameters: torch.optim.LBFGS(parameters)}, "LBFGS evaluates the objective many times"),
+        ({"optimizer": "adam"}, "optimizer must be a torch optimizer class"),
     ],
 )
 def test_settings_of_the_wrong_kind_are_refused(settings, message):
@@ -282,7 +296,9 @@ def test_settings_of_the_wrong_kind_are_refused(settings, message):
     [
         ({"device": "abacus"}, "device 'abacus' cannot be used here"),
         ({"resume": True}, "resume=True needs a folder"),
+        ({"resume": "weights"}, "resume='weights' needs a folder"),
         ({"checkpoint_every": 0}, "checkpoint_every must be a whole number of at least 1"),
+        ({"optimizer": lambda parameters: torch.optim.SGD([torch.zeros(1)], lr=1.0)}, "moves none of them"),
     ],
 )
 def test_settings_that_cannot_be_met_are_refused(settings, message):
@@ -336,3 +352,26 @@ def test_another_optimizer_can_be_chosen():
     pair, mine = make_pair(), make_pair()
     quiet(pair, binary(), steps=1, optimizer=lambda parameters: torch.optim.SGD(parameters, lr=0.0))
     assert same(pair, mine)
+
+
+@pytest.mark.parametrize("name", ["AdamW", "SGD", "RMSprop", "NAdam", "Adagrad", "RAdam"])
+def test_an_optimizer_class_gets_the_rate_and_is_resumed_bit_for_bit(name, tmp_path):
+    optimizer = getattr(torch.optim, name)
+    by_class, by_hand, resumed = make_pair(), make_pair(), make_pair()
+    quiet(by_class, binary(), steps=12, optimizer=optimizer, lr=0.02)
+    quiet(by_hand, binary(), steps=12, optimizer=lambda parameters: optimizer(parameters, lr=0.02))
+    assert same(by_class, by_hand)
+    quiet(resumed, binary(), steps=5, optimizer=optimizer, lr=0.02, checkpoint=tmp_path)
+    quiet(resumed, binary(), steps=12, optimizer=optimizer, lr=0.02, checkpoint=tmp_path, resume=True)
+    assert same(by_class, resumed)
+
+
+def test_numbers_of_numpy_are_numbers(tmp_path):
+    settings = {"steps": np.int64(4), "batch_size": np.int32(10), "lr": np.float32(1e-3), "seed": np.uint8(1)}
+    quiet(make_pair(), binary(), **settings, checkpoint=tmp_path)
+    assert quiet(make_pair(), binary(), **settings, checkpoint=tmp_path, resume=True).steps == 4
+
+
+def test_a_data_set_smaller_than_the_usual_batch_is_one_batch():
+    fit = pg.fit(make_pair(), binary(20), steps=3, progress=False)
+    assert fit.history["epoch"].tolist() == [1.0, 2.0, 3.0]

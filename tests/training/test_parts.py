@@ -1,8 +1,11 @@
 """Order of batches, schedules and history."""
 
+import copy
 import csv
+import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from helpers.small import binary, make_pair, quiet
@@ -75,3 +78,38 @@ def test_history_refuses_what_it_does_not_know():
     with pytest.raises(ValueError, match="rows must be"):
         history.append(np.zeros((2, 3)))
     assert repr(history) == "History(no steps)"
+
+
+def test_the_history_is_a_mapping_of_columns_with_a_row_a_step():
+    history = quiet(make_pair(), binary(), steps=7, validation=binary(20), validate_every=3).history
+    assert list(history) == list(history.columns) == list(history.keys())
+    assert "kl" in history
+    assert "loss" not in history
+    assert history.get("loss") is None
+    assert len(history) == 7
+    assert dict(history).keys() == set(history.columns)
+    assert (dict(history)["kl"] == history["kl"]).all()
+    assert [name for name, _ in history.items()] == list(history)
+    frame = pd.DataFrame(history)
+    assert frame.shape == (7, len(history.columns))
+    assert (frame["kl"] == history["kl"]).all()
+    indexed = history.to_dataframe()
+    assert indexed.index.tolist() == list(range(1, 8))
+    assert (indexed["objective"].to_numpy() == history["objective"]).all()
+    for copied in (copy.deepcopy(history), pickle.loads(pickle.dumps(history))):
+        assert (copied["kl"] == history["kl"]).all()
+        assert copied.monitored == history.monitored
+        assert (copied.validation["kl"] == history.validation["kl"]).all()
+    with pytest.raises(TypeError, match="read only"):
+        history["kl"] = 3
+    assert history == history
+    assert history != History(["objective"])
+
+
+def test_a_notebook_shows_the_last_terms():
+    fit = quiet(make_pair(), binary(), steps=7, validation=binary(20), validate_every=3)
+    page = fit._repr_html_()
+    assert f"<td>{fit.history['objective'].mean():.2f}</td>" in page
+    assert f"<td>{fit.history.validation['elbo'][-1]:.2f}</td>" in page
+    assert "7 steps" in page
+    assert "0 steps" in History(["objective"])._repr_html_()

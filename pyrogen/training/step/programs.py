@@ -44,7 +44,7 @@ class ProgramStep:
         self._after = torch.get_rng_state(), _cuda_state(pair.beta.device)
         self._told = False
 
-    def __call__(self, step: int, beta: float) -> Result:
+    def __call__(self, step: int, beta: float | Tensor) -> Result:
         """The row of terms of step `step`, nats, and the gradient of each trained parameter."""
         first, self._first = self._first, None
         if step == 0 and first is not None:

@@ -52,9 +52,9 @@ class RecordedStep:
         self.parameters = list(trainable(pair).values())
         self.units, self.beta = "nats per image", pair.beta
 
-    def __call__(self, step: int, beta: float) -> tuple[Tensor, list[Tensor | None]]:
+    def __call__(self, step: int, beta: float | Tensor) -> tuple[Tensor, list[Tensor | None]]:
         """The row of terms of step `step`, nats per image, and the gradient of each trained parameter."""
-        row, *gradients = self.gradients(*self.parameters, self.batch_of(step), torch.tensor(beta))
+        row, *gradients = self.gradients(*self.parameters, self.batch_of(step), torch.as_tensor(beta))
         return row, list(gradients)
 
 

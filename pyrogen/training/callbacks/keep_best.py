@@ -1,0 +1,81 @@
+"""Keep the weights of the best validation."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pyrogen.checks import flag
+from pyrogen.models import Pair
+from pyrogen.training.callbacks.state import Monitor, State
+from pyrogen.training.checkpoint import save, set_weights, weights_of
+
+BEST = "best.safetensors"
+
+
+class KeepBest(Monitor):
+    """Keeps the weights of the best validation: in memory, and as ``best.safetensors`` in the checkpoint folder.
+
+    ``pg.load(folder / "best.safetensors")`` is the best pair; `load_into` sets another pair's weights from memory.
+
+    Args:
+        monitor: the held-out term, lower is better but for ``"elbo"``.
+        path: the file; by default ``best.safetensors`` in the checkpoint folder, if the run has one.
+        restore: whether the pair has the best weights when `fit` returns; by default it has the last ones.
+
+    Attributes:
+        best: the lowest value.
+        best_step: its step.
+    """
+
+    def __init__(
+        self, monitor: str = "objective", path: str | os.PathLike[str] | None = None, restore: bool = False
+    ) -> None:
+        super().__init__(monitor)
+        self.path, self.restore = None if path is None else Path(path), flag("restore", restore)
+        self._weights: dict[str, Tensor] = {}
+
+    def start(self, state: State) -> None:
+        """Find the file's place."""
+        super().start(state)
+        if self.path is None and state.folder is not None:
+            self.path = state.folder / BEST
+
+    def __call__(self, state: State) -> None:
+        """Keep the weights if this validation is the best so far."""
+        if not state.validated or not self.value(state) < self.best:
+            return
+        self.best, self.best_step = self.value(state), state.step
+        self._weights = weights_of(state.pair)
+        if self.path is not None:
+            save(state.pair, self.path)
+
+    def end(self, state: State) -> None:
+        """Give the pair the best weights, if that was asked for."""
+        if self.restore and self._weights:
+            self.load_into(state.pair)
+
+    def load_into(self, pair: Pair) -> Pair:
+        """Give `pair` the best weights, and return it.
+
+        Raises:
+            ValueError: if there has been no validation yet.
+        """
+        if not self._weights:
+            raise ValueError("KeepBest has no weights yet: train with validation= first")
+        weights = {name.removeprefix("pair."): value for name, value in self._weights.items()}
+        set_weights(pair, weights, Path(BEST))
+        return pair
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the best value, its step and its weights."""
+        return {"best": self.best, "best_step": self.best_step, "weights": self._weights}
+
+    @torch.no_grad()
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from these."""
+        self.best, self.best_step, self._weights = state["best"], state["best_step"], state["weights"]

@@ -1,0 +1,81 @@
+"""What a run has beside its pair, data and optimizer, and what a checkpoint keeps of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pyrogen.training.callbacks.state import State
+from pyrogen.training.history import CLOCK, History
+from pyrogen.training.schedules import Constant, Schedule
+from pyrogen.training.validation import Validation
+
+
+@dataclass
+class Parts:
+    """The optional parts of a run.
+
+    Attributes:
+        schedule: the factor on β.
+        lr_schedule: moves the learning rate after each step, or after each validation if it is `ReduceLROnPlateau`.
+        clip_norm: the largest norm of the gradient of all parameters.
+        validation: measures held-out terms.
+        callbacks: are called after each step.
+    """
+
+    schedule: Schedule
+    lr_schedule: Any = None
+    clip_norm: float | None = None
+    validation: Validation | None = None
+    callbacks: Sequence[Callable[[State], None]] = ()
+
+    @classmethod
+    def plain(cls) -> Parts:
+        """Return the parts of a run with none of them."""
+        return cls(Constant())
+
+    def start(self, state: State) -> None:
+        """Prepare the callbacks."""
+        self._each("start", state)
+
+    def end(self, state: State) -> None:
+        """Finish the callbacks."""
+        self._each("end", state)
+
+    def _each(self, moment: str, state: State) -> None:
+        for callback in self.callbacks:
+            if hasattr(callback, moment):  # a plain function has none
+                getattr(callback, moment)(state)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what the parts remember."""
+        parts = {name: part.state_dict() for name, part in self._named() if hasattr(part, "state_dict")}
+        held_out = self.validation.history if self.validation else None
+        if held_out is not None:
+            columns = held_out.columns[len(CLOCK) :]
+            made = {"columns": columns, "monitored": held_out.monitored, "per_latent": held_out.per_latent}
+            parts["validation"] = made | {"units": held_out.units, "rows": held_out.array}
+        return parts
+
+    def load_state_dict(self, parts: dict[str, Any]) -> None:
+        """Put the parts where `state_dict` found them; a part that was not there starts anew."""
+        for name, part in self._named():
+            if name in parts and hasattr(part, "load_state_dict"):
+                part.load_state_dict(parts[name])
+        kept = parts.get("validation")
+        if kept and self.validation:
+            rows = kept.pop("rows")
+            self.validation.history = History(**kept)
+            self.validation.history.append(rows)
+
+    def _named(self) -> Iterator[tuple[str, Any]]:
+        """The parts by name; a callback's is its class and its number among those of the class."""
+        yield "lr_schedule", self.lr_schedule
+        yield "schedule", self.schedule
+        seen: Counter[str] = Counter()
+        for callback in self.callbacks:
+            name = type(callback).__name__
+            yield f"callback {name} {seen[name]}", callback
+            seen[name] += 1

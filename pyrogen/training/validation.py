@@ -1,0 +1,93 @@
+"""Held-out terms on the way, without an effect on the training."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pyro
+import torch
+from torch import Tensor
+
+from pyrogen.models import Pair, Programs
+from pyrogen.training.data import Source
+from pyrogen.training.history import History
+from pyrogen.training.objectives import elbo_terms
+from pyrogen.training.program_data import moved
+from pyrogen.training.step.elbo import loss_and_gradients
+
+BATCH = 512  # images at once: no gradients are kept, so a batch may be larger than in training
+SEED = 0x5EED  # the same noise at each validation, so that two of them differ by the weights alone
+
+
+class Validation:
+    """The mean terms of a pair on held-out images, with the pair in evaluation mode and at its own β.
+
+    Anyone's programs have their loss and its terms, in nats.
+
+    Random numbers are drawn from a generator state of their own, and every module's mode is put back.
+
+    Args:
+        pair: the pair.
+        source: the held-out images.
+        every: steps between two validations.
+        seed: of the noise ε.
+        whole: whether all held-out data are one batch, for programs that cannot weigh a batch with N / B.
+    """
+
+    def __init__(self, pair: Pair, source: Source, every: int, seed: int, whole: bool = False) -> None:
+        self.pair, self.source, self.every, self.seed, self.whole = pair, source, every, seed ^ SEED, whole
+        self.device = pair.beta.device
+        self.history: History | None = None
+        self._monitored: tuple[str, ...] = ()
+        self._per_latent: tuple[str, ...] | None = None
+        self._units = "nats per image"
+
+    def due(self, step: int) -> bool:
+        """Return whether the pair should be validated after `step`."""
+        return step % self.every == 0
+
+    def measure(self, clock: tuple[float, ...]) -> dict[str, float]:
+        """Return the terms by name, and append them to the history after the `clock`."""
+        modes = [(module, module.training) for module in self.pair.modules()]
+        with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
+            self.pair.eval()
+            try:
+                terms = self._of_programs(self.pair) if isinstance(self.pair, Programs) else self._of_pair()
+            finally:
+                for module, mode in modes:
+                    module.training = mode
+        if self.history is None:
+            self.history = History(tuple(terms), self._monitored, self._per_latent, self._units)
+        self.history.append(np.array([[*clock, *terms.values()]]))
+        return terms
+
+    @torch.no_grad()
+    def _of_pair(self) -> dict[str, float]:
+        total: Tensor = torch.zeros(())
+        for number, index in enumerate(torch.arange(len(self.source)).split(BATCH)):
+            torch.manual_seed(self.seed + number)
+            x = self.source.images(index).to(self.device, non_blocking=True)
+            terms = elbo_terms(self.pair, x, len(self.source))
+            total = total + terms.row().double() * len(x)
+        self._monitored, self._per_latent = tuple(terms.monitored), terms.per_latent
+        row = (total / len(self.source)).tolist()
+        by_name = dict(zip(terms.columns, row, strict=True))
+        if not terms.kl or terms.penalty:
+            return by_name
+        elbo = {"elbo": -(by_name["reconstruction"] + by_name["kl"])}  # at β = 1
+        return {"objective": by_name["objective"]} | elbo | by_name
+
+    def _of_programs(self, pair: Programs) -> dict[str, float]:
+        total: Counter[str] = Counter()
+        size, indices = len(self.source), torch.arange(len(self.source))
+        self._units = "nats"
+        for number, index in enumerate([None] if self.whole else indices.split(BATCH)):
+            torch.manual_seed(self.seed + number)
+            batch = moved(self.source.images(index), self.device)  # type: ignore[arg-type]
+            share = 1.0 if index is None else len(index) / size
+            with pyro.validation_enabled(False):
+                terms, _ = loss_and_gradients(pair, batch, size)
+            for name, value in terms.items():
+                total[name] += share * value.item()  # type: ignore[assignment]
+        return dict(total)
