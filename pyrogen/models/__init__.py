@@ -2,12 +2,28 @@
 
 from pyrogen.models.autoencoder import Autoencoder
 from pyrogen.models.base import Pair
+from pyrogen.models.conditional import ConditionalVAE
 from pyrogen.models.dip_vae import DIPVAE
 from pyrogen.models.gamma_exponential import GammaExponential
 from pyrogen.models.programs import Programs
 from pyrogen.models.sc_vae import SCVAE
+from pyrogen.models.semi_supervised import SemiSupervisedVAE
 from pyrogen.models.tc_vae import TCVAE
+from pyrogen.models.two_layer import TwoLayerVAE
 from pyrogen.models.vae import VAE
 from pyrogen.models.vq_vae import VQVAE
 
-__all__ = ["DIPVAE", "SCVAE", "TCVAE", "VAE", "VQVAE", "Autoencoder", "GammaExponential", "Pair", "Programs"]
+__all__ = [
+    "DIPVAE",
+    "SCVAE",
+    "TCVAE",
+    "VAE",
+    "VQVAE",
+    "Autoencoder",
+    "ConditionalVAE",
+    "GammaExponential",
+    "Pair",
+    "Programs",
+    "SemiSupervisedVAE",
+    "TwoLayerVAE",
+]

@@ -1,0 +1,56 @@
+r"""Two linear-Gaussian layers: z₂ ~ N(0, I), z ~ N(Az₂ + a, diag s²), x ~ N(Wz + b, σ²I), where everything is known.
+
+x is a Gaussian with mean Wa + b and covariance W(AAᵀ + diag s²)Wᵀ + σ²I. Arrays may be numpy's or detached tensors; what
+is returned is float64, in nats. A is (L, L₂), a and s are (L,), W is (D, L), b is (D,), x is (N, D).
+Source: Bishop, Pattern Recognition and Machine Learning, equations 2.113 to 2.117.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pyrogen.oracles import gaussian
+
+Array = NDArray[np.float64]
+
+
+def prior_of_z(a: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> tuple[Array, Array]:
+    """Return mean (L,) and covariance (L, L) of p(z) = N(a, AAᵀ + diag s²)."""
+    a = gaussian.as_array(a)
+    return gaussian.as_array(loc), a @ a.T + np.diag(np.broadcast_to(gaussian.as_array(scale), len(a)) ** 2)
+
+
+def evidence(
+    x: ArrayLike, a: ArrayLike, loc: ArrayLike, scale: ArrayLike, w: ArrayLike, b: ArrayLike, sigma: float
+) -> Array:
+    """Return log p(x) of each row, (N,).
+
+    Example:
+        >>> from pyrogen.oracles import two_layer
+        >>> two_layer.evidence([[0.0]], [[2.0]], [0.0], 1.0, [[2.0]], [0.0], 2.0).round(4).tolist()  # variance 24
+        [-2.508]
+    """
+    mean, covariance = prior_of_z(a, loc, scale)
+    w, b = gaussian.as_array(w), gaussian.as_array(b)
+    return gaussian.log_density(x, w @ mean + b, w @ covariance @ w.T + sigma**2 * np.eye(len(w)))
+
+
+def posterior(
+    x: ArrayLike, a: ArrayLike, loc: ArrayLike, scale: ArrayLike, w: ArrayLike, b: ArrayLike, sigma: float
+) -> tuple[Array, Array]:
+    """Return the means (N, L) and the one covariance (L, L) of p(z | x)."""
+    mean, covariance = prior_of_z(a, loc, scale)
+    w = gaussian.as_array(w)
+    precision = np.linalg.inv(covariance)
+    found = np.linalg.inv(precision + w.T @ w / sigma**2)
+    rest = (gaussian.as_array(x) - gaussian.as_array(b)) @ w / sigma**2
+    return (rest + precision @ mean) @ found, found
+
+
+def posterior_of_top(z: ArrayLike, a: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> tuple[Array, Array]:
+    """Return the means (N, L₂) and the one covariance (L₂, L₂) of p(z₂ | z), which x adds nothing to."""
+    a = gaussian.as_array(a)
+    weighted = a / (np.broadcast_to(gaussian.as_array(scale), len(a)) ** 2)[:, None]  # diag s⁻² A
+    found = np.linalg.inv(np.eye(a.shape[1]) + a.T @ weighted)
+    return (gaussian.as_array(z) - gaussian.as_array(loc)) @ weighted @ found, found
