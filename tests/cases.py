@@ -283,3 +283,50 @@ CASES = [
 ]
 
 every_pair = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+
+
+@dataclass(frozen=True)
+class Other:
+    """A pair with several latents or with labels: its maker, and a batch of n rows as its programs take it."""
+
+    name: str
+    make: Callable[[], pg.models.Pair]
+    batch: Callable[[int], tuple[torch.Tensor, ...]]
+    latents: tuple[str, ...]
+    fixed: tuple[str, ...] = ()  # parameters without a gradient on such a batch
+
+
+def _binary(n):
+    return ((torch.rand(n, 4, 4, generator=torch.Generator().manual_seed(1)) < 0.4).double(),)
+
+
+def _labels(n, missing=False):
+    y = torch.arange(n) % 3
+    return (*_binary(n), torch.where(torch.arange(n) % 2 == 0, -1, y) if missing else y)
+
+
+def _two_layer(beta=1.0):
+    bottom = pg.nn.MLPEncoder((4, 4), LATENT, hidden=(16,)), pg.nn.MLPDecoder((4, 4), LATENT, hidden=(16,))
+    top = pg.nn.MLPEncoder((LATENT,), 2, hidden=(8,)), pg.nn.MLPEncoder((2,), LATENT, hidden=(8,))
+    return pg.models.TwoLayerVAE(*bottom, *top, beta=beta).double()
+
+
+def _conditional():
+    networks = pg.nn.MLPEncoder((16 + 3,), LATENT, hidden=(16,)), pg.nn.MLPDecoder((4, 4), LATENT + 3, hidden=(16,))
+    return pg.models.ConditionalVAE(*networks, classes=3, beta=2.0).double()
+
+
+def _semi_supervised():
+    networks = pg.nn.MLPEncoder((16 + 3,), LATENT, hidden=(16,)), pg.nn.MLPDecoder((4, 4), LATENT + 3, hidden=(16,))
+    return pg.models.SemiSupervisedVAE(*networks, pg.nn.MLPClassifier((4, 4), 3, hidden=(8,)), alpha=2.0).double()
+
+
+OTHERS = [
+    Other("two layers", _two_layer, _binary, ("z2", "z")),
+    Other("two layers, beta 4", lambda: _two_layer(4.0), _binary, ("z2", "z")),
+    Other("conditional", _conditional, _labels, ("z",)),
+    Other("no labels", _semi_supervised, _binary, ("y", "z")),
+    Other("some labels", _semi_supervised, lambda n: _labels(n, missing=True), ("y", "z")),
+]
+
+every_other = pytest.mark.parametrize("other", OTHERS, ids=lambda other: other.name)

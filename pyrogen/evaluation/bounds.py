@@ -40,7 +40,7 @@ def elbo_terms_per_image(pair: Any, x: Tensor) -> ElboTerms:
     Raises:
         ValueError: if q(z | x) is a point in a continuous space: there is no bound then.
     """
-    once = run(pair, (x,))
+    once = run(pair, x)
     if once.is_point:
         raise ValueError(NO_BOUND)
     terms = elbo_terms(once, data_plate(once, len(x)))
@@ -74,26 +74,26 @@ class Plan:
 
 
 @torch.no_grad()
-def plan(pair: Any, args: tuple[Any, ...], rows: int) -> Plan:
+def plan(pair: Any, batch: Any, rows: int) -> Plan:
     """Run the programs once plainly and once with several particles, and see whether the weights agree.
 
     Programs that index from the left, as in ``z[:, 0]``, mix up rows and particles; they are run draw by draw.
 
     Args:
-        pair: what has a ``model`` and a ``guide``.
-        args: their arguments.
-        rows: how many rows of data there are in the arguments.
+        pair: a pair.
+        batch: images, or what its programs take.
+        rows: how many rows of data there are in the batch.
     """
-    once = run(pair, args)
+    once = run(pair, batch)
     marked = [s for t in (once.guide, once.model) for s in sampled(t).values() if not s["is_observed"]]
     enumerated = any(site["infer"].get("enumerate") == "parallel" for site in marked)
     if enumerated:
-        once = run(pair, args, nesting=once.nesting, enumerated=True)
+        once = run(pair, batch, nesting=once.nesting, enumerated=True)
     dim = data_plate(once, rows)
     dim = dim if is_local(once, dim) else None
     try:
-        many = run(pair, args, TRIED, once.nesting, enumerated=enumerated)
-        alone = [_weights_of(pair, args, many, once, at, dim) for at in range(TRIED)]
+        many = run(pair, batch, TRIED, once.nesting, enumerated=enumerated)
+        alone = [_weights_of(pair, batch, many, once, at, dim) for at in range(TRIED)]
         together = log_weights(many, dim)
         agree = together.shape == (TRIED, alone[0].shape[1]) or many.is_certain
         at_once = agree and torch.allclose(together.expand(TRIED, -1), torch.cat(alone), rtol=1e-4, atol=1e-3)
@@ -102,15 +102,15 @@ def plan(pair: Any, args: tuple[Any, ...], rows: int) -> Plan:
     return Plan(once.nesting, dim, at_once, many.is_certain, enumerated)
 
 
-def _weights_of(pair: Any, args: tuple[Any, ...], many: Run, once: Run, at: int, dim: int | None) -> Tensor:
-    again = run(pair, args, nesting=once.nesting, given=select(many, at, once), enumerated=once.enumerated)
+def _weights_of(pair: Any, batch: Any, many: Run, once: Run, at: int, dim: int | None) -> Tensor:
+    again = run(pair, batch, nesting=once.nesting, given=select(many, at, once), enumerated=once.enumerated)
     return log_weights(again, dim)
 
 
 @torch.no_grad()
 def importance_weights(
     pair: Any,
-    args: tuple[Any, ...],
+    batch: Any,
     samples: int,
     how: Plan,
     rows: int,
@@ -120,18 +120,18 @@ def importance_weights(
     """Return log p(x, zₖ) − log q(zₖ | x) for K draws of the guide, (K, B) nats; (K, 1) for all rows together.
 
     Args:
-        pair: what has a ``model`` and a ``guide``.
-        args: their arguments.
+        pair: a pair.
+        batch: images, or what its programs take.
         samples: K.
         how: see `plan`.
-        rows: B, how many rows of data there are in the arguments.
+        rows: B, how many rows of data there are in the batch.
         at_once: how many draws of rows are decoded together, K of one row or one of K rows. It bounds the memory.
         each: is given each run, to keep more of it.
     """
     parts, left = [], samples
     while left:
         particles = min(left, max(1, at_once // rows)) if how.at_once else None
-        ran = run(pair, args, particles, how.nesting, enumerated=how.enumerated)
+        ran = run(pair, batch, particles, how.nesting, enumerated=how.enumerated)
         if ran.is_point:
             raise ValueError(NO_BOUND)
         weights = log_weights(ran, how.dim)
@@ -159,5 +159,5 @@ def importance_weighted_bound(pair: Any, x: Tensor, samples: int, at_once: int =
         ValueError: if there is no sample to draw, or q(z | x) is a point in a continuous space.
     """
     samples = checks.whole("samples", samples, least=1)
-    weights = importance_weights(pair, (x,), samples, plan(pair, (x,), len(x)), len(x), at_once)
+    weights = importance_weights(pair, x, samples, plan(pair, x, len(x)), len(x), at_once)
     return weights.logsumexp(0) - math.log(samples)

@@ -18,6 +18,7 @@ from pyrogen.evaluation.terms import SiteTerm, elbo_terms
 from pyrogen.models import Pair
 from pyrogen.progress import progress_bar
 from pyrogen.training.data import Source
+from pyrogen.training.program_data import moved
 
 ACTIVE = 0.01  # the variance above which Burda et al. call a unit active
 
@@ -68,8 +69,8 @@ class Found:
 
 
 def planned(pair: Pair, source: Source, index: Tensor) -> Plan:
-    x = source.images(index[:8]).to(pair.beta.device)
-    how = plan(pair, (x,), len(x))
+    index = index[:8]
+    how = plan(pair, moved(source.images(index), pair.beta.device), len(index))
     if how.dim is None:
         raise ValueError(
             "the rows of the data must lie in one plate of model and guide, and so must each latent: enter "
@@ -85,10 +86,10 @@ def terms_of(pair: Pair, source: Source, index: Tensor, how: Plan, batch_size: i
     totals: dict[str, float] = {}
     counted: set[str] = set()
     assert how.dim is not None
-    for x in _batches(pair, source, index, batch_size, "ELBO", progress):
-        once = run(pair, (x,))
+    for batch, size in _batches(pair, source, index, batch_size, "ELBO", progress):
+        once = run(pair, batch, nesting=how.nesting, enumerated=how.enumerated)
         terms = elbo_terms(once, how.dim)
-        row = _sums(terms, x)
+        row = _sums(terms, torch.zeros(size, device=pair.beta.device))
         for term in terms:
             if term.kind == "charge":
                 totals[term.name] = totals.get(term.name, 0.0) + float(term.nats.sum())
@@ -96,13 +97,13 @@ def terms_of(pair: Pair, source: Source, index: Tensor, how: Plan, batch_size: i
                 sites.setdefault(term.name, (term.kind, []))[1].append(_kept(term.nats))
         for name, value in row.items():
             rows.setdefault(name, []).append(_kept(value))
-        for name, part in posterior_of(pair, (x,), once, how.dim, how.at_once).items():
+        for name, part in posterior_of(pair, batch, once, how.dim, how.at_once).items():
             halves = None if part.halves is None else _kept(part.halves)
             codes.setdefault(name, []).append(Codes(_kept(part.means), _kept(part.scales), halves))
             counted |= {name} if counts_units(once.guide.nodes[name]) else set()
         first = next(iter(once.latents.values()))[0]
-        for name, number in pair.monitored(first["fn"], first["value"], len(x)).items():
-            totals[name] = totals.get(name, 0.0) + float(number) * len(x)
+        for name, number in pair.monitored(first["fn"], first["value"], size).items():
+            totals[name] = totals.get(name, 0.0) + float(number) * size
     columns = {name: torch.cat(column) for name, column in rows.items()}
     if "penalty" in columns:
         totals = {"penalty": float(columns.pop("penalty").sum())} | totals
@@ -115,9 +116,8 @@ def terms_of(pair: Pair, source: Source, index: Tensor, how: Plan, batch_size: i
     )
 
 
-def _sums(terms: Sequence[SiteTerm], x: Tensor) -> dict[str, Tensor]:
+def _sums(terms: Sequence[SiteTerm], zero: Tensor) -> dict[str, Tensor]:
     """Objective, reconstruction, KL or penalty, and the ELBO of each row, (B,)."""
-    zero = torch.zeros(len(x), device=x.device)
     row = {"objective": sum((term.weighted for term in terms), zero), "reconstruction": zero}
     for term in terms:
         if term.kind != "charge":
@@ -141,8 +141,8 @@ def weights_of(
     pair: Pair, source: Source, index: Tensor, samples: int, how: Plan, batch_size: int, progress: bool
 ) -> Weights:
     bounds, tails = [], []
-    for x in _batches(pair, source, index, min(batch_size, 50), "NLL", progress):
-        weights = importance_weights(pair, (x,), samples, how, len(x)).double().cpu()  # (K, B)
+    for batch, size in _batches(pair, source, index, min(batch_size, 50), "NLL", progress):
+        weights = importance_weights(pair, batch, samples, how, size).double().cpu()  # (K, B)
         bounds.append(weights.logsumexp(0) - math.log(samples))
         tails.append(pareto_k(weights))
     k = torch.cat(tails)
@@ -152,9 +152,12 @@ def weights_of(
     return Weights(torch.cat(bounds), heavy)
 
 
-def _batches(pair: Pair, source: Source, index: Tensor, batch_size: int, name: str, progress: bool) -> Iterator[Tensor]:
+def _batches(
+    pair: Pair, source: Source, index: Tensor, batch_size: int, name: str, progress: bool
+) -> Iterator[tuple[Any, int]]:
+    """Batches, and how many rows each has."""
     for part in progress_bar(index.split(batch_size), desc=name, unit="batch", leave=False, shown=progress):
-        yield source.images(part).to(pair.beta.device)
+        yield moved(source.images(part), pair.beta.device), len(part)
 
 
 def _joined(parts: Sequence[Codes]) -> Codes:

@@ -31,28 +31,30 @@ class Codes:
     halves: Tensor | None
 
 
-def posterior_of(pair: Any, args: tuple[Any, ...], once: Run, dim: int, at_once: bool) -> dict[str, Codes]:
-    """Return the posterior of each latent that lies in the plate of the data.
+def posterior_of(pair: Any, batch: Any, once: Run, dim: int, at_once: bool) -> dict[str, Codes]:
+    """Return the posterior of each continuous latent that lies in the plate of the data.
 
     The first latent of a guide is stated exactly, if it has a mean. Of what is drawn after it, the distribution depends
     on that draw, so means and variances are taken over 100 draws.
 
     Args:
-        pair: what has a ``guide``.
-        args: its arguments.
+        pair: a pair.
+        batch: images, or what its programs take.
         once: a run of one draw.
         dim: the dimension of the plate of the data.
         at_once: whether several draws can be made at once.
     """
     latents = {n: s for n, (s, _) in once.latents.items() if any(f.dim == dim for f in s["cond_indep_stack"])}
+    first = next(iter(once.latents), None)
+    latents = {name: site for name, site in latents.items() if not is_discrete(site["fn"])}
     found: dict[str, Codes] = {}
-    for name, site in list(latents.items())[:1]:
+    for name, site in [(name, site) for name, site in latents.items() if name == first]:
         mean, scale = mean_of(site["fn"]), _scale_of(site["fn"])
         if mean is not None and scale is not None:
             found[name] = Codes(_rows(mean, site, once.nesting, dim), _rows(scale, site, once.nesting, dim), None)
     left = [name for name in latents if name not in found]
     if left:
-        drawn = _drawn(pair, args, once, at_once)
+        drawn = _drawn(pair, batch, once, at_once)
         for name in left:
             parts = [_moments(trace.nodes[name], once.nesting, dim, at_once) for trace in drawn]
             means, variances = (torch.cat(part) for part in zip(*parts, strict=True))  # (K, B, L)
@@ -69,10 +71,11 @@ def counts_units(site: Site) -> bool:
     return fn.event_dim <= 1 and not is_discrete(fn) and (scale is None or bool((scale > 0).any()))
 
 
-def _drawn(pair: Any, args: tuple[Any, ...], once: Run, at_once: bool) -> list[Trace]:
+def _drawn(pair: Any, batch: Any, once: Run, at_once: bool) -> list[Trace]:
     guide = in_plate(pair.guide, DRAWS, -1 - once.nesting) if at_once else pair.guide
-    with quiet():
-        return [traced(guide, *args) for _ in range(1 if at_once else DRAWS)]
+    args, kwargs = pair.arguments(batch)
+    with quiet(pair):
+        return [traced(guide, *args, **kwargs) for _ in range(1 if at_once else DRAWS)]
 
 
 def _moments(site: Site, nesting: int, dim: int, at_once: bool) -> tuple[Tensor, Tensor]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from pyro.poutine import Trace
 from pyro.poutine.subsample_messenger import _Subsample
 from torch import Tensor
 
+from pyrogen.models import Programs
 from pyrogen.models.running import OwnParameters, traced
 from pyrogen.training.objectives import is_point
 
@@ -81,7 +82,7 @@ class Run:
 
 def run(
     pair: Any,
-    args: tuple[Any, ...],
+    batch: Any,
     particles: int | None = None,
     nesting: int = 0,
     given: Trace | None = None,
@@ -90,8 +91,8 @@ def run(
     """Run the guide, then the model at its draws.
 
     Args:
-        pair: what has a ``model`` and a ``guide``.
-        args: their arguments.
+        pair: a pair.
+        batch: what `pair.arguments` makes the arguments of both programs from.
         particles: K draws at once, in a plate of its own left of the `nesting` dimensions of the programs' plates.
         nesting: see there.
         given: a trace whose draws the guide takes in place of its own.
@@ -108,9 +109,10 @@ def run(
     if enumerated:
         first = -1 - nesting - (particles is not None)
         model, guide = poutine.enum(model, first), poutine.enum(guide, first)
-    with quiet():
-        guide_trace = traced(guide, *args)
-        model_trace = traced(poutine.replay(model, trace=guide_trace), *args)
+    args, kwargs = pair.arguments(batch)
+    with quiet(pair):
+        guide_trace = traced(guide, *args, **kwargs)
+        model_trace = traced(poutine.replay(model, trace=guide_trace), *args, **kwargs)
     _check_sites(guide_trace, model_trace)
     frames = [f for t in (guide_trace, model_trace) for s in sampled(t).values() for f in s["cond_indep_stack"]]
     deepest = max((-f.dim for f in frames if f.name != PARTICLES), default=0)
@@ -118,9 +120,10 @@ def run(
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def quiet(pair: Any) -> Iterator[None]:
     """Leave Pyro's parameter store alone, and do not warn of weights that are frozen on purpose."""
-    with OwnParameters(), warnings.catch_warnings():
+    own: Any = nullcontext() if isinstance(pair, Programs) else OwnParameters()
+    with own, warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".* was not registered in the param store", UserWarning)
         yield
 
@@ -128,9 +131,9 @@ def quiet() -> Iterator[None]:
 def in_plate(program: Callable[..., Any], particles: int, dim: int) -> Callable[..., Any]:
     """Return the program within a plate of particles at `dim`."""
 
-    def many(*args: Any) -> Any:
+    def many(*args: Any, **kwargs: Any) -> Any:
         with pyro.plate(PARTICLES, particles, dim=dim):
-            return program(*args)
+            return program(*args, **kwargs)
 
     return many
 
@@ -231,7 +234,7 @@ def _contracted(run: Run, dim: int | None) -> Tensor:
     output += "".join(symbols[name] for name in frames if name in kept and name != PARTICLES)
     equation = ",".join(factor._pyro_dims for factor in factors) + "->" + output
     plates = "".join(symbols[name] for name in frames if name not in kept)
-    (result,) = einsum(equation, *factors, plates=plates, backend="pyro.ops.einsum.torch_log", modulo_total=False)
+    (result,) = einsum(equation, *factors, plates=plates, backend="pyro.ops.einsum.torch_log", modulo_total=True)
     weights: Tensor = result.reshape(run.particles or 1, -1)
     return weights
 

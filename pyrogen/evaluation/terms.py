@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
+import torch
 from pyro.distributions.util import scale_and_mask
 from torch import Tensor
-from torch.distributions import kl_divergence
 
-from pyrogen.evaluation.runs import Run, by_row, is_charge, log_prob, masked, sampled
-from pyrogen.training.objectives import factorizes, is_point
+from pyrogen.evaluation.runs import Run, Site, by_row, is_charge, log_prob, masked, sampled
+from pyrogen.training.objectives import divergence, enumerated, expectation, is_point
 
 
 @dataclass(frozen=True)
@@ -38,49 +37,44 @@ def elbo_terms(run: Run, dim: int | None) -> list[SiteTerm]:
     """Return the terms of a run of one draw; `dim` is the plate of the data.
 
     A KL is analytic where it is known and may be used at one draw of the other latents: if all latents that come
-    before it in the model come before it in the guide too. Else it is log q − log p at the draw.
+    before it in the model come before it in the guide too. Else it is log q − log p at the draw. Over the latents that
+    the guide enumerates the expectation is taken.
     """
+    mean = expectation(run.guide, run.nesting)
     order = {name: place for place, name in enumerate(run.latents)}
     terms: list[SiteTerm] = []
     before: list[str] = []
     for name, site in sampled(run.model).items():
+        split = False
         if site["is_observed"]:
             kind, nats = "reconstruction", -log_prob(site)
         elif run.is_point and is_point(run.guide.nodes[name]["fn"]):
             kind, nats = "penalty", -log_prob(site)
         else:
             exact = all(order[earlier] < order[name] for earlier in before)
-            kind, nats = "kl", _kl(run.guide.nodes[name], site, exact)
+            kind, (nats, split) = "kl", _kl(run.guide.nodes[name], site, exact)
         before += [] if site["is_observed"] else [name]
-        terms.append(_term(run, dim, name, kind, nats, site))
+        terms.append(_term(run, dim, name, kind, mean(nats, split), split, site))
     for name, site in sampled(run.guide).items():
         if is_charge(site):
-            terms.append(_term(run, dim, name, "charge", log_prob(site), site))
+            terms.append(_term(run, dim, name, "charge", mean(log_prob(site), False), False, site))
         elif name not in run.model:  # an auxiliary draw, of which the latents are functions
-            terms.append(_term(run, dim, name, "kl", log_prob(site), site))
+            terms.append(_term(run, dim, name, "kl", mean(log_prob(site), False), False, site))
     return terms
 
 
-def _term(run: Run, dim: int | None, name: str, kind: str, nats: Tensor, site: dict[str, Any]) -> SiteTerm:
-    split = nats.dim() == len(site["fn"].batch_shape) + 1
+def _term(run: Run, dim: int | None, name: str, kind: str, nats: Tensor, split: bool, site: Site) -> SiteTerm:
     whole = nats.sum(-1) if split else nats
     flat = split and run.nesting == 1 and dim is not None
     rows = by_row(whole, run, dim)[0]
     return SiteTerm(name, kind, nats if flat else rows, by_row(scale_and_mask(whole, site["scale"], None), run, dim)[0])
 
 
-def _kl(guide: dict[str, Any], model: dict[str, Any], exact: bool) -> Tensor:
-    """KL(q ‖ p) in the shape of the site's batch, with a last dimension (L,) where both factorize."""
+def _kl(guide: Site, model: Site, exact: bool) -> tuple[Tensor, bool]:
+    """KL(q ‖ p) in the shape of the site's batch, and whether a dimension (L,) follows where both factorize."""
     q, p, z, mask = guide["fn"], model["fn"], model["value"], model["mask"]
-    if exact and factorizes(q) and factorizes(p):
-        try:
-            each = kl_divergence(q.base_dist, p.base_dist)
-            return masked(each, mask.unsqueeze(-1) if isinstance(mask, Tensor) else mask)
-        except NotImplementedError:
-            pass
-    if exact:
-        try:
-            return masked(kl_divergence(q, p), mask)
-        except NotImplementedError:
-            pass
-    return masked(q.log_prob(z) - p.log_prob(z), mask)
+    if not (exact and q.has_rsample) or enumerated(guide):
+        return masked(q.log_prob(z) - p.log_prob(z), mask), False
+    nats = divergence(q, p, z)
+    split = nats.dim() > len(torch.broadcast_shapes(q.batch_shape, p.batch_shape))
+    return masked(nats, mask.unsqueeze(-1) if split and isinstance(mask, Tensor) else mask), split

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar, NoReturn, TypeAlias
 
 import pyro
 import torch
@@ -18,6 +19,7 @@ from pyrogen.config import Described
 from pyrogen.models.running import at_the_mean, drawn_by_model, likelihood_value
 
 _NUMBERS = itertools.count()
+Prior: TypeAlias = dist.TorchDistribution | Callable[[], dist.TorchDistribution]
 
 
 class Named:
@@ -53,6 +55,8 @@ class Pair(Described, Named, nn.Module, ABC):
     """
 
     weights: ClassVar[tuple[str, ...]] = ("beta",)  # the buffers that a user may set to a number: pair.beta = 8.0
+    context: ClassVar[tuple[str, ...]] = ()  # what model and guide take beside x, such as ("y",)
+    enumerates: ClassVar[bool] = False  # whether latents that are marked for it take all of their values
 
     beta: Tensor
     shape: tuple[int, ...]
@@ -82,12 +86,15 @@ class Pair(Described, Named, nn.Module, ABC):
         )
 
     @abstractmethod
-    def model(self, x: Tensor, size: int | None = None) -> Any:
-        """p(x, z) as a Pyro program: z from the prior, x observed; `size` is N if x is a batch of N images."""
+    def model(self, *args: Any, **kwargs: Any) -> Any:
+        """p(x, z) as a Pyro program of x (and the context) and ``size=None``: z from the prior, x observed.
+
+        `size` is N if x is a batch of N images.
+        """
 
     @abstractmethod
-    def guide(self, x: Tensor, size: int | None = None) -> Any:
-        """q(z | x) as a Pyro program."""
+    def guide(self, *args: Any, **kwargs: Any) -> Any:
+        """q(z | x) as a Pyro program, with the arguments of the model."""
 
     @abstractmethod
     def prior(self) -> dist.TorchDistribution:
@@ -107,8 +114,10 @@ class Pair(Described, Named, nn.Module, ABC):
         distribution: dist.TorchDistribution = self.decoder(z)
         return distribution
 
-    def check(self, x: Tensor) -> None:
+    def check(self, x: Tensor, *context: Tensor) -> None:
         """Raise ``ValueError`` unless x is ``(*batch, *shape)`` with values that the likelihood can produce."""
+        if context and not self.context:
+            raise ValueError(f"the pair takes images alone, got {len(context)} more inputs: pass data=images")
         if tuple(x.shape[-len(self.shape) :]) != self.shape:
             raise ValueError(
                 f"images must have shape (*batch, {', '.join(map(str, self.shape))}), and these have {tuple(x.shape)}"

@@ -34,7 +34,8 @@ class ConditionalVAE(Pair):
         prior: p(z), as for `VAE`.
 
     Raises:
-        ValueError: for networks that disagree, labels outside of their classes, or another number of labels than images.
+        ValueError: for networks that disagree, labels outside of their classes, or a number of labels that is not that
+            of the images.
 
     Example:
         >>> import pyrogen as pg
@@ -129,5 +130,6 @@ class ConditionalVAE(Pair):
             raise ValueError("`y` must be the labels of the images, got None: pass y=")
         code = one_hot(y, self.classes, like)
         if code.dim() > 1 and tuple(code.shape[:-1]) != tuple(batch):
-            raise ValueError(f"`y` must have one label for each of {tuple(batch)} rows, got {tuple(code.shape[:-1])}")
+            rows = " × ".join(map(str, batch))
+            raise ValueError(f"`y` must have one label for each of {rows} images, got shape {tuple(code.shape[:-1])}")
         return code

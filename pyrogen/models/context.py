@@ -28,6 +28,7 @@ def one_hot(y: Any, classes: int, like: Tensor, rows: int | None = None) -> Tens
     """
     if isinstance(y, list) or not isinstance(y, Tensor):
         y = torch.as_tensor(y, device=like.device)
+    code: Tensor
     if y.dtype.is_floating_point:
         if y.shape[-1:] != (classes,):
             raise ValueError(f"`y` must be labels (B,) or vectors (B, {classes}), got shape {tuple(y.shape)}")

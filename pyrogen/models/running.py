@@ -57,10 +57,10 @@ def is_discrete(distribution: Any) -> bool:
         return False
 
 
-def drawn_by_model(pair: Any, *args: Any) -> Trace:
-    """Return the trace of a model that observes nothing, without a gradient and in evaluation mode."""
+def drawn_by_model(pair: Any, *args: Any, given: dict[str, Tensor] | None = None) -> Trace:
+    """Return the trace of a model that observes nothing, or `given` alone, without a gradient, in evaluation mode."""
     with _evaluating(pair):
-        return traced(poutine.uncondition(pair.model), *args)
+        return traced(poutine.condition(poutine.uncondition(pair.model), data=given or {}), *args)
 
 
 def at_the_mean(pair: Any, *args: Any) -> Trace:

@@ -146,9 +146,9 @@ class SCVAE(Pair):
         """λ = βρσ², the weight of ‖z‖₁ beside ½‖f − b − Dz‖²; a scalar."""
         return self.beta * self.log_rate.exp() * self._noise() ** 2
 
-    def check(self, x: Tensor) -> None:
+    def check(self, x: Tensor, *context: Tensor) -> None:
         """Raise ``ValueError`` for images that do not fit, or a dictionary with a zero atom."""
-        super().check(x)
+        super().check(x, *context)
         self.dictionary.check()
 
     @property

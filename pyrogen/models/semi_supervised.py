@@ -40,7 +40,8 @@ class SemiSupervisedVAE(Pair):
     Labels are int64 (B,), −1 where one is missing; without labels all are missing.
 
     Raises:
-        ValueError: for networks that disagree, labels outside of their classes, or another number of labels than images.
+        ValueError: for networks that disagree, labels outside of their classes, or a number of labels that is not that
+            of the images.
 
     Example:
         >>> import pyrogen as pg
@@ -94,7 +95,7 @@ class SemiSupervisedVAE(Pair):
             if known is not None:
                 nats = torch.where(known >= 0, -q.log_prob(known.clamp(min=0)), 0.0)
                 self.charge("classification", nats, weight=self.alpha)
-                certain = torch.where(one_hot(known, self.classes, x) > 0, 0.0, NEVER).to(x.dtype)
+                certain = torch.where(one_hot(known.clamp(min=0), self.classes, x) > 0, 0.0, NEVER).to(x.dtype)
                 q = dist.Categorical(logits=torch.where((known >= 0)[:, None], certain, q.logits))
             label = pyro.sample("y", q, infer={"enumerate": "parallel"})
             with self.kl_weight():
@@ -143,7 +144,7 @@ class SemiSupervisedVAE(Pair):
             return likelihood_value(drawn_by_model(self, x).nodes["x"], mean)
         label = torch.as_tensor(y, device=x.device).expand(n)
         check_labels(label, self.classes)
-        return likelihood_value(drawn_by_model(_Labelled(self, label), x).nodes["x"], mean)
+        return likelihood_value(drawn_by_model(self, x, given={"y": label}).nodes["x"], mean)
 
     def reconstruct(self, x: Tensor, y: Any = None) -> Tensor:
         """Return the mean of p(x | z, y) at the mean of q(z | x, y); without y at the most probable label."""
@@ -164,11 +165,3 @@ class SemiSupervisedVAE(Pair):
         if dist.is_validation_enabled():
             check_labels(y, self.classes, least=-1)
         return y
-
-
-class _Labelled:
-    """The model with its labels given, as `drawn_by_model` runs one."""
-
-    def __init__(self, pair: SemiSupervisedVAE, label: Tensor) -> None:
-        self.pair, self.model = pair, pyro.condition(pair.model, data={"y": label})
-        self.modules, self.eval = pair.modules, pair.eval

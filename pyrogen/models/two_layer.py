@@ -7,7 +7,7 @@ from typing import Any
 import pyro
 import torch
 from pyro import distributions as dist
-from torch import Tensor, nn
+from torch import Tensor
 
 from pyrogen.models.base import Pair, matched
 from pyrogen.nn import Decoder, Encoder
@@ -102,7 +102,7 @@ class TwoLayerVAE(Pair):
         return distribution
 
 
-def _sizes(network: nn.Module, name: str) -> tuple[Any, Any]:
+def _sizes(network: Any, name: str) -> tuple[Any, Any]:
     """How long the vectors are that a network takes and returns."""
     if not (hasattr(network, "latent") and hasattr(network, "shape")):
         raise TypeError(f"`{name}` must say its latent and shape: subclass pg.nn.Encoder or pg.nn.Decoder")

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeAlias
-
 import pyro
 import torch
 from pyro import distributions as dist
 from torch import Tensor
 
-from pyrogen.models.base import Pair, checked_prior, made_by, matched
+from pyrogen.models.base import Pair, Prior, checked_prior, made_by, matched
 from pyrogen.nn import Decoder, Encoder
-
-Prior: TypeAlias = dist.TorchDistribution | Callable[[], dist.TorchDistribution]
 
 
 class VAE(Pair):

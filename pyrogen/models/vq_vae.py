@@ -11,8 +11,7 @@ from pyro import distributions as dist
 from torch import Tensor
 
 from pyrogen.distributions import CodeDistribution, Quantized, UniformCodes
-from pyrogen.models.base import Pair, made_by, matched
-from pyrogen.models.vae import Prior
+from pyrogen.models.base import Pair, Prior, made_by, matched
 from pyrogen.nn import Codebook, GridDecoder, GridEncoder
 
 

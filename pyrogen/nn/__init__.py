@@ -2,6 +2,7 @@
 
 from pyrogen.nn.base import Decoder, Encoder
 from pyrogen.nn.broadcast import BroadcastDecoder
+from pyrogen.nn.classifier import MLPClassifier
 from pyrogen.nn.codebook import Codebook
 from pyrogen.nn.conv import ConvDecoder, ConvEncoder
 from pyrogen.nn.dictionary import Dictionary
@@ -43,6 +44,7 @@ __all__ = [
     "Likelihood",
     "LinearDecoder",
     "LinearEncoder",
+    "MLPClassifier",
     "MLPDecoder",
     "MLPEncoder",
     "MLPGridDecoder",

@@ -3,7 +3,7 @@ r"""Labels: y uniform over C classes, z ~ N(0, I), x ~ N(Wz + v_y + b, σ²I), w
 Given its label, x is a Gaussian with mean v_y + b and covariance WWᵀ + σ²I. Without, it is the mixture of these, and
 p(y | x) is linear discriminant analysis: a softmax of linear functions, because the covariance is shared.
 
-Arrays may be numpy's or detached tensors; what is returned is float64, in nats. W is (D, L), V is (D, C) with the columns
+Arrays may be numpy's or detached tensors; what is returned is float64, in nats. W is (D, L), V is (D, C) with columns
 v_y, b is (D,), x is (N, D), y is (N,).
 """
 
@@ -65,7 +65,7 @@ def discriminant(w: ArrayLike, v: ArrayLike, b: ArrayLike, sigma: float) -> tupl
     """Return the weights (C, D) and offsets (C,) of the logits of p(y | x) = softmax(Ux + u)."""
     w, v, b = gaussian.as_array(w), gaussian.as_array(v), gaussian.as_array(b)
     weights = np.linalg.solve(w @ w.T + sigma**2 * np.eye(len(w)), v).T  # (C, D)
-    return weights, -0.5 * (weights * v.T).sum(1) - weights @ b
+    return gaussian.as_array(weights), gaussian.as_array(-0.5 * (weights * v.T).sum(1) - weights @ b)
 
 
 def optimum(x: ArrayLike, y: ArrayLike, classes: int, latent: int, sigma: float) -> Optimum:

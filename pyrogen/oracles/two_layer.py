@@ -1,7 +1,7 @@
 r"""Two linear-Gaussian layers: z₂ ~ N(0, I), z ~ N(Az₂ + a, diag s²), x ~ N(Wz + b, σ²I), where everything is known.
 
-x is a Gaussian with mean Wa + b and covariance W(AAᵀ + diag s²)Wᵀ + σ²I. Arrays may be numpy's or detached tensors; what
-is returned is float64, in nats. A is (L, L₂), a and s are (L,), W is (D, L), b is (D,), x is (N, D).
+x is a Gaussian with mean Wa + b and covariance W(AAᵀ + diag s²)Wᵀ + σ²I. Arrays may be numpy's or detached tensors;
+what is returned is float64, in nats. A is (L, L₂), a and s are (L,), W is (D, L), b is (D,), x is (N, D).
 Source: Bishop, Pattern Recognition and Machine Learning, equations 2.113 to 2.117.
 """
 
@@ -45,7 +45,7 @@ def posterior(
     precision = np.linalg.inv(covariance)
     found = np.linalg.inv(precision + w.T @ w / sigma**2)
     rest = (gaussian.as_array(x) - gaussian.as_array(b)) @ w / sigma**2
-    return (rest + precision @ mean) @ found, found
+    return gaussian.as_array((rest + precision @ mean) @ found), gaussian.as_array(found)
 
 
 def posterior_of_top(z: ArrayLike, a: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> tuple[Array, Array]:
@@ -53,4 +53,5 @@ def posterior_of_top(z: ArrayLike, a: ArrayLike, loc: ArrayLike, scale: ArrayLik
     a = gaussian.as_array(a)
     weighted = a / (np.broadcast_to(gaussian.as_array(scale), len(a)) ** 2)[:, None]  # diag s⁻² A
     found = np.linalg.inv(np.eye(a.shape[1]) + a.T @ weighted)
-    return (gaussian.as_array(z) - gaussian.as_array(loc)) @ weighted @ found, found
+    rest = gaussian.as_array(z) - gaussian.as_array(loc)
+    return gaussian.as_array(rest @ weighted @ found), gaussian.as_array(found)

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.utils.data import default_collate
 
 from pyrogen.models import Pair, Programs
+from pyrogen.training.context_data import as_context_source
 from pyrogen.training.program_data import ProgramSource
 
 
@@ -65,6 +66,9 @@ def as_source(data: Any, pair: Pair, device: torch.device | None = None) -> Sour
     """
     if isinstance(pair, Programs):
         return ProgramSource(data, device)
+    if pair.context:
+        context_source: Source = as_context_source(data, pair, device)
+        return context_source
     if isinstance(data, tuple):
         raise TypeError("data must be the images alone, and this is a tuple: pass its first entry")
     if not (isinstance(data, torch.Tensor) or (hasattr(data, "__len__") and hasattr(data, "__getitem__"))):

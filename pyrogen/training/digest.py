@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.data import Subset, TensorDataset, default_collate
 
 from pyrogen.training.data import DatasetSource, Source, TensorSource
-from pyrogen.training.program_data import ProgramSource
+from pyrogen.training.program_data import ProgramSource, tensors_of
 
 WHOLE = 2**25  # bytes of images of a pyrogen data set that are all looked at
 SAMPLED = 4096  # images of a larger one
@@ -41,10 +41,11 @@ def digest_data(source: Source) -> str:
     elif isinstance(source, ProgramSource):
         digest.update(source.fingerprint().encode())
     else:
-        first = source.images(torch.tensor([0]))
-        whole = len(source) * first.numel() * first.element_size() <= WHOLE
+        first = tensors_of(source.images(torch.tensor([0]))).values()
+        whole = len(source) * sum(part.numel() * part.element_size() for part in first) <= WHOLE
         for index in _sample(len(source), len(source) if whole else SAMPLED).split(1024):
-            _add(digest, source.images(index))
+            for part in tensors_of(source.images(index)).values():
+                _add(digest, part)
     return digest.hexdigest()[:32]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -186,11 +187,17 @@ def site_terms(pair: Pair, x: Any, size: int | None = None) -> tuple[list[SiteTe
     The arguments and errors are those of `elbo_terms`.
     """
     args, kwargs = pair.arguments(x, size)
+    model, guide = pair.model, pair.guide
+    if pair.enumerates:
+        model, guide = poutine.enum(model, ENUMERATED), poutine.enum(guide, ENUMERATED)
     with OwnParameters(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".* was not registered in the param store", UserWarning)  # frozen on purpose
-        guide_trace = poutine.trace(pair.guide).get_trace(*args, **kwargs)
-        model_trace = poutine.trace(poutine.replay(pair.model, trace=guide_trace)).get_trace(*args, **kwargs)
+        guide_trace = poutine.trace(guide).get_trace(*args, **kwargs)
+        model_trace = poutine.trace(poutine.replay(model, trace=guide_trace)).get_trace(*args, **kwargs)
     model_trace, guide_trace = prune_subsample_sites(model_trace), prune_subsample_sites(guide_trace)
+    mean = expectation(guide_trace)
+    drawn = {name: place for place, name in enumerate(guide_trace.nodes)}
+    before: list[str] = []  # the latents that come earlier in the model
     terms = []
     for name, site in model_trace.nodes.items():
         if site["type"] != "sample":
@@ -204,9 +211,12 @@ def site_terms(pair: Pair, x: Any, size: int | None = None) -> tuple[list[SiteTe
             kind, nats = "penalty", -site["fn"].log_prob(site["value"])
         else:
             q = guide_trace.nodes[name]["fn"]
-            kind, nats = "kl", divergence(q, site["fn"], site["value"])
-            split = nats.dim() > len(q.batch_shape)
-        terms.append(SiteTerm(name, kind, nats, site["scale"], site["mask"], _data_dim(site), split))
+            exact = all(drawn[earlier] < drawn[name] for earlier in before)
+            all_values = enumerated(guide_trace.nodes[name])
+            kind, nats = "kl", divergence(q, site["fn"], site["value"], exact, all_values)
+            split = not all_values and nats.dim() > len(torch.broadcast_shapes(q.batch_shape, site["fn"].batch_shape))
+        before += [] if site["is_observed"] else [name]
+        terms.append(SiteTerm(name, kind, mean(nats, split), site["scale"], site["mask"], _data_dim(site), split))
     latents = []
     for name, site in guide_trace.nodes.items():
         if site["type"] == "sample" and site["infer"].get("is_auxiliary") and name not in model_trace.nodes:
@@ -226,10 +236,55 @@ def _data_dim(site: Any) -> int | None:
     return plates.get("data", max(plates.values(), default=None))
 
 
-def divergence(q: Any, p: Any, z: Tensor) -> Tensor:
-    """KL(q ‖ p) of a batch: (*batch, L) where both factorize, else (*batch,), estimated at z where no form is known."""
-    if not q.has_rsample:
+ENUMERATED = -2  # the first dimension left of the plate of the data
+
+
+def enumerated(site: Any) -> bool:
+    """Whether a site takes all of its values, in a dimension of their own."""
+    return site["infer"].get("_enumerate_dim") is not None
+
+
+def expectation(guide: Any, nesting: int = 1) -> Callable[[Tensor, bool], Tensor]:
+    """Return the expectation over the latents that the guide enumerates, weighted by their probabilities.
+
+    Args:
+        guide: the guide's trace.
+        nesting: how many dimensions the plates take; what is left of them is enumerated.
+
+    Returns:
+        A function of values ``(*enumerated, *plates)``, and whether a dimension of latents follows; it returns
+        ``(*plates)``.
+    """
+    sites = [site for site in guide.nodes.values() if site["type"] == "sample" and enumerated(site)]
+    if not sites:
+        return lambda values, split: values
+    logs = [site["fn"].log_prob(site["value"]) for site in sites]
+    weight = sum(logs[1:], logs[0]).exp()
+
+    def mean(values: Tensor, split: bool) -> Tensor:
+        product: Tensor = (weight.unsqueeze(-1) if split else weight) * values
+        left = list(range(product.dim() - nesting - split))
+        return product.sum(left) if left else product
+
+    return mean
+
+
+def divergence(q: Any, p: Any, z: Tensor, exact: bool = True, enumerated: bool = False) -> Tensor:
+    """KL(q ‖ p) of a batch: (*batch, L) where both factorize, else (*batch,), estimated at z where no form is known.
+
+    Args:
+        q: the guide's distribution.
+        p: the model's.
+        z: the guide's draw.
+        exact: whether the closed form may be used. It may not where p depends on a latent that the guide draws after z,
+            and so given z: the closed form averages over z with that latent held fixed, which is another number.
+        enumerated: whether z are all values, whose expectation is taken afterwards; then log q − log p of each.
+    """
+    if not (enumerated or q.has_rsample):
         raise ValueError(f"{type(q).__name__} in the guide cannot be reparametrized (it has no rsample)")
+    if enumerated or not exact:
+        values: Tensor = q.log_prob(z) - p.log_prob(z)
+        return values
     if factorizes(q) and factorizes(p):
         try:
             return kl_divergence(q.base_dist, p.base_dist)
