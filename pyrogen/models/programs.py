@@ -177,7 +177,7 @@ class Programs(Pair):
             kwargs["size"] = size
         return args, kwargs
 
-    def check(self, x: Any) -> None:
+    def check(self, x: Any, *context: Any) -> None:
         """Accept all data: what the programs take is theirs to say."""
 
     def prior(self) -> dist.TorchDistribution:

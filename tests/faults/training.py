@@ -51,7 +51,7 @@ FAULTS = [
     Fault(
         "a guide without rsample is let through",
         OBJECTIVES,
-        "if not q.has_rsample:",
+        "if not (enumerated or q.has_rsample):",
         "if False:",
         OF_PARTS + "test_a_guide_without_a_reparametrized_draw_is_refused",
     ),
@@ -107,8 +107,8 @@ FAULTS = [
     Fault(
         "the model draws its own latents in place of the guide's",
         OBJECTIVES,
-        "poutine.trace(poutine.replay(pair.model, trace=guide_trace))",
-        "poutine.trace(pair.model)",
+        "poutine.trace(poutine.replay(model, trace=guide_trace))",
+        "poutine.trace(model)",
         BY_HAND,
     ),
     Fault(
