@@ -24,7 +24,7 @@ from torch import Tensor
 
 from pyrogen.models import Programs
 from pyrogen.models.running import OwnParameters, traced
-from pyrogen.training.objectives import is_point
+from pyrogen.training.divergence import is_point
 
 PARTICLES = "_particles"  # the name of the plate in which K draws are made at once
 Site = dict[str, Any]

@@ -9,7 +9,7 @@ from pyro.distributions.util import scale_and_mask
 from torch import Tensor
 
 from pyrogen.evaluation.runs import Run, Site, by_row, is_charge, log_prob, masked, sampled
-from pyrogen.training.objectives import divergence, enumerated, expectation, is_point
+from pyrogen.training.divergence import divergence, enumerated, expectation, is_point
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from scipy.stats import norm
 
 import pyrogen as pg
 from pyrogen.oracles import gaussian, mixture
-from pyrogen.training.objectives import divergence
+from pyrogen.training.divergence import divergence
 
 FALSE_ALARMS = 1e-7
 

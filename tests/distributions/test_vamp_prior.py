@@ -15,7 +15,7 @@ import pyrogen as pg
 from pyrogen.evaluation import importance_weighted_bound
 from pyrogen.oracles import gaussian, mixture, mixture_kl
 from pyrogen.training import elbo_terms
-from pyrogen.training.objectives import divergence
+from pyrogen.training.divergence import divergence
 from pyrogen.training.step import Objective, record, trainable
 
 FALSE_ALARMS = 1e-7

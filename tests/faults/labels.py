@@ -49,7 +49,7 @@ FAULTS = [
     ),
     Fault(
         "the expectation over labels is their plain sum",
-        OBJECTIVES,
+        "training/divergence.py",
         "weight = sum(logs[1:], logs[0]).exp()",
         "weight = sum(logs[1:], logs[0]).exp() * 0 + 1",
         LABELS + "test_the_enumerated_bound_is_the_sum_written_out",

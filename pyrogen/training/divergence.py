@@ -1,0 +1,83 @@
+"""The KL of one site, in closed form or at a draw, and expectations over latents that take all of their values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pyro.distributions import Delta, MaskedDistribution
+from pyro.distributions.torch_distribution import ExpandedDistribution
+from torch import Tensor
+from torch.distributions import Distribution, Independent, kl_divergence
+
+ENUMERATED = -2  # the first dimension left of the plate of the data
+
+
+def enumerated(site: Any) -> bool:
+    """Whether a site takes all of its values, in a dimension of their own."""
+    return site["infer"].get("_enumerate_dim") is not None
+
+
+def expectation(guide: Any, nesting: int = 1) -> Callable[[Tensor, bool], Tensor]:
+    """Return the expectation over the latents that the guide enumerates, weighted by their probabilities.
+
+    Args:
+        guide: the guide's trace.
+        nesting: how many dimensions the plates take; what is left of them is enumerated.
+
+    Returns:
+        A function of values ``(*enumerated, *plates)``, and whether a dimension of latents follows; it returns
+        ``(*plates)``.
+    """
+    sites = [site for site in guide.nodes.values() if site["type"] == "sample" and enumerated(site)]
+    if not sites:
+        return lambda values, split: values
+    logs = [site["fn"].log_prob(site["value"]) for site in sites]
+    weight = sum(logs[1:], logs[0]).exp()
+
+    def mean(values: Tensor, split: bool) -> Tensor:
+        product: Tensor = (weight.unsqueeze(-1) if split else weight) * values
+        left = list(range(product.dim() - nesting - split))
+        return product.sum(left) if left else product
+
+    return mean
+
+
+def divergence(q: Any, p: Any, z: Tensor, exact: bool = True, enumerated: bool = False) -> Tensor:
+    """KL(q ‖ p) of a batch: (*batch, L) where both factorize, else (*batch,), estimated at z where no form is known.
+
+    Args:
+        q: the guide's distribution.
+        p: the model's.
+        z: the guide's draw.
+        exact: whether the closed form may be used. It may not where p depends on a latent that the guide draws after z,
+            and so given z: the closed form averages over z with that latent held fixed, which is another number.
+        enumerated: whether z are all values, whose expectation is taken afterwards; then log q − log p of each.
+    """
+    if not (enumerated or q.has_rsample):
+        raise ValueError(f"{type(q).__name__} in the guide cannot be reparametrized (it has no rsample)")
+    if enumerated or not exact:
+        values: Tensor = q.log_prob(z) - p.log_prob(z)
+        return values
+    if factorizes(q) and factorizes(p):
+        try:
+            return kl_divergence(q.base_dist, p.base_dist)
+        except NotImplementedError:
+            pass
+    try:
+        return kl_divergence(q, p)
+    except NotImplementedError:
+        output: Tensor = q.log_prob(z) - p.log_prob(z)
+        return output
+
+
+def factorizes(distribution: Distribution) -> bool:
+    """Whether a distribution over vectors is declared a product over their entries (``.to_event(1)``)."""
+    return isinstance(distribution, Independent) and distribution.reinterpreted_batch_ndims == 1
+
+
+def is_point(distribution: Distribution) -> bool:
+    """Whether all mass lies on one value of a continuous space, so that there is no density and no bound."""
+    while isinstance(distribution, Independent | MaskedDistribution | ExpandedDistribution):
+        distribution = distribution.base_dist
+    return isinstance(distribution, Delta)
