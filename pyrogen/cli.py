@@ -1,5 +1,6 @@
 """The `pyrogen` command: one subcommand for each thing that is done from a shell.
 
+    pyrogen check FILE.py:function [--size N] [--fitted]
     pyrogen exercise FILE [--answers FOLDER] [--out FOLDER]
 
 A subcommand is a function that adds its parser and names the function that runs it; `main` turns errors into one line.
@@ -41,6 +42,37 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, TypeError, OSError, PyrogenError) as error:
         print(f"pyrogen: {error}", file=sys.stderr)
         return 2
+
+
+def _add_check(commands: Any) -> None:
+    parser = commands.add_parser(
+        "check",
+        help="check the Pyro model and guide that a function returns",
+        description="Run FILE.py, call its function without arguments, and put the model and guide that it returns, as "
+        "(model, guide, args), through pg.testing.check. The exit code is 1 where a fault is found.",
+    )
+    parser.add_argument(
+        "target", metavar="FILE.py:function", help="the file and the function that returns the programs"
+    )
+    parser.add_argument("--size", type=int, help="observations in the data set, if args are a batch of it")
+    parser.add_argument("--fitted", action="store_true", help="the guide has been trained: is it near the posterior?")
+    parser.add_argument("--seed", type=int, default=0, help="of all random numbers (default: %(default)s)")
+    parser.add_argument("--time-limit", type=float, default=60.0, help="seconds; 0 for none (default: %(default)s)")
+    parser.add_argument("--json", type=Path, help="write the report to this file too")
+    parser.set_defaults(run=_check)
+
+
+def _check(args: argparse.Namespace) -> int:
+    from pyrogen.files import write_atomically
+    from pyrogen.testing.from_file import check_file
+
+    given = {"size": args.size, "fitted": args.fitted or None}
+    settings = {name: value for name, value in given.items() if value is not None}
+    report = check_file(args.target, seed=args.seed, time_limit=args.time_limit or None, **settings)
+    print(report)
+    if args.json:
+        write_atomically(args.json, (json.dumps(report.to_dict(), indent=1, ensure_ascii=False) + "\n").encode())
+    return 0 if report.ok else 1
 
 
 def _add_exercise(commands: Any) -> None:
@@ -133,4 +165,4 @@ def _report_of_grades(grades: Grades, folder: Path) -> Path:
     return report.save(folder)
 
 
-COMMANDS = (_add_exercise,)
+COMMANDS = (_add_check, _add_exercise)

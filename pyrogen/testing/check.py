@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pyrogen import checks
 from pyrogen.progress import progress_bar
 from pyrogen.testing.checks.density import density
 from pyrogen.testing.checks.first_runs import FirstRuns, failure, first_runs, step
@@ -23,7 +24,7 @@ from pyrogen.testing.checks.subsampling import subsampling
 from pyrogen.testing.findings import Report, Result
 from pyrogen.testing.posterior.importance import importance
 from pyrogen.testing.running.isolation import frozen_parameters, nothing_changed
-from pyrogen.testing.running.programs import Batch, OutOfTime, Tested, without_warnings
+from pyrogen.testing.running.programs import Batch, OutOfTime, Tested, both_programs, without_warnings
 
 FALSE_ALARM = 1e-6
 _NOT_ASKED = "not asked, because the faults above come first"
@@ -121,15 +122,14 @@ def check(
         'z' is weighted by 1 in the model and by 4 in the guide, so its KL is not weighted by either: enter the same
         poutine.scale around it on both sides
     """
-    if isinstance(false_alarm, str) or not 0 < false_alarm < 1:
-        raise ValueError(f"false_alarm is a probability between 0 and 1, and it is {false_alarm}")
-    if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
-        raise ValueError(
-            f"size is N, the number of observations in the data set, a positive integer, and it is {size!r}"
-        )
+    checks.probability("false_alarm", false_alarm, open=True)
+    if size is not None:
+        checks.whole("size", size, least=1)
     if batch is not None:
         check_batch(batch)
-    model, guide = _programs(model, guide)
+    if time_limit is not None:
+        checks.real("time_limit", time_limit, above=0)
+    model, guide = both_programs(model, guide)
     deadline = math.inf if time_limit is None else time.monotonic() + time_limit
     tested = Tested(model, guide, args, dict(kwargs or {}), loss, seed, deadline=deadline)
     rate = false_alarm / _TESTS
@@ -233,17 +233,6 @@ def _why_not_together(results: list[Result], first: FirstRuns) -> list[Result]:
     if Report(tuple(results)).ok:
         return [Result.of("together", "the model runs at the guide's draws", first.together)]
     return [Result("together", _NOT_ASKED, "skipped")]
-
-
-def _programs(model: Any, guide: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """The two programs: as they are given, or those of an object that has both."""
-    if guide is None:
-        if not (callable(getattr(model, "model", None)) and callable(getattr(model, "guide", None))):
-            raise TypeError(
-                "`guide` must be a Pyro program, unless `model` is an object with both, such as pg.models.VAE"
-            )
-        return model.model, model.guide
-    return model, guide
 
 
 def assert_sound(

@@ -5,11 +5,21 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from html import escape
 from typing import Any, Literal
 
 Level = Literal["fault", "warning"]
-Outcome = Literal["passed", "fault", "warning", "measured", "skipped", "inapplicable"]
-_MARK = {"passed": "ok", "fault": "FAULT", "warning": "warn", "measured": "", "skipped": "skip", "inapplicable": "–"}
+Outcome = Literal["passed", "fault", "warning", "unjudged", "measured", "skipped", "inapplicable"]
+_MARK = {
+    "passed": "ok",
+    "fault": "FAULT",
+    "warning": "warn",
+    "unjudged": "??",
+    "measured": "",
+    "skipped": "skip",
+    "inapplicable": "–",
+}
+_COLOR = {"passed": "#1a7f37", "fault": "#b42318", "warning": "#9a6700", "unjudged": "#b42318"}
 _WIDTH = 80
 
 
@@ -39,8 +49,9 @@ class Result:
     Attributes:
         check: the check's name.
         question: what was asked, in a few words.
-        outcome: ``"passed"``, ``"fault"``, ``"warning"``, ``"measured"`` (a number without a verdict),
-            ``"skipped"`` (not answered) or ``"inapplicable"`` (there is nothing to ask).
+        outcome: ``"passed"``, ``"fault"``, ``"warning"``, ``"unjudged"`` (what the call is for could not be told, so
+            that the report is not ok), ``"measured"`` (a number without a verdict), ``"skipped"`` (not answered) or
+            ``"inapplicable"`` (there is nothing to ask).
         detail: the answer in a few words: the figure with its unit, or why the check was skipped.
         figures: the numbers, by name.
         findings: what is wrong; empty unless the outcome is a fault or a warning.
@@ -110,8 +121,12 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether no check found a fault (warnings are shown, and do not count)."""
-        return not any(finding.level == "fault" for finding in self.findings)
+        """Whether no check found a fault, and none was left unjudged (warnings are shown, and do not count)."""
+        return not any(finding.level == "fault" for finding in self.findings) and not self._unjudged
+
+    @property
+    def _unjudged(self) -> list[Result]:
+        return [result for result in self.results if result.outcome == "unjudged"]
 
     def __getitem__(self, check: str) -> Result:
         """The result of the check of that name; ``KeyError`` with the names that there are."""
@@ -126,7 +141,8 @@ class Report:
         """For pytest: raise ``AssertionError`` with all faults and the table unless the pair is sound."""
         if not self.ok:
             faults = [f"{one.check}: {one.message}" for one in self.findings if one.level == "fault"]
-            raise AssertionError("\n".join([f"{len(faults)} fault(s) in this pair", *faults, "", str(self)]))
+            open_ones = [f"{one.check}: could not be judged, {one.detail}" for one in self._unjudged]
+            raise AssertionError("\n".join([f"{self._verdict} in these programs", *faults, *open_ones, "", str(self)]))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON: ``ok``, and for each check its question, outcome, detail, figures, findings."""
@@ -151,7 +167,27 @@ class Report:
     def __str__(self) -> str:
         widest = max((len(result.check) for result in self.results), default=0)
         lines = [line for result in self.results for line in result.lines(widest)]
+        return "\n".join([*lines, self._verdict])
+
+    @property
+    def _verdict(self) -> str:
         faults = sum(one.level == "fault" for one in self.findings)
         warnings = len(self.findings) - faults
-        verdict = "sound, as far as was asked" if self.ok else f"{faults} fault{'s' * (faults != 1)}"
-        return "\n".join([*lines, verdict + (f", {warnings} warning{'s' * (warnings != 1)}" if warnings else "")])
+        verdict = "could not be judged" if self._unjudged else "sound, as far as was asked"
+        if faults:
+            verdict = f"{faults} fault{'s' * (faults != 1)}"
+        return verdict + (f", {warnings} warning{'s' * (warnings != 1)}" if warnings else "")
+
+    def _repr_html_(self) -> str:
+        """Return a table for a notebook: a row for each question, with its answer and what was found."""
+        rows = []
+        for result in self.results:
+            said = [escape(result.detail)] if result.detail else []
+            said += [f"<b>{escape(one.message)}</b>" for one in result.findings]
+            mark = f'<td style="color:{_COLOR.get(result.outcome, "#656d76")}">{_MARK[result.outcome] or "&nbsp;"}</td>'
+            cells = "".join(
+                f'<td style="text-align:left">{text}</td>'
+                for text in (escape(result.check), escape(result.question), "<br>".join(said))
+            )
+            rows.append(f"<tr>{mark}{cells}</tr>")
+        return f"<table>{''.join(rows)}</table><p>{escape(self._verdict)}</p>"

@@ -276,5 +276,5 @@ class TestBadInput:
 
     @pytest.mark.parametrize(("name", "value"), [("false_alarm", 0.0), ("false_alarm", 1.0), ("size", 0)])
     def test_settings(self, name, value):
-        with pytest.raises(ValueError, match=f"{name} is .* and it is {value}"):
+        with pytest.raises(ValueError, match=f"{name} must be .*, got {value}"):
             pg.testing.check(lambda: None, lambda: None, progress=False, **{name: value})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from statistics import median
 
+import torch
 from pyro.infer import Trace_ELBO, TraceEnum_ELBO, TraceGraph_ELBO, TraceMeanField_ELBO
 
 from pyrogen.testing.checks.gradient_estimators import Group, by_differences, by_scores, groups_of
@@ -15,6 +16,7 @@ from pyrogen.testing.running.sites import is_discrete, latents, marked_for_enume
 
 QUESTION = "the gradient is that of the objective"
 MARGIN = 0.02  # of the gradient's size: less is rounding
+_ROUNDING = 64  # units in the last place of the loss, of which a gradient that should be 0 may be off
 _ROUNDS = (4, 12, 48, 192)  # runs in all after each round; a sound pair seldom needs the second
 _NOISY_ROUNDS = (64, 256, 512)
 _SCORED = (Trace_ELBO, TraceGraph_ELBO, TraceMeanField_ELBO)
@@ -26,6 +28,7 @@ class _Evidence:
     def __init__(self, group: Group) -> None:
         self.group = group
         self.difference, self.gradient, self.curvature = Sample(), Sample(), Sample()
+        self.rounding = 0.0
 
     @property
     def size(self) -> float:
@@ -35,7 +38,7 @@ class _Evidence:
     @property
     def margin(self) -> float:
         """What is no fault: rounding, and how much halving the step changes a finite difference."""
-        return MARGIN * self.size + median(self.curvature.values)
+        return MARGIN * self.size + median(self.curvature.values) + self.rounding
 
     def wrong(self, rate: float) -> bool:
         return self.difference.count > 1 and exceeds(self.difference, self.margin, rate)
@@ -93,6 +96,9 @@ def gradient(tested: Tested, false_alarm: float) -> Result:
     if not evidence:
         return Result("gradient", QUESTION, "skipped", "there is no parameter to train")
     rate = false_alarm / len(evidence)
+    value = abs(tested.value(loss, 0))
+    for one in evidence:
+        one.rounding = _ROUNDING * max(torch.finfo(p.dtype).eps for p in one.group.parameters) * (1 + value)
     compare, rounds, way = (
         (by_differences, _ROUNDS, "finite differences")
         if smooth

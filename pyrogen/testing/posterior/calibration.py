@@ -17,7 +17,7 @@ from pyrogen.testing.posterior.simulation import from_prior, refit
 from pyrogen.testing.running.draws import guide_draws, own_latents
 from pyrogen.testing.running.isolation import nothing_changed
 from pyrogen.testing.running.log_joint import ROUNDING, log_joints
-from pyrogen.testing.running.programs import Tested, whole_plates, without_warnings
+from pyrogen.testing.running.programs import Tested, both_programs, whole_plates, without_warnings
 from pyrogen.testing.running.weights import common_plates
 
 JOINT = "log joint"  # the column of log p(x, z)
@@ -26,43 +26,44 @@ Ranks = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Calibration:
-    """The ranks of simulation-based calibration, and what they say. ``print`` shows the report.
+class Calibration(Report):
+    """The ranks of simulation-based calibration, and a report of what they say.
 
     Attributes:
+        results: a result for each of `ranks`.
         ranks: by site, how many of the guide's draws lie below the truth, 0 to `draws`: ``(simulations, *shape)``; in
             ``"log joint"`` how many have a lower log p(x, z).
         draws: the guide's draws in each simulation.
-        false_alarm: how often a guide within the margin is called a fault, over all sites and elements.
-        report: a result for each of `ranks`; ``report.ok`` and ``report.assert_ok()`` as of `check`.
+        false_alarm: how often a guide within the tolerance is called a fault, over all sites and elements.
     """
 
     ranks: Mapping[str, Ranks]
     draws: int
     false_alarm: float
-    report: Report
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
-        return {
+        return super().to_dict() | {
             "draws": self.draws,
             "false_alarm": self.false_alarm,
             "ranks": {name: ranks.tolist() for name, ranks in self.ranks.items()},
-            "report": self.report.to_dict(),
         }
 
     def __str__(self) -> str:
-        return str(self.report)
+        return super().__str__()
+
+    def __repr__(self) -> str:
+        return f"Calibration of {', '.join(self.ranks)}: {'ok' if self.ok else 'not ok'}"
 
 
 def calibrate(
-    model: Callable[..., Any],
-    guide: Callable[..., Any],
+    model: Any,
+    guide: Callable[..., Any] | None = None,
     args: tuple[Any, ...] = (),
     kwargs: Mapping[str, Any] | None = None,
     *,
     simulations: int = 200,
-    draws: int = 99,
+    num_samples: int = 99,
     train: int | Callable[..., Any] | None = None,
     lr: float = 0.02,
     simulate: Callable[[], tuple[Any, ...]] | None = None,
@@ -70,7 +71,7 @@ def calibrate(
     seed: int = 0,
     progress: bool = True,
     false_alarm: float = 1e-6,
-    margin: float = 0.03,
+    tolerance: float = 0.03,
 ) -> Calibration:
     r"""Simulation-based calibration of a guide (Talts et al. 2018, https://arxiv.org/abs/1804.06788).
 
@@ -94,7 +95,7 @@ def calibrate(
         simulations: how many data sets. At a rate of 1e-6 and for one latent, a guide 0.5 posterior sds off is found
             with probability 0.35 by 200 and 0.95 by 400, one 0.6 times as wide as the posterior 0.5 by 200; below 60
             only gross misfits are.
-        draws: L, how many draws of the guide the truth is ranked among.
+        num_samples: L, how many draws of the guide the truth is ranked among.
         train: how the guide is fitted to each data set, always from the parameters at which it stands now: None for
             an amortized guide, which needs none; a number of Adam steps on the guide's parameters; or a callable
             ``train(model, guide, args, kwargs)``.
@@ -105,7 +106,7 @@ def calibrate(
         seed: of everything random.
         progress: show a bar.
         false_alarm: see above.
-        margin: m, how far the distribution function F of the ranks may be from uniform: m in the middle, falling to
+        tolerance: m, how far the distribution function F of the ranks may be from uniform: m in the middle, falling to
             both ends as 2 m √(F (1 − F)). A guide 0.08 posterior sds off stands at 0.03.
 
     Raises:
@@ -119,15 +120,16 @@ def calibrate(
         >>> def train(model, guide, args, kwargs):
         ...     g.theta = args[0].sum() + 1  # the exact posterior of one observation
         >>> result = calibrate(g.model, g.guide, (torch.tensor([3.0]),), train=train, simulations=50, progress=False)
-        >>> result.report.ok, result.ranks["z"].shape
+        >>> result.ok, result.ranks["z"].shape
         (True, (50,))
     """
-    for name, value, least in (("simulations", simulations, 10), ("draws", draws, 9)):
+    for name, value, least in (("simulations", simulations, 10), ("num_samples", num_samples, 9)):
         checks.whole(name, value, least)
     checks.seed("seed", seed)
     checks.probability("false_alarm", false_alarm, open=True)
-    checks.real("margin", margin, least=0, below=0.5)
+    checks.real("tolerance", tolerance, least=0, below=0.5)
     _check_callables(train, lr, simulate)
+    model, guide = both_programs(model, guide)
     tested = Tested(model, guide, tuple(args), dict(kwargs or {}), loss, seed)
     rows: dict[str, list[Ranks]] = {}
     with nothing_changed(model, guide), without_warnings():
@@ -154,8 +156,8 @@ def calibrate(
                 elif train is not None:
                     refit(again, elbo, int(train), lr, 3 * run + 1)
                 with whole_plates():
-                    drawn = guide_draws(again, draws, start=(run + 1) * 100_003)
-                    joint = log_joints(again, truth, draws, run)
+                    drawn = guide_draws(again, num_samples, start=(run + 1) * 100_003)
+                    joint = log_joints(again, truth, num_samples, run)
                 generator = np.random.default_rng([abs(seed), run])
                 for name in names:
                     rows.setdefault(name, []).append(_rank(truth[name], drawn[name], name, generator))
@@ -166,7 +168,8 @@ def calibrate(
     else:
         pooled[JOINT] = tuple(range(rows[JOINT][0].ndim))
     ranks = {name: np.stack(values) for name, values in rows.items()}
-    return Calibration(ranks, draws, false_alarm, _report(ranks, pooled, draws, false_alarm, margin))
+    results = _report(ranks, pooled, num_samples, false_alarm, tolerance).results
+    return Calibration(results, ranks, num_samples, false_alarm)
 
 
 def _check_callables(train: Any, lr: Any, simulate: Any) -> None:

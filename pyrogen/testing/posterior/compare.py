@@ -12,27 +12,29 @@ from pyro.poutine.runtime import Message
 from torch.distributions import kl_divergence
 
 from pyrogen import checks
+from pyrogen.progress import progress_bar
 from pyrogen.testing.findings import Finding, Report, Result
 from pyrogen.testing.posterior.importance import bounds, pareto_k
 from pyrogen.testing.posterior.target_posterior import Known, check_exact, plain
 from pyrogen.testing.running.draws import Array, Difference, Moments, fixed_distributions, guide_draws, own_latents
 from pyrogen.testing.running.isolation import nothing_changed
-from pyrogen.testing.running.programs import Tested, whole_plates, without_warnings
+from pyrogen.testing.running.programs import Tested, both_programs, whole_plates, without_warnings
 from pyrogen.testing.running.weights import NoWeights, is_point, log_weights
 
 ROUNDING = 1e-5  # of the evidence's size: float32 sums
 
 
 def compare(
-    model: Callable[..., Any],
-    guide: Callable[..., Any],
+    model: Any,
+    guide: Callable[..., Any] | None = None,
     args: tuple[Any, ...] = (),
     kwargs: Mapping[str, Any] | None = None,
     *,
     exact: Mapping[str, Any] | Callable[..., Mapping[str, Any]],
     evidence: float | None = None,
-    samples: int = 2000,
+    num_samples: int = 2000,
     seed: int = 0,
+    progress: bool = True,
     false_alarm: float = 1e-6,
     tolerance: float = 0.1,
 ) -> Report:
@@ -58,8 +60,9 @@ def compare(
         exact: by site, the posterior: a distribution of the site's shape, a pair (mean, sd), or an array of exact
             independent draws ``(n, *shape)``; or a callable that makes this mapping from ``*args, **kwargs``.
         evidence: log p(x) in nats.
-        samples: draws from the guide.
+        num_samples: draws from the guide.
         seed: of all draws.
+        progress: show a bar of the sites.
         false_alarm: how often this call may find a fault in a guide within the tolerance; its tests share it equally.
         tolerance: t, in posterior standard deviations.
 
@@ -80,13 +83,14 @@ def compare(
         >>> report.ok
         True
     """
-    checks.whole("samples", samples, 100)
+    checks.whole("num_samples", num_samples, 100)
     checks.seed("seed", seed)
     checks.probability("false_alarm", false_alarm, open=True)
     checks.real("tolerance", tolerance, least=0)
     if evidence is not None:
         checks.real("evidence", evidence)
     check_exact(exact)
+    model, guide = both_programs(model, guide)
     tested = Tested(model, guide, tuple(args), dict(kwargs or {}), None, seed)
     with nothing_changed(model, guide), without_warnings(), whole_plates():
         known = exact(*tested.args, **tested.kwargs) if callable(exact) else exact
@@ -101,15 +105,15 @@ def compare(
             divergences = {
                 name: _divergence(first[name], answer) if alone else None for name, answer in answers.items()
             }
-            own = guide_draws(tested, samples) if None in divergences.values() else {}
+            own = guide_draws(tested, num_samples) if None in divergences.values() else {}
         results = [
-            _by_draws(name, own[name], answer, rate, tolerance, samples)
+            _by_draws(name, own[name], answer, rate, tolerance, num_samples)
             if divergences[name] is None
             else _by_divergence(name, divergences[name], first[name], tolerance)
-            for name, answer in answers.items()
+            for name, answer in progress_bar(list(answers.items()), desc="compare", leave=False, shown=progress)
         ]
         if evidence is not None:
-            results.append(_evidence(tested, float(evidence), samples, rate))
+            results.append(_evidence(tested, float(evidence), num_samples, rate))
     return Report(tuple(results))
 
 
@@ -214,7 +218,7 @@ def _evidence(tested: Tested, evidence: float, samples: int, rate: float) -> Res
     try:
         weights = log_weights(tested, samples)
     except NoWeights as reason:
-        return Result("evidence", question, "skipped", f"no ELBO with a density: {reason}")
+        return Result("evidence", question, "unjudged", f"no ELBO with a density: {reason}")
     figures = bounds(weights) | {"evidence": evidence}
     elbo, error = figures["elbo"], figures["elbo_error"]
     figures["gap"] = evidence - elbo

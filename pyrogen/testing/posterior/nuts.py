@@ -15,7 +15,7 @@ from pyrogen.progress import progress_bar
 from pyrogen.testing.findings import Finding, Level, Report, Result
 from pyrogen.testing.running.draws import Array, Difference, Moments, guide_draws, own_latents
 from pyrogen.testing.running.isolation import nothing_changed
-from pyrogen.testing.running.programs import Tested, whole_plates, without_warnings
+from pyrogen.testing.running.programs import Tested, both_programs, whole_plates, without_warnings
 from pyrogen.testing.running.sites import is_discrete, latents
 from pyrogen.testing.running.weights import unscaled
 
@@ -25,18 +25,18 @@ DIVERGENT = 0.02
 
 
 def against_nuts(
-    model: Callable[..., Any],
-    guide: Callable[..., Any],
+    model: Any,
+    guide: Callable[..., Any] | None = None,
     args: tuple[Any, ...] = (),
     kwargs: Mapping[str, Any] | None = None,
     *,
-    samples: int = 1000,
+    num_samples: int = 1000,
     warmup: int = 500,
     chains: int = 1,
     seed: int = 0,
     progress: bool = True,
     false_alarm: float = 1e-6,
-    margin: float = 0.3,
+    tolerance: float = 0.3,
 ) -> Report:
     r"""Compare a fitted guide's draws with those of NUTS on the model, for problems of at most a few hundred latents.
 
@@ -44,7 +44,7 @@ def against_nuts(
 
         shift = (m_guide − m_NUTS) / s_NUTS   and   log ratio = log(s_guide / s_NUTS),
 
-    each tested to be beyond ± `margin` by more than its standard error explains: from the effective number of NUTS
+    each tested to be beyond ± `tolerance` by more than its standard error explains: from the effective number of NUTS
     draws (ArviZ's ``mcse``; Vehtari et al. 2021, https://arxiv.org/abs/1903.08008) and of independent guide draws.
     The rate of each test is `false_alarm` over their number (Bonferroni). ``poutine.scale`` is left out on NUTS's side,
     so a guide trained with a β has another target, and plates take all indices. Parameters of the model stay as they
@@ -52,57 +52,58 @@ def against_nuts(
 
     Args:
         model, guide, args, kwargs: the pair and the arguments of both.
-        samples: draws of each chain after warm-up; twice as many in all are drawn from the guide.
+        num_samples: draws of each chain after warm-up; twice as many in all are drawn from the guide.
         warmup: steps in which NUTS adapts, for each chain.
         chains: how many, one after the other; R̂ of one chain compares its two halves.
         seed: of all draws.
         progress: show a bar.
-        false_alarm: how often this call may find a fault in a guide that is within the margin.
-        margin: what a guide of another family than the posterior is granted: 0.3 posterior standard deviations for
+        false_alarm: how often this call may find a fault in a guide that is within the tolerance.
+        tolerance: what a guide of another family than the posterior is granted: 0.3 posterior standard deviations for
             the mean, a factor e^0.3 = 1.35 either way for the standard deviation. A mean-field guide of two latents
             with correlation 0.67 stands at that bound.
 
     Returns:
         A report of two questions: ``"nuts"``, whether NUTS itself converged (R̂ at most 1.05, 100 effective draws, at
         most 2 % divergent; else a warning), and ``"against_nuts"``, whose figures have the worst shift and ratio of
-        each site. Where the first is a warning the second cannot be a fault nor passed: what it finds is a warning,
-        and where it finds nothing it is ``"measured"``, figures without a verdict.
+        each site. Where the first is a warning the second is ``"unjudged"``, so that the report is not ok; what it
+        finds then is a warning.
 
     Raises:
         TypeError: for a setting that is no number.
         ValueError: where model and guide have no continuous latent in common, or the model has a discrete one that
             cannot be enumerated.
     """
-    for name, value, least in (("samples", samples, 100), ("warmup", warmup, 1), ("chains", chains, 1)):
+    for name, value, least in (("num_samples", num_samples, 100), ("warmup", warmup, 1), ("chains", chains, 1)):
         checks.whole(name, value, least)
     checks.seed("seed", seed)
     checks.probability("false_alarm", false_alarm, open=True)
-    checks.real("margin", margin, least=0)
+    checks.real("tolerance", tolerance, least=0)
+    model, guide = both_programs(model, guide)
     tested = Tested(model, guide, tuple(args), dict(kwargs or {}), None, seed)
     with nothing_changed(model, guide), without_warnings(), whole_plates():
         names = _compared(tested)
-        with progress_bar(total=chains * (samples + warmup), desc="NUTS", leave=False, shown=progress) as bar:
-            chain, divergent = _nuts(tested, samples, warmup, chains, bar)
-        own = guide_draws(tested, 2 * samples * chains)
+        with progress_bar(total=chains * (num_samples + warmup), desc="NUTS", leave=False, shown=progress) as bar:
+            chain, divergent = _nuts(tested, num_samples, warmup, chains, bar)
+        own = guide_draws(tested, 2 * num_samples * chains)
     sampler = {name: _diagnosed(chain[name]) for name in names}
-    first = _sampler_result(sampler, divergent, samples * chains)
+    first = _sampler_result(sampler, divergent, num_samples * chains)
     level: Level = "fault" if first.outcome == "passed" else "warning"
     tests = 4 * sum(own[name][0].size for name in names)  # two questions, two sides
-    findings, figures = [], {"false_alarm": false_alarm, "margin": margin}
+    findings, figures = [], {"false_alarm": false_alarm, "tolerance": tolerance}
     for name in names:
         moments = sampler[name][0]
         difference = Difference.between(Moments.of_draws(own[name]), moments)
         figures[f"{name} shift"] = _largest(difference.shift)
         figures[f"{name} sd ratio"] = float(np.exp(_largest(difference.log_ratio)))
-        shifted, stretched = difference.beyond(margin, false_alarm / tests)
+        shifted, stretched = difference.beyond(tolerance, false_alarm / tests)
         if shifted.any() or stretched.any():
             words, numbers = difference.words(shifted, stretched)
             findings.append(Finding("against_nuts", f"the guide's {words}, by NUTS ({name!r})", name, level, numbers))
-    detail = f"{tests // 4} elements, {samples * chains} draws of NUTS; {false_alarm:.0e} false alarms a call"
-    question = f"means within {margin:g} sds of NUTS's, sds within a factor {np.exp(margin):.2f}"
-    if first.outcome != "passed" and not findings:
-        detail = f"not judged, as NUTS cannot be relied on here; {detail}"
-        return Report((first, Result("against_nuts", question, "measured", detail, figures)))
+    detail = f"{tests // 4} elements, {num_samples * chains} draws of NUTS; {false_alarm:.0e} false alarms a call"
+    question = f"means within {tolerance:g} sds of NUTS's, sds within a factor {np.exp(tolerance):.2f}"
+    if first.outcome != "passed":
+        detail = f"NUTS cannot be relied on here; {detail}"
+        return Report((first, Result("against_nuts", question, "unjudged", detail, figures, tuple(findings))))
     return Report((first, Result.of("against_nuts", question, findings, detail, figures)))
 
 

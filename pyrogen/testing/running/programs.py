@@ -222,6 +222,15 @@ def _kind(value: Any) -> str:
     return f"a {type(value).__name__}"
 
 
+def both_programs(model: Any, guide: Any) -> tuple[Program, Program]:
+    """Return the two programs: as they are given, or those of an object that has both."""
+    if guide is None:
+        if not (callable(getattr(model, "model", None)) and callable(getattr(model, "guide", None))):
+            raise TypeError("guide must be a Pyro program, unless model has both, such as a pg.models.VAE")
+        return model.model, model.guide
+    return model, guide
+
+
 @contextmanager
 def whole_plates() -> Iterator[None]:
     """Let every ``pyro.plate(name, N, subsample_size=B)`` take all N indices in their order."""

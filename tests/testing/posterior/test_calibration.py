@@ -22,7 +22,7 @@ from pyrogen.testing.running.programs import Tested as Pair
 
 
 def ask(pair, args=(DATA,), **settings):
-    result = calibrate(*pair, args, progress=False, **({"simulations": 40, "draws": 49} | settings))
+    result = calibrate(*pair, args, progress=False, **({"simulations": 40, "num_samples": 49} | settings))
     json.dumps(result.to_dict(), allow_nan=False)
     str(result)
     return result
@@ -59,7 +59,7 @@ def test_the_margin_covers_what_is_nearly_uniform():
 def test_an_exact_guide_is_calibrated_over_seeds():
     for seed in range(5):
         result = ask(local_means(), seed=seed)
-        assert result.report.ok
+        assert result.ok
         assert result.ranks["z"].shape == (40, 6)
         assert 0 <= result.ranks["z"].min() <= result.ranks["z"].max() <= 49
 
@@ -70,7 +70,7 @@ def test_an_exact_guide_is_calibrated_over_seeds():
 )
 def test_guides_off_the_posterior_are_found_and_named(shift, stretch, words):
     for seed in range(2):
-        finding = ask(local_means(shift, stretch), seed=seed).report.findings[0]
+        finding = ask(local_means(shift, stretch), seed=seed).findings[0]
         assert finding.site == "z"
         assert words in finding.message
 
@@ -85,12 +85,12 @@ def test_the_gamma_pair_is_calibrated_at_x_plus_one(factor):
         g.theta = factor * (args[0].sum() + 1)
 
     result = ask((g.model, g.guide), (torch.tensor([3.0]),), train=train, simulations=70)
-    assert result.report.ok == (factor == 1.0)
+    assert result.ok == (factor == 1.0)
     assert fingerprint(g) == before
 
 
 def test_elements_of_a_plate_are_taken_together_unless_something_is_shared():
-    assert "240 ranks" in ask(local_means()).report["calibration"].detail.replace("1 × ", "")
+    assert "240 ranks" in ask(local_means())["calibration"].detail.replace("1 × ", "")
     model, guide = local_means()
 
     def shared(x):
@@ -102,8 +102,8 @@ def test_elements_of_a_plate_are_taken_together_unless_something_is_shared():
         guide(x)
 
     result = ask((shared, guide_shared))
-    assert result.report.ok
-    assert [one.detail.split(" ranks")[0] for one in result.report.results] == ["1 × 40", "6 × 40", "1 × 40"]
+    assert result.ok
+    assert [one.detail.split(" ranks")[0] for one in result.results] == ["1 × 40", "6 × 40", "1 × 40"]
 
 
 def test_ties_of_a_discrete_latent_are_broken_evenly():
@@ -114,7 +114,7 @@ def test_ties_of_a_discrete_latent_are_broken_evenly():
     def guide(x):
         pyro.sample("k", dist.Bernoulli(0.5))
 
-    assert ask((model, guide), (torch.tensor(0.0),), simulations=150, draws=19).report.ok
+    assert ask((model, guide), (torch.tensor(0.0),), simulations=150, num_samples=19).ok
 
 
 def test_a_dependent_guide_is_drawn_run_by_run():
@@ -129,8 +129,8 @@ def test_a_dependent_guide_is_drawn_run_by_run():
         a = pyro.sample("a", dist.Normal(0.0, 1.0))
         pyro.sample("b", dist.Normal(a, 0.01))
 
-    result = ask((model, guide), (torch.tensor(0.0),), simulations=40, draws=9)
-    assert result.report.ok
+    result = ask((model, guide), (torch.tensor(0.0),), simulations=40, num_samples=9)
+    assert result.ok
     assert np.abs(result.ranks["a"] - result.ranks["b"]).mean() < 1
 
 
@@ -149,7 +149,7 @@ def test_a_guide_that_returns_the_prior_is_found_by_the_log_joint_alone():
         for seed in range(2):
             result = ask(pair, seed=seed, simulations=100)
             assert result.ranks["log joint"].shape == shape
-            (finding,) = result.report.findings
+            (finding,) = result.findings
             assert finding.site == "log joint"
             assert "less probable than the truth" in finding.message
 
@@ -173,8 +173,8 @@ def test_the_log_joint_of_an_exact_guide_is_uniform():
 
     pairs = [(one_mean(), DATA), (local_means(), DATA), ((coin, guessed), torch.tensor(0.5))]
     for pair, x in [*pairs, (tuple(looped(one) for one in one_mean()), DATA)]:
-        result = ask(pair, (x,), simulations=100, draws=19, margin=0.0)
-        assert result.report.ok
+        result = ask(pair, (x,), simulations=100, num_samples=19, tolerance=0.0)
+        assert result.ok
         assert 8 <= result.ranks["log joint"].mean() <= 11
 
 
@@ -250,7 +250,7 @@ def test_the_guide_is_fitted_again_and_the_model_stays():
     guide = Watched()
     noisy(DATA), guide(DATA)
     before = fingerprint(guide)
-    ask((noisy, guide), simulations=10, draws=9, train=40, lr=0.1)
+    ask((noisy, guide), simulations=10, num_samples=9, train=40, lr=0.1)
     assert fingerprint(guide) == before
     assert {noise for _, _, noise in seen} == {1.0}
     data = list(dict.fromkeys(total for total, _, _ in seen if total != round(float(DATA.sum()), 4)))
@@ -263,8 +263,8 @@ def test_the_guide_is_fitted_again_and_the_model_stays():
 
 def test_unfitted_guides_are_not_calibrated():
     guide = AutoNormal(noisy, init_scale=0.01)
-    result = ask((noisy, guide), simulations=60, draws=9)
-    assert not result.report.ok
+    result = ask((noisy, guide), simulations=60, num_samples=9)
+    assert not result.ok
 
 
 # --- data, put back
@@ -337,8 +337,8 @@ def test_simulate_may_make_the_data():
         return {"z": z}, (z + torch.randn(6),)
 
     model, guide = one_mean()
-    assert ask((lambda x: model(x * 1.0), guide), simulate=simulate, simulations=60).report.ok
-    assert not ask((lambda x: model(x * 1.0), one_mean(1.0)[1]), simulate=simulate, simulations=60).report.ok
+    assert ask((lambda x: model(x * 1.0), guide), simulate=simulate, simulations=60).ok
+    assert not ask((lambda x: model(x * 1.0), one_mean(1.0)[1]), simulate=simulate, simulations=60).ok
     with pytest.raises(ValueError, match="simulate must return"):
         ask((model, guide), simulate=lambda: 3)
     with pytest.raises(ValueError, match="no latent of the guide"):
@@ -346,7 +346,8 @@ def test_simulate_may_make_the_data():
 
 
 @pytest.mark.parametrize(
-    "settings", [{"simulations": 1}, {"draws": 2}, {"train": 0}, {"lr": 0.0}, {"false_alarm": 0.0}, {"margin": 0.7}]
+    "settings",
+    [{"simulations": 1}, {"num_samples": 2}, {"train": 0}, {"lr": 0.0}, {"false_alarm": 0.0}, {"tolerance": 0.7}],
 )
 def test_bad_settings_are_refused(settings):
     with pytest.raises(ValueError, match=next(iter(settings))):
@@ -362,7 +363,7 @@ def test_bad_settings_are_refused(settings):
         ({"false_alarm": "a"}, "false_alarm must be a .*number.*, got 'a'"),
         ({"seed": "a"}, "seed must be a .*number.*, got 'a'"),
         ({"lr": "a"}, "lr must be a .*number"),
-        ({"draws": 9.5}, "draws must be a whole number"),
+        ({"num_samples": 9.5}, "num_samples must be a whole number"),
     ],
 )
 def test_settings_of_another_kind_are_refused(settings, words):
