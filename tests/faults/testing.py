@@ -540,10 +540,10 @@ FAULTS = [
     ),
     Fault(
         "a guide that NUTS could not judge passes",
-        NUTS,
-        'if first.outcome != "passed" and not findings:',
-        "if False:",
-        OF_NUTS + "test_too_few_effective_draws_ask_for_more_samples_and_nothing_is_judged",
+        "testing/posterior/nuts.py",
+        '"against_nuts", question, "unjudged", detail',
+        '"against_nuts", question, "measured", detail',
+        "testing/posterior/test_nuts.py::test_too_few_effective_draws_ask_for_more_samples_and_nothing_is_judged",
     ),
     Fault(
         "the log joint is not ranked",
