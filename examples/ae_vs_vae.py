@@ -19,18 +19,17 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
 from torch.distributions import MultivariateNormal
+from tqdm.auto import tqdm
 
 import pyrogen as pg
-from pyrogen.files import check_writable, write_atomically
-from pyrogen.progress import progress_bar
 
 LIKELIHOODS: dict[str, Callable[[], pg.nn.Likelihood]] = {
     "Bernoulli": pg.nn.Bernoulli,
@@ -215,22 +214,25 @@ def main(argv: list[str] | None = None) -> None:
     steps = min(args.steps, 5) if args.smoke else args.steps
     permutations = min(args.permutations, 19) if args.smoke else args.permutations
     pairs: dict[Key, pg.models.Pair] = {}
+    fits: dict[Key, pg.training.Fit] = {}
     refused = ""
     try:
-        check_writable(args.out)
+        pg.report.check_writable(args.out)
         data = load(args)
         if "gray" in data.train:
             try:
                 pg.nn.Bernoulli().check(data.train["gray"])
             except ValueError as error:
                 refused = f"refused, {error}"
-        with progress_bar(plan(data, args.smoke), unit="model", shown=True) as bar:
+        with tqdm(plan(data, args.smoke), unit="model") as bar:
             for key in bar:
                 bar.set_description(", ".join(key))
                 torch.manual_seed(args.seed)
                 pairs[key] = build(key, data, args.latent)
                 images = data.train[key[1]]
-                pg.fit(pairs[key], images, steps=steps, seed=args.seed, device=args.device, progress=False)
+                fits[key] = pg.fit(pairs[key], images, steps=steps, seed=args.seed, device=args.device, progress=False)
+                if fits[key].stopped:
+                    leave(args.out, fits)
         rows, tests = {}, {}
         for pixels, like in data.sampled[: 1 if args.smoke else None]:
             torch.manual_seed(args.seed)
@@ -253,9 +255,19 @@ def main(argv: list[str] | None = None) -> None:
         "samples": tests,
         "likelihoods": {", ".join(key): row for key, row in qualities.items()},
     }
-    write_atomically(args.out / "ae_vs_vae.json", (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
-    write_atomically(args.out / "table.txt", f"{table}\n".encode())
+    pg.report.write_atomically(
+        args.out / "ae_vs_vae.json", (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
+    )
+    pg.report.write_atomically(args.out / "table.txt", f"{table}\n".encode())
     print(f"{table}\n\nFigures and numbers: {args.out}")
+
+
+def leave(out: Path, fits: Mapping[Any, pg.training.Fit]) -> NoReturn:
+    """Write the weights and histories of what was trained so far, and end."""
+    for number, fit in enumerate(fits.values()):
+        pg.save(fit.pair, out / f"stopped_{number}.safetensors")
+        fit.history.to_csv(out / f"stopped_{number}.csv")
+    sys.exit(f"Stopped: weights and histories of what was trained so far are in {out}.")
 
 
 def write_figures(

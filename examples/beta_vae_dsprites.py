@@ -1,9 +1,9 @@
 #!/usr/bin/env python
-"""Train β-VAEs on dSprites and report how β trades reconstruction for a cheaper code (part 5 of the exercises).
+"""Train β-VAEs on dSprites and report how β trades reconstruction for a cheaper code.
 
-One pair for each β, from the same initial weights and on the same batches; then held-out scores, figures and a report
-that sets what the source states beside what was measured. A second run reads the checkpoints of the first and goes on
-from there (at once, if --steps is the same); --no-resume trains anew.
+One pair for each β, from the same initial weights and on the same batches; then held-out scores and figures.
+The report sets the numbers of a course's solution beside those measured. A second run reads the checkpoints of the
+first and goes on from there; --no-resume trains anew.
 """
 
 from __future__ import annotations
@@ -20,14 +20,12 @@ from typing import Any
 import torch
 
 import pyrogen as pg
-from pyrogen.files import check_writable
-from pyrogen.report import Report
 
 SHAPE = (1, 64, 64)
 SHAPES = ("square", "ellipse", "heart")
 HELD_OUT = 10_000
 CLUSTERED = 0.25  # a silhouette below it is commonly read as no structure (Kaufman and Rousseeuw 1990)
-STATED = {  # β: (BCE, KL, MIG) as the source states them, in nats an image
+STATED = {  # β: (BCE, KL, MIG) as a course's solution states them, in nats an image
     1.0: (18.0, 28.0, 0.1642),
     4.0: (40.0, 15.0, 0.1529),
     8.0: (75.0, 18.0, 0.1988),
@@ -89,7 +87,7 @@ def train(args: argparse.Namespace, images: Any) -> dict[str, pg.training.Fit]:
         folder = args.out / "runs" / f"beta-{beta:g}"
         if not args.resume and folder.exists():
             shutil.rmtree(folder)
-        fits[f"β = {beta:g}"] = pg.fit(
+        fit = pg.fit(
             build(args, beta),
             images,
             steps=args.steps,
@@ -100,8 +98,12 @@ def train(args: argparse.Namespace, images: Any) -> dict[str, pg.training.Fit]:
             checkpoint=folder,
             resume=True,
         )
-        if fits[f"β = {beta:g}"].stopped:
-            sys.exit(f"Stopped. The same command goes on from the checkpoints in {args.out / 'runs'}.")
+        if fit.stopped:
+            print(f"Stopped. The same command goes on from the checkpoints in {args.out / 'runs'}.", file=sys.stderr)
+            break
+        fits[f"β = {beta:g}"] = fit
+    if not fits:
+        sys.exit("No β was trained to its end, so there is nothing to report yet.")
     return fits
 
 
@@ -122,7 +124,7 @@ def write_report(
     with torch.no_grad():
         codes = {label: pair.encode(images).mean.cpu() for label, pair in pairs.items()}
 
-    page = Report("β-VAE on dSprites", summary=f"{in_short(scores)} {budget(args, histories)}")
+    page = pg.report.Report("β-VAE on dSprites", summary=f"{in_short(scores)} {budget(args, histories)}")
     tell_stated_and_measured(page, args, scores)
     page.heading("Training")
     caption = "Every batch (faint) and its moving average."
@@ -139,17 +141,17 @@ def write_report(
     return page.save(args.out)
 
 
-def tell_stated_and_measured(page: Report, args: argparse.Namespace, scores: Scores) -> None:
-    """The table of what the source states beside what was measured."""
+def tell_stated_and_measured(page: pg.report.Report, args: argparse.Namespace, scores: Scores) -> None:
+    """Add the table of the stated numbers beside those measured."""
     page.heading("Stated and measured")
     page.text(
-        "The stated numbers are those of the solved course assignment that this example works through; it does not say "
-        "how long it trained. With this budget the reconstruction would still fall with more steps: compare how the "
+        "The stated numbers are those of a course's solution to the same task; it does not say how long it trained. "
+        "With this budget the reconstruction would still fall with more steps: compare how the "
         "columns move with β before their levels. Measured numbers are on held-out images, from one seed. A MIG "
         "says something only with its estimator: *histogram* takes the mutual information from "
         "20 equal bins of the posterior means, with all five factors; *posterior* is the estimator of Chen et al. "
-        "(2018), who leave shape out. What the assignment defines as MIG (for each latent, the gap between its "
-        "two best factors) is another quantity, and stands last."
+        "(2018), who leave shape out. The course takes for MIG the gap between the two best factors of each "
+        "latent. That is another quantity, and stands last."
     )
     names = [
         "BCE stated",
@@ -159,7 +161,7 @@ def tell_stated_and_measured(page: Report, args: argparse.Namespace, scores: Sco
         "MIG stated",
         "MIG histogram",
         "MIG posterior",
-        "MIG as assigned",
+        "MIG by latents",
     ]
     rows = []
     for label, s in scores.items():
@@ -179,7 +181,12 @@ def tell_stated_and_measured(page: Report, args: argparse.Namespace, scores: Sco
 
 
 def draw_images(
-    page: Report, args: argparse.Namespace, pairs: Pairs, images: torch.Tensor, factors: torch.Tensor, data: Any
+    page: pg.report.Report,
+    args: argparse.Namespace,
+    pairs: Pairs,
+    images: torch.Tensor,
+    factors: torch.Tensor,
+    data: Any,
 ) -> None:
     """Reconstructions, samples and traversals."""
     page.heading("Reconstructions")
@@ -218,7 +225,7 @@ def draw_images(
 
 
 def draw_codes(
-    page: Report,
+    page: pg.report.Report,
     pairs: Pairs,
     scores: Scores,
     codes: dict[str, torch.Tensor],
@@ -305,7 +312,7 @@ def in_short(scores: Scores) -> str:
 
 
 def claims(scores: Scores) -> list[str]:
-    """What the source claims of the sweep, beside what was measured."""
+    """Return what is commonly claimed of such a sweep, beside what was measured."""
     if len(scores) < 2:
         return ["One β alone shows no trend."]
     ordered = list(scores.values())
@@ -331,7 +338,7 @@ def main(argv: list[str] | None = None) -> None:
     """Train, measure, report."""
     args = arguments(argv)
     try:
-        check_writable(args.out)
+        pg.report.check_writable(args.out)
         data = pg.datasets.DSprites(path=args.data, cache=not args.smoke)
         images, test = data.split(2000, 500) if args.smoke else data.split(len(data) - HELD_OUT, HELD_OUT)
         fits = train(args, images)
@@ -341,7 +348,7 @@ def main(argv: list[str] | None = None) -> None:
     page = write_report(args, fits, scores, test, data)
     for label, score in scores.items():
         print(f"\n{label}\n{score}")
-    print("", *claims(scores), "", f"Report: {page}", f"Scores: {page.parent / 'scores.json'}", sep="\n")
+    print("", *claims(scores), "", f"pg.report.Report: {page}", f"Scores: {page.parent / 'scores.json'}", sep="\n")
 
 
 if __name__ == "__main__":

@@ -27,8 +27,6 @@ from torch.distributions import Gamma
 from tqdm.auto import tqdm
 
 import pyrogen as pg
-from pyrogen.files import check_writable, write_atomically
-from pyrogen.oracles import gamma_exponential as exact
 
 
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
@@ -72,7 +70,7 @@ def averaged(steps: int) -> int:
 
 def numbers(g: pg.models.GammaExponential, x: Tensor) -> dict[str, Any]:
     """The fitted θ beside the closed forms; ELBO, evidence and KL in nats."""
-    theta, best = g.theta, exact.optimum(x).item()
+    theta, best = g.theta, pg.oracles.gamma_exponential.optimum(x).item()
     return {
         "n": len(x),
         "sum": x.sum().item(),
@@ -80,9 +78,9 @@ def numbers(g: pg.models.GammaExponential, x: Tensor) -> dict[str, Any]:
         "optimum": best,
         "difference": theta.item() - best,
         "difference_percent": 100 * (theta.item() / best - 1),
-        "elbo": exact.elbo(theta, x).item(),
-        "evidence": exact.evidence(x).item(),
-        "kl": exact.kl(theta, x).item(),
+        "elbo": pg.oracles.gamma_exponential.elbo(theta, x).item(),
+        "evidence": pg.oracles.gamma_exponential.evidence(x).item(),
+        "kl": pg.oracles.gamma_exponential.kl(theta, x).item(),
     }
 
 
@@ -94,7 +92,7 @@ def main(argv: list[str] | None = None) -> None:
     many = {f"n = {n}": torch.ones(n, dtype=torch.float64) for n in args.counts}
     fits = {}
     try:
-        check_writable(args.out)
+        pg.report.check_writable(args.out)
         data = {label: exact_data(x) for label, x in (one | many).items()}
         with tqdm(data.items(), unit="fit", disable=None) as bar:
             for number, (label, x) in enumerate(bar):  # a seed each, or all would err alike
@@ -128,13 +126,16 @@ def main(argv: list[str] | None = None) -> None:
     shown = list(one)[:: max(1, math.ceil(len(one) / 3))] + list(many)
     figures = {
         "elbo": pg.plots.elbo_paths(
-            {label: partial(exact.elbo, x=x) for label, x in one.items()},
+            {label: partial(pg.oracles.gamma_exponential.elbo, x=x) for label, x in one.items()},
             {label: fits[label][1] for label in one},
             {label: rows[label]["optimum"] for label in one},
             average=averaged(steps),
         ),
         "posterior": pg.plots.guide_and_posterior(
-            {label: (Gamma(2.0, fits[label][0].theta), exact.posterior(data[label])) for label in shown},
+            {
+                label: (Gamma(2.0, fits[label][0].theta), pg.oracles.gamma_exponential.posterior(data[label]))
+                for label in shown
+            },
             {label: rows[label]["kl"] for label in shown},
         ),
     }
@@ -142,8 +143,10 @@ def main(argv: list[str] | None = None) -> None:
         figure.savefig(args.out / f"{name}.png")
     settings = {"steps": steps, "averaged": averaged(steps), "particles": particles, "seed": args.seed}
     content = {"unit": "nats", "settings": settings, "standard_error_percent": error_percent, "fits": rows}
-    write_atomically(args.out / "elbo_gamma.json", (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
-    write_atomically(args.out / "table.txt", ("\n".join(lines) + "\n").encode())
+    pg.report.write_atomically(
+        args.out / "elbo_gamma.json", (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
+    )
+    pg.report.write_atomically(args.out / "table.txt", ("\n".join(lines) + "\n").encode())
     print("\n".join([*lines, f"\nFigures and numbers: {args.out}"]))
 
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pyrogen as pg
-from pyrogen.files import check_writable, write_atomically
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 
@@ -69,7 +68,7 @@ def main(argv: list[str] | None = None) -> None:
     """Check, print, draw."""
     args = arguments(argv)
     try:
-        check_writable(args.out)
+        pg.report.check_writable(args.out)
         exercise = pg.exercises.read_exercise(args.exercise)
         if exercise.network.is_directed():
             raise ValueError(f"{args.exercise}: expected a Markov network, got a Bayesian network")
@@ -82,8 +81,10 @@ def main(argv: list[str] | None = None) -> None:
     for name, figure in draw(exercise).items():
         figure.savefig(args.out / f"{name}.png")
     content = {**verdicts.to_dict(), "factorization": {"text": product.text, "latex": product.latex}}
-    write_atomically(args.out / "claims.json", (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
-    write_atomically(args.out / "claims.md", verdicts.to_markdown().encode())
+    pg.report.write_atomically(
+        args.out / "claims.json", (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
+    )
+    pg.report.write_atomically(args.out / "claims.md", verdicts.to_markdown().encode())
     print("\n".join([*lines, f"\nFigures, table and JSON: {args.out}"]))
 
 

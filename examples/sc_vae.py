@@ -27,11 +27,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from tqdm.auto import tqdm
 
 import pyrogen as pg
-from pyrogen.files import check_writable, write_atomically
-from pyrogen.oracles import lasso
-from pyrogen.progress import progress_bar
 
 SPARSITIES = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98)
 FIXED = (1, 2, 3, 5, 8, 13, 20, 30, 50, 80, 130, 200)  # steps of ISTA and FISTA
@@ -75,7 +73,11 @@ def trained(pair: pg.models.SCVAE, x: Tensor, args: argparse.Namespace, seed: in
     """The pair after training, without what training alone does."""
     steps = 12 if args.smoke else args.steps
     batch, progress = min(100, len(x)), not args.smoke
-    pg.fit(pair, x, steps=steps, batch_size=batch, lr=3e-3, seed=seed, device=args.device, progress=progress)
+    fit = pg.fit(pair, x, steps=steps, batch_size=batch, lr=3e-3, seed=seed, device=args.device, progress=progress)
+    if fit.stopped:
+        pg.save(pair, args.out / "stopped.safetensors")
+        fit.history.to_csv(args.out / "stopped.csv")
+        sys.exit(f"Stopped: weights and history of the pair as it is are in {args.out}.")
     return pair.cpu().eval()
 
 
@@ -96,11 +98,11 @@ def convergence(pair: pg.models.SCVAE, train: Tensor, test: Tensor, smoke: bool)
     penalty, dictionary = pair.penalty().item(), pair.dictionary.double().requires_grad_(False)
     train, test = train.double(), test.double()[: 10 if smoke else 200]
     d, x = dictionary.atoms.numpy(), dictionary.centered(test.flatten(1)).numpy()
-    best = lasso.minimum(x, d, penalty, gap=1e-3 if smoke else 1e-7)
-    least = lasso.objective(x, d, best, penalty).mean()
+    best = pg.oracles.lasso.minimum(x, d, penalty, gap=1e-3 if smoke else 1e-7)
+    least = pg.oracles.lasso.objective(x, d, best, penalty).mean()
     found: dict[str, Any] = {"ISTA": {}, "FISTA": {}, "LISTA, trained": {}}
     learned = LEARNED[:2] if smoke else LEARNED
-    bar = progress_bar(learned, desc="LISTA", unit="network", shown=not smoke)
+    bar = tqdm(learned, desc="LISTA", unit="network", disable=smoke)
     for name, coder in (("ISTA", pg.nn.ISTA), ("FISTA", pg.nn.FISTA)):
         for k in FIXED[:6] if smoke else FIXED:
             z = coder(dictionary, k).code(test.flatten(1), penalty)
@@ -123,8 +125,8 @@ def convergence(pair: pg.models.SCVAE, train: Tensor, test: Tensor, smoke: bool)
     distance, largest = np.sqrt((best**2).sum(1).mean()), dictionary.largest_eigenvalue().item()
     steps = np.array(list(found["ISTA"]))
     bounds = {
-        "ISTA": (steps, lasso.ista_bound(largest, distance, steps)),
-        "FISTA": (steps, lasso.fista_bound(largest, distance, steps)),
+        "ISTA": (steps, pg.oracles.lasso.ista_bound(largest, distance, steps)),
+        "FISTA": (steps, pg.oracles.lasso.fista_bound(largest, distance, steps)),
     }
     pair.float()
     return {"excess": found, "bounds": {k: v[1].tolist() for k, v in bounds.items()}, "minimum": float(least)}
@@ -244,7 +246,7 @@ def main(argv: list[str] | None = None) -> None:
     """Train, measure, draw."""
     args = arguments(argv)
     try:
-        check_writable(args.out)
+        pg.report.check_writable(args.out)
         torch.manual_seed(args.seed)
         first = on_pixels(args)
         (train, test), (train_features, test_features) = load(args)
@@ -294,8 +296,10 @@ def main(argv: list[str] | None = None) -> None:
     lines = table(content)
     if args.smoke:
         lines += ["", "This was a smoke run of a few steps: its numbers mean nothing."]
-    write_atomically(args.out / "sc_vae.json", (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
-    write_atomically(args.out / "table.txt", ("\n".join(lines) + "\n").encode())
+    pg.report.write_atomically(
+        args.out / "sc_vae.json", (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
+    )
+    pg.report.write_atomically(args.out / "table.txt", ("\n".join(lines) + "\n").encode())
     print("\n".join([*lines, f"\nFigures and numbers: {args.out}"]))
 
 

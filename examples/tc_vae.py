@@ -12,17 +12,15 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from pyro import distributions as dist
 
 import pyrogen as pg
-from pyrogen.distributions import decompose
-from pyrogen.files import check_writable, write_atomically
 
 SHAPE = (1, 64, 64)
 PARTS = ("mutual_information", "total_correlation", "dimension_wise_kl")
@@ -37,7 +35,7 @@ class VAE(pg.models.VAE):
 
     def monitored(self, q: dist.TorchDistribution, z: torch.Tensor, size: int) -> dict[str, torch.Tensor]:
         """The parts on the batch, in nats per image."""
-        parts = decompose(q, self.prior(), z, size)
+        parts = pg.distributions.decompose(q, self.prior(), z, size)
         return {name: getattr(parts, name).mean() for name in PARTS}
 
 
@@ -88,7 +86,7 @@ def main(argv: list[str] | None = None) -> None:
     """Train, measure, draw, say."""
     args = arguments(argv)
     try:
-        check_writable(args.out)
+        pg.report.check_writable(args.out)
         data = pg.datasets.DSprites(cache=not args.smoke)
         train, test = data.split(500, 200) if args.smoke else data.split(len(data) - 10_000, 10_000)
         fits = {}
@@ -103,7 +101,7 @@ def main(argv: list[str] | None = None) -> None:
                 device=args.device,
             )
             if fits[label].stopped:
-                sys.exit("Stopped.")
+                leave(args.out, fits)
     except (ValueError, OSError, RuntimeError) as error:
         sys.exit(f"{Path(__file__).name}: {error}")
 
@@ -115,9 +113,19 @@ def main(argv: list[str] | None = None) -> None:
     for number, fit in enumerate(fits.values()):
         fit.history.to_csv(args.out / f"history_{number}.csv")
     result["seconds"] = {label: round(float(fit.history["seconds"][-1]), 1) for label, fit in fits.items()}
-    write_atomically(args.out / "tc_vae.json", (json.dumps(result, indent=2, ensure_ascii=False) + "\n").encode())
-    write_atomically(args.out / "table.txt", f"{report}\n".encode())
+    pg.report.write_atomically(
+        args.out / "tc_vae.json", (json.dumps(result, indent=2, ensure_ascii=False) + "\n").encode()
+    )
+    pg.report.write_atomically(args.out / "table.txt", f"{report}\n".encode())
     print(f"\n{report}\n\nFigures, table and JSON: {args.out}")
+
+
+def leave(out: Path, fits: Mapping[Any, pg.training.Fit]) -> NoReturn:
+    """Write the weights and histories of what was trained so far, and end."""
+    for number, fit in enumerate(fits.values()):
+        pg.save(fit.pair, out / f"stopped_{number}.safetensors")
+        fit.history.to_csv(out / f"stopped_{number}.csv")
+    sys.exit(f"Stopped: weights and histories of what was trained so far are in {out}.")
 
 
 def measured(pair: pg.models.Pair, test: Any, size: int, smoke: bool) -> Row:
@@ -142,7 +150,7 @@ def parts_of(pair: pg.models.Pair, test: Any, size: int, draws: int, at_once: in
     z, total = q.sample(), dict.fromkeys(PARTS, 0.0)
     for start in range(0, draws, at_once):  # the images of these draws first
         turned = dist.Normal(q.mean.roll(-start, 0), q.stddev.roll(-start, 0)).to_event(1)
-        parts = decompose(turned, pair.prior(), z[start : start + at_once], size)
+        parts = pg.distributions.decompose(turned, pair.prior(), z[start : start + at_once], size)
         for name in PARTS:
             total[name] += float(getattr(parts, name).sum()) / draws
     return total

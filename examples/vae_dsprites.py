@@ -15,7 +15,6 @@ from pathlib import Path
 import torch
 
 import pyrogen as pg
-from pyrogen.files import check_writable, write_atomically
 
 SHAPE = (1, 64, 64)
 
@@ -40,7 +39,7 @@ def main(argv: list[str] | None = None) -> None:
     args = arguments(argv)
     steps = min(args.steps, 5) if args.smoke else args.steps
     try:
-        check_writable(args.out)
+        pg.report.check_writable(args.out)
         data = pg.datasets.DSprites(cache=not args.smoke)
         train, test = data.split(2000, 500) if args.smoke else data.split(len(data) - 10_000, 10_000)
 
@@ -63,7 +62,7 @@ def main(argv: list[str] | None = None) -> None:
     except (ValueError, OSError, RuntimeError) as error:
         sys.exit(f"{Path(__file__).name}: {error}")
     if fit.stopped:
-        sys.exit("Stopped. The same command with --resume goes on from the checkpoint.")
+        print("Stopped: what follows is of the pair as it is. --resume goes on from the checkpoint.", file=sys.stderr)
 
     sizes = {"images": 200, "nll_images": 20, "importance_samples": 4} if args.smoke else {}
     scores = pg.evaluate(vae, test, metrics=[pg.metrics.mig], **sizes, progress=True)
@@ -82,7 +81,7 @@ def main(argv: list[str] | None = None) -> None:
     scores.to_json(args.out / "scores.json")
     fit.history.to_csv(args.out / "history.csv")
     pg.save(vae, args.out / "vae.safetensors")
-    write_atomically(args.out / "summary.txt", f"{fit.history}\n{scores}\n".encode())
+    pg.report.write_atomically(args.out / "summary.txt", f"{fit.history}\n{scores}\n".encode())
     print(f"\n{fit.history}\n\nheld out:\n{scores}\n\nFigures, scores and weights: {args.out}")
 
 

@@ -14,15 +14,15 @@ import argparse
 import json
 import math
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
+from tqdm.auto import tqdm
 
 import pyrogen as pg
-from pyrogen.files import check_writable, write_atomically
-from pyrogen.progress import progress_bar
 
 PRIORS = ("N(0, I)", "mixture", "VampPrior")
 MEASURES = {
@@ -230,6 +230,14 @@ def _density(pair: pg.models.Pair) -> Any:
     return lambda z: prior.log_prob(torch.from_numpy(z).to(pair.beta)).detach().cpu().numpy()
 
 
+def leave(out: Path, fits: Mapping[Any, pg.training.Fit]) -> NoReturn:
+    """Write the weights and histories of what was trained so far, and end."""
+    for number, fit in enumerate(fits.values()):
+        pg.save(fit.pair, out / f"stopped_{number}.safetensors")
+        fit.history.to_csv(out / f"stopped_{number}.csv")
+    sys.exit(f"Stopped: weights and histories of what was trained so far are in {out}.")
+
+
 def main(argv: list[str] | None = None) -> None:
     """Train, measure, compare, draw."""
     args = arguments(argv)
@@ -238,14 +246,14 @@ def main(argv: list[str] | None = None) -> None:
     rows: dict[str, list[dict[str, float]]] = {prior: [] for prior in PRIORS}
     first: dict[str, pg.training.Fit] = {}
     try:
-        check_writable(args.out)
+        pg.report.check_writable(args.out)
         data, test = load(args)
         x = data.images(torch.arange(len(data))).float()
         runs = [(seed, prior) for seed in range(args.seed, args.seed + args.seeds) for prior in PRIORS]
-        for seed, prior in progress_bar(runs, desc="pairs", unit="pair", shown=True):
+        for seed, prior in tqdm(runs, desc="pairs", unit="pair"):
             fit = train(prior, data, x, args.latent, seed, args)
             if fit.stopped:
-                sys.exit("Stopped.")
+                leave(args.out, first | {"stopped": fit})
             rows[prior].append(measure(fit, x, test, seed, args))
             first.setdefault(prior, fit)
         planes = first if args.latent == 2 else {p: train(p, data, x, 2, args.seed, args) for p in PRIORS}
@@ -259,8 +267,8 @@ def main(argv: list[str] | None = None) -> None:
     settings = {key: str(value) if isinstance(value, Path) else value for key, value in vars(args).items()}
     content = {"unit": "nats per image", "settings": settings, **found, "seeds": rows}
     text = json.dumps(content, indent=2, ensure_ascii=False).replace("NaN", "null")
-    write_atomically(args.out / "vamp_prior.json", f"{text}\n".encode())
-    write_atomically(args.out / "table.txt", ("\n".join(lines) + "\n").encode())
+    pg.report.write_atomically(args.out / "vamp_prior.json", f"{text}\n".encode())
+    pg.report.write_atomically(args.out / "table.txt", ("\n".join(lines) + "\n").encode())
     print("\n".join(["", *lines, f"\nFigures and numbers: {args.out}"]))
 
 

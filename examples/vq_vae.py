@@ -14,16 +14,15 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
 
 import pyrogen as pg
-from pyrogen.files import check_writable, write_atomically
 
 SHOWN = 12  # images in a row of a figure
 UNSURE = (0.1, 0.9)  # a pixel whose probability lies between these is blurred
@@ -90,10 +89,15 @@ def load(args: argparse.Namespace) -> tuple[Any, Any]:
 
 def train(args: argparse.Namespace, pair: pg.models.Pair, data: Any, steps: int, lr: float) -> pg.training.Fit:
     """One fit, alike for all."""
-    fit = pg.fit(pair, data, steps=steps, batch_size=32, lr=lr, seed=args.seed, device=args.device)
-    if fit.stopped:
-        sys.exit("Stopped.")
-    return fit
+    return pg.fit(pair, data, steps=steps, batch_size=32, lr=lr, seed=args.seed, device=args.device)
+
+
+def leave(out: Path, fits: Mapping[Any, pg.training.Fit]) -> NoReturn:
+    """Write the weights and histories of what was trained so far, and end."""
+    for number, fit in enumerate(fits.values()):
+        pg.save(fit.pair, out / f"stopped_{number}.safetensors")
+        fit.history.to_csv(out / f"stopped_{number}.csv")
+    sys.exit(f"Stopped: weights and histories of what was trained so far are in {out}.")
 
 
 def make_vae(args: argparse.Namespace, beta: float) -> pg.models.VAE:
@@ -199,14 +203,20 @@ def main(argv: list[str] | None = None) -> None:
     """Train, measure, draw."""
     args = arguments(argv)
     try:
-        check_writable(args.out)
+        pg.report.check_writable(args.out)
         train_set, test = load(args)
         pairs: dict[str, Any] = {f"VAE, β = {beta:g}": make_vae(args, beta) for beta in args.betas}
         quantized = pairs["VQ-VAE, uniform prior"] = make_vq_vae(args)
-        fits = {label: train(args, pair, train_set, args.steps, 2e-3) for label, pair in pairs.items()}
-        pairs["VQ-VAE, learned prior"] = with_learned_prior(args, quantized)
-        label, pair = "VQ-VAE, learned prior", pairs["VQ-VAE, learned prior"]
-        fits[label] = train(args, pair, train_set, args.prior_steps, 4e-3)
+        fits: dict[str, pg.training.Fit] = {}
+        for label, pair in pairs.items():
+            fits[label] = train(args, pair, train_set, args.steps, 2e-3)
+            if fits[label].stopped:
+                leave(args.out, fits)
+        label = "VQ-VAE, learned prior"
+        pairs[label] = with_learned_prior(args, quantized)
+        fits[label] = train(args, pairs[label], train_set, args.prior_steps, 4e-3)
+        if fits[label].stopped:
+            leave(args.out, fits)
     except (ValueError, OSError, RuntimeError) as error:
         sys.exit(f"{Path(__file__).name}: {error}")
 
@@ -216,8 +226,10 @@ def main(argv: list[str] | None = None) -> None:
     if args.smoke:
         text += "\n\nThis was a smoke run of a few steps: its numbers mean nothing."
     facts = {"data": args.data, "grid": quantized.grid, "codes": args.codes, "rate": quantized.rate, "models": rows}
-    write_atomically(args.out / "vq_vae.json", (json.dumps(facts, indent=2, ensure_ascii=False) + "\n").encode())
-    write_atomically(args.out / "table.txt", f"{text}\n".encode())
+    pg.report.write_atomically(
+        args.out / "vq_vae.json", (json.dumps(facts, indent=2, ensure_ascii=False) + "\n").encode()
+    )
+    pg.report.write_atomically(args.out / "table.txt", f"{text}\n".encode())
     tokens, rate = math.prod(quantized.grid), quantized.rate
     print(
         f"\n{text}\n\nUnder the uniform prior {tokens} tokens of log {args.codes} nats cost {rate:.1f} nats an image."

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from pyrogen import checks
 from pyrogen.nn.base import Decoder, check_widths
-from pyrogen.nn.likelihoods import Likelihood
+from pyrogen.nn.likelihoods import Likelihood, LikelihoodName
 
 
 class BroadcastDecoder(Decoder):
@@ -51,7 +51,7 @@ class BroadcastDecoder(Decoder):
         self,
         shape: Sequence[int],
         latent: int,
-        likelihood: str | Likelihood = "bernoulli",
+        likelihood: LikelihoodName | Likelihood = "bernoulli",
         hidden: Sequence[int] = (64, 64, 64),
         patch: int = 2,
     ) -> None:
@@ -78,7 +78,7 @@ class BroadcastDecoder(Decoder):
         rows, columns = height // self.patch, width // self.patch
         of_code = F.linear(z, self.first.weight[:, : self.latent], self.first.bias)  # (B, H)
         of_place = F.linear(self.places, self.first.weight[:, self.latent :])  # (P, H)
-        patches = self.network((of_code[:, None] + of_place).flatten(0, 1))  # (B · P, channels · patch²)
+        patches: Tensor = self.network((of_code[:, None] + of_place).flatten(0, 1))  # (B · P, channels · patch²)
         patches = patches.view(-1, rows, columns, channels, self.patch, self.patch)
         return patches.permute(0, 3, 1, 4, 2, 5).reshape(-1, channels, height, width)
 

@@ -22,7 +22,7 @@ class _Budget(TorchDispatchMode):
     """Refuses the operation that would make more than `most` bytes, before it is run where its size is in its call."""
 
     def __init__(self, most: int) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.most, self.spent = most, 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:

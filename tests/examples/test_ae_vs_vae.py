@@ -38,7 +38,7 @@ def test_ae_vs_vae_smoke(tmp_path, capsys):
     ("arguments", "message"),
     [
         (["--latent", "1"], "--latent must be at least 2"),
-        (["--steps", "0"], "steps must be positive"),
+        (["--steps", "0"], "steps must be a whole number"),
         (["--permutations", "0"], "--permutations must be at least 1, and it is 0"),
     ],
 )

@@ -96,7 +96,7 @@ def test_vae_dsprites(tmp_path):
         (["--betas", "-1"], "--betas must be"),
         (["--betas", "4", "4"], "--betas must be different"),
         (["--device", "abacus"], "--device abacus cannot be used"),
-        (["--steps", "0"], "steps must be positive"),
+        (["--steps", "0"], "steps must be a whole number"),
         (["--latent", "0"], "latent must be a positive"),
         (["--data", "no-such-file.npz"], "no-such-file.npz"),
     ],

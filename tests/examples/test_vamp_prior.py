@@ -62,7 +62,7 @@ def test_means_over_seeds_have_students_p():
     ("arguments", "message"),
     [
         (["--components", "0"], "at least 1"),
-        (["--steps", "0"], "steps must be positive"),
+        (["--steps", "0"], "steps must be a whole number"),
         (["--latent", "0"], "latent must be a positive"),
         (["--device", "abacus"], "cannot be used here"),
     ],

@@ -39,7 +39,7 @@ def test_vq_vae_smoke(tmp_path, capsys):
         (["--codes", "0"], "codes must be a whole number of at least 1"),
         (["--codes", "99999"], "cannot start from"),
         (["--commitment", "-1"], "commitment is a weight"),
-        (["--steps", "0"], "steps must be positive"),
+        (["--steps", "0"], "steps must be a whole number"),
     ],
 )
 def test_vq_vae_refuses_in_one_sentence(tmp_path, arguments, message):
