@@ -16,6 +16,10 @@ SEPARATORS = (",", "[", "{", ":")
 def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
     """Write `content` beside `path`, flush it to disk, then rename it into place.
 
+    Args:
+        path: the file; its folder is made if it is missing.
+        content: all of its bytes.
+
     Raises:
         ValueError: if the place cannot be written; what stood there stays.
         OSError: if the write itself fails, such as on a full disk, with the path; what stood there stays.
@@ -47,7 +51,13 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
 
 
 def check_writable(folder: str | os.PathLike[str]) -> Path:
-    """Make `folder` if it is not there and prove that a file can be written in it; its path.
+    """Make `folder` if it is not there, and prove that a file can be written in it.
+
+    Args:
+        folder: the folder.
+
+    Returns:
+        The folder's path.
 
     Raises:
         ValueError: with the reason, before any work is done.

@@ -53,6 +53,9 @@ def decompose(
             are all, and then "stratified" is exact.
         estimator: see `log_weights`.
 
+    Returns:
+        The three parts, each (…, M): mutual information, total correlation and dimension-wise KL.
+
     Raises:
         TypeError: if q is a point, or does not factorize over the latents.
         ValueError: for an unknown estimator, N < B, or one image that stands for several.
@@ -75,7 +78,11 @@ def decompose(
 
 
 def pairwise_log_prob(q: Distribution, z: Tensor) -> Tensor:
-    """log q(zᵢₗ | xⱼ) for draws z (…, M, L) and posteriors of B images: (…, M, B, L) nats.
+    """Return log q(zᵢₗ | xⱼ) for draws z (…, M, L) and posteriors of B images: (…, M, B, L) nats.
+
+    Args:
+        q: the posteriors, batch shape (B,), event shape (L,), a product over the latents.
+        z: the draws, (…, M, L) with M ≤ B.
 
     Raises:
         TypeError: if q does not factorize over the latents (``.to_event(1)``), or is a point, which has no density.
@@ -113,7 +120,7 @@ def log_aggregate(log_q: Tensor, log_weights: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def log_weights(batch: int, size: int, estimator: Estimator = "stratified", rows: int | None = None) -> Tensor:
-    r"""log wᵢⱼ, (B, B) float64, with which Σⱼ wᵢⱼ q(z | xⱼ) estimates q(z) at a z of image i.
+    r"""Return log wᵢⱼ, (B, B) float64, with which Σⱼ wᵢⱼ q(z | xⱼ) estimates q(z) at a z of image i.
 
     *Stratified*: image i is certain to be in the batch, any other has the chance (B − 1) / (N − 1). So its own
     posterior counts 1/N, and the others share the rest:

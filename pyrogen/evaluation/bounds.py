@@ -37,6 +37,10 @@ class ElboTerms:
 def elbo_terms_per_image(pair: Any, x: Tensor) -> ElboTerms:
     """Return the terms of the ELBO at β = 1 for images ``(B, *shape)``, summed over the sites.
 
+    Args:
+        pair: a pair.
+        x: the images ``(B, *shape)``.
+
     Raises:
         ValueError: if q(z | x) is a point in a continuous space: there is no bound then.
     """

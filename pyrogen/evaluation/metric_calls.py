@@ -21,7 +21,7 @@ _WHAT = (
 
 
 def check_metrics(metrics: Any, data: Any) -> None:
-    """Refuses what is no list of functions of (codes, factors), and metrics on data without factors."""
+    """Refuse what is no list of functions of (codes, factors), and metrics on data without factors."""
     if callable(metrics):
         raise TypeError("metrics must be a list of functions: metrics=[pg.metrics.mig]")
     if not isinstance(metrics, Sequence) or isinstance(metrics, str | bytes):
@@ -33,7 +33,8 @@ def check_metrics(metrics: Any, data: Any) -> None:
 
 
 def bound_metrics(metrics: Sequence[Metric], data: Any, index: Tensor) -> dict[str, Asked]:
-    """Each metric by its name, with the factors of the images at `index` and what it takes beside codes and scale.
+    """Return each metric by its name, with the factors of the images at `index` and what it takes beside codes and
+    scale.
 
     Raises:
         TypeError, ValueError: for settings and factors that can be told to be wrong without codes.
@@ -55,7 +56,7 @@ def bound_metrics(metrics: Sequence[Metric], data: Any, index: Tensor) -> dict[s
 
 
 def metric_values(asked: Mapping[str, Asked], means: Tensor, scales: Tensor, progress: bool) -> dict[str, float]:
-    """Each metric's value by its name.
+    """Return each metric's value by its name.
 
     Raises:
         TypeError, ValueError, RuntimeError: if a metric fails, with its name and what it said; other errors of it
@@ -93,7 +94,7 @@ def _check_signature(metric: Any) -> None:
 
 
 def _check_settings(metric: Metric, factors: Any, settings: Mapping[str, Any]) -> None:
-    """Refuses a preset, a left-out column or factors of these images that a metric of pg.metrics would refuse."""
+    """Refuse a preset, a left-out column or factors of these images that a metric of pg.metrics would refuse."""
     from pyrogen import metrics as ours
     from pyrogen.metrics.validation import as_mixed_factors
 
@@ -124,7 +125,8 @@ def _fixed(metric: Metric) -> dict[str, Any]:
 
 
 def _names(metric: Metric, number: int) -> list[str]:
-    """The names that a metric may have: a ``partial`` is named after its function and the texts that it fixes."""
+    """Return the names that a metric may have: a ``partial`` is named after its function and the texts that it
+    fixes."""
     name = getattr(metric.func if isinstance(metric, partial) else metric, "__name__", type(metric).__name__)
     name = "_".join([name, *(str(v) for v in _fixed(metric).values() if isinstance(v, str))])
     return [name, *(f"{name} {i}" for i in range(2, number + 1))]  # two may differ in their bins alone

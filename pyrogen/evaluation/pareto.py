@@ -42,7 +42,7 @@ def pareto_k(log_weights: Tensor) -> Tensor:
 
 
 def _zhang_stephens(x: Tensor) -> Tensor:
-    """The posterior mean of k of a generalized Pareto at 0 from ascending x (M, B)."""
+    """Return the posterior mean of k of a generalized Pareto at 0 from ascending x (M, B)."""
     m = len(x)
     points = 30 + int(math.sqrt(m))
     grid = torch.arange(1, points + 1, dtype=x.dtype, device=x.device)

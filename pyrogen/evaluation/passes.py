@@ -57,7 +57,7 @@ class Found:
         return f"means of {DRAWS} draws of the guide{which}"
 
     def by_site(self, units: dict[str, int]) -> dict[str, dict[str, Any]]:
-        """The numbers of each site."""
+        """Return the numbers of each site."""
         table: dict[str, dict[str, Any]] = {}
         for name, (kind, nats) in self.sites.items():
             rows = nats.sum(1) if nats.dim() > 1 else nats
@@ -167,7 +167,7 @@ def _joined(parts: Sequence[Codes]) -> Codes:
 
 
 def active(codes: Codes) -> int:
-    """How many latents have a posterior mean that varies over the images by more than 0.01."""
+    """Return how many latents have a posterior mean that varies over the images by more than 0.01."""
     if len(codes.means) < 2:
         return 0
     if codes.halves is None:

@@ -65,7 +65,7 @@ def posterior_of(pair: Any, batch: Any, once: Run, dim: int, at_once: bool) -> d
 
 
 def counts_units(site: Site) -> bool:
-    """Whether active units are counted: of continuous vectors that are drawn, not of codes on a grid."""
+    """Return whether active units are counted: of continuous vectors that are drawn, not of codes on a grid."""
     fn = site["fn"]
     scale = _scale_of(fn)
     return fn.event_dim <= 1 and not is_discrete(fn) and (scale is None or bool((scale > 0).any()))
@@ -94,7 +94,7 @@ def _moments(site: Site, nesting: int, dim: int, at_once: bool) -> tuple[Tensor,
 
 
 def _rows(value: Tensor, site: Site, nesting: int, dim: int) -> Tensor:
-    """A value ``(*plates, *event)`` as (B, L)."""
+    """Return a value ``(*plates, *event)`` as (B, L)."""
     event = len(site["fn"].event_shape)
     full = value.reshape((1,) * (nesting + event - value.dim()) + tuple(value.shape))
     return full.movedim(nesting + dim, 0).reshape(full.shape[nesting + dim], -1)

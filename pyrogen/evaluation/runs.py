@@ -71,11 +71,12 @@ class Run:
         )
 
     def dim(self, site: Site) -> int:
-        """The dimension of a site's value in which the particles lie."""
+        """Return the dimension of a site's value in which the particles lie."""
         return -1 - self.nesting - len(site["fn"].event_shape)
 
     def _has_base(self) -> bool:
-        """Whether the guide draws an auxiliary variable, of which the latents are functions, as AutoGuides do."""
+        """Return whether the guide draws an auxiliary variable, of which the latents are functions, as AutoGuides
+        do."""
         sites = draws(self.guide).items()
         return any(site["infer"].get("is_auxiliary") and name not in self.model for name, site in sites)
 
@@ -139,18 +140,19 @@ def in_plate(program: Callable[..., Any], particles: int, dim: int) -> Callable[
 
 
 def sampled(trace: Trace) -> dict[str, Site]:
-    """The sample sites of a trace, those that choose a subsample left out."""
+    """Return the sample sites of a trace, those that choose a subsample left out."""
     sites = {name: site for name, site in trace.nodes.items() if site["type"] == "sample"}
     return {name: site for name, site in sites.items() if not isinstance(site["fn"], _Subsample)}
 
 
 def draws(trace: Trace) -> dict[str, Site]:
-    """The sites that are drawn: those neither observed nor a factor."""
+    """Return the sites that are drawn: those neither observed nor a factor."""
     return {n: s for n, s in sampled(trace).items() if not s["is_observed"] and not isinstance(s["fn"], Unit)}
 
 
 def is_charge(site: Site) -> bool:
-    """Whether a site of the guide is what the pair charges it (``Pair.charge``), which is no part of its density."""
+    """Return whether a site of the guide is what the pair charges it (``Pair.charge``), which is no part of its
+    density."""
     return bool(site["infer"].get("is_charge"))
 
 
@@ -166,7 +168,7 @@ def masked(values: Tensor, mask: Any) -> Tensor:
 
 
 def data_plate(run: Run, rows: int) -> int | None:
-    """The dimension of the plate of the data, which all that is observed lies in, or None if there is none.
+    """Return the dimension of the plate of the data, which all that is observed lies in, or None if there is none.
 
     It is the plate of `rows` rows; of several such the one named "data", else the outermost.
     """
@@ -180,7 +182,7 @@ def data_plate(run: Run, rows: int) -> int | None:
 
 
 def is_local(run: Run, dim: int | None) -> bool:
-    """Whether all latents lie in the plate of the data, so that log p(x) is a sum over the rows."""
+    """Return whether all latents lie in the plate of the data, so that log p(x) is a sum over the rows."""
     inside = (any(f.dim == dim for f in s["cond_indep_stack"]) for s in draws(run.guide).values())
     return dim is not None and all(inside)
 
@@ -213,7 +215,7 @@ def log_weights(run: Run, dim: int | None) -> Tensor:
 
 
 def _contracted(run: Run, dim: int | None) -> Tensor:
-    """The same where latents are enumerated: log Σ over their values of exp(Σ log p − Σ log q of the others)."""
+    """Return the same where latents are enumerated: log Σ over their values of exp(Σ log p − Σ log q of the others)."""
     frames: dict[str, Any] = {}
     for trace in (run.guide, run.model):
         for site in sampled(trace).values():
@@ -258,7 +260,7 @@ def _check_sites(guide: Trace, model: Trace) -> None:
 
 
 def select(run: Run, at: int, like: Run) -> Trace:
-    """The draws of one particle, in the shapes of a run without particles."""
+    """Return the draws of one particle, in the shapes of a run without particles."""
     chosen = run.guide.copy()
     values: Mapping[str, Site] = draws(like.guide)
     for name, site in draws(run.guide).items():

@@ -89,7 +89,8 @@ class Scores(Mapping[str, float]):
         return len(self._values())
 
     def _values(self) -> dict[str, float]:
-        """The numbers by name: the terms that there are, those of each site where there are several, the others."""
+        """Return the numbers by name: the terms that there are, those of each site where there are several, the
+        others."""
         values = {name: getattr(self, name) for name in TERMS if getattr(self, name) is not None}
         kls = {f"kl_{name}": site["kl"] for name, site in self.sites.items() if "kl" in site}
         return values | (kls if len(kls) > 1 else {}) | self.extra | self.metrics
@@ -120,7 +121,7 @@ class Scores(Mapping[str, float]):
         return None if self.kl is None else self.kl / math.log(2)
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it as JSON-ready values; a metric that knows its estimator is written with it.
+        """Return all of it as JSON-ready values; a metric that knows its estimator is written with it.
 
         What is not finite, such as the standard error of one image, is None, because JSON has no number for it.
         """

@@ -29,7 +29,7 @@ class SiteTerm:
     weighted: Tensor
 
     def per_row(self) -> Tensor:
-        """The sum of each row, (B,)."""
+        """Return the sum of each row, (B,)."""
         return self.nats.flatten(1).sum(1) if self.nats.dim() > 1 else self.nats
 
 

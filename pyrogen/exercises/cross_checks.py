@@ -24,7 +24,7 @@ STATEMENTS = 12_000  # independences looked at in a comparison of two graphs
 
 
 def by_pgmpy(graph: Graph) -> Any:
-    """The graph as pgmpy's DAG or UndirectedGraph, tables left out."""
+    """Return the graph as pgmpy's DAG or UndirectedGraph, tables left out."""
     from pgmpy.base import DAG, UndirectedGraph
 
     copy = DAG() if graph.is_directed() else UndirectedGraph()
@@ -34,7 +34,7 @@ def by_pgmpy(graph: Graph) -> Any:
 
 
 def by_networkx(graph: Graph) -> Any:
-    """The graph as networkx's DiGraph or Graph."""
+    """Return the graph as networkx's DiGraph or Graph."""
     import networkx as nx
 
     copy = nx.DiGraph() if graph.is_directed() else nx.Graph()
@@ -44,7 +44,7 @@ def by_networkx(graph: Graph) -> Any:
 
 
 def pgmpy_reached(graph: Graph, x: Node, given: Iterable[Node]) -> set[Node]:
-    """The nodes that pgmpy finds dependent on x given these; of a directed or an undirected graph of pgmpy."""
+    """Return the nodes that pgmpy finds dependent on x given these; of a directed or an undirected graph of pgmpy."""
     observed = list(given)
     if not graph.is_directed():
         observed += [("edge", number) for number in range(graph.number_of_edges())]
@@ -53,7 +53,7 @@ def pgmpy_reached(graph: Graph, x: Node, given: Iterable[Node]) -> set[Node]:
 
 
 def pgmpy_separated(graph: Graph, x: Iterable[Node], y: Iterable[Node], given: Sequence[Node]) -> bool:
-    """Whether pgmpy finds no node of y dependent on one of x."""
+    """Return whether pgmpy finds no node of y dependent on one of x."""
     ends = set(y)
     return not any(ends & pgmpy_reached(graph, node, given) for node in x)
 
@@ -70,7 +70,8 @@ def networkx_separated(graph: Graph, x: Iterable[Node], y: Iterable[Node], given
 
 
 def pgmpy_cliques(graph: Graph) -> set[frozenset[Node]] | None:
-    """The sets that pgmpy calls a clique and that no node can join, of all subsets; None for more than 14 nodes."""
+    """Return the sets that pgmpy calls a clique and that no node can join, of all subsets; None for more than 14
+    nodes."""
     if 2 ** len(graph) > SUBSETS:
         return None
     found: set[frozenset[Node]] = set()
@@ -82,14 +83,14 @@ def pgmpy_cliques(graph: Graph) -> set[frozenset[Node]] | None:
 
 
 def networkx_cliques(graph: Graph) -> set[frozenset[Node]]:
-    """The maximal cliques by networkx."""
+    """Return the maximal cliques by networkx."""
     import networkx as nx
 
     return set(map(frozenset, nx.find_cliques(graph)))
 
 
 def statements(graph: Graph) -> list[Triple] | None:
-    """Every x, y and given over single nodes x and y of a graph; None if there are more than 12,000."""
+    """Return every x, y and given over single nodes x and y of a graph; None if there are more than 12,000."""
     n = len(graph)
     if n > 30 or n * (n - 1) // 2 * 2 ** max(n - 2, 0) > STATEMENTS:
         return None
@@ -135,7 +136,7 @@ def networkx_asserts(graph: Graph, triples: Iterable[Triple]) -> Iterator[bool]:
 
 
 def decomposes(draws: Draws) -> bool | None:
-    """Whether p = Π p(clique) / Π p(separator) in random networks on an undirected graph; None if it is large.
+    """Return whether p = Π p(clique) / Π p(separator) in random networks on an undirected graph; None if it is large.
 
     The cliques hang on a spanning tree with the largest separators there are. The product is p for a chordal graph, and
     for no other (Lauritzen, Graphical Models, 1996, proposition 2.5 and section 4.4). Logarithms are compared, with the
@@ -163,7 +164,8 @@ def decomposes(draws: Draws) -> bool | None:
 
 
 def numeric_product(draws: Draws, parents: dict[Node, tuple[Node, ...]]) -> bool | None:
-    """Whether p = Π p(v | parents of v) in random networks, for parents named in any way; None if the graph is large.
+    """Return whether p = Π p(v | parents of v) in random networks, for parents named in any way; None if the graph is
+    large.
 
     By the chain rule it is so if each node, in an order that puts parents first, is independent of the others before
     it given its parents.

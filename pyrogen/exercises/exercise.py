@@ -79,7 +79,7 @@ class Exercise(NamedTuple):
 
 
 def check_exercise(path: str | os.PathLike[str], draws: int = 5, seed: int = 0) -> Verdicts:
-    """Computes every claim of an exercise's file and holds it against the answer stated there.
+    """Compute every claim of an exercise's file and holds it against the answer stated there.
 
     Each claim on structure is computed by our own functions, by pgmpy, by networkx, and from the numbers of random
     networks (`pyrogen.graphs.conditional_mutual_information`); a row whose ways disagree says so.
@@ -110,7 +110,10 @@ def judge(exercise: Exercise, draws: int = 5, seed: int = 0) -> Verdicts:
 
 
 def read_exercise(path: str | os.PathLike[str]) -> Exercise:
-    """An exercise from its file, checked.
+    """Return an exercise from its file, checked.
+
+    Args:
+        path: a JSON file, as this module's text describes.
 
     Raises:
         FileNotFoundError: if there is no such file, or not the one with the network.

@@ -15,17 +15,17 @@ LOOKED_AT = 1000  # trails looked at before they are called too many
 
 
 def named(nodes: Iterable[Node]) -> str:
-    """A set as ``{A, B}``."""
+    """Return a set as ``{A, B}``."""
     return f"{{{', '.join(map(str, nodes))}}}"
 
 
 def listing(parts: Sequence[str]) -> str:
-    """Words joined as ``a, b and c``."""
+    """Return words joined as ``a, b and c``."""
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}" if parts else "none"
 
 
 def either(parts: Sequence[str]) -> str:
-    """Words joined as ``a, b or c``."""
+    """Return words joined as ``a, b or c``."""
     return " or ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else parts[0]
 
 
@@ -36,7 +36,7 @@ def independence(x: Sequence[Node], y: Sequence[Node], given: Sequence[Node]) ->
 
 
 def why_directed(dag: Graph, x: Sequence[Node], y: Sequence[Node], given: Sequence[Node]) -> list[str]:
-    """The active trail and why it is open, or every trail with the node that blocks it."""
+    """Return the active trail and why it is open, or every trail with the node that blocks it."""
     trail = active_trail(dag, list(x), list(y), list(given))
     if trail is not None:
         return [f"active trail {draw_trail(dag, trail)}{_why_open(dag, trail, given)}"]
@@ -51,7 +51,7 @@ def why_directed(dag: Graph, x: Sequence[Node], y: Sequence[Node], given: Sequen
 
 
 def why_undirected(ug: Graph, x: Sequence[Node], y: Sequence[Node], given: Sequence[Node]) -> list[str]:
-    """A path that avoids all observed nodes, or the paths with the observed node that each meets."""
+    """Return a path that avoids all observed nodes, or the paths with the observed node that each meets."""
     import networkx as nx
 
     way = path(ug, list(x), list(y), list(given))
@@ -80,7 +80,7 @@ def why_not(graph: Graph, x: Node, y: Node, given: Iterable[Node]) -> str:
 
 
 def in_numbers(found: Sequence[Dependence] | None, what: str) -> str:
-    """What the random networks say of I(x; y | z)."""
+    """Return what the random networks say of I(x; y | z)."""
     if found is None:
         return f"I({what}) is not computed: its table would be too large"
     largest = max(dependence.nats for dependence in found)
@@ -100,7 +100,7 @@ def married(dag: Graph, a: Node, b: Node) -> str:
 
 
 def missing_edges(ug: Graph, nodes: Sequence[Node]) -> list[tuple[Node, Node]]:
-    """The pairs among these nodes that no edge joins."""
+    """Return the pairs among these nodes that no edge joins."""
     return [(a, b) for a, b in combinations(nodes, 2) if not ug.has_edge(a, b)]
 
 

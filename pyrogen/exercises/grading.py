@@ -180,7 +180,7 @@ def _mark(row: Row) -> Mark:
 
 
 def _read(file: Path, claims: int) -> tuple[str, dict[int, Any], list[str]]:
-    """A student's name and answers by number, and what is wrong with the file."""
+    """Return a student's name and answers by number, and what is wrong with the file."""
     name, wrong, pairs = file.stem, [], []
     try:
         text = read_text(file, JSON_LARGEST)
@@ -205,7 +205,7 @@ def _read(file: Path, claims: int) -> tuple[str, dict[int, Any], list[str]]:
 
 
 def _plain(cell: str | None) -> Any:
-    """A cell of a CSV file: what it says in JSON, or else its text."""
+    """Return a cell of a CSV file: what it says in JSON, or else its text."""
     text = (cell or "").strip()
     if text.lower() in ("true", "false"):
         return text.lower() == "true"
@@ -220,5 +220,5 @@ def _text(value: Any) -> str:
 
 
 def _harmless(cell: Any) -> Any:
-    """A cell that a spreadsheet does not take for a formula."""
+    """Return a cell that a spreadsheet does not take for a formula."""
     return f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@") else cell

@@ -140,7 +140,7 @@ def checked_claim(content: Any, network: Any) -> Claim:
 
 
 def _stated(value: Any, form: Stated, network: Any, directed: bool) -> Any:
-    """The answer stated, in the form that its kind has."""
+    """Return the answer stated, in the form that its kind has."""
     if form == "own":
         return value
     if form == "truth":

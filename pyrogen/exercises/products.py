@@ -69,7 +69,8 @@ class Stated(NamedTuple):
 
 
 def read(text: str, graph: Graph) -> Stated:
-    r"""The product that a text names, such as ``P(A, B) = P(A) P(B | A)``, ``1/Z phi(A, B)``, or the same in LaTeX.
+    r"""Return the product that a text names, such as ``P(A, B) = P(A) P(B | A)``, ``1/Z phi(A, B)``, or the same in
+    LaTeX.
 
     Raises:
         TypeError: if this is no text.
@@ -129,7 +130,7 @@ def flaw(stated: Stated, graph: Graph) -> str:
 
 
 def parse(text: str, graph: Graph) -> Factorization:
-    """The factorization that a text such as ``P(A) P(B | A)`` or ``1/Z φ(A, B) phi(B, C)`` names.
+    """Return the factorization that a text such as ``P(A) P(B | A)`` or ``1/Z φ(A, B) phi(B, C)`` names.
 
     Raises:
         TypeError: if this is no text.
@@ -147,13 +148,14 @@ def parse(text: str, graph: Graph) -> Factorization:
 
 
 def formed(stated: Stated, graph: Graph) -> Factorization:
-    """A product that has the form that the graph's have."""
+    """Return a product that has the form that the graph's have."""
     parts = single(stated) if graph.is_directed() else tuple((*part.before, *part.after) for part in stated.parts)
     return Factorization(graph.is_directed(), parts)
 
 
 def single(stated: Stated) -> tuple[tuple[Node, ...], ...]:
-    """The conditionals of single nodes that the stated ones come down to by the chain rule, each with its parents.
+    """Return the conditionals of single nodes that the stated ones come down to by the chain rule, each with its
+    parents.
 
     P(A, B | C) is P(A | C) P(B | A, C).
     """

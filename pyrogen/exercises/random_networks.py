@@ -42,7 +42,7 @@ class Draws:
         return (1 << len(self.nodes)) <= JOINT
 
     def joints(self) -> list[Table]:
-        """The joint distribution of all nodes of each network, an axis a node; only of a small graph."""
+        """Return the joint distribution of all nodes of each network, an axis a node; only of a small graph."""
         if self._joints is None:
             self._joints = [exact_table(network, self.nodes) for network in self.networks]
         return self._joints
@@ -54,7 +54,8 @@ class Draws:
         return [conditional_mutual_information(network, list(x), list(y), list(given)) for network in self.networks]
 
     def joined(self) -> set[frozenset[Node]] | None:
-        """The pairs that depend on each other given all other nodes in every network; None if the graph is large.
+        """Return the pairs that depend on each other given all other nodes in every network; None if the graph is
+        large.
 
         They are the edges of the undirected graph, or of the moral graph of the directed one.
         """
@@ -79,7 +80,7 @@ class Draws:
 
 
 def interactions(joint: Table) -> dict[tuple[int, ...], float]:
-    """The largest entry, in nats, of each interaction of a positive joint table; by its axes.
+    """Return the largest entry, in nats, of each interaction of a positive joint table; by its axes.
 
     With a first state 0 for each axis, log p = Σ_S u_S, u_S(x_S) = Σ_{T ⊆ S} (−1)^|S − T| log p(x_T, 0 elsewhere).
     p is a product of functions on given sets exactly if u_S = 0 for every S that lies in none of them (Hammersley and
@@ -102,7 +103,8 @@ def interactions(joint: Table) -> dict[tuple[int, ...], float]:
 
 
 def interaction_bound(joint: Table, n: int) -> float:
-    """What rounding can make of an interaction that is zero: 2^k logarithms, each off by n ε and its own rounding."""
+    """Return what rounding can make of an interaction that is zero: 2^k logarithms, each off by n ε and its own
+    rounding."""
     largest = float(np.abs(np.log(joint)).max())
     value: float = 2**joint.ndim * EPSILON * (n + (joint.ndim + 1) * largest)
     return value

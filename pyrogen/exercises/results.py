@@ -120,7 +120,7 @@ class Verdicts:
         return "\n".join(part for line in lines for part in _filled(line, "", "  "))
 
     def to_markdown(self) -> str:
-        """The table in Markdown, the evidence in a column of it."""
+        """Return the table in Markdown, the evidence in a column of it."""
         lines = ["| claim | stated | computed | agreement | evidence |", "|---|---|---|---|---|"]
         for row in self.rows:
             evidence = "<br>".join([*([f"**{row.reason}**"] if row.reason else []), *_further(row), _ways(row)])
@@ -153,7 +153,7 @@ class Verdicts:
 
 
 def details(row: Row, number: int) -> str:
-    """A claim with its two answers and its evidence, as text of several lines."""
+    """Return a claim with its two answers and its evidence, as text of several lines."""
     stated = f"stated {row.stated}, computed {row.computed}" if row.stated else f"computed {row.computed}"
     agreement = "THEY DIFFER" if row.agreement == "NO" else re.sub("^yes", "agree", row.agreement)
     lines = _filled(f"{number}. {row.claim}: {stated}: {agreement}", "", "   ")
@@ -165,7 +165,7 @@ def details(row: Row, number: int) -> str:
 
 
 def shown(value: Any) -> str:
-    """A truth value, a set of nodes, a set of sets, or anything else as text, the same for equal values."""
+    """Return a truth value, a set of nodes, a set of sets, or anything else as text, the same for equal values."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, set | frozenset):
@@ -174,7 +174,7 @@ def shown(value: Any) -> str:
 
 
 def _further(row: Row) -> list[str]:
-    """The evidence that the reason does not hold already."""
+    """Return the evidence that the reason does not hold already."""
     return [line for line in row.evidence if line not in row.reason]
 
 

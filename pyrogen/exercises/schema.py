@@ -24,7 +24,7 @@ ONE = ("of", "node")
 
 
 def names(network: Any, value: Any, what: str, empty: bool | None = None, ordered: bool = False) -> list[str]:
-    """The names in a field, one or a list of them, all of them nodes."""
+    """Return the names in a field, one or a list of them, all of them nodes."""
     if not isinstance(value, str) and not (isinstance(value, list) and all(isinstance(one, str) for one in value)):
         raise ValueError(f'"{what}" must be a name or a list of names, got {checks.shown(value)}')
     found = validation.names(network, value, f'"{what}"', empty=SIDES.get(what, False) if empty is None else empty)
@@ -34,19 +34,19 @@ def names(network: Any, value: Any, what: str, empty: bool | None = None, ordere
 
 
 def positive(value: Any, what: str) -> None:
-    """Refuses what is no positive number."""
+    """Refuse what is no positive number."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < LARGEST:
         raise ValueError(f'"{what}" must be a positive number, got {checks.shown(value)}')
 
 
 def count(value: Any, what: str, least: int) -> None:
-    """Refuses what is no whole number of at least `least`."""
+    """Refuse what is no whole number of at least `least`."""
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value < LARGEST:
         raise ValueError(f'"{what}" must be a whole number of at least {least}, got {checks.shown(value)}')
 
 
 def words(value: Any, what: str) -> None:
-    """Refuses what is no text of a usual length."""
+    """Refuse what is no text of a usual length."""
     if not isinstance(value, str) or len(value) > LONGEST:
         raise ValueError(f'"{what}" must be text of at most {LONGEST:,} characters, got {checks.shown(value)}')
 
@@ -84,7 +84,7 @@ def states(network: Any, value: Any, what: str, empty: bool = False) -> dict[Any
 
 
 def only(content: Any, what: str, needs: set[str], takes: set[str] | None) -> None:
-    """Refuses what is no JSON object, or has not these fields; other fields are fine if `takes` is None."""
+    """Refuse what is no JSON object, or has not these fields; other fields are fine if `takes` is None."""
     if not isinstance(content, Mapping):
         raise ValueError(f"{what} must be a JSON object, got {type(content).__name__}")
     for field in sorted(needs - set(content)):

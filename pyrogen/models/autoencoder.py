@@ -66,18 +66,18 @@ class Autoencoder(Pair):
         return z
 
     def guide(self, x: Tensor, size: int | None = None) -> Tensor:
-        """The point q(z | x) for images ``(B, *shape)``; returns z = f(x), (B, L)."""
+        """Return the point q(z | x) for images ``(B, *shape)``; returns z = f(x), (B, L)."""
         pyro.module(self.name, self)
         x = self.as_data(x)
         with self.plate(x, size), self.kl_weight():
             return pyro.sample("z", self.encode(x))
 
     def prior(self) -> Flat:
-        """The flat p(z), batch shape (), event shape (L,)."""
+        """Return the flat p(z), batch shape (), event shape (L,)."""
         return Flat(self.latent)
 
     def encode(self, x: Tensor) -> dist.TorchDistribution:
-        """The point q(z | x) = δ(z − f(x)), batch shape ``(*batch,)``, event shape (L,); ``.mean`` is f(x)."""
+        """Return the point q(z | x) = δ(z − f(x)), batch shape ``(*batch,)``, event shape (L,); ``.mean`` is f(x)."""
         q: dist.TorchDistribution = self.encoder(self.as_data(x))
         base = q.base_dist if isinstance(q, Independent) else q
         if not isinstance(base, dist.Delta):

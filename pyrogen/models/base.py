@@ -101,7 +101,7 @@ class Pair(Described, Named, nn.Module, ABC):
         """p(z): batch shape (), event shape ``code_shape``."""
 
     def arguments(self, batch: Any, size: int | None = None) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """The arguments of model and guide for a batch: x, or a tuple that begins with it, and N."""
+        """Return the arguments of model and guide for a batch: x, or a tuple that begins with it, and N."""
         return (tuple(batch) if isinstance(batch, tuple) else (batch,)), {"size": size}
 
     def encode(self, x: Tensor) -> dist.TorchDistribution:
@@ -131,7 +131,7 @@ class Pair(Described, Named, nn.Module, ABC):
         return (self.latent,)
 
     def plate(self, x: Tensor, size: int | None = None) -> pyro.plate:
-        """The plate of the data: B images stand for `size` (N), so every site in it is weighted by N / B.
+        """Return the plate of the data: B images stand for `size` (N), so every site in it is weighted by N / B.
 
         The indices are given because a plate asked for ``subsample_size=B`` would shuffle all N of them each step.
         """
@@ -144,7 +144,7 @@ class Pair(Described, Named, nn.Module, ABC):
         return pyro.plate("data", size, subsample=torch.arange(len(x), device=x.device))
 
     def kl_weight(self) -> AbstractContextManager[Any]:
-        """The context in which z is drawn, in model and guide alike: everything in it is weighted by β.
+        """Return the context in which z is drawn, in model and guide alike: everything in it is weighted by β.
 
         On one side alone β would be ignored or wrong, silently: Pyro's mean-field ELBO reads the guide's weight, its
         Monte Carlo fallback each side's own.
@@ -248,7 +248,7 @@ def made_by(prior: Any) -> dist.TorchDistribution:
 
 
 def matched(encoder: Any, decoder: Any) -> tuple[tuple[int, ...], int]:
-    """The shape of x and the number of latents, on which two networks must agree.
+    """Return the shape of x and the number of latents, on which two networks must agree.
 
     Raises:
         TypeError: if one of them does not say.

@@ -80,7 +80,7 @@ class GammaExponential(Described, Named, nn.Module):
         return pyro.sample("z", dist.Gamma(torch.full_like(self.log_theta, 2.0), self.log_theta.exp()))
 
     def as_data(self, x: Tensor | float) -> Tensor:
-        """The observations as ``(n,)`` in the parameter's own type.
+        """Return the observations as ``(n,)`` in the parameter's own type.
 
         Raises:
             ValueError: unless they are one or more finite numbers of at least 0.
@@ -97,7 +97,8 @@ class GammaExponential(Described, Named, nn.Module):
         return values.reshape(-1)
 
     def __getstate__(self) -> dict[str, Any]:
-        """A copy, a shallow one too, has a θ of its own, without the weak references that Pyro's store hangs on it."""
+        """Return a copy, a shallow one too, has a θ of its own, without the weak references that Pyro's store hangs on
+        it."""
         mine = nn.Parameter(self.log_theta.detach().clone(), requires_grad=self.log_theta.requires_grad)
         return self.__dict__ | {"_parameters": {"log_theta": mine}}
 

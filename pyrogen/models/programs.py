@@ -144,7 +144,7 @@ class Programs(Pair):
         return tuple(self._values)
 
     def param(self, name: str) -> Tensor:
-        """The value of the parameter that the programs call `name`, with its constraint.
+        """Return the value of the parameter that the programs call `name`, with its constraint.
 
         Raises:
             KeyError: if the programs have no such parameter, or have not run yet.
@@ -156,7 +156,7 @@ class Programs(Pair):
         return value
 
     def trainable(self) -> dict[str, nn.Parameter]:
-        """The parameters that SVI would train, by their names in the state dict.
+        """Return the parameters that SVI would train, by their names in the state dict.
 
         These are the ones that the programs register, by ``pyro.param``, ``pyro.module`` or as PyroModules.
         """
@@ -164,7 +164,7 @@ class Programs(Pair):
         return {name: named[name] for name in self._trained or ()}
 
     def arguments(self, batch: Any, size: int | None = None) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """The arguments of both programs for a batch: a tensor, a tuple, a dict or None."""
+        """Return the arguments of both programs for a batch: a tensor, a tuple, a dict or None."""
         args: tuple[Any, ...] = ()
         kwargs: dict[str, Any] = {}
         if isinstance(batch, Mapping):

@@ -76,7 +76,7 @@ def children(path: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def is_library(module: str | None) -> bool:
-    """Whether code of the module `module` keeps no state of a program's own."""
+    """Return whether code of the module `module` keeps no state of a program's own."""
     top = (module or "builtins").partition(".")[0]
     return top in LIBRARIES or (top in sys.stdlib_module_names and top != "__main__")
 
@@ -119,6 +119,6 @@ def _of_function(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
 
 
 def _names(code: types.CodeType) -> set[str]:
-    """The names that a function's code looks up, those of the functions inside of it too."""
+    """Return the names that a function's code looks up, those of the functions inside of it too."""
     inner = (constant for constant in code.co_consts if isinstance(constant, types.CodeType))
     return set(code.co_names).union(*map(_names, inner))

@@ -50,7 +50,7 @@ def mean_of(distribution: Any) -> Tensor | None:
 
 
 def is_discrete(distribution: Any) -> bool:
-    """Whether a distribution says that its values are discrete, so that their mean need not be one of them."""
+    """Return whether a distribution says that its values are discrete, so that their mean need not be one of them."""
     try:
         return bool(distribution.support.is_discrete)
     except (NotImplementedError, AttributeError):

@@ -164,7 +164,7 @@ class SCVAE(Pair):
         return value
 
     def monitored(self, q: dist.TorchDistribution, z: Tensor, size: int) -> dict[str, Tensor]:
-        """The share of entries that are exactly zero, how many atoms any code of the batch uses, and ρ."""
+        """Return the share of entries that are exactly zero, how many atoms any code of the batch uses, and ρ."""
         used = z != 0
         return {
             "zeros": 1 - used.to(z.dtype).mean(),
@@ -219,7 +219,7 @@ class SCVAE(Pair):
         return self._share(features, high)
 
     def _share(self, features: list[Tensor], log_rate: float) -> float:
-        """The share of zeros in the codes at a rate, which stays."""
+        """Return the share of zeros in the codes at a rate, which stays."""
         self.log_rate.fill_(log_rate)
         codes = [self.encoder.coder.code(f, self.penalty()) for f in features]
         value: float = sum((z == 0).sum().item() for z in codes) / sum(z.numel() for z in codes)

@@ -13,6 +13,10 @@ _WRITTEN = re.compile(r"[−-]?\d[\d.,]*(?:e[−-]?\d+)?(?: ± \d[\d.,]*)?%?")
 def format_number(value: Any, digits: int = 4) -> str:
     r"""Return a value as a reader wants it: four significant digits, thousands apart, a true minus, "–" for None.
 
+    Args:
+        value: a number, string, boolean or None; arrays and tensors of one number too.
+        digits: significant digits of a float.
+
     Example:
         >>> [format_number(x) for x in (18.3141, -0.04, 737280, 1e-7, None, True, "β = 4")]
         ['18.31', '−0.04000', '737,280', '1.000e−07', '–', 'yes', 'β = 4']
@@ -39,6 +43,10 @@ def format_number(value: Any, digits: int = 4) -> str:
 def format_column(values: Sequence[Any], digits: int = 4) -> list[str]:
     r"""Return the values of a column with one number of decimals for its floats, where none would lose its digits.
 
+    Args:
+        values: the cells of the column, as for `format_number`.
+        digits: significant digits of the largest float.
+
     Example:
         >>> format_column([0.1642, 0.0734, 0.3, None])
         ['0.1642', '0.0734', '0.3000', '–']
@@ -61,6 +69,10 @@ def format_column(values: Sequence[Any], digits: int = 4) -> list[str]:
 
 def with_error(value: float, error: float) -> str:
     r"""Return a value with its standard error, both rounded to two significant digits of the error.
+
+    Args:
+        value: the value.
+        error: its standard error.
 
     Example:
         >>> with_error(18.3141, 0.1234), with_error(-2041.7, 31.0)

@@ -153,7 +153,7 @@ class OwnParameters(Messenger):
 
 
 def elbo_terms(pair: Pair, x: Any, size: int | None = None) -> Terms:
-    """The β-weighted negative ELBO of a batch, with what the guide is charged, from one run of guide and model.
+    """Return the β-weighted negative ELBO of a batch, with what the guide is charged, from one run of guide and model.
 
     The estimator is that of Pyro's ``TraceMeanField_ELBO`` (which reads each term to the host): an analytic KL where
     one is registered, else the one-sample estimate log q(z) − log p(z).

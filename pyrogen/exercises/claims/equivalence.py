@@ -29,7 +29,7 @@ def check_v_structures(claim: dict[str, Any], network: Any) -> None:
 
 
 def colliders(subject: Subject, claim: Claim) -> Row:
-    """Which nodes a → m ← b meet without an edge between a and b."""
+    """Return which nodes a → m ← b meet without an edge between a and b."""
     import networkx as nx
 
     found = v_structures(subject.graph)
@@ -74,7 +74,7 @@ def check_equivalent(claim: dict[str, Any], network: Any) -> None:
 
 
 def equivalent(subject: Subject, claim: Claim) -> Row:
-    """Whether two directed graphs assert the same independences."""
+    """Return whether two directed graphs assert the same independences."""
     import networkx as nx
 
     own, other = subject.graph, claim["to"]
@@ -121,7 +121,7 @@ def check_essential_graph(claim: dict[str, Any], network: Any) -> None:
 
 
 def essential_graph(subject: Subject, claim: Claim) -> Row:
-    """The arrows that all equivalent graphs share, and the edges that can be turned."""
+    """Return the arrows that all equivalent graphs share, and the edges that can be turned."""
     found = cpdag(subject.graph)
     by_pgmpy = subject.pgmpy.to_pdag()
     ways: dict[str, Any] = {
@@ -217,7 +217,7 @@ def _difference(own: Any, other: Any) -> str:
 
 
 def _by_enumeration(graph: Any) -> str | None:
-    """The essential graph from all members of the class: all ways to turn arrows that keep the v-structures."""
+    """Return the essential graph from all members of the class: all ways to turn arrows that keep the v-structures."""
     import networkx as nx
 
     edges = list(graph.edges)

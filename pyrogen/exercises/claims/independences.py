@@ -103,7 +103,7 @@ def independence(subject: Subject, claim: Claim) -> Row:
 
 
 def blanket(subject: Subject, claim: Claim) -> Row:
-    """The Markov blanket of a node."""
+    """Return the Markov blanket of a node."""
     (node,) = claim["of"]
     joined = subject.of_network.joined()
     ways: dict[str, Any] = {
@@ -145,7 +145,7 @@ def blanket(subject: Subject, claim: Claim) -> Row:
 
 
 def moral(subject: Subject, claim: Claim) -> Row:
-    """The edges of the moral graph."""
+    """Return the edges of the moral graph."""
     joined = subject.of_network.joined()
     edges = {frozenset(edge) for edge in subject.graph.edges}
     ways = {
@@ -175,7 +175,7 @@ def moral(subject: Subject, claim: Claim) -> Row:
 
 
 def chordal(subject: Subject, claim: Claim) -> Row:
-    """Whether every cycle of four or more nodes has a chord; perhaps with the cycle stated to have none."""
+    """Return whether every cycle of four or more nodes has a chord; perhaps with the cycle stated to have none."""
     import networkx as nx
 
     cycle = chordless_cycle(subject.graph)
@@ -229,7 +229,7 @@ def check_chordal(claim: dict[str, Any], network: Any) -> None:
 def judged(
     claim: Claim, text: str, holds: bool, lines: list[str], ways: Mapping[str, Any], reason: str, witness: str = ""
 ) -> Row:
-    """The row of a claim that is true or false; `witness` says what is wrong with a stated witness, if anything is."""
+    """Return the row of a claim that is true or false; `witness` says what may be wrong with a stated witness."""
     stated = claim["stated"]
     agrees = None if stated is None else stated == holds and not witness
     half_right = stated == holds and bool(witness)
@@ -256,7 +256,7 @@ def _no_chord(subject: Subject, cycle: Any) -> str:
 
 
 def _chordal_by_elimination(graph: Any) -> bool:
-    """Whether taking away nodes whose neighbors are all joined, one after the other, leaves none; on networkx."""
+    """Return whether taking away simplicial nodes, one after the other, empties the graph; on networkx."""
     left = graph.copy()
     simplicial = True
     while simplicial:
@@ -275,7 +275,7 @@ def _moral(graph: Any) -> Any:
 
 
 def from_edges(graph: Graph, edges: Any) -> Any:
-    """The networkx Graph with these edges alone, over the nodes of `graph`."""
+    """Return the networkx Graph with these edges alone, over the nodes of `graph`."""
     import networkx as nx
 
     made = nx.Graph()

@@ -30,7 +30,8 @@ def check_junction_tree(claim: dict[str, Any], network: Any) -> None:
 
 
 def tree(subject: Subject, claim: Claim) -> Row:
-    """A tree of cliques that hold all edges, in which each node's cliques hang together; any such tree is right."""
+    """Return a tree of cliques that hold all edges, in which each node's cliques hang together; any such tree is
+    right."""
     own = junction_tree(subject.graph)
     shown_own = ", ".join(explanations.named(subject.order(clique)) for clique in own.nodes)
     stated = claim["stated"]
@@ -82,7 +83,8 @@ def _tree_flaws(
 
 
 def _by_separators(subject: Subject, cliques: list[frozenset[Node]], edges: list[tuple[frozenset[Node], ...]]) -> bool:
-    """Whether these are the cliques of a chordal graph that holds ours, and Σ|C| − Σ|S| is its number of nodes."""
+    """Return whether these are the cliques of a chordal graph that holds ours, and Σ|C| − Σ|S| is its number of
+    nodes."""
     import networkx as nx
 
     filled = nx.Graph()

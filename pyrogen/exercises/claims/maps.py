@@ -17,7 +17,7 @@ from pyrogen.graphs.structure.validation import Graph
 
 
 def i_map(subject: Subject, claim: Claim) -> Row:
-    """Whether all that the map asserts holds in the network, and for a perfect map the reverse too."""
+    """Return whether all that the map asserts holds in the network, and for a perfect map the reverse too."""
     of, map_ = subject.network, claim["map"]
     perfect = claim["kind"] == "perfect_map"
     ways: dict[str, Any] = {
@@ -38,7 +38,8 @@ def i_map(subject: Subject, claim: Claim) -> Row:
 
 
 def _enumerated(of: Graph, map_: Graph, draws: Draws, perfect: bool) -> dict[str, bool | None]:
-    """The verdict from all independences one by one: by pgmpy, by networkx, and from the numbers of random networks.
+    """Return the verdict from all independences one by one: by pgmpy, by networkx, and from the numbers of random
+    networks.
 
     Of a larger graph those are asked that imply all others (see `pyrogen.graphs.structure.maps`), and no numbers.
     """
@@ -73,7 +74,7 @@ def _enumerated(of: Graph, map_: Graph, draws: Draws, perfect: bool) -> dict[str
 
 
 def _wrong_witness(of: Graph, map_: Graph, witness: Claim) -> str:
-    """What is wrong with the independence that is stated to tell map and network apart; "" if it does."""
+    """Return what is wrong with the independence that is stated to tell map and network apart; "" if it does."""
     sides = [list(witness[side]) for side in ("x", "y", "given")]
     here, there = ((d_separated if g.is_directed() else separated)(g, *sides) for g in (of, map_))
     if here != there:

@@ -87,7 +87,7 @@ def check_scaling(claim: dict[str, Any], network: Any) -> None:
 
 
 def check_small(network: Any) -> None:
-    """Refuses a network whose joint distribution is too large to be written out."""
+    """Refuse a network whose joint distribution is too large to be written out."""
     states = joint_states(network, list(network))
     if states > JOINT:
         raise ValueError(
@@ -96,7 +96,7 @@ def check_small(network: Any) -> None:
 
 
 def has_tables(network: Any) -> bool:
-    """Whether an exercise's network comes with numbers."""
+    """Return whether an exercise's network comes with numbers."""
     return bool(network.cpds if network.is_directed() else network.factors)
 
 
@@ -106,7 +106,8 @@ def _conditional(x: Sequence[object], given: Sequence[object]) -> str:
 
 
 def _conditionals(network: Any, x: list[Node], given: list[Node], also: list[Node]) -> tuple[str, float]:
-    """The largest difference of the two conditionals in the file's own tables: in words with a pair, and the number."""
+    """Return the largest difference of the two conditionals in the file's own tables: in words with a pair, and the
+    number."""
     table = exact_table(network, [*x, *given, *also])
     xs, last = tuple(range(len(x))), tuple(range(len(x) + len(given), table.ndim))
     short = table.sum(last, keepdims=True)
@@ -149,7 +150,8 @@ def by_query(network: Any, names: list[Node]) -> Table:
 
 
 def written_out(network: Any, names: list[Node]) -> Table:
-    """The joint distribution of all nodes as one table, a product entry by entry, its axes in the order of `names`.
+    """Return the joint distribution of all nodes as one table, a product entry by entry, its axes in the order of
+    `names`.
 
     The order has to be given: pgmpy's copies may have their nodes in another one.
     """
@@ -159,7 +161,7 @@ def written_out(network: Any, names: list[Node]) -> Table:
 
 
 def joint_states(network: Any, names: list[Node]) -> int:
-    """How many joint states these nodes have; two each if the network has no tables."""
+    """Return how many joint states these nodes have; two each if the network has no tables."""
     if not has_tables(network):
         return 1 << len(names)
     states = validation.states(network)

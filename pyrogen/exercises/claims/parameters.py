@@ -28,7 +28,7 @@ def check_free_parameters(claim: dict[str, Any], network: Any) -> None:
 
 
 def free_parameters(subject: Subject, claim: Claim) -> Row:
-    """How many numbers a distribution of this graph has that can be chosen freely.
+    """Return how many numbers a distribution of this graph has that can be chosen freely.
 
     Of a directed graph Σ_v (r_v − 1) Π r_parents. Of an undirected one Σ_S Π_{v ∈ S} (r_v − 1) over all sets S of nodes
     that are joined to each other: one number for each interaction of log p.
@@ -86,7 +86,7 @@ def _of_interactions(subject: Subject, sizes: dict[Node, int]) -> list[tuple[Any
 
 
 def _by_tables(subject: Subject, sizes: dict[Node, int]) -> int | None:
-    """The entries of pgmpy's tables less one for each of their columns."""
+    """Return the entries of pgmpy's tables less one for each of their columns."""
     if not (subject.directed and has_tables(subject.network)):
         return None
     return sum(int(one.get_values().size - one.get_values().shape[1]) for one in subject.network.cpds)

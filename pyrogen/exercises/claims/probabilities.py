@@ -162,7 +162,7 @@ def check_most_probable(claim: dict[str, Any], network: Any) -> None:
 
 
 def most_probable(subject: Subject, claim: Claim) -> Row:
-    """The states of some variables that jointly have the largest probability given the evidence."""
+    """Return the states of some variables that jointly have the largest probability given the evidence."""
     network, names, given = subject.network, list(claim["of"]), claim["evidence"]
     known = validation.states(network)
     best = map_assignment(network, names, given or None)

@@ -17,7 +17,7 @@ from pyrogen.graphs.structure.validation import Node
 
 
 def cliques(subject: Subject, claim: Claim) -> Row:
-    """The maximal cliques."""
+    """Return the maximal cliques."""
     joined = subject.of_network.joined()
     ways: dict[str, Any] = {
         "pyrogen": set(maximal_cliques(subject.graph)),
@@ -94,7 +94,7 @@ def compare_cliques(subject: Subject, stated: list[frozenset[Node]]) -> tuple[li
 
 
 def product(subject: Subject, claim: Claim) -> Row:
-    """The joint distribution as a product: is every distribution of the graph such a product?"""
+    """Return the joint distribution as a product: is every distribution of the graph such a product?"""
     own = factorization(subject.graph)
     lines = [f"computed: {own.text}", f"in LaTeX: {own.latex}"]
     read_as = None if claim["stated"] is None else read(claim["stated"], subject.graph)
@@ -137,7 +137,8 @@ def product(subject: Subject, claim: Claim) -> Row:
 
 
 def _directed_ways(subject: Subject, stated: Factorization) -> dict[str, bool | None]:
-    """Whether the stated conditionals make a directed I-map, so that every distribution of the network is the product.
+    """Return whether the stated conditionals make a directed I-map, so that every distribution of the network is the
+    product.
 
     pgmpy and networkx are asked the chain rule's independences: each node of all before it, given its stated parents.
     """
@@ -162,7 +163,7 @@ def _directed_ways(subject: Subject, stated: Factorization) -> dict[str, bool | 
 
 
 def _undirected_ways(subject: Subject, stated: Factorization) -> dict[str, bool | None]:
-    """Whether each maximal clique lies in a stated set; in numbers, whether each interaction does."""
+    """Return whether each maximal clique lies in a stated set; in numbers, whether each interaction does."""
     parts = [frozenset(part) for part in stated.parts]
 
     def hold(cliques: Any) -> bool | None:
@@ -178,7 +179,8 @@ def _undirected_ways(subject: Subject, stated: Factorization) -> dict[str, bool 
 
 
 def _interacting(draws: Draws) -> list[frozenset[Node]] | None:
-    """The sets of nodes with an interaction beyond rounding in some random network; None if the graph is large."""
+    """Return the sets of nodes with an interaction beyond rounding in some random network; None if the graph is
+    large."""
     if not draws.small:
         return None
     found = set()
@@ -189,7 +191,7 @@ def _interacting(draws: Draws) -> list[frozenset[Node]] | None:
 
 
 def _in_numbers(subject: Subject, stated: Factorization) -> list[str]:
-    """The size of an interaction in random networks that the stated product has no room for."""
+    """Return the size of an interaction in random networks that the stated product has no room for."""
     if not subject.draws.small:
         return []
     parts = [frozenset(part) for part in stated.parts]
@@ -212,7 +214,8 @@ def _wrong_parents(subject: Subject, stated: Factorization) -> str:
 
 
 def _other_parents(subject: Subject, stated: Factorization) -> tuple[str, list[str]]:
-    """What is to be said of a true product with other parents than the arrows give: in two words, and in sentences."""
+    """Return what is to be said of a true product with other parents than the arrows give: in two words, and in
+    sentences."""
     lines, other = [], False
     for node, *parents in stated.parts:
         own = list(subject.graph.predecessors(node))
@@ -237,7 +240,7 @@ def _by_chain_rule(part: Part) -> str:
 
 
 def _twice(stated: Factorization) -> list[str]:
-    """Which of the stated potentials are on the same nodes, or on some of another's."""
+    """Return which of the stated potentials are on the same nodes, or on some of another's."""
     lines = []
     for place, part in enumerate(stated.parts):
         for number, other in enumerate(stated.parts):

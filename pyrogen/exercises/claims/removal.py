@@ -137,7 +137,7 @@ def _removal_directed(subject: Subject, claim: Claim, node: Node) -> Row:
 
 
 def _removed(whole: Any, rest: Any, node: Node, kept: bool) -> dict[str, bool]:
-    """Whether 1/Z φ(rest) is the distribution of the rest, Z being the whole's or the rest's; in each way."""
+    """Return whether 1/Z φ(rest) is the distribution of the rest, Z being the whole's or the rest's; in each way."""
     names = list(rest)
     pairs = {
         "pyrogen": (

@@ -30,7 +30,8 @@ def check_minimal_separator(claim: dict[str, Any], network: Any) -> None:
 
 
 def minimal_separator(subject: Subject, claim: Claim) -> Row:
-    """A set that separates x and y while none of its parts does; with ``smallest``, of the fewest nodes there are."""
+    """Return a set that separates x and y while none of its parts does; with ``smallest``, of the fewest nodes there
+    are."""
     x, y = claim["x"], claim["y"]
     ours = d_separated if subject.directed else separated
     ask: dict[str, Callable[[Iterable[Node]], bool]] = {
@@ -84,7 +85,7 @@ def minimal_separator(subject: Subject, claim: Claim) -> Row:
 def _smallest(
     subject: Subject, x: list[Node], y: list[Node], separates: Callable[[Any], bool]
 ) -> frozenset[Node] | None:
-    """A separator of the fewest nodes; None if x and y are joined."""
+    """Return a separator of the fewest nodes; None if x and y are joined."""
     import networkx as nx
 
     if subject.directed:

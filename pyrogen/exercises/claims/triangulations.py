@@ -32,7 +32,7 @@ def check_fill_in(claim: dict[str, Any], network: Any) -> None:
 
 
 def fill_in(subject: Subject, claim: Claim) -> Row:
-    """The edges that eliminating the nodes in an order adds."""
+    """Return the edges that eliminating the nodes in an order adds."""
     order = claim["order"]
     steps = eliminated(subject.networkx, order)
     found = {frozenset(pair) for _, pairs in steps for pair in pairs}
@@ -83,7 +83,7 @@ def check_treewidth(claim: dict[str, Any], network: Any) -> None:
 
 
 def treewidth(subject: Subject, claim: Claim) -> Row:
-    """The size of the largest clique of the best triangulation, less one."""
+    """Return the size of the largest clique of the best triangulation, less one."""
     width, order = _by_subsets(subject.networkx)
     orders = permutations(subject.networkx) if len(subject.networkx) <= ORDERS else ()
     ways: dict[str, Any] = {
@@ -116,7 +116,7 @@ def treewidth(subject: Subject, claim: Claim) -> Row:
 
 
 def eliminated(graph: Any, order: Sequence[Node]) -> list[tuple[Node, list[tuple[Node, Node]]]]:
-    """Each node of an order with the pairs of its neighbors that had to be joined as it went."""
+    """Return each node of an order with the pairs of its neighbors that had to be joined as it went."""
     left = graph.copy()
     place = {node: number for number, node in enumerate(graph)}
     steps = []
@@ -159,11 +159,12 @@ def _by_paths(graph: Any, order: Sequence[Node]) -> Edges:
 
 
 def _by_subsets(graph: Any) -> tuple[int, list[Node]]:
-    """The treewidth and an order that has it, by dynamic programming over sets of nodes (Bodlaender et al. 2006)."""
+    """Return the treewidth and an order that has it, by dynamic programming over sets of nodes (Bodlaender et al.
+    2006)."""
     neighbors = {node: frozenset(graph.neighbors(node)) for node in graph}
 
     def reached(node: Node, gone: frozenset[Node]) -> int:
-        """How many nodes are left that node touches once `gone` are eliminated."""
+        """Return how many nodes are left that node touches once `gone` are eliminated."""
         seen, todo, touched = {node}, [node], set()
         while todo:
             for other in neighbors[todo.pop()] - seen:

@@ -152,7 +152,7 @@ class _Parser(Source):
         return end.end()
 
     def _family(self, at: int) -> tuple[int, int, int, int]:
-        """Where the names of a probability block begin and end, and where its entries do."""
+        """Return where the names of a probability block begin and end, and where its entries do."""
         start = FAMILY.match(self.text, at)
         names_end = FAMILY_END.search(self.text, start.end()) if start else None
         if start is None or names_end is None:
@@ -233,7 +233,7 @@ class _Parser(Source):
                 self.fail(starts[row], f"the table of {child!r} must sum to one, got a sum of {sums[row]:.6g}")
 
     def _names(self, at: int, end: int) -> tuple[str, list[str]]:
-        """The variable of a probability block and its parents."""
+        """Return the variable of a probability block and its parents."""
         known = self.content.states
         own, bar, rest = self.text[at:end].partition("|")
         child = unquoted(own)
@@ -255,7 +255,7 @@ class _Parser(Source):
         return child, parents
 
     def _row(self, entry: re.Match[str], parents: Sequence[str], places: Sequence[dict[str, int]]) -> int:
-        """The number of the joint state of the parents that an entry is for."""
+        """Return the number of the joint state of the parents that an entry is for."""
         parts = entry[1].split(",")
         if '"' in entry[1]:
             parts = [unquoted(part) for part in parts]

@@ -45,26 +45,26 @@ class Source:
         return values, stop + 1
 
     def head(self, at: int, what: str) -> tuple[str, int]:
-        """The name of a block, and the place after its brace."""
+        """Return the name of a block, and the place after its brace."""
         head = HEAD.match(self.text, at)
         if head is None or "\n" in head[1].strip() or ";" in head[1]:
             self.fail(self.skip(at), f"expected a name and '{{' after {what!r}")
         return unquoted(head[1]), head.end()
 
     def property(self, at: int, expected: str) -> int:
-        """The place after a property; refuses what is none."""
+        """Return the place after a property; refuses what is none."""
         stop = self.text.find(";", at)
         if not self.text.startswith("property", at) or stop < 0:
             self.fail(at, f"expected {expected}, got {self.shown(at)}")
         return stop + 1
 
     def skip(self, at: int) -> int:
-        """The place of the next letter that is no blank, or the end."""
+        """Return the place of the next letter that is no blank, or the end."""
         found = SOLID.search(self.text, at)
         return found.start() if found else len(self.text)
 
     def shown(self, at: int) -> str:
-        """What stands at a place, for a message."""
+        """Return what stands at a place, for a message."""
         return repr(self.text[at : at + 20].split("\n")[0]) if at < len(self.text) else "the end of the file"
 
     def fail(self, at: int, what: str) -> NoReturn:
@@ -74,7 +74,8 @@ class Source:
 
 
 def readings(raw: str) -> Iterator[list[str]]:
-    """The ways to take a list of names apart: at commas outside brackets, at every comma, at commas and blanks."""
+    """Yield the ways to take a list of names apart: at commas outside brackets, at every comma, at commas and
+    blanks."""
     parts, depth, quoted, begin = [], 0, False, 0
     for place, letter in enumerate(raw):
         if letter == '"':

@@ -53,6 +53,9 @@ def parse_json(text: str, number: Callable[[str], float] = float) -> Any:
 def network_from_dict(content: Mapping[str, Any]) -> Any:
     """Return the network that a JSON object describes, as above.
 
+    Args:
+        content: the object, with the fields that this module's text names.
+
     Raises:
         ValueError: for a missing or unknown field, a wrong node, state or edge, and all that can be wrong in tables.
 
@@ -93,6 +96,9 @@ def network_from_dict(content: Mapping[str, Any]) -> Any:
 
 def network_to_dict(network: Any) -> dict[str, Any]:
     """Return the JSON object of a network of pgmpy, which `network_from_dict` reads back to the last digit.
+
+    Args:
+        network: a discrete network of pgmpy.
 
     Raises:
         TypeError, ValueError: as `query` does for a network that is not sound, and for nodes that are no strings or
@@ -137,7 +143,7 @@ def add_edges(network: Any, edges: Any) -> None:
 
 
 def _checked_fields(content: Any) -> tuple[str, list[Any] | None, dict[str, list[Any]]]:
-    """The kind, the entries of tables or factors if there are any, and the states of each node."""
+    """Return the kind, the entries of tables or factors if there are any, and the states of each node."""
     if not isinstance(content, Mapping):
         raise ValueError(f"expected a JSON object, got {type(content).__name__}")
     kind = content.get("kind")
@@ -171,7 +177,7 @@ def _checked_fields(content: Any) -> tuple[str, list[Any] | None, dict[str, list
 
 
 def _table(entry: Any, states: Mapping[str, list[Any]], directed: bool) -> Any:
-    """A TabularCPD or a DiscreteFactor from an entry of ``tables`` or ``factors``."""
+    """Return a TabularCPD or a DiscreteFactor from an entry of ``tables`` or ``factors``."""
     from pgmpy.factors.discrete import DiscreteFactor, TabularCPD
 
     wanted = {"node", "parents", "values"} if directed else {"nodes", "values"}

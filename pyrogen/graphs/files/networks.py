@@ -29,6 +29,9 @@ def bundled(name: str) -> Any:
 
     They are those of the Bayesian Network Repository (https://www.bnlearn.com/bnrepository/).
 
+    Args:
+        name: one of `bundled_names`.
+
     Raises:
         ValueError: for a name that is not there, listing those that are.
     """

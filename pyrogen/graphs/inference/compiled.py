@@ -166,7 +166,7 @@ class CompiledNetwork:
         return pd.DataFrame(columns, columns=pd.Index(nodes, tupleize_cols=False))
 
     def _problem(self, observed: Observations, asked: tuple[int, ...] | None) -> tuple[Problem, int]:
-        """The tree for a question, and the clique that holds the nodes asked for (−1 if all are)."""
+        """Return the tree for a question, and the clique that holds the nodes asked for (−1 if all are)."""
         whole = self._remembered(
             None, lambda: Problem(self._scopes, self._tables, self._sizes, range(len(self._scopes)))
         )
@@ -188,7 +188,7 @@ class CompiledNetwork:
         return problem, problem.holding(asked) if asked is not None else -1
 
     def _reduced(self, observed: Observations, asked: tuple[int, ...] | None) -> Problem:
-        """The tree of what bears on the nodes asked for, at the observed states."""
+        """Return the tree of what bears on the nodes asked for, at the observed states."""
         bearing = None if asked is None else [*asked, *observed.bearing]
         soft = frozenset(observed.weights) if bearing is not None else None
         key = (asked, frozenset(observed.seen), observed.done, soft)
@@ -206,7 +206,7 @@ class CompiledNetwork:
         )
 
     def relevant(self, bearing: Sequence[int] | None, done: frozenset[int]) -> list[int]:
-        """The factors that bear on some nodes: those of barren nodes sum to one."""
+        """Return the factors that bear on some nodes: those of barren nodes sum to one."""
         if bearing is None or not self._known.directed:
             return list(range(len(self._scopes)))
         own = {scope[0]: number for number, scope in enumerate(self._scopes)}
@@ -235,7 +235,7 @@ class CompiledNetwork:
         return log_total
 
     def question(self, variables: Nodes, evidence: Evidence, do: Interventions) -> tuple[tuple[int, ...], Observations]:
-        """The numbers of the nodes asked for, and what was observed, both checked."""
+        """Return the numbers of the nodes asked for, and what was observed, both checked."""
         asked = self._places.asked(variables)
         observed = self._places.observations(evidence, do)
         for node in asked:
@@ -246,11 +246,11 @@ class CompiledNetwork:
         return asked, observed
 
     def names(self, factor: int) -> tuple[Node, ...]:
-        """The variables of a factor."""
+        """Return the variables of a factor."""
         return self._known.factors[factor].names
 
     def log_table(self, factor: int) -> Table:
-        """The logarithm of a factor's table."""
+        """Return the logarithm of a factor's table."""
         return self._known.factors[factor].log
 
     def check_possible(self, log_total: float, observed: Observations) -> None:

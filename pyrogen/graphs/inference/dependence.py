@@ -58,7 +58,7 @@ class Dependence(NamedTuple):
 
 
 def generic_network(graph: Graph, rng: np.random.Generator) -> Any:
-    """A network on this graph with random positive tables over two states a node, named 0 and 1.
+    """Return a network on this graph with random positive tables over two states a node, named 0 and 1.
 
     For a directed graph these are conditional tables, for an undirected one potentials on the maximal cliques, all
     entries uniform in [0.1, 1] before conditional tables are made to sum to one.
@@ -111,7 +111,7 @@ def exact_table(network: Any, names: Sequence[Node]) -> Table:
 
 
 def conditional_mutual_information(network: Any, x: Nodes, y: Nodes, given: Nodes | None = ()) -> Dependence:
-    """I(x; y | given) in nats, by exact inference with pgmpy; true as a condition if it is beyond rounding.
+    """Return I(x; y | given) in nats, by exact inference with pgmpy; true as a condition if it is beyond rounding.
 
     Args:
         network: a discrete Bayesian or Markov network of pgmpy; its tables may have zeros.
@@ -163,7 +163,8 @@ def dependence(table: Table, x: Iterable[int], y: Iterable[int], n: int) -> Depe
 
 
 def _scaled(network: Any) -> Any:
-    """A Markov network with each potential divided by a power of two, which is exact, so that none exceeds one."""
+    """Return a Markov network with each potential divided by a power of two, which is exact, so that none exceeds
+    one."""
     scaled = network.copy()
     for factor in scaled.factors:
         values = np.asarray(factor.values, dtype=np.float64)
@@ -182,7 +183,7 @@ def _scaled(network: Any) -> Any:
 
 
 def terms(network: Any) -> int:
-    """The roundings that one entry of a marginal may have gone through: factors multiplied, and terms summed."""
+    """Return the roundings that one entry of a marginal may have gone through: factors multiplied, and terms summed."""
     states = validation.states(network)
     factors = len(network.cpds if network.is_directed() else network.factors)
     summed = sum(math.log2(len(own)) for own in states.values())

@@ -19,7 +19,8 @@ def eliminate(
     memory: int,
     remove: Callable[[Factor, Node], Factor] = lambda factor, node: factor.sum_out((node,)),
 ) -> list[Factor]:
-    """Factors over `keep` alone, whose product is that of `factors` with all other variables removed (summed out).
+    """Return factors over `keep` alone, whose product is that of `factors` with all other variables removed (summed
+    out).
 
     Raises:
         ValueError: if a table on the way would take more than `memory` bytes, before any is made.
@@ -41,7 +42,7 @@ def eliminate(
 
 
 def elimination_sequence(graph: Any, keep: Iterable[Node], sizes: Mapping[Node, int]) -> list[Node]:
-    """An order in which to eliminate all nodes but `keep`, by min-fill.
+    """Return an order in which to eliminate all nodes but `keep`, by min-fill.
 
     Each part that `keep` cuts off is eliminated from the leaves of its junction tree towards a root that holds the kept
     nodes around it, so that no table grows beyond a clique of that tree.
@@ -66,7 +67,7 @@ def elimination_sequence(graph: Any, keep: Iterable[Node], sizes: Mapping[Node, 
 
 
 def interaction_graph(factors: Iterable[Factor], order: Iterable[Node]) -> Any:
-    """The undirected graph that joins variables of a common factor; its nodes stand in the order given."""
+    """Return the undirected graph that joins variables of a common factor; its nodes stand in the order given."""
     import networkx as nx
 
     factors = list(factors)
@@ -81,7 +82,8 @@ def interaction_graph(factors: Iterable[Factor], order: Iterable[Node]) -> Any:
 def rooted_cliques(
     graph: Any, sizes: Mapping[Node, int], root: frozenset[Node] = frozenset()
 ) -> list[tuple[frozenset[Node], int | None]]:
-    """The cliques of a junction forest by min-fill, each with the place of its parent in this list, children first.
+    """Return the cliques of a junction forest by min-fill, each with the place of its parent in this list, children
+    first.
 
     Args:
         graph: an undirected graph, which may be empty.

@@ -56,7 +56,7 @@ class _Walk:
         self.schedule, self.operands, self.ring, self.up = schedule, operands, ring, up
 
     def complete(self, chosen: list[int], number: int, best: int | None = None) -> list[int]:
-        """The choices up to a clique, there `best` if it is given, and the best ones after it."""
+        """Return the choices up to a clique, there `best` if it is given, and the best ones after it."""
         chosen = [*chosen]
         self._places: dict[int, int] = {}
         for here in range(len(self.schedule.cliques)):
@@ -69,7 +69,7 @@ class _Walk:
         return chosen
 
     def row(self, number: int, chosen: Sequence[int]) -> Table:
-        """The table of a clique at the separator's states that are chosen."""
+        """Return the table of a clique at the separator's states that are chosen."""
         self._places = {}
         way = [number]
         while self.schedule.cliques[way[-1]].parent >= 0:
@@ -79,7 +79,7 @@ class _Walk:
         return self._row(number)
 
     def states(self, chosen: Sequence[int]) -> dict[int, int]:
-        """The state of each node."""
+        """Return the state of each node."""
         self._places = {}
         for number, choice in enumerate(chosen):
             self._note(number, choice)
@@ -110,7 +110,8 @@ def rows(
     states: dict[int, np.ndarray],
     count: int,
 ) -> Table:
-    """The table of a clique, with all messages from below, at states of its separator: ``(count, own joint states)``.
+    """Return the table of a clique, with all messages from below, at states of its separator: ``(count, own joint
+    states)``.
 
     Args:
         schedule, operands, ring, up: the tree, its tables and the way up.

@@ -43,17 +43,18 @@ class Factor:
         return Factor(rest, _log(np.exp(scaled, out=scaled).sum(axis=axes)) + top.squeeze(axis=axes))
 
     def max_out(self, name: Node) -> tuple[Factor, NDArray[np.intp]]:
-        """The maximum over one axis, and the first index that reaches it."""
+        """Return the maximum over one axis, and the first index that reaches it."""
         (axis,), rest = self._axes((name,))
         return Factor(rest, self.log.max(axis=axis)), self.log.argmax(axis=axis)
 
     def at(self, states: Mapping[Node, int]) -> Factor:
-        """The slice at the given indices; the names that it has not are passed over."""
+        """Return the slice at the given indices; the names that it has not are passed over."""
         index = tuple(states.get(name, slice(None)) for name in self.names)
         return Factor(tuple(name for name in self.names if name not in states), np.asarray(self.log[index]))
 
     def over(self, names: Sequence[Node]) -> Table:
-        """The log table with its axes in the order of `names`, of length 1 where it does not depend on the name."""
+        """Return the log table with its axes in the order of `names`, of length 1 where it does not depend on the
+        name."""
         order = [self.names.index(name) for name in names if name in self.names]
         sizes = iter(self.log.transpose(order).shape)
         return self.log.transpose(order).reshape([next(sizes) if name in self.names else 1 for name in names])
@@ -70,7 +71,7 @@ class Factor:
 
 
 def product(factors: Iterable[Factor], names: Sequence[Node], sizes: Mapping[Node, int]) -> Factor:
-    """The product as one table over `names`, which must hold every variable of the factors."""
+    """Return the product as one table over `names`, which must hold every variable of the factors."""
     log = np.zeros([sizes[name] for name in names])
     for factor in factors:
         log += factor.over(names)
@@ -99,11 +100,11 @@ class Tables:
         return {node: len(states) for node, states in self.states.items()}
 
     def index(self, evidence: Mapping[Node, State]) -> dict[Node, int]:
-        """Each observed state's place in the table."""
+        """Return each observed state's place in the table."""
         return {node: self.states[node].index(state) for node, state in evidence.items()}
 
     def relevant(self, nodes: Iterable[Node]) -> tuple[Factor, ...]:
-        """The factors that bear on P(nodes): without those of barren nodes, whose conditional tables sum to one.
+        """Return the factors that bear on P(nodes): without those of barren nodes, whose conditional tables sum to one.
 
         A node is barren if neither it nor any descendant is among `nodes`. In a Markov network no factor is.
         """
@@ -120,7 +121,7 @@ class Tables:
 
 
 def tables(network: Any) -> Tables:
-    """The tables of a discrete Bayesian or Markov network of pgmpy, in float64 and in one order of states.
+    """Return the tables of a discrete Bayesian or Markov network of pgmpy, in float64 and in one order of states.
 
     Columns of a conditional table are divided by their sum, which may miss one by 0.01 (as pgmpy allows).
 
@@ -165,12 +166,12 @@ def tables(network: Any) -> Tables:
 
 
 def entries(names: Iterable[Node], sizes: Mapping[Node, int]) -> int:
-    """The number of entries of a table over `names`."""
+    """Return the number of entries of a table over `names`."""
     return math.prod(sizes[name] for name in names)
 
 
 def _aligned(table: Any, states: Mapping[Node, tuple[State, ...]]) -> Factor:
-    """The table itself, not yet its logarithm, each axis in the order of `states`."""
+    """Return the table itself, not yet its logarithm, each axis in the order of `states`."""
     values = np.array(table.values, dtype=np.float64)
     names = tuple(table.variables)
     for name in names:

@@ -109,7 +109,7 @@ def _weighted_fill(node: int, near: dict[int, set[int]], sizes: Sequence[int], l
 
 
 def _weighted(node: int, near: dict[int, set[int]], weights: Sequence[float]) -> float:
-    """The sum over the edges to add of the product of their ends' weights, twice."""
+    """Return the sum over the edges to add of the product of their ends' weights, twice."""
     around, total = near[node], 0.0
     for one in around:
         missing = around - near[one]

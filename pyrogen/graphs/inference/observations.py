@@ -51,7 +51,7 @@ class Places:
         self.states = [{state: place for place, state in enumerate(states)} for states in known.states.values()]
 
     def asked(self, variables: Any, what: str = "variables") -> tuple[int, ...]:
-        """The numbers of one or several names, in the network's order."""
+        """Return the numbers of one or several names, in the network's order."""
         if isinstance(variables, Hashable) and not isinstance(variables, tuple):
             try:
                 return (self.numbers[variables],)
@@ -88,7 +88,7 @@ class Places:
         return found
 
     def shown(self, observed: Observations) -> str:
-        """The observations for a message."""
+        """Return the observations for a message."""
         said = [f"{self.nodes[n]!r}: {self.known.states[self.nodes[n]][place]!r}" for n, place in observed.seen.items()]
         said += [f"{self.nodes[n]!r}: {weights.tolist()}" for n, weights in observed.weights.items()]
         more = f", … ({len(said)} in all)" if len(said) > validation.SHOWN else ""

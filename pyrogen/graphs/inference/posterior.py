@@ -41,7 +41,7 @@ class Posterior:
         return tuple(self.states)
 
     def __getitem__(self, assignment: Mapping[Node, State]) -> float:
-        """The probability that the variables named are in these states; the others are summed out."""
+        """Return the probability that the variables named are in these states; the others are summed out."""
         if not isinstance(assignment, Mapping):
             raise TypeError(f"expected a mapping from variables to states, got {type(assignment).__name__}")
         index: list[int | slice] = [slice(None)] * self.table.ndim
@@ -53,7 +53,7 @@ class Posterior:
         return float(self.table[tuple(index)].sum())
 
     def marginal(self, *names: Node) -> Posterior:
-        """The distribution of some of the variables, the axes in the order of `names`."""
+        """Return the distribution of some of the variables, the axes in the order of `names`."""
         axes = [self._axis(name) for name in names]
         if not names or len(set(axes)) != len(axes):
             raise ValueError(f"expected one or several different variables, got {list(names)}")
@@ -65,14 +65,14 @@ class Posterior:
         )
 
     def as_dict(self) -> dict[State | tuple[State, ...], float]:
-        """The probability of each state, or of each tuple of states where there are several variables."""
+        """Return the probability of each state, or of each tuple of states where there are several variables."""
         if len(self.states) == 1:
             ((_, states),) = self.states.items()
             return dict(zip(states, self.table.tolist(), strict=True))
         return dict(zip(product(*self.states.values()), self.table.ravel().tolist(), strict=True))
 
     def __str__(self) -> str:
-        """A table: a column for each variable and the probability, a row for each joint state."""
+        """Return a table: a column for each variable and the probability, a row for each joint state."""
         rows = [[*map(str, self.states), f"P({', '.join(map(str, self.states))})"]]
         for joint, probability in zip(product(*self.states.values()), self.table.ravel(), strict=True):
             if len(rows) > ROWS:

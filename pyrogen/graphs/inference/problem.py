@@ -61,7 +61,7 @@ class Problem:
         return 8 * max(held, self.schedule.entries // GONE_THROUGH)
 
     def kept(self, memory: int) -> int:
-        """The size up to which tables are held for the way down, so that all fits into `memory` bytes."""
+        """Return the size up to which tables are held for the way down, so that all fits into `memory` bytes."""
         free = (memory - self.needed) // 16
         limit = KEPT
         while limit > 1 and sum(clique.size for clique in self.schedule.cliques if clique.size <= limit) > free:
@@ -69,7 +69,7 @@ class Problem:
         return limit
 
     def holding(self, nodes: tuple[int, ...]) -> int:
-        """The smallest clique that holds all of `nodes`, or −1."""
+        """Return the smallest clique that holds all of `nodes`, or −1."""
         if nodes not in self._holding:
             if len(self._holding) > 1000:
                 self._holding.clear()
@@ -77,7 +77,7 @@ class Problem:
         return self._holding[nodes]
 
     def every(self, nodes: Sequence[int]) -> tuple[list[list[tuple[int, ...]]], list[tuple[int, int]]]:
-        """What is wanted from each clique to know each node's own table, and where each then stands."""
+        """Return what is wanted from each clique to know each node's own table, and where each then stands."""
         if self._smallest is None:
             self._smallest = {}
             by_size = sorted(range(len(self.schedule.cliques)), key=lambda c: -self.schedule.cliques[c].size)
@@ -120,7 +120,8 @@ class Problem:
         return operands, changed, constant
 
     def unobserved(self) -> tuple[Operands, Upwards | None]:
-        """The operands without observations and the way up with them, which is made once; None if it underflows."""
+        """Return the operands without observations and the way up with them, which is made once; None if it
+        underflows."""
         if self._plain is None:
             nothing = Observations()
             operands: Operands = [
@@ -163,7 +164,8 @@ class Problem:
         raise AssertionError("logarithms do not underflow")
 
     def sums(self, clique: int, axes: tuple[int, ...], observed: Observations, memory: int) -> tuple[Table, float]:
-        """The table over `axes`, which a clique holds, up to a constant and in floats; log of the sum of everything."""
+        """Return the table over `axes`, which a clique holds, up to a constant and in floats; log of the sum of
+        everything."""
         way = list(depth_first(self.schedule, clique))
         wanted: list[list[tuple[int, ...]]] = [[] for _ in self.schedule.cliques]
         wanted[clique] = [axes]
@@ -205,7 +207,7 @@ class Problem:
 
 
 def floats(table: Table, ring: Ring) -> Table:
-    """A table of numbers, up to a constant."""
+    """Return a table of numbers, up to a constant."""
     if not ring.logarithms:
         return table
     top = table.max() if table.size else 0.0

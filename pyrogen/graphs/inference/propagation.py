@@ -144,7 +144,7 @@ def downwards(
 
 
 def _sums(clique: Clique, table: Table, ring: Ring, outputs: Sequence[tuple[int, ...]]) -> list[Table]:
-    """The table summed to each of the outputs; a small one is summed from a larger one that holds it."""
+    """Return the table summed to each of the outputs; a small one is summed from a larger one that holds it."""
     found: dict[tuple[int, ...], Table] = {}
     for output in sorted(outputs, key=len, reverse=True):
         if output in found:
@@ -207,7 +207,8 @@ def _from_totals(output: tuple[int, ...], totals: dict[tuple[int, ...], Table], 
 
 
 def _merged(parts: list[Table], ring: Ring) -> list[Table]:
-    """The same product with fewer parts: small ones are multiplied first, as long as their product stays small."""
+    """Return the same product with fewer parts: small ones are multiplied first, as long as their product stays
+    small."""
     parts = sorted(parts, key=lambda part: part.size)
     while len(parts) > 1:
         lengths = map(max, zip(parts[0].shape, parts[1].shape, strict=True))
@@ -229,7 +230,7 @@ def _size(table: Table) -> int:
 
 
 def depth_first(schedule: Schedule, number: int) -> Iterator[int]:
-    """The ancestors of a clique from its root down, and the clique itself."""
+    """Yield the ancestors of a clique from its root down, and the clique itself."""
     way = [number]
     while schedule.cliques[way[-1]].parent >= 0:
         way.append(schedule.cliques[way[-1]].parent)

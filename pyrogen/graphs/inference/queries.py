@@ -194,6 +194,10 @@ def evidence_probability(
 def log_partition(network: Any, memory: int | None = None) -> float:
     """Return log Z, in nats: what the product of a Markov network's factors sums to; zero for a Bayesian network.
 
+    Args:
+        network: as for `query`.
+        memory: as for `query`.
+
     Raises:
         TypeError, ValueError: as `query` does; a ValueError for Z = 0.
     """
@@ -207,7 +211,7 @@ def _compiled(network: Any, memory: int | None) -> CompiledNetwork:
 
 
 def _reduced(compiled: CompiledNetwork, asked: Sequence[int], observed: Observations) -> list[Factor]:
-    """The factors, in logarithms, that bear on what is asked, at what was observed."""
+    """Return the factors, in logarithms, that bear on what is asked, at what was observed."""
     nodes = list(compiled.states)
     index: Mapping[Node, int] = {nodes[number]: place for number, place in observed.seen.items()}
     done = {nodes[number] for number in observed.done}

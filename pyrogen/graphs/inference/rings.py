@@ -38,14 +38,14 @@ class Ring:
         return 0.0 if self.logarithms else 1.0
 
     def enter(self, table: Table) -> Table:
-        """A table of numbers as this ring holds it."""
+        """Return a table of numbers as this ring holds it."""
         if not self.logarithms:
             return table
         with np.errstate(divide="ignore"):
             return np.log(table)
 
     def product(self, one: Table, other: Table) -> Table:
-        """The product of two tables, either of which may lack axes (of length 1).
+        """Return the product of two tables, either of which may lack axes (of length 1).
 
         numpy runs along the last axes that both have or one lacks, which is slow where these are short. A large
         product is therefore made one place of the last axis after another.
@@ -70,7 +70,7 @@ class Ring:
         return found
 
     def total(self, table: Table) -> Table:
-        """The table ``(rows, columns)`` summed over its columns."""
+        """Return the table ``(rows, columns)`` summed over its columns."""
         rows, columns = table.shape
         if not 1 < columns <= SHORT or rows * columns < LARGE:
             return np.asarray(self.plus.reduce(table, axis=1))

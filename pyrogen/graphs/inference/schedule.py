@@ -109,12 +109,12 @@ class Schedule:
                 clique.within = self.within(clique.separator, above_clique)
 
     def within(self, nodes: Sequence[int], clique: Clique) -> tuple[int, ...]:
-        """The shape in which a table over `nodes` enters the table of a clique."""
+        """Return the shape in which a table over `nodes` enters the table of a clique."""
         there = set(nodes)
         return tuple(size if node in there else 1 for node, size in zip(clique.axes, clique.shape, strict=True))
 
     def holding(self, nodes: Sequence[int]) -> int:
-        """The smallest clique that holds all of `nodes`, or −1."""
+        """Return the smallest clique that holds all of `nodes`, or −1."""
         wanted = set(nodes)
         found = [number for number, clique in enumerate(self.cliques) if wanted <= set(clique.axes)]
         return min(found, key=lambda number: self.cliques[number].size, default=-1)

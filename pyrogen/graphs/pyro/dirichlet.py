@@ -51,7 +51,7 @@ def sample_log(alpha: Tensor, particles: int) -> Tensor:
 
 
 def prior(value: Any, node: Node, shape: list[int]) -> NDArray[np.float64]:
-    """A stated prior as concentrations in the shape of the node's table; refuses what is none."""
+    """Return a stated prior as concentrations in the shape of the node's table; refuses what is none."""
     try:
         table = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError):

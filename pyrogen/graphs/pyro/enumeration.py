@@ -24,7 +24,8 @@ RESERVED = ("data", "particles", "volume")  # plates and sites of the program's 
 
 
 def site_names(nodes: Iterable[Node], reserved: Iterable[str] = ()) -> dict[Node, str]:
-    """A Pyro site for each node: the node itself if it is a string, else its repr; ``" #2"`` … where that is taken.
+    """Return a Pyro site for each node: the node itself if it is a string, else its repr; ``" #2"`` … where that is
+    taken.
 
     The name with ``" seen"`` behind it is the node's too.
 
@@ -88,7 +89,7 @@ class Plan:
         return {"_markov_scope": Counter({self.sites[node]: 0 for node in uses}), "_markov_depth": 0}
 
     def sample(self, node: Node, logits: Tensor, uses: Sequence[Node], seen: Tensor | None) -> Tensor:
-        """The variable's own site, and where it was seen in some rows only a second one, ``"<site> seen"``.
+        """Return the variable's own site, and where it was seen in some rows only a second one, ``"<site> seen"``.
 
         Args:
             node: the variable.
@@ -124,7 +125,8 @@ class Plan:
         return values
 
     def log_prob(self, program: Callable[[], Any], plates: int) -> Tensor:
-        """What a program of this plan's sites says of each row: log Σ over the enumerated variables of its joint.
+        """Return what a program of this plan's sites says of each row: log Σ over the enumerated variables of its
+        joint.
 
         `TraceEnum_ELBO` does the same and then adds up the rows, which leaves no place for their weights.
 
@@ -150,7 +152,7 @@ class Plan:
         return output
 
     def check_size(self, values: Mapping[Node, Tensor]) -> None:
-        """Refuses, before Pyro begins to sum, an enumeration whose largest table would go beyond the limit."""
+        """Refuse, before Pyro begins to sum, an enumeration whose largest table would go beyond the limit."""
         enumerated = frozenset(node for node, value in values.items() if hasattr(value, "_pyro_categorical_support"))
         if enumerated and enumerated not in self._fits:
             largest = self.largest_table(enumerated)
@@ -162,7 +164,7 @@ class Plan:
             self._fits.add(enumerated)
 
     def largest_table(self, enumerated: Iterable[Node]) -> int:
-        """The entries of the largest table (for each row of data) on the way that opt_einsum plans for Pyro."""
+        """Return the entries of the largest table (for each row of data) on the way that opt_einsum plans for Pyro."""
         import opt_einsum
 
         kept = {node: opt_einsum.get_symbol(place) for place, node in enumerate(self.order) if node in set(enumerated)}

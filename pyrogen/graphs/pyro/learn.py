@@ -97,7 +97,7 @@ def learn(
     seed: int = 0,
     progress: bool = True,
 ) -> Learned:
-    r"""The tables θ of a Bayesian network from observations, some of them missing at random.
+    r"""Return the tables θ of a Bayesian network from observations, some of them missing at random.
 
     Each row of each table has a Dirichlet prior and a Dirichlet guide q; missing entries are summed out exactly, by
     Pyro's enumeration. With n the counts of the complete rows and f(θ) = Σ log p(observed part of a row | θ) over the

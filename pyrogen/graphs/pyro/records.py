@@ -14,7 +14,8 @@ Indices: TypeAlias = dict[Node, Tensor]  # int64 (N,) for each node, −1 where 
 
 
 def columns(data: Any, what: str = "data") -> dict[Node, Any]:
-    """The columns of a pandas DataFrame, or of a mapping from names to sequences of one length, as pandas Series.
+    """Return the columns of a pandas DataFrame, or of a mapping from names to sequences of one length, as pandas
+    Series.
 
     Raises:
         TypeError: for anything else.
@@ -41,7 +42,7 @@ def columns(data: Any, what: str = "data") -> dict[Node, Any]:
 
 
 def encode(found: Mapping[Node, Any], states: Mapping[Node, Sequence[State]], what: str = "data") -> Indices:
-    """Each column's states as their places in `states`, −1 where the entry is None, NaN or NA.
+    """Return each column's states as their places in `states`, −1 where the entry is None, NaN or NA.
 
     Raises:
         ValueError: for a column that is no variable, or an entry that is none of its variable's states.
@@ -68,7 +69,7 @@ def encode(found: Mapping[Node, Any], states: Mapping[Node, Sequence[State]], wh
 
 
 def observed_states(found: Mapping[Node, Any]) -> dict[Node, tuple[State, ...]]:
-    """The states that each column shows, sorted (by their text where they cannot be compared)."""
+    """Return the states that each column shows, sorted (by their text where they cannot be compared)."""
     import pandas as pd
 
     shown: dict[Node, tuple[State, ...]] = {}

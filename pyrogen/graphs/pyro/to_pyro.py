@@ -21,7 +21,7 @@ LIMIT = 2**25  # entries: 268 MB in float64
 
 
 def to_pyro(network: Any, limit: int = LIMIT) -> PyroNetwork:
-    r"""A Pyro model of a discrete Bayesian or Markov network of pgmpy, in float64, ready for enumeration.
+    r"""Return a Pyro model of a discrete Bayesian or Markov network of pgmpy, in float64, ready for enumeration.
 
     The joint density of the program's sites is p(x) = Π P(x_v | x_parents) for a Bayesian network. For a Markov network
     each node is drawn uniformly and Pyro factors take that back and put the potentials in its place, so that the joint
@@ -107,7 +107,7 @@ class PyroNetwork:
         return f"PyroNetwork({kind}, {len(self.sites)} nodes: {', '.join(names)})"
 
     def __call__(self, evidence: Mapping[Node, State] | None = None, data: Any = None) -> dict[Node, Tensor]:
-        """The program: one joint draw, or one for each row of `data`.
+        """Return the program: one joint draw, or one for each row of `data`.
 
         Args:
             evidence: the state, by its name, of each node that is observed; in every row, if there are data.
@@ -134,7 +134,7 @@ class PyroNetwork:
             return self._plan.walk(self._parents, self._logits, seen) if self._directed else self._undirected(seen)
 
     def indices(self, data: Any) -> Indices:
-        """The observations as places of states, −1 for what is missing, int64 ``(N,)`` for each column.
+        """Return the observations as places of states, −1 for what is missing, int64 ``(N,)`` for each column.
 
         Calling the model with these saves translating the names at every step of a training.
         """
@@ -143,7 +143,7 @@ class PyroNetwork:
         return encode(columns(data), self.states)
 
     def largest_table(self, evidence: Mapping[Node, State] | None = None) -> int:
-        """The entries of the largest table that Pyro makes in enumerating all that is not observed."""
+        """Return the entries of the largest table that Pyro makes in enumerating all that is not observed."""
         observed = self._evidence(evidence)
         free = [node for node, states in self.states.items() if node not in observed and len(states) > 1]
         return self._plan.largest_table(free) if free else 1
@@ -179,7 +179,8 @@ class PyroNetwork:
 
 
 def conditional(factor: Factor) -> Tensor:
-    """A conditional table as ``(rows, states)``, a row for each state of the parents, the last parent's fastest."""
+    """Return a conditional table as ``(rows, states)``, a row for each state of the parents, the last parent's
+    fastest."""
     return torch.as_tensor(factor.log).movedim(0, -1).reshape(-1, factor.log.shape[0])
 
 

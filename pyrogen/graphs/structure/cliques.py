@@ -21,7 +21,7 @@ Cycle = tuple[Node, ...]
 
 
 def maximal_cliques(ug: Graph) -> tuple[frozenset[Node], ...]:
-    """The cliques that no other node can join, in the graph's own order; a node without neighbors is one.
+    """Return the cliques that no other node can join, in the graph's own order; a node without neighbors is one.
 
     A graph may have up to 3^(n/3) of them, so no way to list them is polynomial for every graph; a chordal one has at
     most n.
@@ -58,7 +58,8 @@ def maximal_cliques(ug: Graph) -> tuple[frozenset[Node], ...]:
 
 
 def is_chordal(ug: Graph) -> bool:
-    """Whether every cycle of four or more nodes has a chord. Polynomial; `chordless_cycle` shows one that has none.
+    """Return whether every cycle of four or more nodes has a chord. Polynomial; `chordless_cycle` shows one that has
+    none.
 
     Args and errors are those of `maximal_cliques`.
 
@@ -71,7 +72,7 @@ def is_chordal(ug: Graph) -> bool:
 
 
 def chordless_cycle(ug: Graph) -> Cycle | None:
-    """A cycle of four or more nodes without a chord, or None if the graph is chordal.
+    """Return a cycle of four or more nodes without a chord, or None if the graph is chordal.
 
     The nodes come in the order of the cycle, each once, from the first in the graph's own order. The cycle need not be
     a shortest one.
@@ -97,7 +98,8 @@ def chordless_cycle(ug: Graph) -> Cycle | None:
 
 
 def chords(ug: Graph, cycle: Iterable[Node]) -> tuple[tuple[Node, Node], ...]:
-    """The edges of the graph that join two nodes of a cycle which are not neighbors on it; none if it is chordless.
+    """Return the edges of the graph that join two nodes of a cycle which are not neighbors on it; none if it is
+    chordless.
 
     Args:
         ug: a pgmpy UndirectedGraph or Markov network, or a networkx Graph.
@@ -144,7 +146,7 @@ def cardinality_order(ug: Graph) -> tuple[Node, ...]:
 
 
 def _through(ug: Graph, v: Node, around: list[Node], without: Iterable[Node]) -> Cycle:
-    """A chordless cycle through v in the graph without some nodes; `around` are the neighbors of v there.
+    """Return a chordless cycle through v in the graph without some nodes; `around` are the neighbors of v there.
 
     Two of these that are not joined are its neighbors on the cycle, and the rest is a way from one to the other that
     avoids v and its other neighbors. It is a shortest one, so that no chord is left.
@@ -158,7 +160,8 @@ def _through(ug: Graph, v: Node, around: list[Node], without: Iterable[Node]) ->
 
 
 def _tidy(ug: Graph, cycle: Cycle) -> Cycle:
-    """The same cycle from the first of its nodes in the graph's order, and on to the earlier of the two neighbors."""
+    """Return the same cycle from the first of its nodes in the graph's order, and on to the earlier of the two
+    neighbors."""
     place = {node: number for number, node in enumerate(ug)}
     start = min(range(len(cycle)), key=lambda i: place[cycle[i]])
     forward = cycle[start:] + cycle[:start]

@@ -16,7 +16,8 @@ from pyrogen.graphs.structure.validation import Graph, Node
 
 
 def v_structures(dag: Graph) -> tuple[tuple[Node, Node, Node], ...]:
-    """All (a, m, b) with a → m ← b where a and b are not joined, a before b, in the graph's own order of m, a and b.
+    """Return all (a, m, b) with a → m ← b where a and b are not joined, a before b, in the graph's own order of m, a
+    and b.
 
     Args:
         dag: a pgmpy DAG or Bayesian network, or a networkx DiGraph. Latent variables are nodes like all others.
@@ -37,7 +38,7 @@ def v_structures(dag: Graph) -> tuple[tuple[Node, Node, Node], ...]:
 
 
 def markov_equivalent(a: Graph, b: Graph) -> bool:
-    """Whether two directed graphs over the same nodes assert the same independences.
+    """Return whether two directed graphs over the same nodes assert the same independences.
 
     Args:
         a, b: as for `v_structures`.
@@ -57,7 +58,8 @@ def markov_equivalent(a: Graph, b: Graph) -> bool:
 
 
 def cpdag(dag: Graph) -> Graph:
-    """The equivalence class of a directed graph as a pgmpy PDAG: an arrow where all its members have it, else a line.
+    """Return the equivalence class of a directed graph as a pgmpy PDAG: an arrow where all its members have it, else a
+    line.
 
     A line a – b stands in the PDAG as both arrows, as pgmpy has it; see its ``directed_edges`` and
     ``undirected_edges``.
@@ -96,7 +98,8 @@ def cpdag(dag: Graph) -> Graph:
 
 
 def _compelled(dag: Graph, a: Node, b: Node, arrows: set[tuple[Node, Node]], lines: set[frozenset[Node]]) -> bool:
-    """Whether a – b must be a → b. Only the way the arrow has in `dag` can be compelled, as `dag` is in the class."""
+    """Return whether a – b must be a → b. Only the way the arrow has in `dag` can be compelled, as `dag` is in the
+    class."""
     if any((c, a) in arrows and not _joined(dag, c, b) for c in dag.predecessors(a)):
         return True  # c → a – b: b → a would be a new v-structure
     if any((a, c) in arrows and (c, b) in arrows for c in dag.successors(a)):

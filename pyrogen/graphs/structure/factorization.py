@@ -46,7 +46,7 @@ class Factorization(NamedTuple):
 
 
 def factorization(graph: Graph) -> Factorization:
-    r"""The product that a graph stands for: a conditional a node, or a potential a maximal clique.
+    r"""Return the product that a graph stands for: a conditional a node, or a potential a maximal clique.
 
     Args:
         graph: a graph of pgmpy or networkx.
@@ -70,11 +70,11 @@ def factorization(graph: Graph) -> Factorization:
 
 
 def sets(graph: Graph, found: Iterable[Iterable[Node]]) -> tuple[tuple[Node, ...], ...]:
-    """Each set as a tuple in the graph's own order."""
+    """Return each set as a tuple in the graph's own order."""
     return tuple(tuple(node for node in graph if node in part) for part in map(set, found))
 
 
 def _latex(name: Node) -> str:
-    """A name in math mode: upright if longer than a letter, its special characters escaped."""
+    """Return a name in math mode: upright if longer than a letter, its special characters escaped."""
     text = re.sub(r"([_%$#&{}])", r"\\\1", str(name).replace("\\", r"\backslash "))
     return text if len(str(name)) == 1 else rf"\mathrm{{{text}}}"

@@ -40,7 +40,7 @@ class Independence(NamedTuple):
 
 
 def is_i_map(map: Graph, of: Graph) -> bool:
-    """Whether every independence that `map` asserts holds in `of`. Time O(nodes · edges).
+    """Return whether every independence that `map` asserts holds in `of`. Time O(nodes · edges).
 
     A full graph is an I-map of every graph. Both graphs may be directed or undirected.
 
@@ -62,7 +62,7 @@ def is_i_map(map: Graph, of: Graph) -> bool:
 
 
 def is_perfect_map(map: Graph, of: Graph) -> bool:
-    """Whether `map` and `of` assert the same independences. Arguments and errors are those of `is_i_map`.
+    """Return whether `map` and `of` assert the same independences. Arguments and errors are those of `is_i_map`.
 
     Example:
         >>> import networkx as nx
@@ -74,7 +74,7 @@ def is_perfect_map(map: Graph, of: Graph) -> bool:
 
 
 def disagreement(a: Graph, b: Graph) -> Independence | None:
-    """An independence that `a` asserts and `b` does not, or None if `b` asserts all that `a` does.
+    """Return an independence that `a` asserts and `b` does not, or None if `b` asserts all that `a` does.
 
     No observed node in it can be left out alone. Arguments and errors are those of `is_i_map`.
 
@@ -104,7 +104,7 @@ def disagreement(a: Graph, b: Graph) -> Independence | None:
 
 
 def minimal_i_map(of: Graph, *, directed: bool, order: Iterable[Node] | None = None) -> Graph:
-    """An I-map of `of` from which no edge can go, as a pgmpy DAG or UndirectedGraph.
+    """Return an I-map of `of` from which no edge can go, as a pgmpy DAG or UndirectedGraph.
 
     The undirected one is unique: the moral graph of a directed `of`, and a copy of an undirected one. The directed one
     depends on an order of the nodes: each gets as parents the smallest set of nodes before it that makes it independent
@@ -151,7 +151,7 @@ def minimal_i_map(of: Graph, *, directed: bool, order: Iterable[Node] | None = N
 
 
 def _local_disagreement(a: Graph, b: Graph) -> Independence | None:
-    """A node that `a` separates from a non-descendant by its parents, and `b` does not."""
+    """Return a node that `a` separates from a non-descendant by its parents, and `b` does not."""
     import networkx as nx
 
     for node in a:
@@ -174,7 +174,7 @@ def _pairwise_disagreement(a: Graph, b: Graph) -> Independence | None:
 
 
 def _reached(graph: Graph, source: Node, observed: Iterable[Node]) -> set[Node]:
-    """All nodes that influence from `source` comes to, among them observed ones, where it stops or turns."""
+    """Return all nodes that influence from `source` comes to, among them observed ones, where it stops or turns."""
     if graph.is_directed():
         return {node for node, _ in throw(graph, [source], observed)}
     return set(spread(graph, [source], observed))

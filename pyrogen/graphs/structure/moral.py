@@ -16,7 +16,7 @@ from pyrogen.graphs.structure.validation import Graph, Node
 
 
 def markov_blanket(graph: Graph, v: Node) -> frozenset[Node]:
-    """The smallest set given which v is independent of all other nodes.
+    """Return the smallest set given which v is independent of all other nodes.
 
     In a directed graph these are the parents, the children and the children's other parents of v; in an undirected one
     its neighbors.
@@ -42,7 +42,8 @@ def markov_blanket(graph: Graph, v: Node) -> frozenset[Node]:
 
 
 def moral_graph(dag: Graph) -> Graph:
-    """The moral graph, a pgmpy UndirectedGraph over the same nodes: the unique minimal undirected I-map of `dag`.
+    """Return the moral graph, a pgmpy UndirectedGraph over the same nodes: the unique minimal undirected I-map of
+    `dag`.
 
     a – b if and only if a → b, a ← b, or both are parents of one child.
 
@@ -67,7 +68,7 @@ def moral_graph(dag: Graph) -> Graph:
 
 
 def marry(dag: Graph, among: Iterable[Node]) -> dict[Node, list[Node]]:
-    """The neighbors of each node in the moral graph of the nodes `among`, in their order.
+    """Return the neighbors of each node in the moral graph of the nodes `among`, in their order.
 
     With a node, all its parents must be among them. Nothing is checked.
     """

@@ -36,7 +36,7 @@ V = TypeVar("V")
 
 
 def d_separated(dag: Graph, x: Nodes, y: Nodes, given: Nodes | None = ()) -> bool:
-    """Whether x ⊥ y | given in a directed graph: no trail between them is active. Time O(nodes + edges).
+    """Return whether x ⊥ y | given in a directed graph: no trail between them is active. Time O(nodes + edges).
 
     Args:
         dag: a pgmpy DAG or Bayesian network, or a networkx DiGraph. Latent variables are nodes like all others.
@@ -57,7 +57,7 @@ def d_separated(dag: Graph, x: Nodes, y: Nodes, given: Nodes | None = ()) -> boo
 
 
 def active_trail(dag: Graph, x: Nodes, y: Nodes, given: Nodes | None = ()) -> Trail | None:
-    """A shortest active trail from x to y given the observed nodes, or None when they are d-separated.
+    """Return a shortest active trail from x to y given the observed nodes, or None when they are d-separated.
 
     The trail visits no node twice. Arguments and errors are those of `d_separated`.
 
@@ -75,7 +75,7 @@ def active_trail(dag: Graph, x: Nodes, y: Nodes, given: Nodes | None = ()) -> Tr
 
 
 def separated(ug: Graph, x: Nodes, y: Nodes, given: Nodes | None = ()) -> bool:
-    """Whether x ⊥ y | given in an undirected graph: every path between them meets an observed node.
+    """Return whether x ⊥ y | given in an undirected graph: every path between them meets an observed node.
 
     Args:
         ug: a pgmpy UndirectedGraph or Markov network, or a networkx Graph.
@@ -94,7 +94,7 @@ def separated(ug: Graph, x: Nodes, y: Nodes, given: Nodes | None = ()) -> bool:
 
 
 def path(ug: Graph, x: Nodes, y: Nodes, given: Nodes | None = ()) -> Trail | None:
-    """A shortest path from x to y that avoids the observed nodes, or None when they are separated.
+    """Return a shortest path from x to y that avoids the observed nodes, or None when they are separated.
 
     Arguments and errors are those of `separated`.
 
@@ -134,7 +134,7 @@ def throw(dag: Graph, sources: Iterable[Node], observed: Iterable[Node]) -> dict
 
 
 def spread(ug: Graph, sources: Iterable[Node], observed: Iterable[Node]) -> dict[Node, Node | None]:
-    """Every node that influence from `sources` comes to, in order of distance, with the node before; unchecked.
+    """Return every node that influence from `sources` comes to, in order of distance, with the node before; unchecked.
 
     Observed nodes are come to and not passed.
     """
@@ -151,7 +151,7 @@ def spread(ug: Graph, sources: Iterable[Node], observed: Iterable[Node]) -> dict
 
 
 def ancestors(dag: Graph, nodes: Iterable[Node]) -> set[Node]:
-    """The nodes themselves and all from which an arrow path leads to one of them; unchecked."""
+    """Return the nodes themselves and all from which an arrow path leads to one of them; unchecked."""
     found = set(nodes)
     waiting = list(found)
     while waiting:
@@ -163,7 +163,8 @@ def ancestors(dag: Graph, nodes: Iterable[Node]) -> set[Node]:
 
 
 def _way_back(came_from: dict[V, V | None], ends: Iterator[V], key: Callable[[V], Node]) -> Trail | None:
-    """The nodes from a source to the first of `ends`, which are visits in order of distance; None if there are none."""
+    """Return the nodes from a source to the first of `ends`, which are visits in order of distance; None if there are
+    none."""
     visit = next(ends, None)
     if visit is None:
         return None

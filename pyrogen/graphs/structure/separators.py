@@ -17,7 +17,8 @@ from pyrogen.graphs.structure.validation import Graph, Node, Nodes
 
 
 def minimum_d_separator(dag: Graph, x: Nodes, y: Nodes, among: Nodes | None = None) -> frozenset[Node] | None:
-    """A smallest set z with x ⊥ y | z in a directed graph, or None if no set separates them (as when they are joined).
+    """Return a smallest set z with x ⊥ y | z in a directed graph, or None if no set separates them (as when they are
+    joined).
 
     Of several smallest sets it is the one nearest to y. The time is O(|z| · edges of the moral graph).
 

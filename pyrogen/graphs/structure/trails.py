@@ -47,7 +47,7 @@ class BlockedTrail:
 def blocked_trails(
     dag: Graph, x: Nodes, y: Nodes, given: Nodes | None = (), limit: int = 10_000
 ) -> tuple[BlockedTrail, ...]:
-    """Every blocked trail from x to y, with the node that blocks it and why; the evidence for a d-separation.
+    """Return every blocked trail from x to y, with the node that blocks it and why; the evidence for a d-separation.
 
     If x and y are d-separated given the observed nodes, these are all trails between them. If not, the active ones are
     left out (see `active_trail`). A trail visits no node twice and meets x and y at its ends alone. Shorter trails do
@@ -87,7 +87,7 @@ def blocked_trails(
 
 
 def blocker(graph: Graph, trail: Trail, given: Nodes | None = ()) -> Node | None:
-    """The first node that blocks a trail, or in an undirected graph cuts a path; None where nothing does.
+    """Return the first node that blocks a trail, or in an undirected graph cuts a path; None where nothing does.
 
     Raises:
         TypeError, ValueError: for what is no graph, unknown names, or nodes in a row that are not joined.
@@ -115,7 +115,7 @@ def _stop(dag: Graph, trail: Trail, shut: set[Node], opens: set[Node]) -> tuple[
 
 
 def joint(dag: Graph, a: Node, node: Node, b: Node) -> Joint:
-    """How a trail runs through `node` from its neighbor `a` to its neighbor `b`; nothing is checked.
+    """Return how a trail runs through `node` from its neighbor `a` to its neighbor `b`; nothing is checked.
 
     Example:
         >>> import networkx as nx
@@ -127,7 +127,11 @@ def joint(dag: Graph, a: Node, node: Node, b: Node) -> Joint:
 
 
 def draw_trail(graph: Graph, trail: Trail) -> str:
-    """A trail or path as text, with the arrows as they stand in the graph.
+    """Return a trail or path as text, with the arrows as they stand in the graph.
+
+    Args:
+        graph: a directed or undirected graph.
+        trail: its nodes in order.
 
     Raises:
         ValueError: if two nodes in a row are not joined.
@@ -148,7 +152,7 @@ def draw_trail(graph: Graph, trail: Trail) -> str:
 
 
 def _trails(dag: Graph, sources: Trail, targets: Trail) -> Iterator[Trail]:
-    """Every simple trail, by depth-first search that takes no step from which y can no longer be reached.
+    """Yield every simple trail, by depth-first search that takes no step from which y can no longer be reached.
 
     So each trail costs at most one search of the graph for each edge at each of its nodes, and no time is lost in dead
     ends, of which there may be exponentially many too.
@@ -180,7 +184,8 @@ def _trails(dag: Graph, sources: Trail, targets: Trail) -> Iterator[Trail]:
 
 
 def _reaching(near: dict[Node, list[Node]], goals: set[Node], taken: set[Node]) -> set[Node]:
-    """The nodes from which a goal can be reached without a node that is taken and without passing another goal."""
+    """Return the nodes from which a goal can be reached without a node that is taken and without passing another
+    goal."""
     found = set(goals)
     waiting = list(goals)
     while waiting:

@@ -28,7 +28,7 @@ Heuristic = Literal["min_fill", "min_neighbors", "min_weight"]
 def elimination_order(
     ug: Graph, heuristic: Heuristic = "min_fill", sizes: Mapping[Node, int] | None = None
 ) -> tuple[Node, ...]:
-    """A greedy order in which to eliminate the nodes of an undirected graph; ties go by the graph's own order.
+    """Return a greedy order in which to eliminate the nodes of an undirected graph; ties go by the graph's own order.
 
     The next node is the one with the smallest
 
@@ -97,7 +97,8 @@ def triangulate(
     heuristic: Heuristic = "min_fill",
     sizes: Mapping[Node, int] | None = None,
 ) -> Graph:
-    """A chordal graph, a pgmpy UndirectedGraph, with all nodes and edges of `ug` and the fill-in of an elimination.
+    """Return a chordal graph, a pgmpy UndirectedGraph, with all nodes and edges of `ug` and the fill-in of an
+    elimination.
 
     With min-fill a chordal graph comes back as it is. Fewer edges might do for others.
 
@@ -130,7 +131,8 @@ def junction_tree(
     heuristic: Heuristic = "min_fill",
     sizes: Mapping[Node, int] | None = None,
 ) -> Graph:
-    """A junction tree: a networkx Graph whose nodes are the maximal cliques (frozensets) of the triangulated graph.
+    """Return a junction tree: a networkx Graph whose nodes are the maximal cliques (frozensets) of the triangulated
+    graph.
 
     Each edge has the attribute ``separator``, the frozenset of nodes that its two cliques share, and the cliques that
     hold a given node are joined to each other. A disconnected graph gives a tree for each component.
@@ -178,7 +180,7 @@ def junction_tree(
 def _eliminate(
     ug: Graph, order: Iterable[Node] | None, heuristic: Heuristic, sizes: Mapping[Node, int] | None
 ) -> dict[Node, set[Node]]:
-    """The neighbors of each node when it is eliminated, in the order of elimination."""
+    """Return the neighbors of each node when it is eliminated, in the order of elimination."""
     if order is None:
         order = elimination_order(ug, heuristic, sizes)
     else:
@@ -194,7 +196,7 @@ def _eliminate(
 
 
 def _sizes(ug: Graph, sizes: Mapping[Node, int] | None) -> dict[Node, int]:
-    """The number of states of each node, checked; none if none are given."""
+    """Return the number of states of each node, checked; none if none are given."""
     if sizes is None:
         return {}
     if not isinstance(sizes, Mapping):

@@ -20,7 +20,7 @@ SHOWN = 8  # names listed in a message
 
 
 def directed(graph: Graph) -> Graph:
-    """The graph itself, if it is directed, has nodes and no cycle.
+    """Return the graph itself, if it is directed, has nodes and no cycle.
 
     Raises:
         TypeError: for anything else than a simple directed graph.
@@ -46,7 +46,7 @@ def directed(graph: Graph) -> Graph:
 
 
 def undirected(graph: Graph) -> Graph:
-    """The graph itself, if it is undirected, has nodes and joins none to itself.
+    """Return the graph itself, if it is undirected, has nodes and joins none to itself.
 
     Raises:
         TypeError: for anything else than a simple undirected graph.
@@ -65,7 +65,8 @@ def undirected(graph: Graph) -> Graph:
 
 
 def either(graph: Graph) -> Graph:
-    """The graph itself, if it passes as directed or as undirected; raises what `directed` and `undirected` raise."""
+    """Return the graph itself, if it passes as directed or as undirected; raises what `directed` and `undirected`
+    raise."""
     import networkx as nx
 
     if not isinstance(graph, nx.Graph):
@@ -74,7 +75,7 @@ def either(graph: Graph) -> Graph:
 
 
 def names(graph: Graph, value: Nodes | None, what: str, *, empty: bool = False) -> tuple[Node, ...]:
-    """The nodes that `value` names, in the graph's own order; `value` is one name or an iterable of names.
+    """Return the nodes that `value` names, in the graph's own order; `value` is one name or an iterable of names.
 
     What the graph has as a node counts as one name, even if it is a tuple or a string. None names nothing.
 
@@ -114,7 +115,7 @@ def names(graph: Graph, value: Nodes | None, what: str, *, empty: bool = False) 
 
 
 def name(graph: Graph, value: Nodes, what: str) -> Node:
-    """The one node that `value` names; raises a ValueError for several, and what `names` raises."""
+    """Return the one node that `value` names; raises a ValueError for several, and what `names` raises."""
     found = names(graph, value, what)
     if len(found) != 1:
         raise ValueError(f"{what} must name one node, got {len(found)}: {_listed(found)}")
@@ -122,7 +123,7 @@ def name(graph: Graph, value: Nodes, what: str) -> Node:
 
 
 def ordering(graph: Graph, order: Iterable[Node], what: str = "order") -> tuple[Node, ...]:
-    """The nodes in the order given, which must name all of them, each once; raises a ValueError otherwise."""
+    """Return the nodes in the order given, which must name all of them, each once; raises a ValueError otherwise."""
     order = [order] if isinstance(order, str) else list(order)
     found = names(graph, order, what, empty=True)
     if len(found) != len(graph):
@@ -133,7 +134,7 @@ def ordering(graph: Graph, order: Iterable[Node], what: str = "order") -> tuple[
 
 
 def apart(**sides: Iterable[Node]) -> None:
-    """Refuses a node that stands on two sides of a query; the keywords name the sides.
+    """Refuse a node that stands on two sides of a query; the keywords name the sides.
 
     Example:
         >>> apart(x=("A",), y=("B",), given=("A", "C"))
@@ -151,14 +152,16 @@ def apart(**sides: Iterable[Node]) -> None:
 
 
 def query(graph: Graph, x: Nodes, y: Nodes, given: Nodes | None) -> tuple[tuple[Node, ...], ...]:
-    """The three sides of "is x independent of y given these?", each in the graph's order, none sharing a node."""
+    """Return the three sides of "is x independent of y given these?", each in the graph's order, none sharing a
+    node."""
     sides = names(graph, x, "x"), names(graph, y, "y"), names(graph, given, "given", empty=True)
     apart(x=sides[0], y=sides[1], given=sides[2])
     return sides
 
 
 def states(network: Any) -> dict[Node, tuple[State, ...]]:
-    """The states of every node of a network with tables, in the order of its conditional table (or first factor).
+    """Return the states of every node of a network with tables, in the order of its conditional table (or first
+    factor).
 
     Raises:
         TypeError: if the network has no tables at all by its kind (a bare graph).
@@ -183,7 +186,7 @@ def states(network: Any) -> dict[Node, tuple[State, ...]]:
 
 
 def evidence(network: Any, mapping: Mapping[Node, State] | None) -> dict[Node, State]:
-    """The observed state of each observed node, in the network's order; None and {} observe nothing.
+    """Return the observed state of each observed node, in the network's order; None and {} observe nothing.
 
     States are named as in the tables: a state 0 is the one called 0, wherever it stands, and counts as evidence.
 
@@ -206,7 +209,7 @@ def evidence(network: Any, mapping: Mapping[Node, State] | None) -> dict[Node, S
 
 
 def same_nodes(a: Graph, b: Graph) -> None:
-    """Refuses two graphs that are not over the same nodes, naming one that only one of them has."""
+    """Refuse two graphs that are not over the same nodes, naming one that only one of them has."""
     for one, other, which in ((a, b, "first"), (b, a, "second")):
         for node in one:
             if node not in other:

@@ -73,7 +73,7 @@ def calibrate(
     false_alarm: float = 1e-6,
     tolerance: float = 0.03,
 ) -> Calibration:
-    r"""Simulation-based calibration of a guide (Talts et al. 2018, https://arxiv.org/abs/1804.06788).
+    r"""Return the simulation-based calibration of a guide (Talts et al. 2018, https://arxiv.org/abs/1804.06788).
 
     Again and again z* ~ p(z) and x* ~ p(x | z*) are drawn, the guide is fitted to x*, and the rank r of z* among L
     draws of it is taken: r = #{z₁ … z_L < z*}, ties at random. If the guide is the posterior, r is uniform on 0 … L.
