@@ -9,6 +9,7 @@ from pyrogen._version import __version__
 from pyrogen.config import Described
 from pyrogen.errors import CheckpointError, DivergenceError, PyrogenError
 from pyrogen.evaluation import evaluate
+from pyrogen.sweep import sweep
 from pyrogen.training import fit, load, save
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ __all__ = [
     "plots",
     "report",
     "save",
+    "sweep",
     "testing",
     "training",
 ]

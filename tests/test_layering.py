@@ -14,7 +14,7 @@ LAYERS = (
     ("models", "exercises"),
     ("training",),
     ("evaluation", "testing"),
-    ("plots", "report"),
+    ("plots", "report", "sweep"),
     ("explore",),
     ("cli",),
     ("__main__",),

@@ -17,6 +17,7 @@ from pyrogen.plots.ranks import ranks
 from pyrogen.plots.rate_distortion import rate_distortion
 from pyrogen.plots.rows import image_rows
 from pyrogen.plots.sparse import atoms, convergence, error_by_active
+from pyrogen.plots.sweep import sweep
 from pyrogen.plots.tables import conditional_tables
 from pyrogen.plots.traversal import traversals
 
@@ -39,5 +40,6 @@ __all__ = [
     "rate_distortion",
     "reconstructions",
     "samples",
+    "sweep",
     "traversals",
 ]

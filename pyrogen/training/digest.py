@@ -101,3 +101,20 @@ def _random_numbers_kept() -> Iterator[None]:
         finally:
             random.setstate(python)
             np.random.set_state(numpy)  # noqa: NPY002
+
+
+def digest_tree(data: Any) -> str:
+    """Return a digest of data in whatever form a caller has them: tensors and arrays whole, of others what they say."""
+    digest = hashlib.sha256()
+    if isinstance(data, np.ndarray):
+        data = torch.from_numpy(np.ascontiguousarray(data))
+    if isinstance(data, Tensor):
+        _add(digest, data)
+    elif hasattr(data, "images") and hasattr(data, "__len__"):
+        return digest_data(data)
+    elif isinstance(data, tuple | list) and all(isinstance(part, Tensor) for part in data):
+        for part in data:
+            _add(digest, part)
+    else:
+        digest.update(f"{type(data).__qualname__} {len(data) if hasattr(data, '__len__') else ''}".encode())
+    return digest.hexdigest()[:32]
