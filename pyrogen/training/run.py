@@ -236,7 +236,7 @@ class Run:
 
 def _validate(pair: Pair, x: Tensor) -> dict[str, str]:
     """One evaluation with all of Pyro's checks on; the sites behind the history's columns."""
-    pair.check(x)
+    pair.check(*(x if isinstance(x, tuple) else (x,)))
     with pyro.validation_enabled(True), torch.no_grad():
         terms = elbo_terms(pair, x)
     kinds = {"reconstruction": terms.reconstruction, "kl": terms.kl, "penalty": terms.penalty, "charge": terms.charges}

@@ -199,3 +199,23 @@ def test_missing_labels_are_not_classified():
     known = torch.where(torch.arange(6) < 2, y, -1)
     charge = elbo_terms(pair, (x, known)).charges["classification"]
     assert charge.item() == pytest.approx(-pair.classifier(x).log_prob(y)[:2].sum().item() / 6, rel=1e-12)
+
+
+def test_training_reaches_the_best_evidence_and_labels_teach_the_classifier():
+    torch.manual_seed(0)
+    x, y = data(600)
+    decoder = pg.nn.LinearDecoder((D,), L + C, pg.nn.Gaussian(SIGMA))
+    pair = pg.models.ConditionalVAE(pg.nn.LinearEncoder((D + C,), L), decoder, classes=C)
+    pg.fit(pair, (x.float(), y), steps=400, batch_size=200, lr=2e-2, progress=False)
+    best = labels.optimum(x, y, C, L, SIGMA).log_likelihood
+    nll = pg.evaluate(pair, (x.float(), y), importance_samples=20).nll
+    assert best - 0.05 < -nll < best + 1e-3  # it starts several nats below
+
+    networks = pg.nn.LinearEncoder((D + C,), L), pg.nn.LinearDecoder((D,), L + C, pg.nn.Gaussian(SIGMA))
+    semi = pg.models.SemiSupervisedVAE(*networks, pg.nn.MLPClassifier((D,), C, hidden=()), alpha=10.0)
+    known = torch.where(torch.arange(600) < 60, y, -1)
+    fit = pg.fit(semi, {"x": x.float(), "y": known}, steps=250, batch_size=200, lr=2e-2, progress=False)
+    right = (semi.classify(x.float()) == y).float().mean().item()
+    ideal = (labels.posterior(x, **ALL).argmax(1) == y.numpy()).mean()
+    assert right > ideal - Z * math.sqrt(0.25 / 600)
+    assert {"kl_y", "kl_z", "classification"} <= set(fit.history.columns)
