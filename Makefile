@@ -6,12 +6,13 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test faults docs lint wheel clean
+.PHONY: help install demo test fuzz faults docs lint wheel clean
 
 help:
 	@echo "make demo   train VAE and β-VAE (β = 1, 4, 8) on dSprites; the report lands in out/demo/report.html"
 	@echo "            make demo ARGS=\"--steps 4000 --out out/longer\" passes options; --help lists them"
 	@echo "make test   run the whole test suite"
+	@echo "make fuzz   call every public callable with hostile arguments, 50,000 times, and list what is not refused well"
 	@echo "make faults plant some 550 small faults in copies of the package, one at a time: the tests must see each"
 	@echo "make docs   build the documentation into docs/_build/html"
 	@echo "make lint   ruff and mypy --strict"
@@ -35,6 +36,9 @@ demo: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal
+
+fuzz: $(READY)
+	$(BIN)/python tests/fuzz/run.py --calls 50000 $(ARGS)
 
 faults: $(READY)
 	$(BIN)/python tests/planted_faults.py --jobs $(JOBS)

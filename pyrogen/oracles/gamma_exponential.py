@@ -16,11 +16,14 @@ import torch
 from torch import Tensor
 from torch.distributions import Gamma
 
+from pyrogen.oracles.arguments import as_array, closed_form
+
 DIGAMMA_2 = 1 - 0.57721566490153286061  # ψ(2) = 1 − γ, Euler's constant γ
 
 Numbers: TypeAlias = Tensor | float | Sequence[float]
 
 
+@closed_form()
 def elbo(theta: Numbers, x: Numbers) -> Tensor:
     """ELBO(θ) = (n − 1) ψ(2) − (n + 1) log θ − 2 (S + 1) / θ + 2, the shape of θ.
 
@@ -37,12 +40,14 @@ def elbo(theta: Numbers, x: Numbers) -> Tensor:
     return (n - 1) * DIGAMMA_2 - (n + 1) * torch.log(theta) - 2 * (total + 1) / theta + 2
 
 
+@closed_form()
 def elbo_gradient(theta: Numbers, x: Numbers) -> Tensor:
     """dELBO / dθ = −(n + 1) / θ + 2 (S + 1) / θ², the shape of θ."""
     theta, n, total = _theta(theta), *_count_and_sum(x)
     return -(n + 1) / theta + 2 * (total + 1) / theta**2
 
 
+@closed_form()
 def optimum(x: Numbers) -> Tensor:
     """θ* = 2 (S + 1) / (n + 1), the only maximum of the ELBO; for one x it is x + 1.
 
@@ -55,18 +60,21 @@ def optimum(x: Numbers) -> Tensor:
     return 2 * (total + 1) / (n + 1)
 
 
+@closed_form()
 def evidence(x: Numbers) -> Tensor:
     """log p(x) = log n! − (n + 1) log(1 + S), a scalar; for one x it is −2 log(1 + x)."""
     n, total = _count_and_sum(x)
     return math.lgamma(n + 1) - (n + 1) * torch.log1p(total)
 
 
+@closed_form()
 def posterior(x: Numbers) -> Gamma:
     """p(z | x) = Gamma(n + 1, 1 + S)."""
     n, total = _count_and_sum(x)
     return Gamma(torch.tensor(n + 1.0, dtype=torch.float64), 1 + total)
 
 
+@closed_form()
 def kl(theta: Numbers, x: Numbers) -> Tensor:
     """KL(q ‖ p(z | x)) = (1 − n) ψ(2) + log n! + (n + 1) log(θ / (1 + S)) + 2 (1 + S − θ) / θ, the shape of θ.
 
@@ -83,16 +91,27 @@ def kl(theta: Numbers, x: Numbers) -> Tensor:
 
 
 def _theta(theta: Numbers) -> Tensor:
-    value = torch.as_tensor(theta).to(torch.float64)
+    value = _tensor("theta", theta)
     if not ((value > 0) & torch.isfinite(value)).all():
         raise ValueError(f"theta must be positive and finite, and it is {theta}")
     return value
 
 
 def _count_and_sum(x: Numbers) -> tuple[int, Tensor]:
-    values = torch.as_tensor(x).to(torch.float64)
+    values = _tensor("x", x)
     if values.dim() > 1 or values.numel() == 0:
         raise ValueError(f"x must be one observation or (n,), and it has shape {tuple(values.shape)}")
     if not ((values >= 0) & torch.isfinite(values)).all():
         raise ValueError(f"x must be finite and at least 0, and it is {x}")
-    return values.numel(), values.sum()
+    if not torch.isfinite(total := values.sum()):
+        raise ValueError("x must have a finite sum, and float64 cannot hold this one")
+    return values.numel(), total
+
+
+def _tensor(name: str, value: Numbers) -> Tensor:
+    """Numbers as float64; a tensor keeps its gradient."""
+    if isinstance(value, Tensor) and value.layout == torch.strided and value.device.type != "meta":
+        if value.is_complex() or value.dtype == torch.bool:
+            raise TypeError(f"{name} must hold real numbers, got a tensor of {value.dtype}")
+        return value.to(torch.float64)
+    return torch.from_numpy(as_array(value, name))

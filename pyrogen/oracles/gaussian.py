@@ -7,14 +7,14 @@ Source: Bishop, Pattern Recognition and Machine Learning, equations 2.113 to 2.1
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Array = NDArray[np.float64]
+from pyrogen.oracles.arguments import Array, as_array, closed_form, covariance, number, table
 
 
+@closed_form(loc_q=table("..."), scale_q=table("...", above=0), loc_p=table("..."), scale_p=table("...", above=0))
 def kl_diagonal(loc_q: ArrayLike, scale_q: ArrayLike, loc_p: ArrayLike = 0.0, scale_p: ArrayLike = 1.0) -> Array:
     """KL(N(m, s²) ‖ N(μ, σ²)) = log(σ / s) + (s² + (m − μ)²) / 2σ² − ½ of each dimension, by default to N(0, 1).
 
@@ -29,6 +29,7 @@ def kl_diagonal(loc_q: ArrayLike, scale_q: ArrayLike, loc_p: ArrayLike = 0.0, sc
     return np.log(sigma / s) + (s**2 + (m - mu) ** 2) / (2 * sigma**2) - 0.5
 
 
+@closed_form(x=table("N", "D"), loc=table("D"), covariance=covariance("D"))
 def log_density(x: ArrayLike, loc: ArrayLike, covariance: ArrayLike) -> Array:
     """log N(x; μ, C) of each row of x, (N,), by the Cholesky factor of C, (D, D)."""
     rest, root = as_array(x) - as_array(loc), np.linalg.cholesky(as_array(covariance))
@@ -37,6 +38,7 @@ def log_density(x: ArrayLike, loc: ArrayLike, covariance: ArrayLike) -> Array:
     return values
 
 
+@closed_form(x=table("N", "D"), w=table("D", "L"), b=table("D"), sigma=number(above=0))
 def evidence(x: ArrayLike, w: ArrayLike, b: ArrayLike, sigma: float) -> Array:
     """log p(x) = log N(x; b, WWᵀ + σ²I) of each row, (N,).
 
@@ -49,6 +51,7 @@ def evidence(x: ArrayLike, w: ArrayLike, b: ArrayLike, sigma: float) -> Array:
     return log_density(x, b, w @ w.T + sigma**2 * np.eye(len(w)))
 
 
+@closed_form(x=table("N", "D"), w=table("D", "L"), b=table("D"), sigma=number(above=0))
 def posterior(x: ArrayLike, w: ArrayLike, b: ArrayLike, sigma: float) -> tuple[Array, Array]:
     """p(z | x) = N(M⁻¹Wᵀ(x − b), σ²M⁻¹) with M = WᵀW + σ²I: the means (N, L) and the one covariance (L, L)."""
     w = as_array(w)
@@ -56,6 +59,15 @@ def posterior(x: ArrayLike, w: ArrayLike, b: ArrayLike, sigma: float) -> tuple[A
     return (as_array(x) - as_array(b)) @ w @ inverse, sigma**2 * inverse
 
 
+@closed_form(
+    x=table("N", "D"),
+    w=table("D", "L"),
+    b=table("D"),
+    sigma=number(above=0),
+    loc=table("N", "L"),
+    scale=table(above=0),
+    beta=number(least=0),
+)
 def elbo(
     x: ArrayLike, w: ArrayLike, b: ArrayLike, sigma: float, loc: ArrayLike, scale: ArrayLike, beta: float = 1.0
 ) -> Array:
@@ -70,16 +82,11 @@ def elbo(
         beta: the weight of the KL.
     """
     x, w, m = as_array(x), as_array(w), as_array(loc)
-    s = np.broadcast_to(as_array(scale), m.shape)
+    s = as_array(scale)
+    if s.shape not in ((), m.shape[1:], m.shape):
+        raise ValueError(f"scale must have shape (N, L) = {m.shape} as loc has, or (L,), got {s.shape}")
+    s = np.broadcast_to(s, m.shape)
     squares = ((x - m @ w.T - as_array(b)) ** 2).sum(1) + (s**2) @ (w**2).sum(0)
     reconstruction = squares / (2 * sigma**2) + 0.5 * len(w) * math.log(2 * math.pi * sigma**2)
     values: Array = -reconstruction - beta * kl_diagonal(m, s).sum(1)
     return values
-
-
-def as_array(value: Any) -> Array:
-    """Return numbers as a finite float64 array; tensors are detached."""
-    array = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value, dtype=np.float64)
-    if not np.isfinite(array).all():
-        raise ValueError("a closed form needs finite numbers, and some of these are NaN or infinite")
-    return array

@@ -16,10 +16,20 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pyrogen.oracles import gaussian
+from pyrogen.oracles.arguments import closed_form, count, number, vector
 
 STEP = 0.1  # in log t: e^(−t) is smooth on the scale 1, and the error of the sum is of order e^(−π² / step)
 
 
+@closed_form(
+    x=vector("D"),
+    w=vector("D"),
+    b=vector("D"),
+    sigma=number(above=0),
+    loc=number(),
+    scale=number(above=0),
+    samples=count(),
+)
 def bound(x: ArrayLike, w: ArrayLike, b: ArrayLike, sigma: float, loc: float, scale: float, samples: int) -> float:
     """bound(K) of one x, in nats, by two one-dimensional integrals; to about 1e-10.
 
@@ -39,8 +49,6 @@ def bound(x: ArrayLike, w: ArrayLike, b: ArrayLike, sigma: float, loc: float, sc
         >>> [round(importance_weighted.bound([1.0], [1.0], [0.0], 1.0, 0.0, 1.0, k), 4) for k in (1, 10, 1000)]
         [-1.9189, -1.5349, -1.5157]
     """
-    if samples < 1:
-        raise ValueError(f"the bound averages at least one weight, and samples={samples}")
     x, w, b = (gaussian.as_array(value).reshape(-1) for value in (x, w, b))
     noise, step = np.linspace(-9.0, 9.0, 2001, retstep=True)  # ε of z = m + sε, but for 2e-19 of it
     weights = np.exp(-0.5 * noise**2) * step / math.sqrt(2 * math.pi)
@@ -54,6 +62,8 @@ def bound(x: ArrayLike, w: ArrayLike, b: ArrayLike, sigma: float, loc: float, sc
     )
     center = log_v.max()  # weights are taken relative to the greatest, and its logarithm is added again
     log_v = log_v - center
+    if not log_v.min() > -1e5:
+        raise ValueError("the guide must lie where the posterior is, and these weights span more than e^100000")
     log_t = np.arange(-60.0, 40.0 - log_v.min(), STEP)
     laplace = np.zeros(len(log_t))  # E e^(−tv), which falls with t
     for i, value in enumerate(log_t):
@@ -64,6 +74,15 @@ def bound(x: ArrayLike, w: ArrayLike, b: ArrayLike, sigma: float, loc: float, sc
     return float(center - math.log(samples) + integrand.sum() * STEP)
 
 
+@closed_form(
+    x=vector("D"),
+    w=vector("D"),
+    b=vector("D"),
+    sigma=number(above=0),
+    loc=number(),
+    scale=number(above=0),
+    samples=count(),
+)
 def gap(x: ArrayLike, w: ArrayLike, b: ArrayLike, sigma: float, loc: float, scale: float, samples: int) -> float:
     """Var(v / p(x)) / 2K, the first term of log p(x) − bound(K) in 1/K, in nats; see `bound` for the arguments.
 
@@ -80,6 +99,7 @@ def gap(x: ArrayLike, w: ArrayLike, b: ArrayLike, sigma: float, loc: float, scal
     return (second - 1) / (2 * samples)
 
 
+@closed_form(x=vector("D"), w=vector("D"), b=vector("D"), sigma=number(above=0))
 def evidence(x: ArrayLike, w: ArrayLike, b: ArrayLike, sigma: float) -> float:
     """log p(x) of one x, the limit of the bound, in nats."""
     x, w = (gaussian.as_array(value).reshape(-1) for value in (x, w))

@@ -18,14 +18,13 @@ Shapes: x (N, n), D (n, atoms), z (N, atoms); each row is a problem of its own.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Array = NDArray[np.float64]
+from pyrogen.oracles.arguments import Array, closed_form, count, number, table
 
 
+@closed_form(x=table("N", "n"), d=table("n", "atoms", rows=1), z=table("N", "atoms"), penalty=number(least=0))
 def objective(x: ArrayLike, d: ArrayLike, z: ArrayLike, penalty: float) -> Array:
     """F(z) = ½‖x − Dz‖² + λ‖z‖₁, (N,)."""
     x, d, z = _arrays(x, d, z)
@@ -33,6 +32,7 @@ def objective(x: ArrayLike, d: ArrayLike, z: ArrayLike, penalty: float) -> Array
     return values
 
 
+@closed_form(v=table(), threshold=number(least=0))
 def soft_threshold(v: ArrayLike, threshold: float) -> Array:
     """sign(v) max(|v| − θ, 0).
 
@@ -41,10 +41,10 @@ def soft_threshold(v: ArrayLike, threshold: float) -> Array:
         >>> lasso.soft_threshold([-3.0, 0.5, 2.0], 1.0).tolist()
         [-2.0, 0.0, 1.0]
     """
-    v = np.asarray(v, dtype=np.float64)
     return np.where(np.abs(v) <= threshold, 0.0, v - np.sign(v) * threshold)
 
 
+@closed_form(x=table("N", "n"), d=table("n", "atoms", rows=1))
 def largest_penalty(x: ArrayLike, d: ArrayLike) -> Array:
     """max |Dᵀx|, (N,): the least λ at which the code is zero."""
     x, d = _arrays(x, d)
@@ -52,6 +52,7 @@ def largest_penalty(x: ArrayLike, d: ArrayLike) -> Array:
     return values
 
 
+@closed_form(x=table("N", "n"), d=table("n", "atoms", rows=1), z=table("N", "atoms"), penalty=number(least=0))
 def optimality(x: ArrayLike, d: ArrayLike, z: ArrayLike, penalty: float) -> Array:
     """Return the largest violation of the optimality conditions, (N,), in units of λ; zero at the minimum alone."""
     x, d, z = _arrays(x, d, z)
@@ -62,6 +63,7 @@ def optimality(x: ArrayLike, d: ArrayLike, z: ArrayLike, penalty: float) -> Arra
     return values
 
 
+@closed_form(x=table("N", "n"), d=table("n", "atoms", rows=1), z=table("N", "atoms"), penalty=number(least=0))
 def duality_gap(x: ArrayLike, d: ArrayLike, z: ArrayLike, penalty: float) -> Array:
     """F(z) minus the dual objective at the scaled residual, (N,): at least F(z) − F*, and 0 at the minimum."""
     x, d, z = _arrays(x, d, z)
@@ -73,6 +75,13 @@ def duality_gap(x: ArrayLike, d: ArrayLike, z: ArrayLike, penalty: float) -> Arr
     return values
 
 
+@closed_form(
+    x=table("N", "n", rows=1),
+    d=table("n", "atoms", rows=1),
+    penalty=number(above=0),
+    gap=number(least=0),
+    sweeps=count(),
+)
 def minimum(x: ArrayLike, d: ArrayLike, penalty: float, gap: float = 1e-12, sweeps: int = 100_000) -> Array:
     """Return the minimum z* by coordinate descent, (N, atoms), until the duality gap of every row is at most `gap`.
 
@@ -93,19 +102,28 @@ def minimum(x: ArrayLike, d: ArrayLike, penalty: float, gap: float = 1e-12, swee
         [[2.0, 0.0]]
     """
     x, d = _arrays(x, d)
-    if not 0 < penalty < math.inf:
-        raise ValueError(f"the penalty must be positive and finite, and it is {penalty}")
+    if not d.any(0).all():
+        raise ValueError(f"d must have no column of zeros, got {np.flatnonzero(~d.any(0)).tolist()}")
     gram, linear = d.T @ d, x @ d
     z = np.zeros_like(linear)
     for sweep in range(sweeps):
+        before = z.copy()
         for j in range(d.shape[1]):
             rest = linear[:, j] - z @ gram[:, j] + gram[j, j] * z[:, j]
             z[:, j] = soft_threshold(rest, penalty) / gram[j, j]
         if sweep % 10 == 9 and duality_gap(x, d, z, penalty).max() <= gap:
             return z
-    raise ValueError(f"the duality gap is {duality_gap(x, d, z, penalty).max():.1e} after {sweeps} sweeps, not {gap}")
+        if np.array_equal(z, before):
+            break  # nothing moves any more
+    reached = duality_gap(x, d, z, penalty).max()
+    if reached <= gap:
+        return z
+    raise ValueError(f"the duality gap is {reached:.1e} after {sweep + 1} sweeps, not {gap}")
 
 
+@closed_form(
+    d=table("n", "atoms", rows=1), z=table("N", "atoms"), penalty=number(least=0), slack=number(least=-1, most=1)
+)
 def planted(d: ArrayLike, z: ArrayLike, penalty: float, slack: float = 0.5) -> Array:
     """Return the x whose minimum is z, (N, n), for a D with independent columns: Dᵀ(x − Dz) is λ sign z, or 0 where z
     is.
@@ -122,11 +140,13 @@ def planted(d: ArrayLike, z: ArrayLike, penalty: float, slack: float = 0.5) -> A
     return z @ d.T + residual
 
 
+@closed_form(largest=number(least=0), distance=table("...", least=0), steps=table("...", above=0))
 def ista_bound(largest: float, distance: ArrayLike, steps: ArrayLike) -> Array:
     """L‖z₀ − z*‖² / 2k, which F(zₖ) − F* of ISTA does not exceed; `distance` is ‖z₀ − z*‖."""
     return largest * np.asarray(distance) ** 2 / (2 * np.asarray(steps, dtype=np.float64))
 
 
+@closed_form(largest=number(least=0), distance=table("...", least=0), steps=table("...", least=0))
 def fista_bound(largest: float, distance: ArrayLike, steps: ArrayLike) -> Array:
     """2L‖z₀ − z*‖² / (k + 1)², which F(zₖ) − F* of FISTA does not exceed; `distance` is ‖z₀ − z*‖."""
     return 2 * largest * np.asarray(distance) ** 2 / (np.asarray(steps, dtype=np.float64) + 1) ** 2

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pyrogen.oracles import gaussian
+from pyrogen.oracles.arguments import closed_form, count, indices, table
 
 Array = NDArray[np.float64]
 
@@ -56,6 +57,7 @@ class LinearAutoencoder:
         return self.residual / (2 * sigma**2) + 0.5 * len(self.mean) * math.log(2 * math.pi * sigma**2)
 
 
+@closed_form(x=table("N", "D", rows=1), latent=count())
 def optimum(x: ArrayLike, latent: int) -> LinearAutoencoder:
     """Return the least that training can reach on data x.
 
@@ -79,6 +81,7 @@ def optimum(x: ArrayLike, latent: int) -> LinearAutoencoder:
     return stationary(x, range(latent))
 
 
+@closed_form(x=table("N", "D", rows=1), kept=indices)
 def stationary(x: ArrayLike, kept: Sequence[int]) -> LinearAutoencoder:
     """Return the stationary point that keeps these eigenvectors, numbered from 0 by falling eigenvalue.
 
@@ -86,8 +89,6 @@ def stationary(x: ArrayLike, kept: Sequence[int]) -> LinearAutoencoder:
         ValueError: if the data are not (N, D), or a number is not one of 0, …, D − 1 or comes twice.
     """
     x = gaussian.as_array(x)
-    if x.ndim != 2 or len(x) < 1:
-        raise ValueError(f"the data must be (N, D), and they have {x.shape}")
     kept, size = list(kept), x.shape[1]
     if len(set(kept)) < len(kept) or not set(kept) <= set(range(size)):
         raise ValueError(f"kept must be different numbers from 0 to {size - 1}, and it is {kept}")

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pyrogen.oracles import gaussian
-from pyrogen.oracles.gaussian import Array
+from pyrogen.oracles.arguments import Array, closed_form, number, table
 
 
+@closed_form(z=table("N", "L"), weights=table("K", least=0), locs=table("K", "L"), scales=table("K", "L", above=0))
 def log_prior(z: ArrayLike, weights: ArrayLike, locs: ArrayLike, scales: ArrayLike) -> Array:
     """log Σₖ πₖ N(z; mₖ, diag sₖ²) of each row of z (N, L), (N,); see `evidence` for the arguments."""
     weights, locs, scales = _parts(weights, locs, scales)
@@ -20,6 +21,15 @@ def log_prior(z: ArrayLike, weights: ArrayLike, locs: ArrayLike, scales: ArrayLi
     return _log_sum(np.stack(each), weights)
 
 
+@closed_form(
+    x=table("N", "D"),
+    w=table("D", "L"),
+    b=table("D"),
+    sigma=number(above=0),
+    weights=table("K", least=0),
+    locs=table("K", "L"),
+    scales=table("K", "L", above=0),
+)
 def evidence(
     x: ArrayLike, w: ArrayLike, b: ArrayLike, sigma: float, weights: ArrayLike, locs: ArrayLike, scales: ArrayLike
 ) -> Array:

@@ -13,11 +13,18 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pyrogen.oracles.gaussian import Array, as_array
+from pyrogen.oracles.arguments import Array, as_array, closed_form, table
 
 POINTS = 4001  # of ε in [−9, 9]: a step of 0.0045, so parts down to 0.02 of a Gaussian's width are resolved
 
 
+@closed_form(
+    loc=table("N"),
+    scale=table("N", above=0),
+    weights=table("K", least=0, rows=1),
+    locs=table("K"),
+    scales=table("K", above=0),
+)
 def kl(loc: ArrayLike, scale: ArrayLike, weights: ArrayLike, locs: ArrayLike, scales: ArrayLike) -> Array:
     """KL(N(m, s²) ‖ Σₖ πₖ N(mₖ, sₖ²)) = E [log N(z; m, s²) − log Σₖ πₖ N(z; mₖ, sₖ²)], (N,) in nats, to about 1e-10.
 
@@ -49,6 +56,7 @@ def kl(loc: ArrayLike, scale: ArrayLike, weights: ArrayLike, locs: ArrayLike, sc
     return values
 
 
+@closed_form(locs=table("N", rows=1), scales=table("N", above=0))
 def mutual_information(locs: ArrayLike, scales: ArrayLike) -> float:
     """I(n; z) in nats of n uniform over the N Gaussians and z ~ N(mₙ, sₙ²): from 0, where all are one, to log N.
 

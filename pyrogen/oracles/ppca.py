@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pyrogen.oracles import gaussian
+from pyrogen.oracles.arguments import closed_form, count, number, table
 
 Array = NDArray[np.float64]
 
@@ -68,6 +69,7 @@ class PPCA:
         return values
 
 
+@closed_form(x=table("N", "D", rows=1), latent=count(), sigma=number(above=0), beta=number(above=0))
 def optimum(x: ArrayLike, latent: int, sigma: float, beta: float = 1.0) -> PPCA:
     """Return the closed-form optimum for data x.
 

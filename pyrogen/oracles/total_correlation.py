@@ -17,7 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pyrogen.oracles.gaussian import Array, as_array, kl_diagonal
+from pyrogen.oracles.arguments import Array, as_array, closed_form, covariance, table
+from pyrogen.oracles.gaussian import kl_diagonal
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class Split:
         }
 
 
+@closed_form(covariance=covariance("L"))
 def gaussian(covariance: ArrayLike) -> float:
     """KL(N(μ, Σ) ‖ Πₗ N(μₗ, Σₗₗ)) = −½ log det R, with R the correlation matrix of Σ (L, L).
 
@@ -90,6 +92,7 @@ def gaussian(covariance: ArrayLike) -> float:
     return float(-0.5 * np.linalg.slogdet(sigma / np.outer(scale, scale))[1])
 
 
+@closed_form(a=table("L", "D"), bias=table("L"), scale=table("L", above=0), loc=table("D"), covariance=covariance("D"))
 def linear(a: ArrayLike, bias: ArrayLike, scale: ArrayLike, loc: ArrayLike, covariance: ArrayLike) -> Split:
     """Return the split of E KL(q(z | x) ‖ N(0, I)) for q(z | x) = N(Ax + a, diag s²) and x ~ N(m, C).
 

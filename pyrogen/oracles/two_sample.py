@@ -18,7 +18,10 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
+from pyrogen.oracles.arguments import closed_form, covariance, number, table
 
+
+@closed_form(mean=number(), scale=number(above=0), other_mean=number(), other_scale=number(above=0))
 def energy_distance(mean: float, scale: float, other_mean: float, other_scale: float) -> float:
     """2E|X − Y| − E|X − X'| − E|Y − Y'| of N(mean, scale²) and N(other_mean, other_scale²), in the unit of x.
 
@@ -38,6 +41,13 @@ def energy_distance(mean: float, scale: float, other_mean: float, other_scale: f
     return 2 * between - folded(0.0, 2 * scale**2) - folded(0.0, 2 * other_scale**2)
 
 
+@closed_form(
+    mean=table("D"),
+    covariance=covariance("D"),
+    other_mean=table("D"),
+    other_covariance=covariance("D"),
+    bandwidth=number(above=0),
+)
 def squared_mmd(
     mean: ArrayLike, covariance: ArrayLike, other_mean: ArrayLike, other_covariance: ArrayLike, bandwidth: float
 ) -> float:

@@ -15,9 +15,10 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Array = NDArray[np.float64]
+from pyrogen.oracles.arguments import Array, closed_form, count, table
 
 
+@closed_form(points=table("N", "D"), codes=table("K", "D", rows=1))
 def nearest(points: ArrayLike, codes: ArrayLike) -> NDArray[np.int64]:
     """Return the index of the code nearest to each point, by looking at every pair.
 
@@ -36,6 +37,7 @@ def nearest(points: ArrayLike, codes: ArrayLike) -> NDArray[np.int64]:
     return np.array([np.argmin([((point - code) ** 2).sum() for code in codes]) for point in points], dtype=np.int64)
 
 
+@closed_form(points=table("N", "D"), codes=table("K", "D", rows=1))
 def lloyd_step(points: ArrayLike, codes: ArrayLike) -> Array:
     """Return each code moved to the mean of the points nearest to it, (K, D); a code without points stays.
 
@@ -48,12 +50,14 @@ def lloyd_step(points: ArrayLike, codes: ArrayLike) -> Array:
     return np.stack([points[index == k].mean(0) if (index == k).any() else code for k, code in enumerate(codes)])
 
 
+@closed_form(points=table("N", "D"), codes=table("K", "D", rows=1))
 def inertia(points: ArrayLike, codes: ArrayLike) -> float:
     """Return the distortion Σ min_k ‖e − c_k‖², summed over the points (N, D)."""
     points, codes = _vectors(points, codes)
     return float(((points - codes[nearest(points, codes)]) ** 2).sum())
 
 
+@closed_form(tokens=count(), codes=count())
 def rate(tokens: int, codes: int) -> float:
     """tokens × log K: nats that one image's codes cost under a uniform prior; divide by log 2 for bits.
 
@@ -61,11 +65,10 @@ def rate(tokens: int, codes: int) -> float:
         >>> round(rate(16, 64) / math.log(2))  # 16 tokens of 6 bits
         96
     """
-    if tokens < 1 or codes < 1:
-        raise ValueError(f"a rate needs at least one token and one code, and there are {tokens} and {codes}")
     return tokens * math.log(codes)
 
 
+@closed_form(counts=table("K", least=0))
 def perplexity(counts: ArrayLike) -> float:
     """exp of the entropy of codes that were used so often, (K,): K if all alike, 1 if only one.
 
@@ -74,7 +77,7 @@ def perplexity(counts: ArrayLike) -> float:
         2.0
     """
     counts = np.asarray(counts, dtype=np.float64)
-    if counts.ndim != 1 or (counts < 0).any() or counts.sum() == 0:
+    if counts.sum() == 0:
         raise ValueError("counts must be one number of at least 0 for each code, and not all of them 0")
     share = counts[counts > 0] / counts.sum()
     return float(np.exp(-(share * np.log(share)).sum()))

@@ -126,8 +126,8 @@ FAULTS = [
     Fault(
         "a write that fails leaves half a file beside",
         FILES,
-        "        Path(temporary).unlink(missing_ok=True)\n",
-        "",
+        "            Path(temporary).unlink(missing_ok=True)\n",
+        "            pass\n",
         OF_FILES + "test_an_interruption_at_any_step_leaves_the_old_file_whole_and_nothing_else",
     ),
     Fault(

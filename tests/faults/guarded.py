@@ -94,13 +94,6 @@ FAULTS = [
         OF_DIGEST + "test_sigterm_ends_a_run_with_a_checkpoint",
     ),
     Fault(
-        "a second optimizer's buffers may have any size",
-        OPTIMIZER,
-        "    if shape is not None and value.shape != shape:",
-        "    if False:",
-        OF_CRAFTED + "test_a_run_whose_state_does_not_fit_is_refused",
-    ),
-    Fault(
         "an optimizer takes buffers that are not finite",
         OPTIMIZER,
         "if value.is_floating_point() and not torch.isfinite(value).all():",

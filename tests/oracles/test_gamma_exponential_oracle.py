@@ -91,5 +91,5 @@ def test_gamma_oracle_refuses_what_is_no_observation(x):
 
 @pytest.mark.parametrize("theta", [0.0, -1.0, math.nan])
 def test_gamma_oracle_refuses_what_is_no_rate(theta):
-    with pytest.raises(ValueError, match="theta must be positive"):
+    with pytest.raises(ValueError, match=r"theta must be (positive|finite)"):
         exact.elbo(theta, 1.0)

@@ -1,0 +1,621 @@
+"""How each public callable is called with sound arguments. A new public callable needs a line here.
+
+An entry makes its arguments anew for each call. ``"*"`` holds positional arguments, which are not attacked: where a
+method is fuzzed, they hold its object. Only what is cheap belongs here: small arrays, few steps.
+"""
+
+from __future__ import annotations
+
+import functools
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyro
+import torch
+from pyro import distributions as dist
+
+import pyrogen as pg
+
+Arguments = dict[str, Any]
+SHAPE = (4, 4)
+
+RECORDS = {  # what functions return: nobody makes these by hand
+    "CheckpointError",
+    "DivergenceError",
+    "PyrogenError",
+    "Described",
+    "distributions.CodeDistribution",
+    "distributions.Decomposition",
+    "evaluation.ElboTerms",
+    "evaluation.Scores",
+    "exercises.Exercise",
+    "exercises.Row",
+    "exercises.Verdicts",
+    "graphs.Assignment",
+    "graphs.BlockedTrail",
+    "graphs.Dependence",
+    "graphs.Factorization",
+    "graphs.Independence",
+    "graphs.Learned",
+    "graphs.Posterior",
+    "graphs.PyroNetwork",
+    "metrics.Score",
+    "metrics.TwoSampleScore",
+    "models.Pair",
+    "nn.Autoregressive",
+    "nn.Decoder",
+    "nn.Encoder",
+    "nn.GridDecoder",
+    "nn.GridEncoder",
+    "nn.Likelihood",
+    "nn.SparseCoder",
+    "nn.SparseDecoder",
+    "nn.SparseEncoder",
+    "oracles.linear_autoencoder.LinearAutoencoder",
+    "oracles.ppca.PPCA",
+    "oracles.total_correlation.Split",
+    "testing.Calibration",
+    "testing.Finding",
+    "testing.Report",
+    "testing.Result",
+    "training.Fit",
+    "training.Schedule",
+    "training.Terms",
+}
+
+
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+def codes(n: int = 60) -> np.ndarray:
+    return rng().normal(size=(n, 3))
+
+
+def factors(n: int = 60) -> np.ndarray:
+    return np.stack([np.arange(n) % 3, np.arange(n) // 3 % 2], axis=1)
+
+
+def binary(n: int = 12) -> torch.Tensor:
+    return (torch.arange(n * 16).reshape(n, *SHAPE) % 3 == 0).float()
+
+
+def encoder(**more: Any) -> pg.nn.MLPEncoder:
+    return pg.nn.MLPEncoder(SHAPE, 2, hidden=(4,), **more)
+
+
+def decoder() -> pg.nn.MLPDecoder:
+    return pg.nn.MLPDecoder(SHAPE, 2, hidden=(4,))
+
+
+def vae() -> pg.models.VAE:
+    return pg.models.VAE(encoder(), decoder())
+
+
+def codebook() -> pg.nn.Codebook:
+    return pg.nn.Codebook(5, 3)
+
+
+def dictionary(size: int = 16) -> pg.nn.Dictionary:
+    return pg.nn.Dictionary(size, atoms=6)
+
+
+def dag() -> Any:
+    from pgmpy.base import DAG
+
+    return DAG([("a", "b"), ("b", "c"), ("d", "c")])
+
+
+def ug() -> Any:
+    import networkx as nx
+
+    return nx.Graph([("a", "b"), ("b", "c"), ("c", "d"), ("d", "a")])
+
+
+def network() -> Any:
+    from pgmpy.factors.discrete import TabularCPD
+    from pgmpy.models import DiscreteBayesianNetwork
+
+    made = DiscreteBayesianNetwork([("a", "b")])
+    made.add_cpds(TabularCPD("a", 2, [[0.3], [0.7]]), TabularCPD("b", 2, [[0.2, 0.6], [0.8, 0.4]], ["a"], [2]))
+    return made
+
+
+def records() -> Any:
+    import pandas
+
+    return pandas.DataFrame({"a": [0, 1, 1, 0, None], "b": [1, 1, 0, 0, 1]})
+
+
+def model(x: torch.Tensor) -> None:
+    z = pyro.sample("z", dist.Normal(0.0, 1.0))
+    with pyro.plate("data", len(x)):
+        pyro.sample("x", dist.Normal(z, 1.0), obs=x)
+
+
+def guide(x: torch.Tensor) -> None:
+    loc = pyro.param("loc", torch.tensor(0.0))
+    pyro.sample("z", dist.Normal(loc, 0.5))
+
+
+@functools.cache
+def folder() -> Path:
+    """A folder with a network, an exercise and a pair in files."""
+    made = Path(tempfile.mkdtemp())
+    pg.graphs.write_network(network(), made / "network.bif")
+    pg.save(vae(), made / "pair.safetensors")
+    return made
+
+
+def history(*more: str) -> pg.training.History:
+    made = pg.training.History(("objective", "reconstruction", "kl", "kl_0", "kl_1", *more), monitored=more)
+    made.append(np.abs(rng().normal(size=(20, 9 + len(more)))))
+    return made
+
+
+def gaussians() -> Arguments:
+    return {"x": rng().normal(size=(3, 4)), "w": rng().normal(size=(4, 2)), "b": np.zeros(4), "sigma": 0.5}
+
+
+def scored(**more: Any) -> Arguments:
+    return {"codes": codes(), "factors": factors(), **more}
+
+
+NAMES = ["shape", "size"]
+RULES: Arguments = {"continuous": (), "leave_out": (), "factor_names": NAMES}
+INFO: Arguments = {**RULES, "bins": 5, "seed": 0}
+P3 = np.array([0.2, 0.3, 0.5])
+
+ENTRIES: dict[str, Callable[[], Arguments]] = {
+    "datasets.DSprites": lambda: {"path": "absent.npz", "cache": None, "progress": False},
+    "datasets.DSprites.images": lambda: {"*": (pg.datasets.DSprites(cache=None),), "index": np.arange(3)},
+    "datasets.DSprites.factors": lambda: {"*": (pg.datasets.DSprites(cache=None),), "index": np.arange(3)},
+    "datasets.DSprites.index": lambda: {"*": (pg.datasets.DSprites(cache=None),), "factors": np.ones((2, 5), int)},
+    "datasets.DSprites.split": lambda: {
+        "*": (pg.datasets.DSprites(cache=None),),
+        "n_train": 20,
+        "n_test": 10,
+        "seed": 0,
+    },
+    "datasets.Digits": lambda: {"levels": "binary"},
+    "distributions.AutoregressiveCodes": lambda: {
+        "codebook": codebook(),
+        "network": pg.nn.PixelCNN((2, 2), 5, channels=4, layers=1),
+    },
+    "distributions.AutoregressivePrior": lambda: {
+        "codebook": codebook(),
+        "network": pg.nn.PixelCNN((2, 2), 5, channels=4, layers=1),
+    },
+    "distributions.Flat": lambda: {"latent": 3, "batch_shape": (2,)},
+    "distributions.GaussianMixture": lambda: {"components": 3, "latent": 2},
+    "distributions.Quantized": lambda: {"features": torch.randn(2, 2, 2, 3), "codebook": codebook(), "grid_dim": 2},
+    "distributions.UniformCodes": lambda: {"codebook": codebook(), "grid": (2, 2)},
+    "distributions.VampPrior": lambda: {"encoder": encoder(), "pseudo_inputs": binary(3), "bounds": (0.0, 1.0)},
+    "distributions.decompose": lambda: {
+        "q": dist.Normal(torch.zeros(5, 2), torch.ones(5, 2)).to_event(1),
+        "p": dist.Normal(torch.zeros(2), torch.ones(2)).to_event(1),
+        "z": torch.randn(5, 2),
+        "size": 10,
+        "estimator": "weighted",
+    },
+    "distributions.log_aggregate": lambda: {"log_q": torch.randn(4, 4), "log_weights": torch.zeros(4, 4)},
+    "distributions.log_weights": lambda: {"batch": 4, "size": 10, "estimator": "weighted", "rows": None},
+    "distributions.pairwise_log_prob": lambda: {
+        "q": dist.Normal(torch.zeros(5, 2), torch.ones(5, 2)).to_event(1),
+        "z": torch.randn(5, 2),
+    },
+    "evaluate": lambda: {
+        "pair": vae(),
+        "data": binary(),
+        "metrics": (),
+        "images": 8,
+        "nll_images": 4,
+        "importance_samples": 2,
+        "batch_size": 4,
+        "seed": 0,
+        "progress": False,
+    },
+    "evaluation.elbo_terms_per_image": lambda: {"pair": vae(), "x": binary()},
+    "evaluation.importance_weighted_bound": lambda: {"pair": vae(), "x": binary(), "samples": 3, "at_once": 2},
+    "exercises.check_exercise": lambda: {"path": folder() / "absent.json", "draws": 2, "seed": 0},
+    "exercises.read_exercise": lambda: {"path": folder() / "absent.json"},
+    "fit": lambda: {
+        "pair": vae(),
+        "data": binary(),
+        "steps": 1,
+        "batch_size": 4,
+        "lr": 1e-3,
+        "seed": 0,
+        "schedule": None,
+        "optimizer": None,
+        "device": None,
+        "checkpoint": None,
+        "checkpoint_every": None,
+        "resume": False,
+        "progress": False,
+    },
+    "graphs.active_trail": lambda: {"dag": dag(), "x": ["a"], "y": ["c"], "given": ["b"]},
+    "graphs.blocked_trails": lambda: {"dag": dag(), "x": ["a"], "y": ["d"], "given": [], "limit": 5},
+    "graphs.bundled": lambda: {"name": pg.graphs.bundled_names()[0]},
+    "graphs.bundled_names": dict,
+    "graphs.chordless_cycle": lambda: {"ug": ug()},
+    "graphs.chords": lambda: {"ug": ug(), "cycle": ["a", "b", "c", "d"]},
+    "graphs.conditional_mutual_information": lambda: {"network": network(), "x": ["a"], "y": ["b"], "given": []},
+    "graphs.cpdag": lambda: {"dag": dag()},
+    "graphs.d_separated": lambda: {"dag": dag(), "x": ["a"], "y": ["c"], "given": ["b"]},
+    "graphs.disagreement": lambda: {"a": dag(), "b": dag()},
+    "graphs.draw_trail": lambda: {"graph": dag(), "trail": ["a", "b", "c"]},
+    "graphs.elimination_order": lambda: {"ug": ug(), "heuristic": "min_fill", "sizes": None},
+    "graphs.evidence_probability": lambda: {"network": network(), "evidence": {"b": 1}, "log": False, "limit": 1000},
+    "graphs.factorization": lambda: {"graph": dag()},
+    "graphs.generic_network": lambda: {"graph": dag(), "rng": rng()},
+    "graphs.is_chordal": lambda: {"ug": ug()},
+    "graphs.is_i_map": lambda: {"map": dag(), "of": dag()},
+    "graphs.is_perfect_map": lambda: {"map": dag(), "of": dag()},
+    "graphs.junction_tree": lambda: {"graph": ug(), "order": None, "heuristic": "min_fill", "sizes": None},
+    "graphs.learn": lambda: {
+        "structure": network(),
+        "data": records(),
+        "prior": 1.0,
+        "states": None,
+        "steps": 4,
+        "particles": 2,
+        "seed": 0,
+        "progress": False,
+    },
+    "graphs.log_partition": lambda: {"network": network(), "limit": 1000},
+    "graphs.map_assignment": lambda: {"network": network(), "variables": ["a"], "evidence": {"b": 0}, "limit": 1000},
+    "graphs.marginals": lambda: {"network": network(), "evidence": {"b": 0}, "limit": 1000},
+    "graphs.markov_blanket": lambda: {"graph": dag(), "v": "b"},
+    "graphs.markov_equivalent": lambda: {"a": dag(), "b": dag()},
+    "graphs.maximal_cliques": lambda: {"ug": ug()},
+    "graphs.minimal_i_map": lambda: {"of": dag(), "directed": True, "order": None},
+    "graphs.minimum_d_separator": lambda: {"dag": dag(), "x": ["a"], "y": ["c"], "among": None},
+    "graphs.moral_graph": lambda: {"dag": dag()},
+    "graphs.network_from_dict": lambda: {"content": pg.graphs.network_to_dict(network())},
+    "graphs.network_to_dict": lambda: {"network": network()},
+    "graphs.path": lambda: {"ug": ug(), "x": ["a"], "y": ["c"], "given": ["b"]},
+    "graphs.query": lambda: {
+        "network": network(),
+        "variables": ["a"],
+        "evidence": {"b": 0},
+        "method": "elimination",
+        "limit": 1000,
+    },
+    "graphs.read_network": lambda: {"path": folder() / "network.bif"},
+    "graphs.separated": lambda: {"ug": ug(), "x": ["a"], "y": ["c"], "given": ["b", "d"]},
+    "graphs.to_pyro": lambda: {"network": network(), "limit": 1000},
+    "graphs.triangulate": lambda: {"ug": ug(), "order": None, "heuristic": "min_fill", "sizes": None},
+    "graphs.v_structures": lambda: {"dag": dag()},
+    "graphs.write_network": lambda: {"network": network(), "path": "network.bif"},
+    "load": lambda: {"path": folder() / "pair.safetensors", "into": vae()},
+    "metrics.beta_vae_score": lambda: scored(points=30, evaluation=10, batch_size=4, **RULES, seed=0),
+    "metrics.dci": lambda: scored(part="disentanglement", **RULES, train=30, test=20, seed=0),
+    "metrics.energy_distance": lambda: {"x": codes(20), "y": codes(15) + 1, "permutations": 5, "seed": 0},
+    "metrics.entropy": lambda: {"factors": factors()},
+    "metrics.explicitness": lambda: scored(bins=3, **RULES, train=30, test=20, seed=0),
+    "metrics.factor_vae_score": lambda: scored(votes=30, evaluation=10, batch_size=4, threshold=0.05, **RULES, seed=0),
+    "metrics.info_compactness": lambda: scored(estimator="histogram", neighbors=3, active=None, **INFO),
+    "metrics.info_explicitness": lambda: scored(balanced=True, iterations=50, **RULES),
+    "metrics.info_modularity": lambda: scored(estimator="histogram", neighbors=3, active=None, **INFO),
+    "metrics.latent_gap": lambda: scored(estimator="histogram", **INFO),
+    "metrics.mig": lambda: scored(estimator="histogram", **INFO),
+    "metrics.modularity": lambda: scored(estimator="histogram", **INFO),
+    "metrics.mutual_information": lambda: scored(estimator="histogram", bins=5, seed=0),
+    "metrics.sap": lambda: scored(**RULES, train=30, test=20, seed=0),
+    "metrics.squared_mmd": lambda: {
+        "x": codes(20),
+        "y": codes(15) + 1,
+        "bandwidth": 1.0,
+        "permutations": 5,
+        "seed": 0,
+    },
+    "models.Autoencoder": lambda: {"encoder": encoder(point=True), "decoder": decoder()},
+    "models.GammaExponential": lambda: {"theta": 1.5},
+    "models.GammaExponential.model": lambda: {"*": (pg.models.GammaExponential(),), "x": torch.ones(3)},
+    "models.GammaExponential.guide": lambda: {"*": (pg.models.GammaExponential(),), "x": torch.ones(3)},
+    "models.Programs": lambda: {"model": model, "guide": guide, "loss": None},
+    "models.SCVAE": lambda: {
+        "encoder": pg.nn.SparseLinearEncoder(SHAPE, pg.nn.FISTA(shared := dictionary(), steps=2)),
+        "decoder": pg.nn.SparseLinearDecoder(SHAPE, shared),
+        "rate": 1.0,
+        "sparsity": None,
+        "beta": 1.0,
+    },
+    "models.TCVAE": lambda: {
+        "encoder": encoder(),
+        "decoder": decoder(),
+        "beta": 4.0,
+        "alpha": 1.0,
+        "gamma": 1.0,
+        "estimator": "weighted",
+    },
+    "models.VAE": lambda: {"encoder": encoder(), "decoder": decoder(), "beta": 1.0, "prior": None},
+    "models.VAE.model": lambda: {"*": (vae(),), "x": binary(), "size": 20},
+    "models.VAE.guide": lambda: {"*": (vae(),), "x": binary(), "size": 20},
+    "models.VAE.encode": lambda: {"*": (vae(),), "x": binary()},
+    "models.VAE.decode": lambda: {"*": (vae(),), "z": torch.randn(3, 2)},
+    "models.VAE.reconstruct": lambda: {"*": (vae(),), "x": binary()},
+    "models.VAE.sample": lambda: {"*": (vae(),), "n": 3, "mean": True},
+    "models.VQVAE": lambda: {
+        "encoder": pg.nn.ConvGridEncoder((1, 4, 4), dim=3, channels=(4,)),
+        "decoder": pg.nn.ConvGridDecoder((1, 4, 4), dim=3, channels=(4,)),
+        "codebook": codebook(),
+        "commitment": 0.25,
+        "prior": None,
+        "beta": 1.0,
+    },
+    "nn.Bernoulli": dict,
+    "nn.Codebook": lambda: {"codes": 5, "dim": 3, "update": "ema", "decay": 0.99, "revive": 0.0},
+    "nn.ContinuousBernoulli": dict,
+    "nn.ConvDecoder": lambda: {
+        "shape": (1, 8, 8),
+        "latent": 2,
+        "likelihood": "bernoulli",
+        "channels": (4, 4),
+        "hidden": 8,
+    },
+    "nn.ConvEncoder": lambda: {"shape": (1, 8, 8), "latent": 2, "channels": (4, 4), "hidden": 8, "point": False},
+    "nn.ConvGridDecoder": lambda: {"shape": (1, 8, 8), "dim": 3, "likelihood": "bernoulli", "channels": (4, 4)},
+    "nn.ConvGridEncoder": lambda: {"shape": (1, 8, 8), "dim": 3, "channels": (4, 4)},
+    "nn.Dictionary": lambda: {"size": 8, "atoms": 6, "bias": True},
+    "nn.FISTA": lambda: {"dictionary": dictionary(), "steps": 3},
+    "nn.Gaussian": lambda: {"scale": 0.5, "learned": True},
+    "nn.ISTA": lambda: {"dictionary": dictionary(), "steps": 3},
+    "nn.LISTA": lambda: {"dictionary": dictionary(), "steps": 3, "tied": True},
+    "nn.LinearDecoder": lambda: {"shape": (5,), "latent": 2, "likelihood": "gaussian"},
+    "nn.LinearEncoder": lambda: {"shape": (5,), "latent": 2, "point": False},
+    "nn.MLPDecoder": lambda: {"shape": SHAPE, "latent": 2, "likelihood": "bernoulli", "hidden": (4,)},
+    "nn.MLPEncoder": lambda: {"shape": SHAPE, "latent": 2, "hidden": (4,), "point": False},
+    "nn.MLPEncoder.__call__": lambda: {"*": (encoder(), binary())},
+    "nn.MLPGridDecoder": lambda: {
+        "shape": SHAPE,
+        "grid": (2, 2),
+        "dim": 3,
+        "likelihood": "bernoulli",
+        "hidden": (4,),
+    },
+    "nn.MLPGridEncoder": lambda: {"shape": SHAPE, "grid": (2, 2), "dim": 3, "hidden": (4,)},
+    "nn.PixelCNN": lambda: {"grid": (2, 2), "codes": 5, "channels": 4, "layers": 1, "reach": 3},
+    "nn.SparseConvDecoder": lambda: {
+        "shape": (1, 8, 8),
+        "dictionary": dictionary(4),
+        "likelihood": "bernoulli",
+        "channels": (4, 4),
+    },
+    "nn.SparseConvEncoder": lambda: {
+        "shape": (1, 8, 8),
+        "coder": pg.nn.ISTA(dictionary(4), 2),
+        "channels": (4, 4),
+        "scale": 0.5,
+    },
+    "nn.SparseLinearDecoder": lambda: {"shape": SHAPE, "dictionary": dictionary(), "likelihood": "gaussian"},
+    "nn.SparseLinearEncoder": lambda: {"shape": SHAPE, "coder": pg.nn.ISTA(dictionary(), 2)},
+    "oracles.gamma_exponential.elbo": lambda: {"theta": 2.0, "x": torch.tensor([1.0, 2.0])},
+    "oracles.gamma_exponential.elbo_gradient": lambda: {"theta": 2.0, "x": torch.tensor([1.0, 2.0])},
+    "oracles.gamma_exponential.evidence": lambda: {"x": torch.tensor([1.0, 2.0])},
+    "oracles.gamma_exponential.kl": lambda: {"theta": 2.0, "x": torch.tensor([1.0, 2.0])},
+    "oracles.gamma_exponential.optimum": lambda: {"x": torch.tensor([1.0, 2.0])},
+    "oracles.gamma_exponential.posterior": lambda: {"x": torch.tensor([1.0, 2.0])},
+    "oracles.gaussian.elbo": lambda: {**gaussians(), "loc": np.zeros((3, 2)), "scale": np.ones(2), "beta": 1.0},
+    "oracles.gaussian.evidence": gaussians,
+    "oracles.gaussian.kl_diagonal": lambda: {
+        "loc_q": np.zeros(3),
+        "scale_q": np.ones(3),
+        "loc_p": np.ones(3),
+        "scale_p": 0.5,
+    },
+    "oracles.gaussian.log_density": lambda: {"x": codes(4), "loc": np.zeros(3), "covariance": np.eye(3)},
+    "oracles.gaussian.posterior": gaussians,
+    "oracles.importance_weighted.bound": lambda: {
+        "x": 0.5,
+        "w": 1.0,
+        "b": 0.0,
+        "sigma": 0.5,
+        "loc": 0.1,
+        "scale": 0.7,
+        "samples": 2,
+    },
+    "oracles.importance_weighted.evidence": lambda: {"x": 0.5, "w": 1.0, "b": 0.0, "sigma": 0.5},
+    "oracles.importance_weighted.gap": lambda: {
+        "x": 0.5,
+        "w": 1.0,
+        "b": 0.0,
+        "sigma": 0.5,
+        "loc": 0.1,
+        "scale": 0.7,
+        "samples": 2,
+    },
+    "oracles.lasso.duality_gap": lambda: {"x": codes(2), "d": np.eye(3), "z": codes(2) / 2, "penalty": 0.1},
+    "oracles.lasso.fista_bound": lambda: {"largest": 2.0, "distance": 1.0, "steps": 5},
+    "oracles.lasso.ista_bound": lambda: {"largest": 2.0, "distance": 1.0, "steps": 5},
+    "oracles.lasso.largest_penalty": lambda: {"x": codes(2), "d": np.eye(3)},
+    "oracles.lasso.minimum": lambda: {"x": codes(2), "d": np.eye(3), "penalty": 0.1, "gap": 1e-6, "sweeps": 50},
+    "oracles.lasso.objective": lambda: {"x": codes(2), "d": np.eye(3), "z": codes(2) / 2, "penalty": 0.1},
+    "oracles.lasso.optimality": lambda: {"x": codes(2), "d": np.eye(3), "z": codes(2) / 2, "penalty": 0.1},
+    "oracles.lasso.planted": lambda: {"d": np.eye(3), "z": codes(2), "penalty": 0.1, "slack": 0.5},
+    "oracles.lasso.soft_threshold": lambda: {"v": codes(2), "threshold": 0.3},
+    "oracles.linear_autoencoder.optimum": lambda: {"x": codes(9), "latent": 2},
+    "oracles.linear_autoencoder.stationary": lambda: {"x": codes(9), "kept": [0, 2]},
+    "oracles.mixture.evidence": lambda: {
+        **gaussians(),
+        "weights": P3,
+        "locs": codes(3)[:, :2],
+        "scales": np.ones((3, 2)),
+    },
+    "oracles.mixture.log_prior": lambda: {"z": codes(4), "weights": P3, "locs": codes(3), "scales": np.ones((3, 3))},
+    "oracles.mixture_kl.kl": lambda: {
+        "loc": np.zeros(2),
+        "scale": np.ones(2),
+        "weights": P3,
+        "locs": P3,
+        "scales": np.ones(3),
+    },
+    "oracles.mixture_kl.mutual_information": lambda: {"locs": codes(4)[:, 0], "scales": np.ones(4)},
+    "oracles.ppca.optimum": lambda: {"x": codes(9), "latent": 2, "sigma": 0.5, "beta": 1.0},
+    "oracles.total_correlation.gaussian": lambda: {"covariance": np.eye(3)},
+    "oracles.total_correlation.linear": lambda: {
+        "a": np.ones((2, 3)) + np.eye(2, 3),
+        "bias": np.zeros(2),
+        "scale": np.ones(2),
+        "loc": np.zeros(3),
+        "covariance": np.eye(3),
+    },
+    "oracles.two_sample.energy_distance": lambda: {"mean": 0.0, "scale": 1.0, "other_mean": 1.0, "other_scale": 2.0},
+    "oracles.two_sample.squared_mmd": lambda: {
+        "mean": np.zeros(2),
+        "covariance": np.eye(2),
+        "other_mean": np.ones(2),
+        "other_covariance": np.eye(2),
+        "bandwidth": 1.0,
+    },
+    "oracles.vector_quantization.inertia": lambda: {"points": codes(9), "codes": codes(3)},
+    "oracles.vector_quantization.lloyd_step": lambda: {"points": codes(9), "codes": codes(3)},
+    "oracles.vector_quantization.nearest": lambda: {"points": codes(9), "codes": codes(3)},
+    "oracles.vector_quantization.perplexity": lambda: {"counts": np.array([3, 0, 1])},
+    "oracles.vector_quantization.rate": lambda: {"tokens": 4, "codes": 8},
+    "plots.atoms": lambda: {"images": torch.rand(4, 1, 5, 5), "columns": 2},
+    "plots.codebook_use": lambda: {"histories": {"a": history("perplexity", "usage")}, "codes": 4},
+    "plots.conditional_tables": lambda: {"network": network(), "nodes": ["a"], "rows": 4, "title": "a"},
+    "plots.convergence": lambda: {"gaps": {"a": ([1, 2], [1.0, 0.5])}, "bounds": {"a": ([1, 2], [2.0, 1.0])}},
+    "plots.elbo_paths": lambda: {
+        "elbo": {"a": lambda theta: -((theta - 1) ** 2)},
+        "paths": {"a": np.array([2.0, 1.5, 1.1])},
+        "optimum": {"a": 1.0},
+        "average": 1,
+        "span": 3.0,
+    },
+    "plots.error_by_active": lambda: {
+        "curves": {"a": [(1.0, 0.5), (2.0, 0.3)]},
+        "ylabel": "error",
+        "logarithmic": False,
+    },
+    "plots.graph": lambda: {
+        "graph": dag(),
+        "given": ["b"],
+        "trail": ["a", "b", "c"],
+        "cliques": [["a", "b"]],
+        "title": "a",
+    },
+    "plots.guide_and_posterior": lambda: {"pairs": {"a": (dist.Gamma(2.0, 1.0), dist.Gamma(2.0, 2.0))}, "kl": None},
+    "plots.image_rows": lambda: {"rows": {"a": torch.rand(3, 1, 5, 5)}, "label_width": 1.0},
+    "plots.kl_per_latent": lambda: {"kl": np.array([0.1, 2.0]), "threshold": 0.01},
+    "plots.latent_space": lambda: {
+        "codes": codes()[:, :2],
+        "labels": factors()[:, 0],
+        "names": ["a", "b", "c"],
+        "factor": "shape",
+        "gaussians": None,
+    },
+    "plots.loss_curves": lambda: {"histories": {"a": history()}, "x": "step", "smooth": 0.3, "skip": 0},
+    "plots.mutual_information": lambda: {
+        "matrix": rng().random((3, 2)),
+        "factor_names": NAMES,
+        "entropies": np.array([1.0, 2.0]),
+    },
+    "plots.prior_plane": lambda: {
+        "codes": {"a": codes()[:, :2]},
+        "log_density": {"a": lambda z: -(z**2).sum(-1)},
+        "labels": factors()[:, 0],
+        "factor": "shape",
+        "names": ("a", "b"),
+    },
+    "plots.ranks": lambda: {"calibration": {"z": np.arange(40) % 11}, "draws": 10, "prob": 0.9, "bins": 5},
+    "plots.rate_distortion": lambda: {"models": {"a": [(10.0, 50.0)]}, "notes": None},
+    "plots.reconstructions": lambda: {"originals": torch.rand(3, 1, 5, 5), "models": {"a": torch.rand(3, 1, 5, 5)}},
+    "plots.samples": lambda: {"images": torch.rand(4, 1, 5, 5), "columns": 2},
+    "plots.traversals": lambda: {
+        "decode": lambda z: decoder()(z).mean,
+        "base": torch.zeros(2),
+        "latents": [0],
+        "span": 2.0,
+        "steps": 3,
+        "kl": None,
+    },
+    "report.Report": lambda: {"title": "a", "summary": "b", "date": "2026-01-01"},
+    "report.check_writable": lambda: {"folder": "folder"},
+    "report.format_column": lambda: {"values": [1.0, 2.5], "digits": 3},
+    "report.format_number": lambda: {"value": 1.5, "digits": 3},
+    "report.with_error": lambda: {"value": 1.5, "error": 0.1},
+    "save": lambda: {"pair": vae(), "path": "pair.safetensors"},
+    "testing.against_nuts": lambda: {
+        "model": model,
+        "guide": guide,
+        "args": (torch.zeros(3),),
+        "samples": 100,
+        "warmup": 10,
+        "chains": 1,
+        "seed": 0,
+        "progress": False,
+    },
+    "testing.assert_sound": lambda: {"model": model, "guide": guide, "args": (torch.zeros(3),)},
+    "testing.calibrate": lambda: {
+        "model": model,
+        "guide": guide,
+        "args": (torch.zeros(3),),
+        "simulations": 10,
+        "draws": 9,
+        "train": 2,
+        "lr": 0.1,
+        "seed": 0,
+        "progress": False,
+    },
+    "testing.check": lambda: {
+        "model": model,
+        "guide": guide,
+        "args": (torch.zeros(3),),
+        "seed": 0,
+        "false_alarm": 1e-6,
+        "time_limit": 1.0,
+        "progress": False,
+    },
+    "testing.compare": lambda: {
+        "model": model,
+        "guide": guide,
+        "args": (torch.zeros(3),),
+        "exact": {"z": dist.Normal(0.0, 0.5)},
+        "samples": 100,
+        "seed": 0,
+    },
+    "training.Constant": dict,
+    "training.Cyclical": lambda: {"period": 10, "ramp": 0.5},
+    "training.History": lambda: {"columns": ("objective", "kl"), "monitored": ("kl",)},
+    "training.LinearWarmup": lambda: {"steps": 10},
+    "training.elbo_terms": lambda: {"pair": vae(), "x": binary(), "size": 20},
+}
+
+SLOW = {  # calls of a second: the suite makes few of them
+    "fit",
+    "evaluate",
+    "graphs.learn",
+    "metrics.dci",
+    "metrics.explicitness",
+    "testing.against_nuts",
+    "testing.assert_sound",
+    "testing.calibrate",
+    "testing.check",
+    "testing.compare",
+    "datasets.DSprites.images",
+}
+
+OPEN = {  # parts and callables with findings that are not mended yet: `make fuzz` calls them, the suite does not
+    "datasets",
+    "distributions",
+    "evaluate",
+    "evaluation",
+    "exercises",
+    "fit",
+    "graphs",
+    "load",
+    "metrics",
+    "models",
+    "nn",
+    "plots",
+    "report",
+    "save",
+    "testing",
+    "training",
+}
