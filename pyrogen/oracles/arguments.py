@@ -152,6 +152,22 @@ def count(least: int = 1) -> Kind:
     return check
 
 
+def labels(letter: str, classes: str) -> Kind:
+    """Whole numbers of at least 0 in one row, below the size `classes` where another argument has told it."""
+    row = table(letter, least=0)
+
+    def check(name: str, value: Any, sizes: Sizes) -> NDArray[np.int64]:
+        numbers_given: Array = row(name, value, sizes)
+        if (numbers_given % 1 != 0).any():
+            raise ValueError(f"{name} must hold whole numbers, and some of these are not")
+        most = sizes.get(classes, (2**53, ""))[0]
+        if (numbers_given >= most).any():
+            raise ValueError(f"{name} must be below {classes} = {most}, got {numbers_given.max():g}")
+        return numbers_given.astype(np.int64)
+
+    return check
+
+
 def indices(name: str, value: Any, sizes: Sizes) -> tuple[int, ...]:
     """Different whole numbers of at least 0, such as places of columns."""
     if (

@@ -13,12 +13,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 
 from pyrogen.oracles import gaussian
-
-Array = NDArray[np.float64]
+from pyrogen.oracles.arguments import Array, closed_form, count, labels, number, table
 
 
 @dataclass(frozen=True)
@@ -30,6 +29,7 @@ class Optimum:
     log_likelihood: float
 
 
+@closed_form(x=table("N", "D"), w=table("D", "L"), v=table("D", "C", rows=1), b=table("D"), sigma=number(above=0))
 def of_each_label(x: ArrayLike, w: ArrayLike, v: ArrayLike, b: ArrayLike, sigma: float) -> Array:
     """Return log p(x | y) of each row and class, (N, C)."""
     v = gaussian.as_array(v)
@@ -37,6 +37,14 @@ def of_each_label(x: ArrayLike, w: ArrayLike, v: ArrayLike, b: ArrayLike, sigma:
     return np.stack(columns, 1)
 
 
+@closed_form(
+    x=table("N", "D"),
+    w=table("D", "L"),
+    v=table("D", "C", rows=1),
+    b=table("D"),
+    sigma=number(above=0),
+    y=labels("N", "C"),
+)
 def evidence(x: ArrayLike, y: ArrayLike, w: ArrayLike, v: ArrayLike, b: ArrayLike, sigma: float) -> Array:
     """Return log p(x | y) of each row with its label, (N,).
 
@@ -49,18 +57,21 @@ def evidence(x: ArrayLike, y: ArrayLike, w: ArrayLike, v: ArrayLike, b: ArrayLik
     return of_each_label(x, w, v, b, sigma)[np.arange(len(index)), index]
 
 
+@closed_form(x=table("N", "D"), w=table("D", "L"), v=table("D", "C", rows=1), b=table("D"), sigma=number(above=0))
 def marginal(x: ArrayLike, w: ArrayLike, v: ArrayLike, b: ArrayLike, sigma: float) -> Array:
     """Return log p(x) = log 1/C Σ_y p(x | y) of each row, (N,)."""
     each = of_each_label(x, w, v, b, sigma)
     return np.asarray(logsumexp(each, axis=1) - math.log(each.shape[1]))
 
 
+@closed_form(x=table("N", "D"), w=table("D", "L"), v=table("D", "C", rows=1), b=table("D"), sigma=number(above=0))
 def posterior(x: ArrayLike, w: ArrayLike, v: ArrayLike, b: ArrayLike, sigma: float) -> Array:
     """Return p(y | x), (N, C)."""
     each = of_each_label(x, w, v, b, sigma)
     return np.asarray(np.exp(each - logsumexp(each, axis=1, keepdims=True)))
 
 
+@closed_form(w=table("D", "L"), v=table("D", "C", rows=1), b=table("D"), sigma=number(above=0))
 def discriminant(w: ArrayLike, v: ArrayLike, b: ArrayLike, sigma: float) -> tuple[Array, Array]:
     """Return the weights (C, D) and offsets (C,) of the logits of p(y | x) = softmax(Ux + u)."""
     w, v, b = gaussian.as_array(w), gaussian.as_array(v), gaussian.as_array(b)
@@ -68,6 +79,7 @@ def discriminant(w: ArrayLike, v: ArrayLike, b: ArrayLike, sigma: float) -> tupl
     return gaussian.as_array(weights), gaussian.as_array(-0.5 * (weights * v.T).sum(1) - weights @ b)
 
 
+@closed_form(x=table("N", "D", rows=1), y=labels("N", "C"), classes=count(), latent=count(), sigma=number(above=0))
 def optimum(x: ArrayLike, y: ArrayLike, classes: int, latent: int, sigma: float) -> Optimum:
     """Return the best log p(x | y) at a fixed σ: class means, and pPCA of what is left of x around them.
 
@@ -81,6 +93,8 @@ def optimum(x: ArrayLike, y: ArrayLike, classes: int, latent: int, sigma: float)
         sigma: σ.
     """
     x, index = gaussian.as_array(x), np.asarray(y, dtype=np.int64)
+    if len(seen := np.unique(index)) != classes or seen[-1] != classes - 1:
+        raise ValueError(f"y must hold each of the {classes} labels from 0 on, got {seen[:9].tolist()}")
     v = np.stack([x[index == label].mean(0) for label in range(classes)], 1)
     rest = x - v.T[index]
     values, vectors = np.linalg.eigh(rest.T @ rest / len(x))

@@ -8,19 +8,28 @@ Source: Bishop, Pattern Recognition and Machine Learning, equations 2.113 to 2.1
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from pyrogen.oracles import gaussian
+from pyrogen.oracles.arguments import Array, closed_form, number, table
 
-Array = NDArray[np.float64]
 
-
+@closed_form(a=table("L", "K", rows=1), loc=table("L"), scale=table(above=0))
 def prior_of_z(a: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> tuple[Array, Array]:
     """Return mean (L,) and covariance (L, L) of p(z) = N(a, AAᵀ + diag s²)."""
     a = gaussian.as_array(a)
-    return gaussian.as_array(loc), a @ a.T + np.diag(np.broadcast_to(gaussian.as_array(scale), len(a)) ** 2)
+    return gaussian.as_array(loc), a @ a.T + np.diag(_scales(scale, len(a)) ** 2)
 
 
+@closed_form(
+    a=table("L", "K", rows=1),
+    loc=table("L"),
+    scale=table(above=0),
+    x=table("N", "D"),
+    w=table("D", "L"),
+    b=table("D"),
+    sigma=number(above=0),
+)
 def evidence(
     x: ArrayLike, a: ArrayLike, loc: ArrayLike, scale: ArrayLike, w: ArrayLike, b: ArrayLike, sigma: float
 ) -> Array:
@@ -36,6 +45,15 @@ def evidence(
     return gaussian.log_density(x, w @ mean + b, w @ covariance @ w.T + sigma**2 * np.eye(len(w)))
 
 
+@closed_form(
+    a=table("L", "K", rows=1),
+    loc=table("L"),
+    scale=table(above=0),
+    x=table("N", "D"),
+    w=table("D", "L"),
+    b=table("D"),
+    sigma=number(above=0),
+)
 def posterior(
     x: ArrayLike, a: ArrayLike, loc: ArrayLike, scale: ArrayLike, w: ArrayLike, b: ArrayLike, sigma: float
 ) -> tuple[Array, Array]:
@@ -48,10 +66,19 @@ def posterior(
     return gaussian.as_array((rest + precision @ mean) @ found), gaussian.as_array(found)
 
 
+@closed_form(z=table("N", "L"), a=table("L", "K", rows=1), loc=table("L"), scale=table(above=0))
 def posterior_of_top(z: ArrayLike, a: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> tuple[Array, Array]:
     """Return the means (N, L₂) and the one covariance (L₂, L₂) of p(z₂ | z), which x adds nothing to."""
     a = gaussian.as_array(a)
-    weighted = a / (np.broadcast_to(gaussian.as_array(scale), len(a)) ** 2)[:, None]  # diag s⁻² A
+    weighted = a / (_scales(scale, len(a)) ** 2)[:, None]  # diag s⁻² A
     found = np.linalg.inv(np.eye(a.shape[1]) + a.T @ weighted)
     rest = gaussian.as_array(z) - gaussian.as_array(loc)
     return gaussian.as_array(rest @ weighted @ found), gaussian.as_array(found)
+
+
+def _scales(scale: ArrayLike, size: int) -> Array:
+    """s, (L,), of one number or L."""
+    values = gaussian.as_array(scale)
+    if values.shape not in ((), (size,)):
+        raise ValueError(f"scale must have shape (L) = ({size}), or be one number, got {values.shape}")
+    return np.broadcast_to(values, size)

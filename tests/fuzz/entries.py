@@ -32,6 +32,8 @@ RECORDS = {  # what functions return: nobody makes these by hand
     "evaluation.ElboTerms",
     "evaluation.Scores",
     "exercises.Exercise",
+    "exercises.Grades",
+    "exercises.Mark",
     "exercises.Row",
     "exercises.Verdicts",
     "graphs.Assignment",
@@ -54,6 +56,7 @@ RECORDS = {  # what functions return: nobody makes these by hand
     "nn.SparseCoder",
     "nn.SparseDecoder",
     "nn.SparseEncoder",
+    "oracles.labels.Optimum",
     "oracles.linear_autoencoder.LinearAutoencoder",
     "oracles.ppca.PPCA",
     "oracles.total_correlation.Split",
@@ -61,8 +64,11 @@ RECORDS = {  # what functions return: nobody makes these by hand
     "testing.Finding",
     "testing.Report",
     "testing.Result",
+    "training.Callback",
+    "training.Feedback",
     "training.Fit",
     "training.Schedule",
+    "training.State",
     "training.Terms",
 }
 
@@ -93,6 +99,14 @@ def decoder() -> pg.nn.MLPDecoder:
 
 def vae() -> pg.models.VAE:
     return pg.models.VAE(encoder(), decoder())
+
+
+def labelled_encoder() -> pg.nn.MLPEncoder:
+    return pg.nn.MLPEncoder((19,), 2, hidden=(4,))
+
+
+def labelled_decoder() -> pg.nn.MLPDecoder:
+    return pg.nn.MLPDecoder(SHAPE, 5, hidden=(4,))
 
 
 def codebook() -> pg.nn.Codebook:
@@ -167,6 +181,8 @@ def scored(**more: Any) -> Arguments:
 NAMES = ["shape", "size"]
 RULES: Arguments = {"continuous": (), "leave_out": (), "factor_names": NAMES}
 INFO: Arguments = {**RULES, "bins": 5, "seed": 0}
+W = rng().normal(size=(4, 2))
+TOP: Arguments = {"a": np.eye(2), "loc": np.zeros(2), "scale": 1.0}
 P3 = np.array([0.2, 0.3, 0.5])
 
 ENTRIES: dict[str, Callable[[], Arguments]] = {
@@ -221,6 +237,13 @@ ENTRIES: dict[str, Callable[[], Arguments]] = {
     "evaluation.elbo_terms_per_image": lambda: {"pair": vae(), "x": binary()},
     "evaluation.importance_weighted_bound": lambda: {"pair": vae(), "x": binary(), "samples": 3, "at_once": 2},
     "exercises.check_exercise": lambda: {"path": folder() / "absent.json", "draws": 2, "seed": 0},
+    "exercises.grade": lambda: {
+        "path": folder() / "absent.json",
+        "answers": folder() / "absent.json",
+        "draws": 2,
+        "seed": 0,
+        "progress": False,
+    },
     "exercises.read_exercise": lambda: {"path": folder() / "absent.json"},
     "fit": lambda: {
         "pair": vae(),
@@ -243,6 +266,17 @@ ENTRIES: dict[str, Callable[[], Arguments]] = {
     "graphs.bundled_names": dict,
     "graphs.chordless_cycle": lambda: {"ug": ug()},
     "graphs.chords": lambda: {"ug": ug(), "cycle": ["a", "b", "c", "d"]},
+    "graphs.CompiledNetwork": lambda: {"network": network(), "memory": 2**20},
+    "graphs.compile": lambda: {"network": network(), "memory": 2**20},
+    "graphs.most_probable": lambda: {"network": network(), "k": 2, "evidence": {"b": 0}, "do": None, "memory": None},
+    "graphs.sample": lambda: {
+        "network": network(),
+        "n": 5,
+        "evidence": {"b": 0},
+        "do": None,
+        "seed": 0,
+        "memory": None,
+    },
     "graphs.conditional_mutual_information": lambda: {"network": network(), "x": ["a"], "y": ["b"], "given": []},
     "graphs.cpdag": lambda: {"dag": dag()},
     "graphs.d_separated": lambda: {"dag": dag(), "x": ["a"], "y": ["c"], "given": ["b"]},
@@ -314,6 +348,34 @@ ENTRIES: dict[str, Callable[[], Arguments]] = {
         "seed": 0,
     },
     "models.Autoencoder": lambda: {"encoder": encoder(point=True), "decoder": decoder()},
+    "models.ConditionalVAE": lambda: {
+        "encoder": labelled_encoder(),
+        "decoder": labelled_decoder(),
+        "classes": 3,
+        "beta": 1.0,
+        "prior": None,
+    },
+    "models.DIPVAE": lambda: {
+        "encoder": encoder(),
+        "decoder": decoder(),
+        "off_diagonal": 10.0,
+        "diagonal": 10.0,
+        "beta": 1.0,
+    },
+    "models.SemiSupervisedVAE": lambda: {
+        "encoder": labelled_encoder(),
+        "decoder": labelled_decoder(),
+        "classifier": pg.nn.MLPClassifier(SHAPE, 3, hidden=(4,)),
+        "alpha": 1.0,
+        "beta": 1.0,
+    },
+    "models.TwoLayerVAE": lambda: {
+        "encoder": encoder(),
+        "decoder": decoder(),
+        "top_encoder": pg.nn.MLPEncoder((2,), 2, hidden=(4,)),
+        "top_decoder": pg.nn.MLPEncoder((2,), 2, hidden=(4,)),
+        "beta": 1.0,
+    },
     "models.GammaExponential": lambda: {"theta": 1.5},
     "models.GammaExponential.model": lambda: {"*": (pg.models.GammaExponential(),), "x": torch.ones(3)},
     "models.GammaExponential.guide": lambda: {"*": (pg.models.GammaExponential(),), "x": torch.ones(3)},
@@ -349,6 +411,14 @@ ENTRIES: dict[str, Callable[[], Arguments]] = {
         "beta": 1.0,
     },
     "nn.Bernoulli": dict,
+    "nn.BroadcastDecoder": lambda: {
+        "shape": (1, 8, 8),
+        "latent": 2,
+        "likelihood": "bernoulli",
+        "hidden": (4,),
+        "patch": 2,
+    },
+    "nn.MLPClassifier": lambda: {"shape": SHAPE, "classes": 3, "hidden": (4,)},
     "nn.Codebook": lambda: {"codes": 5, "dim": 3, "update": "ema", "decay": 0.99, "revive": 0.0},
     "nn.ContinuousBernoulli": dict,
     "nn.ConvDecoder": lambda: {
@@ -429,6 +499,22 @@ ENTRIES: dict[str, Callable[[], Arguments]] = {
         "scale": 0.7,
         "samples": 2,
     },
+    "oracles.labels.discriminant": lambda: {"w": W, "v": np.ones((4, 3)), "b": np.zeros(4), "sigma": 0.5},
+    "oracles.labels.evidence": lambda: {**gaussians(), "y": [0, 1, 2], "v": np.ones((4, 3))},
+    "oracles.labels.marginal": lambda: {**gaussians(), "v": np.ones((4, 3))},
+    "oracles.labels.of_each_label": lambda: {**gaussians(), "v": np.ones((4, 3))},
+    "oracles.labels.optimum": lambda: {
+        "x": rng().normal(size=(9, 4)),
+        "y": np.arange(9) % 3,
+        "classes": 3,
+        "latent": 2,
+        "sigma": 0.5,
+    },
+    "oracles.labels.posterior": lambda: {**gaussians(), "v": np.ones((4, 3))},
+    "oracles.two_layer.evidence": lambda: {**gaussians(), **TOP},
+    "oracles.two_layer.posterior": lambda: {**gaussians(), **TOP},
+    "oracles.two_layer.posterior_of_top": lambda: {"z": codes(3)[:, :2], **TOP},
+    "oracles.two_layer.prior_of_z": lambda: dict(TOP),
     "oracles.lasso.duality_gap": lambda: {"x": codes(2), "d": np.eye(3), "z": codes(2) / 2, "penalty": 0.1},
     "oracles.lasso.fista_bound": lambda: {"largest": 2.0, "distance": 1.0, "steps": 5},
     "oracles.lasso.ista_bound": lambda: {"largest": 2.0, "distance": 1.0, "steps": 5},
@@ -582,6 +668,20 @@ ENTRIES: dict[str, Callable[[], Arguments]] = {
     },
     "training.Constant": dict,
     "training.Cyclical": lambda: {"period": 10, "ramp": 0.5},
+    "training.CsvLog": lambda: {"path": "log.csv", "every": 5},
+    "training.EarlyStopping": lambda: {"patience": 2, "min_delta": 0.0, "monitor": "objective"},
+    "training.Geometric": lambda: {"start": 0.1, "steps": 10, "end": 1.0},
+    "training.HoldKL": lambda: {
+        "target": 5.0,
+        "proportional": 0.01,
+        "integral": 0.001,
+        "lowest": 0.0,
+        "highest": 10.0,
+    },
+    "training.KeepBest": lambda: {"monitor": "objective", "path": "best", "restore": False},
+    "training.MovingAverage": lambda: {"decay": 0.99, "every": 2},
+    "training.TargetKL": lambda: {"end": 5.0, "steps": 10, "gamma": 10.0, "start": 0.0},
+    "training.TensorBoard": lambda: {"folder": "board", "every": 5},
     "training.History": lambda: {"columns": ("objective", "kl"), "monitored": ("kl",)},
     "training.LinearWarmup": lambda: {"steps": 10},
     "training.elbo_terms": lambda: {"pair": vae(), "x": binary(), "size": 20},
