@@ -3,6 +3,7 @@
 from pyrogen.distributions.aggregate import (
     Decomposition,
     decompose,
+    decompose_all,
     log_aggregate,
     log_weights,
     pairwise_log_prob,
@@ -25,6 +26,7 @@ __all__ = [
     "UniformCodes",
     "VampPrior",
     "decompose",
+    "decompose_all",
     "log_aggregate",
     "log_weights",
     "pairwise_log_prob",

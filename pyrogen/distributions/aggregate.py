@@ -12,6 +12,7 @@ Everything is in nats. The functions are pure and do not branch on values.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
@@ -75,6 +76,65 @@ def decompose(
     joint, product = log_aggregate(log_q, weights)
     own = log_q.sum(-1).diagonal(dim1=-2, dim2=-1)  # (…, M)
     return Decomposition(own - joint, joint - product, product - p.log_prob(z))
+
+
+def decompose_all(
+    posteriors: Sequence[Distribution],
+    p: Distribution,
+    z: Tensor,
+    size: int | None = None,
+    estimator: str = "stratified",
+    at_once: int = 2_000_000,
+) -> Decomposition:
+    """Split the KL with q(z) estimated from the images of many batches, whatever the batches' sizes.
+
+    It is `decompose` of all of them together, in bounded memory.
+
+    Args:
+        posteriors: q(z | x) of each batch, products over the latents; B images in all.
+        p: p(z), event shape (L,).
+        z: one draw (M, L) from the posterior of each of the first M images, M ≤ B.
+        size: N, as for `decompose`.
+        estimator: see `log_weights`.
+        at_once: how many log q(zₗ | x) are held at a time.
+
+    Raises:
+        TypeError, ValueError: as `decompose`.
+
+    Example:
+        >>> import torch
+        >>> from pyro import distributions as dist
+        >>> from pyrogen.distributions import decompose, decompose_all
+        >>> q = dist.Normal(torch.randn(6, 2), 1.0).to_event(1)
+        >>> halves = [dist.Normal(part, 1.0).to_event(1) for part in q.mean.split(3)]
+        >>> p, z = dist.Normal(torch.zeros(2), 1.0).to_event(1), q.sample()
+        >>> whole, parts = decompose(q, p, z), decompose_all(halves, p, z)
+        >>> torch.allclose(whole.total_correlation, parts.total_correlation, atol=1e-5)
+        True
+    """
+    for q in posteriors:
+        pairwise_log_prob(q, z[:0])  # refuses what is not a product
+    batch = sum(int(q.batch_shape[0]) for q in posteriors)
+    weights = log_weights(batch, batch if size is None else size, estimator, rows=min(2, batch))
+    own_weight, other = float(weights[0, 0]), float(weights[0, -1])
+    rows = max(1, at_once // max(1, max(int(q.batch_shape[0]) for q in posteriors) * z.shape[-1]))
+    parts = []
+    for start in range(0, len(z), rows):
+        block = z[start : start + rows]
+        joints, marginals, own, before = [], [], torch.zeros(len(block)).to(z), 0
+        for q in posteriors:
+            log_q = q.base_dist.log_prob(block.unsqueeze(-2))  # (m, B of this batch, L)
+            logs = log_q.new_full(log_q.shape[:2], other)
+            for i in range(max(start, before), min(start + len(block), before + log_q.shape[1])):
+                logs[i - start, i - before] = own_weight
+                own[i - start] = log_q[i - start, i - before].sum()
+            joints.append((log_q.sum(-1) + logs).logsumexp(-1))
+            marginals.append((log_q + logs.unsqueeze(-1)).logsumexp(-2))
+            before += log_q.shape[1]
+        all_joint = torch.stack(joints).logsumexp(0)
+        all_product = torch.stack(marginals).logsumexp(0).sum(-1)
+        parts.append((own - all_joint, all_joint - all_product, all_product - p.log_prob(block)))
+    return Decomposition(*(torch.cat(part) for part in zip(*parts, strict=True)))
 
 
 def pairwise_log_prob(q: Distribution, z: Tensor) -> Tensor:

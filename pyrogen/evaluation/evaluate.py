@@ -108,7 +108,7 @@ def evaluate(
         kl=mean.get("kl"),
         objective=mean["objective"],
         nll=mean.get("nll"),
-        standard_errors={name: standard_error(column) for name, column in found.rows.items()},
+        standard_errors={name: standard_error(column) for name, column in found.rows.items()} | found.errors,
         beta=float(pair.beta),
         kl_per_latent=found.kl_per_latent,
         active_units=sum(units.values()) if units and "kl" in found.rows else None,

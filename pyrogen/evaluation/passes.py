@@ -20,6 +20,7 @@ from pyrogen.progress import progress_bar
 from pyrogen.training.data import Source
 from pyrogen.training.program_data import moved
 
+PAIRED = 2_000  # images at most whose draws are held against all posteriors
 ACTIVE = 0.01  # the variance above which Burda et al. call a unit active
 
 
@@ -33,6 +34,7 @@ class Found:
         codes: the posterior of each latent.
         counted: the latents whose active units are counted.
         extra: means of charges and of what is watched.
+        errors: standard errors of charges that are taken over all images.
     """
 
     rows: dict[str, Tensor]
@@ -40,6 +42,7 @@ class Found:
     codes: dict[str, Codes]
     counted: set[str]
     extra: dict[str, float] = field(default_factory=dict)
+    errors: dict[str, float] = field(default_factory=dict)
 
     @property
     def kl_per_latent(self) -> list[float] | None:
@@ -85,6 +88,8 @@ def terms_of(pair: Pair, source: Source, index: Tensor, how: Plan, batch_size: i
     codes: dict[str, list[Codes]] = {}
     totals: dict[str, float] = {}
     counted: set[str] = set()
+    charged: dict[str, list[Tensor]] = {}
+    posteriors, drawn = [], []
     assert how.dim is not None
     for batch, size in _batches(pair, source, index, batch_size, "ELBO", progress):
         once = run(pair, batch, nesting=how.nesting, enumerated=how.enumerated)
@@ -93,6 +98,7 @@ def terms_of(pair: Pair, source: Source, index: Tensor, how: Plan, batch_size: i
         for term in terms:
             if term.kind == "charge":
                 totals[term.name] = totals.get(term.name, 0.0) + float(term.nats.sum())
+                charged.setdefault(term.name, []).append(_kept(term.weighted))
             else:
                 sites.setdefault(term.name, (term.kind, []))[1].append(_kept(term.nats))
         for name, value in row.items():
@@ -104,7 +110,19 @@ def terms_of(pair: Pair, source: Source, index: Tensor, how: Plan, batch_size: i
         first = next(iter(once.latents.values()))[0]
         for name, number in pair.monitored(first["fn"], first["value"], size).items():
             totals[name] = totals.get(name, 0.0) + float(number) * size
+        if type(pair).data_charges is not Pair.data_charges:
+            posteriors.append(first["fn"])
+            drawn.append(first["value"])
     columns = {name: torch.cat(column) for name, column in rows.items()}
+    weighted = {name: torch.cat(column) for name, column in charged.items()}
+    errors: dict[str, float] = {}
+    if posteriors:
+        for name, (weight, nats) in pair.data_charges(posteriors, torch.cat(drawn)[:PAIRED], len(source)).items():
+            values = torch.full_like(columns["objective"], float(nats.mean()))
+            values[: len(nats)] = _kept(nats)
+            weighted[name], totals[name] = float(weight) * values, float(values.sum())
+            errors |= {name: standard_error(_kept(nats))} if bool((nats != nats[0]).any()) else {}
+    columns["objective"] = sum(weighted.values(), columns["objective"])
     if "penalty" in columns:
         totals = {"penalty": float(columns.pop("penalty").sum())} | totals
     return Found(
@@ -113,12 +131,14 @@ def terms_of(pair: Pair, source: Source, index: Tensor, how: Plan, batch_size: i
         {name: _joined(parts) for name, parts in codes.items()},
         counted,
         {name: total / len(index) for name, total in totals.items()},
+        errors,
     )
 
 
 def _sums(terms: Sequence[SiteTerm], zero: Tensor) -> dict[str, Tensor]:
-    """Objective, reconstruction, KL or penalty, and the ELBO of each row, (B,)."""
-    row = {"objective": sum((term.weighted for term in terms), zero), "reconstruction": zero}
+    """Objective without charges, reconstruction, KL or penalty, and the ELBO of each row, (B,)."""
+    weighted = (term.weighted for term in terms if term.kind != "charge")
+    row = {"objective": sum(weighted, zero), "reconstruction": zero}
     for term in terms:
         if term.kind != "charge":
             row[term.kind] = row.get(term.kind, zero) + term.per_row()

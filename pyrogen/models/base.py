@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar, NoReturn, TypeAlias
 
@@ -174,6 +174,21 @@ class Pair(Described, Named, nn.Module, ABC):
             q: q(z | x) of a batch, as the guide has it.
             z: its draw, ``(B, *code_shape)``.
             size: N, the number of images that the batch stands for.
+        """
+        return {}
+
+    def data_charges(
+        self, posteriors: Sequence[dist.TorchDistribution], z: Tensor, size: int
+    ) -> dict[str, tuple[Tensor, Tensor]]:
+        """Charges that depend on the other images, taken over many batches: name to (weight, nats (M,)).
+
+        ``pg.evaluate`` reports them in place of what each batch is charged, so that they do not depend on its
+        `batch_size`. By default there are none.
+
+        Args:
+            posteriors: q(z | x) of each batch, B images in all.
+            z: a draw for each of the first M ≤ B images, (M, L).
+            size: N, the number of images of the data set.
         """
         return {}
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pyro
 import torch
+from pyro import distributions as dist
 from torch import Tensor
 
 from pyrogen import checks
@@ -78,6 +81,19 @@ class DIPVAE(VAE):
             self.charge("off_diagonal", off_diagonal.expand(len(x)), weight=self.off_diagonal)
             self.charge("diagonal", (variances - 1).square().sum().expand(len(x)), weight=self.diagonal)
         return z
+
+    def data_charges(
+        self, posteriors: Sequence[dist.TorchDistribution], z: Tensor, size: int
+    ) -> dict[str, tuple[Tensor, Tensor]]:
+        """The two charges on the covariance of all images' codes."""
+        means, variances = (torch.cat([getattr(q, what) for q in posteriors]) for what in ("mean", "variance"))
+        covariance = aggregate_covariance(means, variances)
+        own = covariance.diagonal()
+        off_diagonal = covariance.square().sum() - own.square().sum()
+        return {
+            "off_diagonal": (self.off_diagonal, off_diagonal.expand(len(z))),
+            "diagonal": (self.diagonal, (own - 1).square().sum().expand(len(z))),
+        }
 
 
 def aggregate_covariance(means: Tensor, variances: Tensor) -> Tensor:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pyro
 import torch
 from pyro import distributions as dist
 from torch import Tensor
 
 from pyrogen import checks
-from pyrogen.distributions.aggregate import ESTIMATORS, Estimator, decompose
+from pyrogen.distributions.aggregate import ESTIMATORS, Estimator, decompose, decompose_all
 from pyrogen.models.base import Pair, matched
 from pyrogen.nn import Decoder, Encoder
 
@@ -107,6 +109,17 @@ class TCVAE(Pair):
             self.charge("mutual_information", parts.mutual_information, weight=self.alpha - 1)
             self.charge("dimension_wise_kl", parts.dimension_wise_kl, weight=self.gamma - 1)
         return z
+
+    def data_charges(
+        self, posteriors: Sequence[dist.TorchDistribution], z: Tensor, size: int
+    ) -> dict[str, tuple[Tensor, Tensor]]:
+        """The parts of the KL with q(z) estimated from all images, whatever the batches' sizes."""
+        parts = decompose_all(posteriors, self.prior(), z, size=size, estimator=self.estimator)
+        return {
+            "total_correlation": (self.beta - 1, parts.total_correlation),
+            "mutual_information": (self.alpha - 1, parts.mutual_information),
+            "dimension_wise_kl": (self.gamma - 1, parts.dimension_wise_kl),
+        }
 
     def prior(self) -> dist.TorchDistribution:
         """p(z) = N(0, I), batch shape (), event shape (L,)."""

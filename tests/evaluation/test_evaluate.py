@@ -125,7 +125,8 @@ def test_every_pair_is_evaluated(case):
     constant = {"kl"} if case.guide == "code" else set()  # T log K under a uniform prior
     assert all(math.isfinite(e) and (e > 0 or name in constant) for name, e in scores.standard_errors.items())
     bounds = {"elbo", "kl", "nll"} if case.guide != "point" else set()
-    assert scores.standard_errors.keys() == {"reconstruction", "objective"} | bounds
+    parts = set(scores.extra) if case.name == "total correlation" else set()
+    assert scores.standard_errors.keys() == {"reconstruction", "objective"} | bounds | parts
 
 
 @pytest.mark.parametrize("images", [30, 7])
