@@ -4,13 +4,14 @@ import importlib
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from pyrogen import distributions, evaluation, models, nn, training
+from pyrogen import distributions, evaluation, models, nn, training, weights
 from pyrogen._version import __version__
 from pyrogen.config import Described
 from pyrogen.errors import CheckpointError, DivergenceError, PyrogenError
 from pyrogen.evaluation import evaluate
 from pyrogen.sweep import sweep
 from pyrogen.training import fit, load, save
+from pyrogen.weights import pretrained
 
 if TYPE_CHECKING:
     from pyrogen import datasets, exercises, graphs, metrics, oracles, plots, report, testing
@@ -37,11 +38,13 @@ __all__ = [
     "nn",
     "oracles",
     "plots",
+    "pretrained",
     "report",
     "save",
     "sweep",
     "testing",
     "training",
+    "weights",
 ]
 
 

@@ -13,7 +13,7 @@ LAYERS = (
     ("oracles", "distributions", "nn", "datasets", "metrics", "graphs"),
     ("models", "exercises"),
     ("training",),
-    ("evaluation", "testing"),
+    ("evaluation", "testing", "weights"),
     ("plots", "report", "sweep"),
     ("explore",),
     ("cli",),
