@@ -1,6 +1,6 @@
 """Pictures of 64 x 64 bits as 64 words each, and a file of them that is mapped into memory.
 
-The file is nothing but the words, in the machine's byte order: (N, 64) int64, 512 bytes a picture. Whatever decides
+The file is the words, in the machine's byte order: (N, 64) int64, 512 bytes a picture, and a seal. Whatever decides
 what is in it (the renderer, the file it was read from) belongs in its *name*, so that a stale file is never found.
 """
 
@@ -15,6 +15,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from pyrogen.datasets.seal import Seal, hold, is_sound, remove_leftovers, seal_size
+
+SPOTS = 8  # blocks that are compared with their digests at each opening
 WORDS = 64  # to a picture
 _BYTES = 8 * WORDS
 
@@ -42,12 +45,23 @@ def _bits_of_octets(device: torch.device) -> Tensor:
     return bits.view(torch.int64).flatten().to(device)
 
 
-def open_words(path: Path, count: int) -> Tensor | None:
-    """Return the words (count, 64) of a file, mapped and read when touched; None if no file of that very length
-    exists."""
+def open_words(path: Path, count: int, spots: int = SPOTS) -> Tensor | None:
+    """Return the words (count, 64) of a file, mapped and read when touched; None if no sound file is there.
+
+    The file must have its very length, and a seal of digests of its blocks; some blocks are compared with theirs, which
+    takes milliseconds. To compare all of them, pass ``spots=0``.
+
+    Args:
+        path: the file.
+        count: how many pictures it should hold.
+        spots: how many blocks are compared, drawn anew each time beside the first and the last; 0 for all.
+    """
     try:
-        if path.stat().st_size != count * _BYTES:
+        if path.stat().st_size != count * _BYTES + seal_size(count * _BYTES):
             return None
+        with path.open("rb") as file:
+            if not is_sound(file, count * _BYTES, spots):
+                return None
     except OSError:  # not there, or not to be seen: check_folder says why when it is to be written
         return None
     # Not shared: a private map, so that nothing done to the tensor reaches the file.
@@ -65,7 +79,7 @@ def check_folder(folder: Path, count: int) -> None:
             f"the cache folder {str(folder)!r} cannot be written ({error.strerror or error}); "
             "pass cache='another/folder', or cache=None to keep nothing on disk"
         ) from error
-    free, needed = shutil.disk_usage(folder).free, count * _BYTES
+    free, needed = shutil.disk_usage(folder).free, count * _BYTES + seal_size(count * _BYTES)
     if free < needed:
         raise OSError(
             f"the cache folder {str(folder)!r} has {free / 1e6:.0f} MB free and needs {needed / 1e6:.0f} MB; "
@@ -76,22 +90,32 @@ def check_folder(folder: Path, count: int) -> None:
 def write_words(path: Path, blocks: Iterable[Tensor], count: int) -> None:
     """Write blocks (b, 64) of words, ``count`` rows in all, so that the file is there whole or not at all.
 
-    Two processes that write the same file at once each write their own and the later one replaces the earlier.
+    Two processes that write the same file at once each write their own and the later one replaces the earlier. What a
+    writer that was killed left behind is removed.
     """
+    remove_leftovers(path)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name + ".", suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:
+            hold(file)
+            seal = Seal()
             rows = 0
             for block in blocks:
-                file.write(block.cpu().contiguous().numpy().data)
+                content = block.cpu().contiguous().numpy().data.cast("B")
+                file.write(content)
+                seal.add(content)
                 rows += len(block)
             if rows != count:
                 raise ValueError(f"expected {count} pictures to write to {str(path)!r}, got {rows}")
+            file.write(seal.content())
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(name, 0o644)  # a temporary file is its owner's alone, and a cache folder may be shared
-        os.replace(name, path)
-    except BaseException:
+            os.chmod(name, 0o644)  # a temporary file is its owner's alone, and a cache folder may be shared
+            os.replace(name, path)
+    except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(name)
+        if isinstance(error, OSError) and error.errno is not None:
+            reason = f"{error.strerror}: the cached pictures {str(path)!r} were not written; pass another cache folder"
+            raise OSError(error.errno, reason) from error
         raise

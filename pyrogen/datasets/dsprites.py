@@ -73,11 +73,11 @@ class DSprites(FactoredImages):
         if cache is not None and not isinstance(cache, bool | str | os.PathLike):
             raise TypeError(f"cache must be True, False, None or a folder, got {cache!r}")
         if path is None:
-            name = f"dsprites-drawn-{_fingerprint()}.words"
+            name = f"dsprites-drawn-{_fingerprint()}-sealed.words"
             self._source: Source = _stored(name, render_all, cache, progress) or Drawn()
         else:
             original = Path(path)
-            name = f"dsprites-read-{_identity(original)}.words"
+            name = f"dsprites-read-{_identity(original)}-sealed.words"
 
             def read() -> Iterator[Tensor]:
                 check_original(original)

@@ -1,5 +1,7 @@
 """Where a data set's packed pictures come from: words that are there (on disk or in memory), or a drawing each time."""
 
+import os
+import weakref
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
@@ -32,8 +34,19 @@ class Stored(Source):
         self._words = words
         self._path = path
         self.device = words.device
+        self._watch()
+
+    def _watch(self) -> None:
+        """Keep the mapped file open: to read a map beyond the end of a file that was cut kills the process."""
+        self._handle, self._size = -1, 0
+        if self._path:
+            self._handle = os.open(self._path, os.O_RDONLY)
+            self._size = os.fstat(self._handle).st_size
+            weakref.finalize(self, os.close, self._handle)
 
     def words(self, place: Tensor, number: Tensor) -> Tensor:
+        if self._path and os.fstat(self._handle).st_size != self._size:
+            raise OSError(f"the cached pictures {str(self._path)!r} were cut while in use; make the data set anew")
         return self._words.index_select(0, place)
 
     def to(self, device: torch.device, places: Tensor | None) -> "Stored":
@@ -42,7 +55,7 @@ class Stored(Source):
 
     def __getstate__(self) -> dict[str, Any]:
         # A worker process maps the file itself; pickling the tensor would copy 377 MB for each.
-        return {**self.__dict__, "_words": len(self._words)} if self._path else self.__dict__
+        return {**self.__dict__, "_words": len(self._words), "_handle": -1} if self._path else self.__dict__
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -51,6 +64,7 @@ class Stored(Source):
             if words is None:
                 raise FileNotFoundError(f"the cached pictures {str(self._path)!r} are gone; make the data set anew")
             self._words = words
+            self._watch()
 
 
 class Drawn(Source):

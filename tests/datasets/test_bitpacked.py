@@ -1,5 +1,6 @@
 """Packing, and the file of packed pictures."""
 
+import pickle
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 from pyrogen.datasets.bitpacked import check_folder, open_words, pack, unpack, write_words
+from pyrogen.datasets.storage import Stored
 
 
 def some_words(n: int, seed: int = 0) -> torch.Tensor:
@@ -116,3 +118,78 @@ def test_a_full_disk_is_refused_before_work(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10**6))
     with pytest.raises(OSError, match="has 1 MB free and needs 377 MB"):
         check_folder(tmp_path, 737280)
+
+
+@pytest.mark.parametrize("at", [0, 1, 2**20 - 1, 2**20, 4000 * 512 - 1, 4000 * 512, 4000 * 512 + 40, -1])
+def test_a_byte_that_changed_is_noticed(tmp_path: Path, at: int) -> None:
+    path = tmp_path / "a.words"
+    words = some_words(4000)  # some blocks of 1 MiB
+    write_words(path, words.split(700), 4000)
+    content = bytearray(path.read_bytes())
+    content[at] ^= 1
+    path.write_bytes(content)
+    assert open_words(path, 4000, spots=0) is None
+
+
+def test_every_opening_looks_at_the_ends_and_at_other_blocks(tmp_path: Path) -> None:
+    path = tmp_path / "a.words"
+    write_words(path, [some_words(10_000)], 10_000)  # 5 blocks
+    content = bytearray(path.read_bytes())
+    content[2 * 2**20 + 5] ^= 1
+    path.write_bytes(content)
+    assert open_words(path, 10_000) is None  # 8 spots are all of them
+    state = torch.get_rng_state()
+    seen = [open_words(path, 10_000, spots=1) is None for _ in range(200)]
+    assert any(seen)  # each sees it with probability 1/5: none does with 4e-20
+    assert not all(seen)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("content", [lambda size: bytes(size), lambda size: b"\xff" * size])
+def test_a_file_of_zeros_of_the_right_length_is_no_cache(tmp_path: Path, content) -> None:
+    path = tmp_path / "a.words"
+    write_words(path, [some_words(30)], 30)
+    path.write_bytes(content(path.stat().st_size))
+    assert open_words(path, 30) is None
+
+
+def test_what_killed_writers_left_is_removed_and_what_is_being_written_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "a.words"
+    (tmp_path / "a.words.dead.part").write_bytes(b"half")
+    (tmp_path / "b.words.dead.part").write_bytes(b"another's")
+
+    def blocks():
+        yield some_words(10)
+        write_words(path, [some_words(30, seed=2)], 30)  # must not remove the file of the writer that is under way
+        yield some_words(20, seed=1)
+
+    write_words(path, blocks(), 30)
+    assert files(tmp_path) == ["a.words", "b.words.dead.part"]
+    assert open_words(path, 30, spots=0) is not None
+
+
+def test_a_file_that_is_cut_while_in_use_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.words"
+    write_words(path, [some_words(3000)], 3000)
+    words = open_words(path, 3000)
+    assert words is not None
+    stored = Stored(words, path)
+    index = torch.tensor([2999])
+    assert torch.equal(stored.words(index, index), some_words(3000)[2999:])
+    copied = pickle.loads(pickle.dumps(stored))
+    assert torch.equal(copied.words(index, index), some_words(3000)[2999:])
+    with path.open("r+b") as file:
+        file.truncate(4096)
+    for source in (stored, copied):
+        with pytest.raises(OSError, match=r"a.words' were cut while in use; make the data set anew"):
+            source.words(index, index)
+
+
+def test_a_write_that_fails_says_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", refuse)
+    with pytest.raises(OSError, match=r"No space left on device: the cached pictures '.*a.words' were not written"):
+        write_words(tmp_path / "a.words", [some_words(30)], 30)
+    assert files(tmp_path) == []

@@ -185,4 +185,32 @@ FAULTS = [
         "    if False:",
         OF_CRAFTED + "test_json_is_read_in_bounds",
     ),
+    Fault(
+        "a cached file is trusted by its length",
+        "datasets/bitpacked.py",
+        "            if not is_sound(file, count * _BYTES, spots):",
+        "            if False:",
+        "datasets/test_bitpacked.py::test_a_file_of_zeros_of_the_right_length_is_no_cache",
+    ),
+    Fault(
+        "the seal of a cached file is trusted, whatever the file holds",
+        "datasets/seal.py",
+        "        if _new(content).digest() != digests",
+        "        if False and _new(content).digest() != digests",
+        "datasets/test_bitpacked.py::test_a_byte_that_changed_is_noticed",
+    ),
+    Fault(
+        "what a living writer writes is removed",
+        "datasets/seal.py",
+        "                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # an OSError",
+        "                    pass  # an OSError",
+        "datasets/test_bitpacked.py::test_what_killed_writers_left_is_removed_and_what_is_being_written_is_not",
+    ),
+    Fault(
+        "what a killed writer left stays",
+        "datasets/bitpacked.py",
+        "    remove_leftovers(path)\n",
+        "",
+        "datasets/test_bitpacked.py::test_what_killed_writers_left_is_removed_and_what_is_being_written_is_not",
+    ),
 ]
