@@ -223,6 +223,11 @@ ENTRIES: dict[str, Callable[[], Arguments]] = {
         "size": 10,
         "estimator": "weighted",
     },
+    "distributions.decompose_all": lambda: {
+        "q": dist.Normal(torch.zeros(5, 2), torch.ones(5, 2)).to_event(1),
+        "p": dist.Normal(torch.zeros(2), torch.ones(2)).to_event(1),
+        "z": torch.randn(5, 2),
+    },
     "distributions.log_aggregate": lambda: {"log_q": torch.randn(4, 4), "log_weights": torch.zeros(4, 4)},
     "distributions.log_weights": lambda: {"batch": 4, "size": 10, "estimator": "weighted", "rows": None},
     "distributions.pairwise_log_prob": lambda: {
