@@ -436,8 +436,8 @@ FAULTS = [
     Fault(
         "draws go past the last state",
         DRAWS,
-        "generator.random(len(weights)) * bounds[:, -1]",
-        "generator.random(len(weights))",
+        "generator.random(len(those)) * bounds[-1]",
+        "generator.random(len(those))",
         OF_COMPILED + "test_draws_follow_the_posterior",
     ),
     Fault(

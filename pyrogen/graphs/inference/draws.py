@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,11 +43,13 @@ def forward(
             if node in drawn:
                 continue
             drawn[node] = np.empty(count, dtype=np.intp)
-            for part in _parts(count, len(table)):
-                index: Any = (slice(None), *(drawn[parent][part] for parent in parents))
-                given = table[index]
-                given = np.broadcast_to(given.reshape(len(table), -1).T, (len(drawn[node][part]), len(table)))
-                drawn[node][part] = _choose(given, generator)
+            shape = table.shape[1:]
+            index = np.zeros(count, dtype=np.intp)
+            for parent, size in zip(parents, shape, strict=True):
+                index = index * size + drawn[parent]
+            columns = table.reshape(len(table), -1).T
+            for seen, members in _groups(index, len(table)):
+                drawn[node][np.concatenate(members)] = _choose(columns[seen], members, generator)
     return drawn
 
 
@@ -67,13 +68,16 @@ def backward(
         sizes = clique.shape[clique.shared :]
         for node in own:
             drawn[node] = np.empty(count, dtype=np.intp)
-        for part in _parts(count, clique.size // clique.rows):
-            states = {node: drawn[node][part] for node in clique.separator}
-            size = len(range(*part.indices(count)))
-            table = floats_by_row(rows(schedule, operands, ring, up, number, states, size), ring)
-            places = np.unravel_index(_choose(table, generator), sizes)
-            for node, place in zip(own, places, strict=True):
-                drawn[node][part] = place
+        index = np.zeros(count, dtype=np.intp)
+        for node, size in zip(clique.separator, clique.shape, strict=False):
+            index = index * size + drawn[node]
+        for seen, members in _groups(index, clique.size // clique.rows):
+            places = np.unravel_index(seen, clique.shape[: clique.shared]) if clique.shared else ()
+            states = dict(zip(clique.separator, places, strict=True))
+            weights = floats_by_row(rows(schedule, operands, ring, up, number, states, len(seen)), ring)
+            chosen = np.unravel_index(_choose(weights, members, generator), sizes)
+            for node, place in zip(own, chosen, strict=True):
+                drawn[node][np.concatenate(members)] = place
     return drawn
 
 
@@ -82,15 +86,23 @@ def floats_by_row(table: Table, ring: Ring) -> Table:
     return np.exp(table - table.max(axis=1, keepdims=True)) if ring.logarithms else floats(table, ring)
 
 
-def _choose(weights: Table, generator: np.random.Generator) -> Places:
-    """For each row a place drawn in proportion to its weights; never one of weight zero."""
-    bounds = np.cumsum(weights, axis=1)
-    drawn = generator.random(len(weights)) * bounds[:, -1]
-    places = (bounds <= drawn[:, None]).sum(axis=1)
-    last = weights.shape[1] - 1 - (weights[:, ::-1] > 0).argmax(axis=1)  # rounding may carry a draw past the end
-    return np.asarray(np.minimum(places, last))
+def _choose(weights: Table, members: Sequence[Places], generator: np.random.Generator) -> Places:
+    """For each row as many places as it has members, drawn in proportion to its weights; never one of weight zero."""
+    chosen = []
+    for row, those in zip(weights, members, strict=True):
+        possible = np.flatnonzero(row > 0)
+        bounds = np.cumsum(row[possible])
+        drawn = generator.random(len(those)) * bounds[-1]
+        places = np.searchsorted(bounds, drawn, side="right")
+        chosen.append(possible[np.minimum(places, len(possible) - 1)])  # rounding may carry a draw past the end
+    return np.concatenate(chosen)
 
 
-def _parts(count: int, width: int) -> list[slice]:
+def _groups(index: Places, width: int) -> Iterator[tuple[Places, list[Places]]]:
+    """The different values of `index`, so many at once that their rows are not too large, and where each stands."""
+    order = np.argsort(index, kind="stable")
+    values, begins = np.unique(index[order], return_index=True)
+    members = np.split(order, begins[1:])
     step = max(1, AT_ONCE // max(1, width))
-    return [slice(begin, min(count, begin + step)) for begin in range(0, count, step)]
+    for begin in range(0, len(values), step):
+        yield values[begin : begin + step], members[begin : begin + step]

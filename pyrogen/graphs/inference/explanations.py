@@ -33,20 +33,23 @@ def explanations(
         return
     walk = _Walk(schedule, operands, ring, up)
     ties = itertools.count()  # of two that are equally probable, the one found first comes first
-    first = walk.complete([], 0)
-    heap = [(-up.log_total, next(ties), first, -1, frozenset[int]())]
+    # Each entry: the cost, a number, the choices up to a clique, that clique, the choice there, those not allowed.
+    nothing: list[int] = []
+    heap = [(-up.log_total, next(ties), nothing, -1, -1, frozenset[int]())]
     while heap:
-        cost, _, chosen, branch, barred = heapq.heappop(heap)
+        cost, _, before, branch, choice, barred = heapq.heappop(heap)
+        chosen = walk.complete(before, branch, choice)
         yield -cost, walk.states(chosen)
-        for number in range(max(branch, 0), len(schedule.cliques)):
+        for number, row in enumerate(walk.rows_along(chosen)):
+            if number < branch:
+                continue
             excluded = (barred if number == branch else frozenset()) | {chosen[number]}
-            row = walk.row(number, chosen).copy()
             here = row[chosen[number]]
-            row[list(excluded)] = -math.inf
-            best = int(row.argmax())
-            if row[best] > -math.inf:
-                other = walk.complete(chosen[:number], number, best)
-                heapq.heappush(heap, (cost + here - row[best], next(ties), other, number, excluded))
+            rest = row.copy()
+            rest[list(excluded)] = -math.inf
+            best = int(rest.argmax())
+            if rest[best] > -math.inf:
+                heapq.heappush(heap, (cost + here - row[best], next(ties), chosen, number, best, excluded))
 
 
 class _Walk:
@@ -55,28 +58,24 @@ class _Walk:
     def __init__(self, schedule: Schedule, operands: Sequence[Sequence[Table]], ring: Ring, up: Upwards) -> None:
         self.schedule, self.operands, self.ring, self.up = schedule, operands, ring, up
 
-    def complete(self, chosen: list[int], number: int, best: int | None = None) -> list[int]:
-        """Return the choices up to a clique, there `best` if it is given, and the best ones after it."""
-        chosen = [*chosen]
+    def complete(self, before: Sequence[int], branch: int, choice: int) -> list[int]:
+        """Return the choices of `before` up to a clique, `choice` there, and the best ones after it."""
+        chosen: list[int] = []
         self._places: dict[int, int] = {}
-        for here in range(len(self.schedule.cliques)):
-            if here < number:
-                self._note(here, chosen[here])
+        for number in range(len(self.schedule.cliques)):
+            if number < branch:
+                chosen.append(before[number])
             else:
-                row = self._row(here)
-                chosen.append(best if best is not None and here == number else int(row.argmax()))
-                self._note(here, chosen[here])
+                chosen.append(choice if number == branch else int(self._row(number).argmax()))
+            self._note(number, chosen[number])
         return chosen
 
-    def row(self, number: int, chosen: Sequence[int]) -> Table:
-        """Return the table of a clique at the separator's states that are chosen."""
+    def rows_along(self, chosen: Sequence[int]) -> Iterator[Table]:
+        """Yield the table of each clique at the separator's states that are chosen."""
         self._places = {}
-        way = [number]
-        while self.schedule.cliques[way[-1]].parent >= 0:
-            way.append(self.schedule.cliques[way[-1]].parent)
-        for here in reversed(way[1:]):
-            self._note(here, chosen[here])
-        return self._row(number)
+        for number, choice in enumerate(chosen):
+            yield self._row(number)
+            self._note(number, choice)
 
     def states(self, chosen: Sequence[int]) -> dict[int, int]:
         """Return the state of each node."""

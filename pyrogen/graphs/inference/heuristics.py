@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterable, Sequence
 Adjacency = Sequence[set[int]]
 Later = dict[int, frozenset[int]]  # the neighbors of each node when it is eliminated, in the order of elimination
 
-ENOUGH = 2**20  # entries: below this, another heuristic costs more than it saves
+LITTLE, ENOUGH = 2**9, 2**20  # entries: below these, the next heuristics cost more than they save
 MANY, HOPELESS = 2**25, 2**36  # entries: between these, orders with perturbed scores are tried too
-PERTURBED = 12
-FIRST = ("weight", "fill", "fill_weight")
-MORE = ("log_fill", "weighted_fill")
+PERTURBED = 4
+FIRST = ("weight", "fill_weight")
+MORE = ("fill", "log_fill", "weighted_fill")
 
 
 def cheapest_order(scopes: Iterable[Sequence[int]], sizes: Sequence[int], last: Sequence[int] = ()) -> Later:
@@ -45,7 +45,8 @@ def cheapest_order(scopes: Iterable[Sequence[int]], sizes: Sequence[int], last: 
             best, least = found, cost
 
     for rule in FIRST:
-        keep(_eliminate(near, sizes, last, RULES[rule]))
+        if least > LITTLE:
+            keep(_eliminate(near, sizes, last, RULES[rule]))
     if ENOUGH < least < HOPELESS:
         for rule in MORE:
             keep(_eliminate(near, sizes, last, RULES[rule]))
