@@ -217,7 +217,7 @@ def _route(build: Any, columns: Mapping[str, Any], settings: Mapping[str, Any]) 
     ]
     for name in columns:
         if name not in accepted and name not in known:
-            raise ValueError(f"grid[{name!r}] must be an argument of build or a setting of fit, and it is neither")
+            raise ValueError(f"grid[{name!r}] must be an argument of build or a setting of fit, got neither")
     if missing := [name for name in needed if name not in columns]:
         raise ValueError(f"grid must have values for {missing[0]!r}, which build needs")
     return accepted

@@ -150,14 +150,14 @@ def pairwise_log_prob(q: Distribution, z: Tensor) -> Tensor:
     """
     if not (isinstance(q, Independent) and q.reinterpreted_batch_ndims == 1 and len(q.event_shape) == 1):
         raise TypeError(
-            f"q(z | x) must be a product over the latents, such as Normal(loc, scale).to_event(1), and it is a "
+            f"q(z | x) must be a product over the latents, such as Normal(loc, scale).to_event(1), got a "
             f"{type(q).__name__} over {tuple(q.event_shape)}"
         )
     if isinstance(q.base_dist, Delta):
         raise TypeError("q(z | x) is a point (a Delta): it has no density, and q(z) none")
     if len(q.batch_shape) != 1 or z.dim() < 2 or z.shape[-1:] != q.event_shape or z.shape[-2] > q.batch_shape[0]:
         raise ValueError(
-            f"q must have batch shape (B,) and z the shape (…, M, L) with M ≤ B, and these have {tuple(q.batch_shape)} "
+            f"q must have batch shape (B,) and z the shape (…, M, L) with M ≤ B, got {tuple(q.batch_shape)} "
             f"with L = {q.event_shape[0]}, and {tuple(z.shape)}"
         )
     output: Tensor = q.base_dist.log_prob(z.unsqueeze(-2))
@@ -215,7 +215,7 @@ def log_weights(batch: int, size: int, estimator: Estimator = "stratified", rows
                 [0.4500, 0.4500, 0.1000]], dtype=torch.float64)
     """
     if estimator not in ESTIMATORS:
-        raise ValueError(f"estimator must be one of {', '.join(map(repr, ESTIMATORS))}, and it is {estimator!r}")
+        raise ValueError(f"estimator must be one of {', '.join(map(repr, ESTIMATORS))}, got {estimator!r}")
     if not 1 <= batch <= size:
         raise ValueError(f"B images are drawn from N, so 1 ≤ B ≤ N, and B = {batch}, N = {size}")
     if batch == 1 < size:

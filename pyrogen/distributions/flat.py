@@ -34,7 +34,7 @@ class Flat(dist.ImproperUniform):
 
     def __init__(self, latent: int, batch_shape: tuple[int, ...] = ()) -> None:
         if int(latent) != latent or latent < 1:
-            raise ValueError(f"latent must be a positive number of dimensions, and it is {latent!r}")
+            raise ValueError(f"latent must be a positive number of dimensions, got {latent!r}")
         shapes = torch.Size(batch_shape), torch.Size((int(latent),))
         super().__init__(constraints.real_vector, *shapes)  # type: ignore[no-untyped-call]
 

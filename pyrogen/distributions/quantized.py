@@ -54,7 +54,7 @@ class Quantized(TorchDistribution):
         split = features.dim() - grid_dim - 1
         if grid_dim < 0 or split < 0 or features.shape[-1] != codebook.dim:
             raise ValueError(
-                f"features must be (*batch, *grid, {codebook.dim}) with a grid of {grid_dim} dimensions, and they are "
+                f"features must be (*batch, *grid, {codebook.dim}) with a grid of {grid_dim} dimensions, got "
                 f"{tuple(features.shape)}"
             )
         self.features = features

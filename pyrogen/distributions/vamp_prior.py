@@ -68,7 +68,7 @@ class VampPrior(Described, nn.Module):
             start = _random(pseudo_inputs, self.bounds, shape, encoder)
         elif start.min() < low or start.max() > high:
             raise ValueError(
-                f"pseudo-inputs must lie in [{low:g}, {high:g}], and these span "
+                f"pseudo-inputs must lie in [{low:g}, {high:g}], got values in "
                 f"[{start.min().item():g}, {start.max().item():g}]: rescale them, or pass other bounds"
             )
         self.free = nn.Parameter(start)
@@ -112,13 +112,13 @@ def _checked(pseudo_inputs: Any, shape: tuple[int, ...], encoder: nn.Module) -> 
     """Start values as a new tensor in the encoder's floating-point type."""
     if not isinstance(pseudo_inputs, torch.Tensor):
         raise TypeError(
-            f"pseudo_inputs must be a tensor (K, *shape) or their number K, and it is a {type(pseudo_inputs).__name__}"
+            f"pseudo_inputs must be a tensor (K, *shape) or their number K, got a {type(pseudo_inputs).__name__}"
         )
     found = tuple(pseudo_inputs.shape)
     if found[1:] != shape or len(found) == 0 or found[0] == 0:
         raise ValueError(
             f"pseudo-inputs must be (K, {', '.join(map(str, shape))}) with K of at least 1, as the encoder takes "
-            f"them, and these are {found}"
+            f"them, got {found}"
         )
     start = pseudo_inputs.detach().clone().to(_like(encoder))
     if not torch.isfinite(start).all():
@@ -133,9 +133,9 @@ def _range(bounds: Any, start: Tensor | None) -> tuple[float, float]:
     try:
         low, high = map(float, bounds)
     except (TypeError, ValueError):
-        raise TypeError(f"bounds must be two numbers (low, high) or None, and it is {bounds!r}") from None
+        raise TypeError(f"bounds must be two numbers (low, high) or None, got {bounds!r}") from None
     if not low < high:
-        raise ValueError(f"bounds must be (low, high) with low < high, and it is {bounds!r}")
+        raise ValueError(f"bounds must be (low, high) with low < high, got {bounds!r}")
     return low, high
 
 
@@ -159,7 +159,7 @@ def _like(encoder: nn.Module) -> Tensor:
 def _check_posterior(encoder: nn.Module, x: Tensor) -> None:
     q = encoder(x)
     if not isinstance(q, torch.distributions.Distribution):
-        raise TypeError(f"the encoder must return a distribution q(z | x), and it returns a {type(q).__name__}")
+        raise TypeError(f"the encoder must return a distribution q(z | x), got a {type(q).__name__}")
     if isinstance(getattr(q, "base_dist", q), dist.Delta):
         raise ValueError(
             "the encoder's q(z | x) is a point, so a mixture of them has no density: use one that returns a Normal"

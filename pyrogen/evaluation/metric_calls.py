@@ -25,7 +25,7 @@ def check_metrics(metrics: Any, data: Any) -> None:
     if callable(metrics):
         raise TypeError("metrics must be a list of functions: metrics=[pg.metrics.mig]")
     if not isinstance(metrics, Sequence) or isinstance(metrics, str | bytes):
-        raise TypeError(f"{_WHAT}, and it is {metrics!r}")
+        raise TypeError(f"{_WHAT}, got {metrics!r}")
     for metric in metrics:
         _check_signature(metric)
     if metrics and not hasattr(data, "factors"):

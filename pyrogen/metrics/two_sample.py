@@ -206,7 +206,7 @@ def _samples(x: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
     first, second = _flat(x, "x"), _flat(y, "y")
     if first.shape[1] != second.shape[1]:
         raise ValueError(
-            f"x and y must have draws of one size, and these have {first.shape[1]} and {second.shape[1]} values each."
+            f"x and y must have draws of one size, got {first.shape[1]} and {second.shape[1]} values each."
         )
     return first, second
 

@@ -120,7 +120,7 @@ class Pair(Described, Named, nn.Module, ABC):
             raise ValueError(f"the pair takes images alone, got {len(context)} more inputs: pass data=images")
         if tuple(x.shape[-len(self.shape) :]) != self.shape:
             raise ValueError(
-                f"images must have shape (*batch, {', '.join(map(str, self.shape))}), and these have {tuple(x.shape)}"
+                f"images must have shape (*batch, {', '.join(map(str, self.shape))}), got {tuple(x.shape)}"
             )
         if hasattr(self.decoder, "likelihood"):  # a network of another make may have none
             self.decoder.likelihood.check(x)
@@ -136,7 +136,7 @@ class Pair(Described, Named, nn.Module, ABC):
         The indices are given because a plate asked for ``subsample_size=B`` would shuffle all N of them each step.
         """
         if tuple(x.shape[1:]) != self.shape or x.dim() == 0:
-            raise ValueError(f"x must be a batch (B, {', '.join(map(str, self.shape))}), and it has {tuple(x.shape)}")
+            raise ValueError(f"x must be a batch (B, {', '.join(map(str, self.shape))}), got {tuple(x.shape)}")
         if size is not None and size < len(x):
             raise ValueError(f"size is the number N of images that the batch stands for, and {size} < {len(x)} images")
         if size is None or size == len(x):
@@ -202,7 +202,7 @@ class Pair(Described, Named, nn.Module, ABC):
     def as_data(self, x: Tensor) -> Tensor:
         """x in the pair's own floating-point type, so that uint8 images can be passed as they are."""
         if not isinstance(x, torch.Tensor):
-            raise TypeError(f"x must be a torch.Tensor, and it is a {type(x).__name__}")
+            raise TypeError(f"x must be a torch.Tensor, got a {type(x).__name__}")
         return x.to(self.beta.dtype)
 
     def sample(self, n: int, mean: bool = True) -> Tensor:
@@ -246,7 +246,7 @@ def checked_prior(prior: Any, event: tuple[int, ...], encoder: Any) -> Any:
         raise ValueError("the prior is made of another encoder's posteriors: make it with the encoder passed here")
     made = made_by(prior)
     if not isinstance(made, torch.distributions.Distribution):
-        raise TypeError(f"the prior must return a distribution over (L,), and it returns a {type(made).__name__}")
+        raise TypeError(f"the prior must return a distribution over (L,), got a {type(made).__name__}")
     batch, found = tuple(made.batch_shape), tuple(made.event_shape)
     if (batch, found) != ((), event):
         raise ValueError(

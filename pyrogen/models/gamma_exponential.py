@@ -87,7 +87,7 @@ class GammaExponential(Described, Named, nn.Module):
         """
         values = torch.as_tensor(x).to(self.log_theta)
         if values.dim() > 1 or values.numel() == 0:
-            raise ValueError(f"x must be one observation or n of them, (n,), and it has shape {tuple(values.shape)}")
+            raise ValueError(f"x must be one observation or n of them, (n,), got shape {tuple(values.shape)}")
         good = torch.isfinite(values) & (values >= 0)
         if not good.all():
             raise ValueError(
@@ -106,5 +106,5 @@ class GammaExponential(Described, Named, nn.Module):
 def _checked_log(theta: Any) -> Tensor:
     value = torch.as_tensor(theta, dtype=torch.float64).detach()
     if value.numel() != 1 or not 0 < value.item() < math.inf:
-        raise ValueError(f"theta is the rate of the guide and must be one positive finite number, and it is {theta}")
+        raise ValueError(f"theta must be the rate of the guide, one positive finite number, got {theta}")
     return value.reshape(()).log()

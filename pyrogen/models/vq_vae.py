@@ -68,9 +68,9 @@ class VQVAE(Pair):
     ) -> None:
         super().__init__(beta)
         if not (isinstance(commitment, numbers.Real) and 0 <= commitment < math.inf):
-            raise ValueError(f"commitment is a weight, a finite number of at least 0, and it is {commitment!r}")
+            raise ValueError(f"commitment must be a weight, a finite number of at least 0, got {commitment!r}")
         if not isinstance(codebook, Codebook):
-            raise TypeError(f"codebook must be a pg.nn.Codebook, and it is a {type(codebook).__name__}")
+            raise TypeError(f"codebook must be a pg.nn.Codebook, got a {type(codebook).__name__}")
         for what in ("grid", "dim"):
             if not (hasattr(encoder, what) and hasattr(decoder, what)):
                 raise TypeError(
@@ -88,7 +88,7 @@ class VQVAE(Pair):
         made = self.prior()
         if not isinstance(made, CodeDistribution):
             raise TypeError(
-                f"the prior must be a probability of grids of codes (a pg.distributions.CodeDistribution), and it is a "
+                f"the prior must be a probability of grids of codes (a pg.distributions.CodeDistribution), got a "
                 f"{type(made).__name__}: a density would make the bound none"
             )
         if made.codebook is not codebook:

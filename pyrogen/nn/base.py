@@ -90,16 +90,16 @@ def batch_shape(x: Tensor, event: tuple[int, ...], name: str) -> tuple[int, ...]
     """Return the leading dimensions of ``x`` before its event shape; ``ValueError`` if the event shape is another."""
     split = x.dim() - len(event)
     if split < 0 or tuple(x.shape[split:]) != event:
-        raise ValueError(f"{name} must have shape (*batch, {', '.join(map(str, event))}), and it has {tuple(x.shape)}")
+        raise ValueError(f"{name} must have shape (*batch, {', '.join(map(str, event))}), got {tuple(x.shape)}")
     return tuple(x.shape[:split])
 
 
 def fitting(output: Tensor, shape: tuple[int, ...], what: str) -> Tensor:
     """`output` of a subclass, unless it has another shape: a reshape would hide that where the sizes agree."""
     if not isinstance(output, Tensor):
-        raise TypeError(f"{what} must be a tensor of shape {shape}, and it is a {type(output).__name__}")
+        raise TypeError(f"{what} must be a tensor of shape {shape}, got a {type(output).__name__}")
     if tuple(output.shape) != shape:
-        raise ValueError(f"{what} must have shape {shape}, and it has {tuple(output.shape)}")
+        raise ValueError(f"{what} must have shape {shape}, got {tuple(output.shape)}")
     return output
 
 

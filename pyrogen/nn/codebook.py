@@ -154,7 +154,7 @@ class Codebook(Described, nn.Module):
 
         if features.shape[-1:] != (self.dim,) or not torch.isfinite(features).all():
             raise ValueError(
-                f"features must be finite vectors (*shape, {self.dim}), and these are {tuple(features.shape)}, "
+                f"features must be finite vectors (*shape, {self.dim}), got {tuple(features.shape)}, "
                 f"{int((~torch.isfinite(features)).sum())} values of them not finite"
             )
         e = features.detach().reshape(-1, self.dim)

@@ -43,7 +43,7 @@ class SparseCoder(Described, nn.Module, ABC):
     def __init__(self, dictionary: Dictionary, steps: int) -> None:
         super().__init__()
         if not isinstance(dictionary, Dictionary):
-            raise TypeError(f"dictionary must be a pg.nn.Dictionary, and it is a {type(dictionary).__name__}")
+            raise TypeError(f"dictionary must be a pg.nn.Dictionary, got a {type(dictionary).__name__}")
         self.dictionary = dictionary
         self.steps = checks.whole("steps", steps, least=1)
 
@@ -68,7 +68,7 @@ class SparseCoder(Described, nn.Module, ABC):
         if not isinstance(penalty, torch.Tensor):
             penalty = torch.full((), checks.real("penalty", penalty, least=0), dtype=x.dtype, device=x.device)
         if penalty.numel() != 1:
-            raise ValueError(f"the penalty λ must be one number, and it has shape {tuple(penalty.shape)}")
+            raise ValueError(f"the penalty λ must be one number, got shape {tuple(penalty.shape)}")
         return self.code_of(self.dictionary.centered(x).reshape(-1, x.shape[-1]), penalty).reshape(*batch, -1)
 
     def forward(self, x: Tensor, penalty: Tensor | float) -> dist.TorchDistribution:

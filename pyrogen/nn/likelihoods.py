@@ -121,7 +121,7 @@ def _check_range(x: Tensor, low: float, high: float, name: str) -> None:
     least, most = x.min().item(), x.max().item()
     if least < low or most > high:
         raise ValueError(
-            f"a {name} likelihood needs pixels in [{low:g}, {high:g}], and these span [{least:g}, {most:g}]: "
+            f"a {name} likelihood needs pixels in [{low:g}, {high:g}], got values in [{least:g}, {most:g}]: "
             + ("divide 8-bit images by 255" if 1 < most <= 255 and least >= 0 else "rescale them")
             + ', or use likelihood="gaussian" for unbounded data'
         )

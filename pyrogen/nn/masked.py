@@ -72,7 +72,7 @@ class PixelCNN(Autoregressive):
     def __init__(self, grid: Sequence[int], codes: int, channels: int = 64, layers: int = 4, reach: int = 1) -> None:
         super().__init__(grid, codes)
         if len(self.grid) > 2:
-            raise ValueError(f"the grid must have one or two dimensions, and it is {self.grid}")
+            raise ValueError(f"the grid must have one or two dimensions, got {self.grid}")
         for name, value in {"channels": channels, "layers": layers, "reach": reach}.items():
             checks.whole(name, value, least=1)
         self.height, self.width = (1, *self.grid)[-2:]

@@ -40,7 +40,7 @@ class SparseEncoder(Described, nn.Module, ABC):
     def __init__(self, shape: Sequence[int], coder: SparseCoder, grid: tuple[int, ...]) -> None:
         super().__init__()
         if not isinstance(coder, SparseCoder):
-            raise TypeError(f"coder must be pg.nn.ISTA, FISTA or LISTA, and it is a {type(coder).__name__}")
+            raise TypeError(f"coder must be pg.nn.ISTA, FISTA or LISTA, got a {type(coder).__name__}")
         self.shape, self.coder = check_shape(shape), coder
         self.code_shape = (*grid, coder.dictionary.number)
         self.latent = event_size(self.code_shape)
@@ -158,7 +158,7 @@ class SparseDecoder(Decoder):
         grid: tuple[int, ...],
     ) -> None:
         if not isinstance(dictionary, Dictionary):
-            raise TypeError(f"dictionary must be a pg.nn.Dictionary, and it is a {type(dictionary).__name__}")
+            raise TypeError(f"dictionary must be a pg.nn.Dictionary, got a {type(dictionary).__name__}")
         self.code_shape = (*grid, dictionary.number)
         super().__init__(shape, event_size(self.code_shape), likelihood)
         self.dictionary = dictionary

@@ -93,16 +93,16 @@ def kl(theta: Numbers, x: Numbers) -> Tensor:
 def _theta(theta: Numbers) -> Tensor:
     value = _tensor("theta", theta)
     if not ((value > 0) & torch.isfinite(value)).all():
-        raise ValueError(f"theta must be positive and finite, and it is {theta}")
+        raise ValueError(f"theta must be positive and finite, got {theta}")
     return value
 
 
 def _count_and_sum(x: Numbers) -> tuple[int, Tensor]:
     values = _tensor("x", x)
     if values.dim() > 1 or values.numel() == 0:
-        raise ValueError(f"x must be one observation or (n,), and it has shape {tuple(values.shape)}")
+        raise ValueError(f"x must be one observation or (n,), got shape {tuple(values.shape)}")
     if not ((values >= 0) & torch.isfinite(values)).all():
-        raise ValueError(f"x must be finite and at least 0, and it is {x}")
+        raise ValueError(f"x must be finite and at least 0, got {x}")
     if not torch.isfinite(total := values.sum()):
         raise ValueError("x must have a finite sum, and float64 cannot hold this one")
     return values.numel(), total

@@ -53,7 +53,7 @@ class LinearAutoencoder:
             ValueError: unless σ is positive and finite.
         """
         if not 0 < sigma < math.inf:
-            raise ValueError(f"sigma must be positive and finite, and it is {sigma}")
+            raise ValueError(f"sigma must be positive and finite, got {sigma}")
         return self.residual / (2 * sigma**2) + 0.5 * len(self.mean) * math.log(2 * math.pi * sigma**2)
 
 
@@ -91,7 +91,7 @@ def stationary(x: ArrayLike, kept: Sequence[int]) -> LinearAutoencoder:
     x = gaussian.as_array(x)
     kept, size = list(kept), x.shape[1]
     if len(set(kept)) < len(kept) or not set(kept) <= set(range(size)):
-        raise ValueError(f"kept must be different numbers from 0 to {size - 1}, and it is {kept}")
+        raise ValueError(f"kept must be different numbers from 0 to {size - 1}, got {kept}")
     mean = x.mean(0)
     values, vectors = np.linalg.eigh((x - mean).T @ (x - mean) / len(x))
     values, vectors = values[::-1].clip(0), vectors[:, ::-1]

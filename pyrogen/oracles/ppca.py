@@ -93,11 +93,11 @@ def optimum(x: ArrayLike, latent: int, sigma: float, beta: float = 1.0) -> PPCA:
     """
     x = gaussian.as_array(x)
     if x.ndim != 2 or len(x) < 1:
-        raise ValueError(f"the data must be (N, D), and they have {x.shape}")
+        raise ValueError(f"the data must be (N, D), got {x.shape}")
     if not 1 <= latent <= x.shape[1]:
         raise ValueError(f"there are between 1 and D = {x.shape[1]} latents, and latent={latent}")
     if not (0 < sigma < math.inf and 0 < beta < math.inf):
-        raise ValueError(f"sigma and beta must be positive and finite, and they are {sigma} and {beta}")
+        raise ValueError(f"sigma and beta must be positive and finite, got {sigma} and {beta}")
     mean, size = x.mean(0), x.shape[1]
     values, vectors = np.linalg.eigh((x - mean).T @ (x - mean) / len(x))
     values, vectors = values[::-1].clip(0), vectors[:, ::-1]

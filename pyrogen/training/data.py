@@ -74,14 +74,14 @@ def as_source(data: Any, pair: Pair, device: torch.device | None = None) -> Sour
     if not (isinstance(data, torch.Tensor) or (hasattr(data, "__len__") and hasattr(data, "__getitem__"))):
         raise TypeError(
             "data must be a tensor (N, *shape), a pyrogen data set or a map-style torch Dataset (with __len__ and "
-            f"__getitem__), and it is a {type(data).__name__}"
+            f"__getitem__), got a {type(data).__name__}"
         )
     if (isinstance(data, torch.Tensor) and data.dim() == 0) or len(data) == 0:
         raise ValueError("the data set is empty: there is nothing to train on or evaluate")
     if isinstance(data, torch.Tensor):
         if data.dim() != 1 + len(pair.shape):
             expected = ", ".join(map(str, pair.shape))
-            raise ValueError(f"data must be images (N, {expected}), and they have shape {tuple(data.shape)}")
+            raise ValueError(f"data must be images (N, {expected}), got shape {tuple(data.shape)}")
         pair.check(data)
         return TensorSource(data if device is None else data.to(device))
     if hasattr(data, "images"):
@@ -106,7 +106,7 @@ class Order:
 
     def __init__(self, size: int, batch_size: int, seed: int) -> None:
         if batch_size < 1 or batch_size > size:
-            raise ValueError(f"batch_size must lie between 1 and the data set's {size} images, and it is {batch_size}")
+            raise ValueError(f"batch_size must lie between 1 and the data set's {size} images, got {batch_size}")
         self.size, self.batch_size, self.seed = size, batch_size, seed
         self.steps_per_epoch = size // batch_size
         self._epoch, self._permutation = -1, torch.empty(0, dtype=torch.int64)

@@ -156,7 +156,7 @@ class History(dict[str, Column]):
     def append(self, rows: NDArray[np.float64]) -> None:
         """Add rows (n, columns) at the end."""
         if rows.ndim != 2 or rows.shape[1] != len(self.columns):
-            raise ValueError(f"rows must be (n, {len(self.columns)}), and they are {rows.shape}")
+            raise ValueError(f"rows must be (n, {len(self.columns)}), got {rows.shape}")
         self._blocks.append(rows)
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:

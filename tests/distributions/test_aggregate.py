@@ -201,7 +201,7 @@ def test_the_estimates_tend_to_the_gaussian_closed_forms_as_fast_as_they_should(
         ((1, 10), "one image cannot stand for 10"),
         ((5, 4), "B = 5, N = 4"),
         ((0, 4), "B = 0, N = 4"),
-        ((4, 4, "mss"), "estimator must be one of 'stratified', 'weighted', and it is 'mss'"),
+        ((4, 4, "mss"), "estimator must be one of 'stratified', 'weighted', got 'mss'"),
     ],
 )
 def test_weights_that_cannot_be_are_refused(arguments, words):

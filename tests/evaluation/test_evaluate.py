@@ -273,7 +273,7 @@ def of_nothing(*_):
 LEFT_OUT = functools.partial(pg.metrics.mig, leave_out="top")
 NO_METRIC = {
     "a name": (["mig"], TypeError, "metrics is a list of functions of .*, and one entry is 'mig'$"),
-    "one name": ("mig", TypeError, "metrics is a list of functions of .*, and it is 'mig'$"),
+    "one name": ("mig", TypeError, "metrics is a list of functions of .*, got 'mig'$"),
     "a score": ([0.5], TypeError, "and one entry is 0.5$"),
     "of factors": ([pg.metrics.entropy], TypeError, r"and entropy takes \(.*\)$"),
     "of samples": ([pg.metrics.mig, pg.metrics.energy_distance], TypeError, r"and energy_distance takes \(x, y\)$"),

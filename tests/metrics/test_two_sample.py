@@ -173,7 +173,7 @@ def test_the_permutations_do_not_depend_on_how_many_are_done_at_once(distance, m
         ({"x": X[:1]}, ValueError, "x must be a sample (n, ...) of at least two draws, got shape (1, 3)."),
         ({"x": [[1.0], [2.0, 3.0]]}, ValueError, "x must be an array, got rows of different lengths."),
         ({"y": 3.0}, ValueError, "y must be a sample (n, ...) of at least two draws, got shape ()."),
-        ({"y": Y[:, :2]}, ValueError, "x and y must have draws of one size, and these have 3 and 2 values each."),
+        ({"y": Y[:, :2]}, ValueError, "x and y must have draws of one size, got 3 and 2 values each."),
         ({"x": X * np.nan}, ValueError, "x must be finite, got nan in row 0, column 0."),
         ({"y": Y.astype(str)}, TypeError, "y must be real numbers, got an array of dtype "),
         ({"estimator": "u"}, ValueError, "estimator must be one of 'unbiased', 'biased', got 'u'"),

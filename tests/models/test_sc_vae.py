@@ -329,11 +329,9 @@ class Images(pg.nn.SparseDecoder):
 def test_a_network_of_ones_own_that_gives_another_shape_is_refused(batch):
     """A reshape would hide it where the number of values agrees."""
     for shape in ((6, 4, 2), (6, 8), (6, 3, 4), (1, 2, 4)):
-        with pytest.raises(
-            ValueError, match=r"what features_of returns must have shape \(6, 2, 4\), and it has \(\d, "
-        ):
+        with pytest.raises(ValueError, match=r"what features_of returns must have shape \(6, 2, 4\), got \(\d, "):
             Features(torch.zeros(shape)).features(torch.zeros(*batch, 8))
-        with pytest.raises(ValueError, match=r"what output_of returns must have shape \(6, 2, 4\), and it has \(\d, "):
+        with pytest.raises(ValueError, match=r"what output_of returns must have shape \(6, 2, 4\), got \(\d, "):
             Images(torch.zeros(shape))(torch.zeros(*batch, 2, 4))
     assert Features(torch.zeros(6, 2, 4)).features(torch.zeros(*batch, 8)).shape == (*batch, 2, 4)
     assert Images(torch.zeros(6, 2, 4))(torch.zeros(*batch, 2, 4)).mean.shape == (*batch, 2, 4)

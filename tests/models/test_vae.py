@@ -187,7 +187,7 @@ def test_data_outside_the_support_are_refused():
 
 def test_what_is_no_tensor_is_refused():
     for call in (pg.models.VAE(*networks()).encode, pg.models.VAE(*networks()).reconstruct):
-        with pytest.raises(TypeError, match=r"x must be a torch\.Tensor, and it is a list"):
+        with pytest.raises(TypeError, match=r"x must be a torch\.Tensor, got a list"):
             call([[0.0, 1.0, 0.0, 1.0]])
 
 
@@ -243,7 +243,7 @@ def test_a_prior_made_of_the_encoder_shares_it_again_after_a_file(tmp_path):
     ("prior", "error", "message"),
     [
         (3, TypeError, "prior must be a distribution, a callable that returns one, or None, got 3"),
-        (lambda: torch.zeros(2), TypeError, "the prior must return a distribution .* and it returns a Tensor"),
+        (lambda: torch.zeros(2), TypeError, "the prior must return a distribution .* got a Tensor"),
         (
             pg.distributions.VampPrior(pg.nn.MLPEncoder((4, 4), 2), 3),
             ValueError,

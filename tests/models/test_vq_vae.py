@@ -253,7 +253,7 @@ def test_one_bad_image_does_not_spoil_the_codes():
     assert counted.codebook.counts.sum() == pytest.approx((1 - 0.9) * 4 * 63)
     with pytest.raises(ValueError, match="finite vectors"):
         pair.codebook.initialize(pair.encoder.features_of(x))
-    with pytest.raises(ValueError, match=r"\(\*shape, 3\), and these are \(5, 4\)"):
+    with pytest.raises(ValueError, match=r"\(\*shape, 3\), got \(5, 4\)"):
         pair.codebook.initialize(torch.zeros(5, 4))
 
 
@@ -332,7 +332,7 @@ BOOK = Codebook(6, 3)
 @pytest.mark.parametrize(
     ("changed", "error", "message"),
     [
-        ({"commitment": -1.0}, ValueError, "commitment is a weight.* and it is -1.0"),
+        ({"commitment": -1.0}, ValueError, "commitment must be a weight.* got -1.0"),
         ({"codebook": Codebook(6, 4)}, ValueError, "features of 3 and the codebook vectors of 4"),
         (
             {"decoder": pg.nn.MLPGridDecoder((1, 4, 4), (4,), 3)},
@@ -344,7 +344,7 @@ BOOK = Codebook(6, 3)
         (
             {"prior": torch.distributions.Normal(torch.zeros(3), 1.0)},
             TypeError,
-            "the prior must be a probability of grids of codes .* and it is a Normal: a density would make",
+            "the prior must be a probability of grids of codes .* got a Normal: a density would make",
         ),
         (
             {"codebook": BOOK, "prior": UniformCodes(BOOK, (4,))},
@@ -352,8 +352,8 @@ BOOK = Codebook(6, 3)
             r"event shape \(2, 2, 3\)\), and its event shape",
         ),
         ({"prior": lambda: UniformCodes(Codebook(6, 3), (2, 2))}, ValueError, "the prior is over another codebook"),
-        ({"codebook": 8}, TypeError, "codebook must be a pg.nn.Codebook, and it is a int"),
-        ({"commitment": "a"}, ValueError, "commitment is a weight"),
+        ({"codebook": 8}, TypeError, "codebook must be a pg.nn.Codebook, got a int"),
+        ({"commitment": "a"}, ValueError, "commitment must be a weight"),
         (
             {"prior": pg.distributions.AutoregressivePrior(Codebook(6, 3), pg.nn.PixelCNN((2, 2), 6))},
             ValueError,

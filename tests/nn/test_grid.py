@@ -105,10 +105,10 @@ class Images(pg.nn.GridDecoder):
 def test_a_network_of_ones_own_that_gives_another_shape_is_refused(batch):
     """(B, D, T) has as many values as (B, T, D): reshaped, the features would be scrambled."""
     for shape in ((6, 3, 5), (6, 15), (6, 5, 2)):
-        with pytest.raises(ValueError, match=r"what features_of returns must have shape \(6, 5, 3\), and it has \(6, "):
+        with pytest.raises(ValueError, match=r"what features_of returns must have shape \(6, 5, 3\), got \(6, "):
             Features(torch.zeros(shape))(torch.zeros(*batch, 8))
     for shape in ((6, 4, 2), (6, 8), (1, 2, 4)):
-        with pytest.raises(ValueError, match=r"what output_of returns must have shape \(6, 2, 4\), and it has \(\d, "):
+        with pytest.raises(ValueError, match=r"what output_of returns must have shape \(6, 2, 4\), got \(\d, "):
             Images(torch.zeros(shape))(torch.zeros(*batch, 5, 3))
     assert Features(torch.zeros(6, 5, 3))(torch.zeros(*batch, 8)).mean.shape == (*batch, 5, 3)
     assert Images(torch.zeros(6, 2, 4))(torch.zeros(*batch, 5, 3)).mean.shape == (*batch, 2, 4)

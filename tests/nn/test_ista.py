@@ -270,8 +270,8 @@ def test_what_has_no_code_is_refused_in_one_sentence():
         (lambda: coder.code(torch.zeros(3, 5), 0.1), r"x must have shape \(\*batch, 4\)"),
         (lambda: coder(torch.zeros(3, 4), -0.1), "at least 0"),
         (lambda: coder(torch.zeros(3, 4), math.inf), "finite"),
-        (lambda: coder(torch.zeros(3, 4), torch.ones(2)), r"one number, and it has shape \(2,\)"),
-        (lambda: coder(torch.zeros(3, 4), torch.ones(3, 1)), r"one number, and it has shape \(3, 1\)"),
+        (lambda: coder(torch.zeros(3, 4), torch.ones(2)), r"one number, got shape \(2,\)"),
+        (lambda: coder(torch.zeros(3, 4), torch.ones(3, 1)), r"one number, got shape \(3, 1\)"),
     ):
         with pytest.raises(ValueError, match=message) as refused:
             wrong()

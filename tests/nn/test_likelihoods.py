@@ -111,7 +111,7 @@ def test_gray_pixels_suit_all_but_bernoulli_which_names_the_one_to_use():
 @of_the_bounded
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
 def test_8_bit_images_are_told_to_be_divided(likelihood, dtype):
-    with pytest.raises(ValueError, match=r"pixels in \[0, 1\], and these span \[0, 255\]: divide 8-bit images by 255"):
+    with pytest.raises(ValueError, match=r"pixels in \[0, 1\], got values in \[0, 255\]: divide 8-bit images by 255"):
         likelihood.check(torch.tensor([0, 17, 255]).to(dtype))
     pg.nn.Gaussian().check(torch.tensor([0, 17, 255]).to(dtype))
 

@@ -80,7 +80,7 @@ class OfOwnMake(pg.nn.Autoregressive):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: network((2, 2, 2)), r"one or two dimensions, and it is \(2, 2, 2\)"),
+        (lambda: network((2, 2, 2)), r"one or two dimensions, got \(2, 2, 2\)"),
         (lambda: network((2, 2), codes=0), "codes must be a whole number of at least 1"),
         (lambda: network((2, 2), reach=0), "reach must be a whole number of at least 1"),
         (lambda: network((2, 2), layers=0), "layers must be a whole number of at least 1"),
@@ -88,7 +88,7 @@ class OfOwnMake(pg.nn.Autoregressive):
         (lambda: network((2, 2), layers=-2), "layers must be a whole number of at least 1, got -2"),
         (
             lambda: OfOwnMake(torch.zeros(4, 5, 3))(torch.zeros(4, 3).long()),
-            r"what logits_of returns must have shape \(4, 3, 5\), and it",
+            r"what logits_of returns must have shape \(4, 3, 5\), got",
         ),
         (lambda: network((2, 2))(torch.zeros(4, 4, dtype=torch.int64)), r"indices must have shape \(\*batch, 2, 2\)"),
     ],

@@ -153,14 +153,14 @@ def test_the_linear_networks_are_affine_and_their_variance_is_the_same_for_every
 @every_encoder
 def test_a_tensor_of_another_shape_is_refused(make):
     for wrong in [(5, 2, 8, 4), (5, 1, 8, 8), (8, 8), (5, 128), ()]:
-        with pytest.raises(ValueError, match=r"x must have shape \(\*batch, 2, 8, 8\), and it has"):
+        with pytest.raises(ValueError, match=r"x must have shape \(\*batch, 2, 8, 8\), got"):
             make()(torch.zeros(wrong))
 
 
 @every_decoder
 def test_codes_of_another_size_are_refused(make):
     for wrong in [(5, 4), (3, 1), ()]:
-        with pytest.raises(ValueError, match=r"z must have shape \(\*batch, 3\), and it has"):
+        with pytest.raises(ValueError, match=r"z must have shape \(\*batch, 3\), got"):
             make("bernoulli")(torch.zeros(wrong))
 
 
@@ -234,10 +234,10 @@ class OfOwnMakeToo(pg.nn.Decoder):
 @pytest.mark.parametrize(
     ("output", "message"),
     [
-        ((torch.zeros(2, 6), None), r"the μ of parameters_of must have shape \(6, 2\), and it has \(2, 6\)"),
-        ((torch.zeros(12), torch.zeros(6, 2)), r"the μ of .* must have shape \(6, 2\), and it has \(12,\)"),
-        ((torch.zeros(6, 2), torch.zeros(2, 6)), r"the log σ² of .* must have shape \(6, 2\), and it has \(2, 6\)"),
-        ((torch.zeros(6, 2), torch.zeros(6, 1)), r"the log σ² of .* must have shape \(6, 2\), and it has \(6, 1\)"),
+        ((torch.zeros(2, 6), None), r"the μ of parameters_of must have shape \(6, 2\), got \(2, 6\)"),
+        ((torch.zeros(12), torch.zeros(6, 2)), r"the μ of .* must have shape \(6, 2\), got \(12,\)"),
+        ((torch.zeros(6, 2), torch.zeros(2, 6)), r"the log σ² of .* must have shape \(6, 2\), got \(2, 6\)"),
+        ((torch.zeros(6, 2), torch.zeros(6, 1)), r"the log σ² of .* must have shape \(6, 2\), got \(6, 1\)"),
     ],
 )
 @pytest.mark.parametrize("batch", [(6,), (2, 3)])
@@ -250,12 +250,10 @@ def test_an_encoder_that_gives_another_shape_is_refused(output, message, batch):
 @pytest.mark.parametrize("batch", [(6,), (2, 3)])
 @pytest.mark.parametrize("shape", [(6, 3, 2), (6, 6), (1, 2, 3), (5, 2, 3)])
 def test_a_decoder_that_gives_another_shape_is_refused(shape, batch):
-    with pytest.raises(ValueError, match=r"what output_of returns must have shape \(6, 2, 3\), and it has \(\d, "):
+    with pytest.raises(ValueError, match=r"what output_of returns must have shape \(6, 2, 3\), got \(\d, "):
         OfOwnMakeToo(torch.zeros(shape))(torch.zeros(*batch, 2))
 
 
 def test_a_network_that_gives_no_tensor_is_refused():
-    with pytest.raises(
-        TypeError, match=r"what output_of returns must be a tensor of shape \(6, 2, 3\), and it is a tu"
-    ):
+    with pytest.raises(TypeError, match=r"what output_of returns must be a tensor of shape \(6, 2, 3\), got a tu"):
         OfOwnMakeToo((torch.zeros(6, 2, 3),))(torch.zeros(6, 2))

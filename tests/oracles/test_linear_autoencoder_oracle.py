@@ -71,10 +71,10 @@ def test_each_choice_of_eigenvectors_is_stationary_and_only_the_leading_is_a_min
         (lambda: linear_autoencoder.optimum(X[0], 2), "x must have shape (N, D), got (5,)"),
         (
             lambda: linear_autoencoder.stationary(X, (1, 1)),
-            "kept must be different numbers from 0 to 4, and it is [1, 1]",
+            "kept must be different numbers from 0 to 4, got [1, 1]",
         ),
-        (lambda: linear_autoencoder.stationary(X, (5,)), "kept must be different numbers from 0 to 4, and it is [5]"),
-        (lambda: linear_autoencoder.optimum(X, 2).objective(0.0), "sigma must be positive and finite, and it is 0.0"),
+        (lambda: linear_autoencoder.stationary(X, (5,)), "kept must be different numbers from 0 to 4, got [5]"),
+        (lambda: linear_autoencoder.optimum(X, 2).objective(0.0), "sigma must be positive and finite, got 0.0"),
     ],
 )
 def test_bad_input_is_refused_in_one_sentence(call, message):

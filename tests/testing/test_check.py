@@ -265,7 +265,7 @@ class TestBadInput:
             pg.testing.check(lambda: None, lambda: None, progress=False)
 
     def test_no_program(self):
-        with pytest.raises(TypeError, match="the guide must be a Pyro program, a callable, and it is a int"):
+        with pytest.raises(TypeError, match="the guide must be a Pyro program, a callable, got a int"):
             pg.testing.check(lambda: None, 3, progress=False)
 
     def test_other_arguments(self):

@@ -314,7 +314,7 @@ def test_settings_that_cannot_be_met_are_refused(settings, message):
     [
         (torch.zeros(0, *SHAPE), ValueError, "empty"),
         (torch.zeros(*SHAPE), ValueError, r"data must be images \(N, 4, 4\)"),
-        (torch.zeros(50, 5, 5), ValueError, r"\(\*batch, 4, 4\), and these have \(50, 5, 5\)"),
+        (torch.zeros(50, 5, 5), ValueError, r"\(\*batch, 4, 4\), got \(50, 5, 5\)"),
         (torch.full((50, *SHAPE), float("nan")), ValueError, "NaN"),
         (torch.full((50, *SHAPE), 0.5), ValueError, "continuous_bernoulli"),
         (torch.full((50, *SHAPE), 255, dtype=torch.uint8), ValueError, "divide 8-bit images by 255"),

@@ -117,7 +117,7 @@ def _draws(fn: Any) -> Tensor:
     if z.shape != (_DRAWS, *fn.batch_shape, *fn.event_shape):
         raise ValueError(
             f"draws of {type(fn).__name__} with sample shape (S,) must be (S, *batch, *event) = "
-            f"{(_DRAWS, *fn.batch_shape, *fn.event_shape)}, and they are {tuple(z.shape)}"
+            f"{(_DRAWS, *fn.batch_shape, *fn.event_shape)}, got {tuple(z.shape)}"
         )
     return z
 

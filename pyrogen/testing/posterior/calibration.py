@@ -177,14 +177,12 @@ def _check_callables(train: Any, lr: Any, simulate: Any) -> None:
         try:
             checks.whole("train", train)
         except TypeError:
-            raise TypeError(
-                f"train is None, a number of steps or a callable, and it is {checks.shown(train)}"
-            ) from None
+            raise TypeError(f"train must be None, a number of steps or a callable, got {checks.shown(train)}") from None
         checks.whole("train", train, 1)
     checks.real("lr", lr, above=0)
     if simulate is not None and not callable(simulate):
         raise TypeError(
-            f"simulate is None or a callable that returns (latents by site, args), and it is {checks.shown(simulate)}"
+            f"simulate must be None or a callable that returns (latents by site, args), got {checks.shown(simulate)}"
         )
 
 

@@ -26,7 +26,7 @@ def check_exact(exact: Any, made: bool = False) -> None:
     what = "the callable exact must return" if made else "exact must be"
     also = "" if made else ", or a callable that makes it from the arguments"
     raise TypeError(
-        f"{what} a mapping from site to posterior, such as {{'z': Normal(0, 1)}}{also}, and it is {checks.shown(exact)}"
+        f"{what} a mapping from site to posterior, such as {{'z': Normal(0, 1)}}{also}, got {checks.shown(exact)}"
     )
 
 
@@ -53,20 +53,19 @@ class Known:
             for what, part in (("the mean", mean), ("the sd", sd)):
                 self._check(name, part.shape, what)
             if not (sd > 0).all():
-                raise ValueError(f"the exact sd of {name!r} must be positive, and it is {sd.min().item():g}")
+                raise ValueError(f"the exact sd of {name!r} must be positive, got {sd.min().item():g}")
             self.moments = Moments.exact(self._fill(mean), self._fill(sd))
         elif isinstance(value, Tensor | np.ndarray):
             self.draws = plain(value)
             if self.draws.shape[1:] != self.shape or len(self.draws) < 100:
                 shape = ", ".join(["n", *map(str, self.shape)]) + "," * (not self.shape)
                 raise ValueError(
-                    f"exact draws of {name!r} are ({shape}) with n at least 100, and these have shape "
-                    f"{self.draws.shape}"
+                    f"exact draws of {name!r} must be ({shape}) with n at least 100, got shape {self.draws.shape}"
                 )
             self.moments = Moments.of_draws(self.draws)
         else:
             raise TypeError(
-                f"exact[{name!r}] must be a distribution, a pair (mean, sd) or an array of draws, and it is "
+                f"exact[{name!r}] must be a distribution, a pair (mean, sd) or an array of draws, got "
                 f"{checks.shown(value)}"
             )
 

@@ -76,7 +76,7 @@ class Tested:
         if isinstance(bound, ELBO):  # elbo.loss and elbo.differentiable_loss stand for the ELBO itself
             object.__setattr__(self, "loss", bound)
         if isinstance(self.seed, bool) or not isinstance(self.seed, int):
-            raise TypeError(f"seed must be an integer, and it is {self.seed!r}")
+            raise TypeError(f"seed must be an integer, got {self.seed!r}")
         if isinstance(self.loss, type):
             raise TypeError(f"loss is the class {self.loss.__name__}: pass an instance, {self.loss.__name__}()")
         own = self.loss is not None and not isinstance(self.loss, ELBO)
@@ -89,7 +89,7 @@ class Tested:
             )
         for name, program in (("model", self.model), ("guide", self.guide)):
             if not callable(program):
-                raise TypeError(f"the {name} must be a Pyro program, a callable, and it is {_kind(program)}")
+                raise TypeError(f"the {name} must be a Pyro program, a callable, got {_kind(program)}")
             try:
                 inspect.signature(program).bind(*self.args, **self.kwargs)
             except TypeError as error:

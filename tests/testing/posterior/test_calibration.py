@@ -357,9 +357,9 @@ def test_bad_settings_are_refused(settings):
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"train": "a"}, "train is None, a number of steps or a callable, and it is 'a'"),
-        ({"train": True}, "train is None"),
-        ({"simulate": 3}, "simulate is None or a callable that returns"),
+        ({"train": "a"}, "train must be None, a number of steps or a callable, got 'a'"),
+        ({"train": True}, "train must be None"),
+        ({"simulate": 3}, "simulate must be None or a callable that returns"),
         ({"false_alarm": "a"}, "false_alarm must be a .*number.*, got 'a'"),
         ({"seed": "a"}, "seed must be a .*number.*, got 'a'"),
         ({"lr": "a"}, "lr must be a .*number"),
