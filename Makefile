@@ -9,8 +9,8 @@ READY  := $(VENV)/.installed
 .PHONY: help install demo test fuzz faults docs lint wheel clean
 
 help:
-	@echo "make demo   train VAE and β-VAE (β = 1, 4, 8) on dSprites; the report lands in out/demo/report.html"
-	@echo "            make demo ARGS=\"--steps 4000 --out out/longer\" passes options; --help lists them"
+	@echo "make demo   train a VAE and a β-TCVAE on dSprites; the report lands in out/demo/report.html"
+	@echo "            make demo ARGS=\"--betas 1 4 8 --out out/sweep\" passes options; --help lists them"
 	@echo "make test   run the whole test suite"
 	@echo "make fuzz   call every public callable with hostile arguments, 50,000 times, and list what is not refused well"
 	@echo "make faults plant some 550 small faults in copies of the package, one at a time: the tests must see each"
