@@ -18,8 +18,7 @@ def main() -> None:
     for number, method in enumerate(dict.fromkeys(run["method"] for run in runs)):
         curves = np.array([run["curve"] for run in runs if run["method"] == method])
         _, reconstruction, _, mig = np.median(curves, axis=0).T
-        style = {"color": f"C{number}", "linewidth": 1.2, "markersize": 3}
-        axes.plot(reconstruction, mig, "o-", **style, label=method)
+        axes.plot(reconstruction, mig, "o-", color=f"C{number}", linewidth=1.2, markersize=3, label=method)
         axes.plot(curves[:, -1, 1], curves[:, -1, 3], "x", color=f"C{number}", markersize=5)
     axes.set_xlabel("reconstruction, nats per held-out image")
     axes.set_ylabel("MIG, histogram of 20 bins")

@@ -44,7 +44,8 @@ def table(spec: Any, steps: int) -> np.ndarray:
         return one_cycle(spec[1], steps)
     kind, first, last, share = spec
     s = np.minimum(1, np.arange(steps) / max(1, steps - 1) / share)
-    return first * (last / first) ** s if kind == "geometric" else first + (last - first) * s
+    values: np.ndarray = first * (last / first) ** s if kind == "geometric" else first + (last - first) * s
+    return values
 
 
 class Ensemble:
@@ -245,22 +246,21 @@ def main() -> None:
     train, test = data.split(2_000 if args.smoke else len(data) - HELD_OUT, HELD_OUT, seed=0)
     numbers = data.index(train.factors(torch.arange(len(train)))).to(device)
     blocks = [np.packbits(data.images(part).flatten(1).numpy(), axis=1, bitorder="little") for part in
-              torch.arange(numbers.cpu().max() + 1).split(8192)]  # fmt: skip
+              torch.arange(len(data)).split(8192)]  # fmt: skip
     words = torch.from_numpy(np.concatenate(blocks)).to(device)
+    sizes: dict[str, Any] = {"images": 50, "nll_images": 2} if args.smoke else {}
     broadcast: tuple[str, Sequence[int]] = ("broadcast", (64, 64, 64))
     for name, networks, members, batch, steps, beta2 in (
         ("source", ((1024, 2), ("mlp", (256, 1024))), SOURCE, 256, 70_000, 0.99),
         ("field", ((512, 2), broadcast), FIELD, 64, 20_000, 0.999),
     ):
         size = (4, 3) if args.smoke else (batch, steps)
-        ensemble = Ensemble(*networks, members, *size, words, numbers, beta2, bfloat16=name == "field")  # type: ignore[arg-type]
+        ensemble = Ensemble(*networks, members, *size, words, numbers, beta2, bfloat16=name == "field")
         ensemble.run()
         for number, member in enumerate(members):
             pair, path = ensemble.pair_of(number), args.out / f"{name}-{number:02d}"
             pg.save(pair, path.with_suffix(".safetensors"))
-            scores = pg.evaluate(
-                pair, test, [pg.metrics.mig], **({"images": 50, "nll_images": 2} if args.smoke else {})
-            )
+            scores = pg.evaluate(pair, test, [pg.metrics.mig], **sizes)
             scores.to_json(path.with_suffix(".json"))
             print(name, member, scores.reconstruction, scores.kl, float(scores.metrics["mig"]))
             if args.smoke and number == 1:

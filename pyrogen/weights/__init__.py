@@ -78,4 +78,5 @@ def names() -> list[str]:
 
 
 def _known(name: str) -> str:
-    return checks.one_of("name", name, names())
+    known: str = checks.one_of("name", name, names())
+    return known
