@@ -9,4 +9,5 @@ def spoken_error(error: Exception, longest: int = _LONGEST) -> str:
     said = str(error)
     for table in _TABLES:
         said = said.split(table)[0]
-    return " ".join(said.split()).rstrip(".")[:longest]
+    said = " ".join(said.split()).rstrip(".")
+    return said if len(said) <= longest else f"{said[:longest]} ..."
