@@ -78,7 +78,7 @@ class Plan:
 
 
 @torch.no_grad()
-def plan(pair: Any, batch: Any, rows: int) -> Plan:
+def plan(pair: Any, batch: Any, rows: int | None) -> Plan:
     """Run the programs once plainly and once with several particles, and see whether the weights agree.
 
     Programs that index from the left, as in ``z[:, 0]``, mix up rows and particles; they are run draw by draw.

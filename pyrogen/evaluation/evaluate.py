@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 
 from pyrogen import checks
+from pyrogen.evaluation.evaluate_programs import evaluate_programs
 from pyrogen.evaluation.metric_calls import bound_metrics, check_metrics, metric_values
 from pyrogen.evaluation.passes import Weights, active, planned, standard_error, terms_of, weights_of
 from pyrogen.evaluation.scores import Scores
-from pyrogen.models import Pair
+from pyrogen.models import Pair, Programs
 from pyrogen.training.data import as_source
 
 
@@ -35,8 +37,10 @@ def evaluate(
     has a probability, and its −log p(x | z) − log p(z) is a bound like any other.
 
     Args:
-        pair: a pyrogen pair.
-        data: held-out images: a tensor, a pyrogen data set or a map-style torch ``Dataset``.
+        pair: a pyrogen pair. Of ``pg.models.Programs`` the scores are in nats for all data together, with standard
+            errors over the `importance_samples` draws; latents that are enumerated are summed out.
+        data: held-out images: a tensor, a pyrogen data set or a map-style torch ``Dataset``; images and labels for a
+            pair that takes both; of `Programs` what they take.
         metrics: functions of (codes, factors), such as ``pg.metrics.mig`` or a ``functools.partial`` of it; codes
             (N, L) are the posterior means, flattened and side by side where there are several latents. A guide that
             states no mean, such as a flow, gives the mean of 100 draws, and ``scores.codes`` says so. A metric that
@@ -79,26 +83,24 @@ def evaluate(
     seed = checks.seed("seed", seed)
     check_metrics(metrics, data)
     _check_finite(pair)
+    if isinstance(pair, Programs):
+        if metrics:
+            raise ValueError("metrics compare codes of images with factors, and programs have none: leave them out")
+        with _left_as_it_was(pair, seed):
+            return evaluate_programs(pair, data, samples)
     source = as_source(data, pair)
     generator = torch.Generator().manual_seed(seed)
     index = torch.randperm(len(source), generator=generator)[:images]
     asked = bound_metrics(metrics, data, index)
-    device, modes = pair.beta.device, [(module, module.training) for module in pair.modules()]
-    try:
-        pair.eval()
-        with torch.random.fork_rng([device] if device.type == "cuda" else []), torch.no_grad():
-            torch.manual_seed(seed)
-            how = planned(pair, source, index)
-            torch.manual_seed(seed)
-            found = terms_of(pair, source, index, how, batch_size, progress)
-            weights = Weights()
-            if "kl" in found.rows:
-                samples = 1 if how.certain else samples
-                weights = weights_of(pair, source, index[:nll_images], samples, how, batch_size, progress)
-                found.rows["nll"] = -weights.bound
-    finally:
-        for module, mode in modes:  # a part may have been frozen on its own
-            module.training = mode
+    with _left_as_it_was(pair, seed):
+        how = planned(pair, source, index)
+        torch.manual_seed(seed)
+        found = terms_of(pair, source, index, how, batch_size, progress)
+        weights = Weights()
+        if "kl" in found.rows:
+            samples = 1 if how.certain else samples
+            weights = weights_of(pair, source, index[:nll_images], samples, how, batch_size, progress)
+            found.rows["nll"] = -weights.bound
     mean = {name: float(column.mean()) for name, column in found.rows.items()}
     means, scales = (torch.cat([getattr(c, what) for c in found.codes.values()], 1) for what in ("means", "scales"))
     units = {name: active(codes) for name, codes in found.codes.items() if name in found.counted}
@@ -121,7 +123,22 @@ def evaluate(
         sites=found.by_site(units),
         pareto_k=weights.pareto_k,
         codes=found.said,
+        draws=weights.draws,
     )
+
+
+@contextmanager
+def _left_as_it_was(pair: Pair, seed: int) -> Iterator[None]:
+    """Evaluation mode, no gradients and the seed's random numbers; modes and random state come back afterwards."""
+    device, modes = pair.beta.device, [(module, module.training) for module in pair.modules()]
+    try:
+        pair.eval()
+        with torch.random.fork_rng([device] if device.type == "cuda" else []), torch.no_grad():
+            torch.manual_seed(seed)
+            yield
+    finally:
+        for module, mode in modes:  # a part may have been frozen on its own
+            module.training = mode
 
 
 def _check_finite(pair: Pair) -> None:

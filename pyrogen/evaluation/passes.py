@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from pyrogen.evaluation.bounds import Plan, importance_weights, plan
+from pyrogen.evaluation.draws import Collector, Draws
 from pyrogen.evaluation.pareto import pareto_k
 from pyrogen.evaluation.posterior import DRAWS, Codes, counts_units, posterior_of
 from pyrogen.evaluation.runs import run
@@ -155,21 +156,24 @@ class Weights:
 
     bound: Tensor = field(default_factory=lambda: torch.zeros(0))
     pareto_k: dict[str, float] | None = None
+    draws: Draws | None = None
 
 
 def weights_of(
     pair: Pair, source: Source, index: Tensor, samples: int, how: Plan, batch_size: int, progress: bool
 ) -> Weights:
-    bounds, tails = [], []
+    bounds, tails, everything, collector = [], [], [], Collector()
     for batch, size in _batches(pair, source, index, min(batch_size, 50), "NLL", progress):
-        weights = importance_weights(pair, batch, samples, how, size).double().cpu()  # (K, B)
+        weights = importance_weights(pair, batch, samples, how, size, each=collector.add).double().cpu()  # (K, B)
+        collector.end_of_batch()
+        everything.append(weights)
         bounds.append(weights.logsumexp(0) - math.log(samples))
         tails.append(pareto_k(weights))
     k = torch.cat(tails)
     heavy = (
         None if k.isnan().any() else {"median": float(k.median()), "share_above_0.7": float((k > 0.7).double().mean())}
     )
-    return Weights(torch.cat(bounds), heavy)
+    return Weights(torch.cat(bounds), heavy, collector.joined(torch.cat(everything, 1)))
 
 
 def _batches(

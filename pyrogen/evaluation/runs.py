@@ -24,6 +24,7 @@ from torch import Tensor
 
 from pyrogen.models import Programs
 from pyrogen.models.running import OwnParameters, traced
+from pyrogen.training.divergence import enumerated as enumerates
 from pyrogen.training.divergence import is_point
 
 PARTICLES = "_particles"  # the name of the plate in which K draws are made at once
@@ -167,14 +168,15 @@ def masked(values: Tensor, mask: Any) -> Tensor:
     return kept
 
 
-def data_plate(run: Run, rows: int) -> int | None:
+def data_plate(run: Run, rows: int | None) -> int | None:
     """Return the dimension of the plate of the data, which all that is observed lies in, or None if there is none.
 
-    It is the plate of `rows` rows; of several such the one named "data", else the outermost.
+    It is the plate of `rows` rows, or of any number if that is None; of several such the one named "data", else the
+    outermost.
     """
     stacks = [{f.name: f for f in site["cond_indep_stack"]} for site in run.observed.values()]
     shared = [f for name, f in stacks[0].items() if all(name in s for s in stacks)] if stacks else []
-    fitting = [f for f in shared if f.name != PARTICLES and f.size == rows]
+    fitting = [f for f in shared if f.name != PARTICLES and rows in (None, f.size)]
     if not fitting:
         return None
     named = [int(f.dim) for f in fitting if f.name == "data"]
@@ -183,8 +185,10 @@ def data_plate(run: Run, rows: int) -> int | None:
 
 def is_local(run: Run, dim: int | None) -> bool:
     """Return whether all latents lie in the plate of the data, so that log p(x) is a sum over the rows."""
-    inside = (any(f.dim == dim for f in s["cond_indep_stack"]) for s in draws(run.guide).values())
-    return dim is not None and all(inside)
+    if dim is None:
+        return False
+    plates = {f.name for site in run.observed.values() for f in site["cond_indep_stack"] if f.dim == dim}
+    return all(plates & {f.name for f in site["cond_indep_stack"]} for site in draws(run.guide).values())
 
 
 def by_row(values: Tensor, run: Run, dim: int | None) -> Tensor:
@@ -204,7 +208,7 @@ def log_weights(run: Run, dim: int | None) -> Tensor:
     Latents that are enumerated are summed out.
     """
     if run.enumerated:
-        return _contracted(run, dim)
+        return contracted(run, dim)
     total = torch.zeros(1, 1)
     for site in sampled(run.model).values():
         total = total + by_row(log_prob(site), run, dim)
@@ -214,30 +218,53 @@ def log_weights(run: Run, dim: int | None) -> Tensor:
     return total
 
 
-def _contracted(run: Run, dim: int | None) -> Tensor:
-    """Return the same where latents are enumerated: log Σ over their values of exp(Σ log p − Σ log q of the others)."""
+def enumerated_in_model(run: Run) -> set[str]:
+    """Return the model's sites that depend on latents which only the model enumerates, those latents included."""
+    if not run.enumerated:
+        return set()
+    own = {name for name, site in draws(run.model).items() if name not in run.guide and enumerates(site)}
+    if not own:
+        return set()
+    if any(enumerates(site) for site in draws(run.guide).values()):
+        raise ValueError(
+            "latents that the model alone enumerates beside latents that the guide enumerates cannot be scored: let "
+            "the guide enumerate them all, or none"
+        )
+    rank = run.nesting + (run.particles is not None)
+    wide = {name for name, site in sampled(run.model).items() if log_prob(site).dim() > rank}
+    return own | wide
+
+
+def contracted(run: Run, dim: int | None, names: set[str] | None = None, guide: bool = True) -> Tensor:
+    """Return log Σ exp(Σ log p − Σ log q) over the values of enumerated latents, (K, B), or (K, 1) without `dim`.
+
+    Args:
+        run: a run with enumeration.
+        dim: the dimension of the plate of the data.
+        names: the model's sites that count; all by default.
+        guide: whether the guide's sites are subtracted.
+    """
     frames: dict[str, Any] = {}
     for trace in (run.guide, run.model):
         for site in sampled(trace).values():
             frames |= {frame.name: frame for frame in site["cond_indep_stack"]}
-    symbols = {name: chr(ord("a") + i) for i, name in enumerate(frames)}
-    run.guide.compute_log_prob()
-    run.model.compute_log_prob()
-    run.guide.pack_tensors(symbols)
-    run.model.pack_tensors(run.guide.plate_to_symbol)
-    kept = {name for name, frame in frames.items() if name == PARTICLES or (dim is not None and frame.dim == dim)}
+    run.guide.symbolize_dims()
+    run.model.symbolize_dims(run.guide.plate_to_symbol)
+    symbols = run.model.plate_to_symbol
     factors = []
-    for sign, trace in ((1, run.model), (-1, run.guide)):
-        for site in sampled(trace).values():
-            if sign < 0 and (is_charge(site) or site["infer"].get("_enumerate_dim") is not None):
-                continue  # an enumerated latent is not drawn, so its q weighs nothing
-            factors.append(packed.pack(sign * log_prob(site), site["infer"]["_dim_to_symbol"]))
-    output = "".join(symbols[name] for name in frames if name in kept and name == PARTICLES)
-    output += "".join(symbols[name] for name in frames if name in kept and name != PARTICLES)
-    equation = ",".join(factor._pyro_dims for factor in factors) + "->" + output
-    plates = "".join(symbols[name] for name in frames if name not in kept)
+    for name, site in sampled(run.model).items():
+        if names is None or name in names:
+            factors.append(packed.pack(log_prob(site), site["infer"]["_dim_to_symbol"]))
+    for site in sampled(run.guide).values() if guide else ():
+        if not (is_charge(site) or enumerates(site)):  # an enumerated latent is not drawn, so its q weighs nothing
+            factors.append(packed.pack(-log_prob(site), site["infer"]["_dim_to_symbol"]))
+    present = set("".join(factor._pyro_dims for factor in factors))
+    data = {name for name, frame in frames.items() if name == PARTICLES or (dim is not None and frame.dim == dim)}
+    kept = [symbols[name] for name in sorted(data, key=lambda name: name != PARTICLES) if symbols[name] in present]
+    equation = ",".join(factor._pyro_dims for factor in factors) + "->" + "".join(kept)
+    plates = "".join(symbols[name] for name in frames if name not in data and symbols[name] in present)
     (result,) = einsum(equation, *factors, plates=plates, backend="pyro.ops.einsum.torch_log", modulo_total=True)
-    weights: Tensor = result.reshape(run.particles or 1, -1)
+    weights: Tensor = result.reshape(run.particles or 1, -1) if result.numel() > 1 else result.reshape(1, 1)
     return weights
 
 

@@ -6,14 +6,18 @@ import json
 import math
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from dataclasses import fields as dataclass_fields
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from pyrogen.files import write_atomically
 
 if TYPE_CHECKING:
+    import arviz
     import pandas
+
+    from pyrogen.evaluation.draws import Draws
 
 TERMS = ("elbo", "reconstruction", "kl", "objective", "nll")
 
@@ -46,6 +50,8 @@ class Scores(Mapping[str, float]):
             dimension and its active units.
         pareto_k: the shape of the importance weights' tails over the images (`pyrogen.evaluation.pareto_k`): its
             median, and the share of images above 0.7, whose nll is not to be trusted. None below 25 samples.
+        unit: of the terms: nats per image, or of `Programs` nats for all data together.
+        draws: the draws of the nll, for `to_arviz`.
         codes: what the metrics and active units were computed on: posterior means, or means of draws.
 
     Example:
@@ -75,6 +81,8 @@ class Scores(Mapping[str, float]):
     sites: dict[str, dict[str, Any]] = field(default_factory=dict)
     pareto_k: dict[str, float] | None = None
     codes: str = "posterior means"
+    unit: str = "nats per image"
+    draws: Draws | None = field(default=None, repr=False, compare=False)
 
     def __getitem__(self, name: str) -> float:
         values = self._values()
@@ -106,6 +114,23 @@ class Scores(Mapping[str, float]):
         columns = {"value": map(float, values.values()), "standard_error": (errors.get(n, math.nan) for n in values)}
         return pandas.DataFrame({name: list(column) for name, column in columns.items()}, index=list(values))
 
+    def to_arviz(self) -> arviz.InferenceData:
+        """Return the draws of the nll as ArviZ's ``InferenceData``: posterior, log likelihood and sample stats.
+
+        The posterior holds K draws of the guide, so ``az.summary`` and plots show the guide's posterior. The log
+        likelihood holds log p(x | z) of each datum at each draw, for ``az.loo`` and ``az.waic``. The sample stats hold
+        ``log_weight``, log p(x, z) − log q(z | x).
+
+        Returns:
+            One chain of K draws.
+
+        Raises:
+            ValueError: if there are no draws, as of a guide that is a point.
+        """
+        if self.draws is None:
+            raise ValueError("the scores have no draws: a guide that is a point in a continuous space has none")
+        return self.draws.to_arviz()
+
     def _repr_html_(self) -> str:
         errors = self._errors()
         rows = ""
@@ -113,7 +138,7 @@ class Scores(Mapping[str, float]):
             error = f"{errors[name]:.3f}" if name in errors else ""
             rows += f"<tr><td>{escape(name)}</td><td>{value:.3f}</td><td>{error}</td></tr>"
         head = "<tr><th>score</th><th>value</th><th>standard error</th></tr>"
-        return f"<table>{head}{rows}</table><p>Terms in nats per image, over {self.images} images.</p>"
+        return f"<table>{head}{rows}</table><p>Terms in {self.unit}, over {self.images} rows of data.</p>"
 
     @property
     def bits(self) -> float | None:
@@ -126,7 +151,8 @@ class Scores(Mapping[str, float]):
         What is not finite, such as the standard error of one image, is None, because JSON has no number for it.
         """
         metrics = {name: m.to_dict() if hasattr(m, "to_dict") else float(m) for name, m in self.metrics.items()}
-        content: dict[str, Any] = _finite(asdict(self) | {"metrics": metrics, "unit": "nats per image"})
+        fields = {f.name: getattr(self, f.name) for f in dataclass_fields(self) if f.name != "draws"}
+        content: dict[str, Any] = _finite(fields | {"metrics": metrics})
         return content
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
@@ -138,7 +164,7 @@ class Scores(Mapping[str, float]):
 
     def __str__(self) -> str:
         lines = [
-            f"{name:<15}{getattr(self, name):10.3f} ± {self.standard_errors[name]:.3f} nats per image"
+            f"{name:<15}{getattr(self, name):10.3f} ± {self.standard_errors[name]:.3f} {self.unit}"
             for name in TERMS
             if getattr(self, name) is not None
         ]
@@ -153,7 +179,7 @@ class Scores(Mapping[str, float]):
                 f"Pareto k is above 0.7 for {self.pareto_k['share_above_0.7']:.0%} of the images: their weights have "
                 "heavy tails, and the nll may be too high"
             )
-        if self.codes != "posterior means":
+        if self.codes not in ("posterior means", "draws of the guide"):
             lines.append(f"codes: {self.codes}")
         lines += [f"{name.replace('_', ' '):<15}{value:10.3f}" for name, value in self.extra.items()]
         return "\n".join([*lines, *(_metric(*item) for item in self.metrics.items())])

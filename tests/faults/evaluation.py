@@ -200,4 +200,25 @@ FAULTS = [
         "logs[i - start, i - before] = other",
         "evaluation/test_data_charges.py",
     ),
+    Fault(
+        "a latent in another plate counts as one of the data's",
+        RUNS,
+        "return all(plates & {f.name for f",
+        "return all(plates and {f.name for f",
+        "evaluation/test_anyones_programs.py::test_labels_of_the_model_are_summed_out",
+    ),
+    Fault(
+        "a latent that is enumerated is not summed out but drawn",
+        BOUNDS,
+        'enumerated = any(site["infer"].get("enumerate") == "parallel" for site in marked)',
+        "enumerated = False",
+        "evaluation/test_anyones_programs.py::test_labels_of_the_guide_are_averaged_over",
+    ),
+    Fault(
+        "ArviZ gets the joint density for the likelihood",
+        "evaluation/draws.py",
+        "_compact(log_prob(site), site, run, 0) for name, site in run.observed.items()",
+        "_compact(log_prob(site), site, run, 0) * 2 for name, site in run.observed.items()",
+        "evaluation/test_anyones_programs.py::test_arviz_has_the_posterior_and_leave_one_out_of_a_level",
+    ),
 ]
