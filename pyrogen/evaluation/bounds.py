@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from pyrogen import checks
-from pyrogen.evaluation.runs import Run, data_plate, draws, is_local, log_weights, run, sampled, select
+from pyrogen.evaluation.runs import Run, data_plate, draws, is_local, run, sampled, select
 from pyrogen.evaluation.terms import elbo_terms
+from pyrogen.evaluation.weights import log_weights
 
 TRIED = 3  # particles with which it is tried whether the programs can draw several at once
 NO_BOUND = "the guide is a point in a continuous space (a Delta): it has no density, so this pair bounds no log p(x)"

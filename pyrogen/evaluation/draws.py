@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pyrogen.evaluation.runs import PARTICLES, Run, Site, contracted, data_plate, draws, enumerated_in_model, log_prob
+from pyrogen.evaluation.runs import PARTICLES, Run, Site, data_plate, draws, log_prob
+from pyrogen.evaluation.weights import contracted, enumerated_in_model
 from pyrogen.training.divergence import enumerated
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ from torch import Tensor
 from pyrogen.evaluation.bounds import Plan, importance_weights, plan
 from pyrogen.evaluation.draws import Collector
 from pyrogen.evaluation.pareto import pareto_k
-from pyrogen.evaluation.runs import Run, contracted, enumerated_in_model, is_charge, log_prob, sampled
+from pyrogen.evaluation.runs import Run, is_charge, log_prob, sampled
 from pyrogen.evaluation.scores import Scores
+from pyrogen.evaluation.weights import contracted, enumerated_in_model
 from pyrogen.models import Programs
 from pyrogen.training.divergence import expectation
 from pyrogen.training.program_data import ProgramSource, moved

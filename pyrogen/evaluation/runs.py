@@ -12,19 +12,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyro
-import torch
 from pyro import poutine
 from pyro.distributions import Unit
 from pyro.distributions.util import scale_and_mask
-from pyro.ops import packed
-from pyro.ops.contract import einsum
 from pyro.poutine import Trace
 from pyro.poutine.subsample_messenger import _Subsample
 from torch import Tensor
 
 from pyrogen.models import Programs
 from pyrogen.models.running import OwnParameters, traced
-from pyrogen.training.divergence import enumerated as enumerates
 from pyrogen.training.divergence import is_point
 
 PARTICLES = "_particles"  # the name of the plate in which K draws are made at once
@@ -200,72 +196,6 @@ def by_row(values: Tensor, run: Run, dim: int | None) -> Tensor:
     others = [i for i in range(full.dim()) if i not in kept]
     full = full.sum(others) if others else full
     return full.reshape(full.shape[0] if run.particles is not None else 1, -1)
-
-
-def log_weights(run: Run, dim: int | None) -> Tensor:
-    """log p(x, z) − log q(z | x) over all sites, (K, B): of each row where `dim` is the plate of the data, else (K, 1).
-
-    Latents that are enumerated are summed out.
-    """
-    if run.enumerated:
-        return contracted(run, dim)
-    total = torch.zeros(1, 1)
-    for site in sampled(run.model).values():
-        total = total + by_row(log_prob(site), run, dim)
-    for site in sampled(run.guide).values():
-        if not is_charge(site):
-            total = total - by_row(log_prob(site), run, dim)
-    return total
-
-
-def enumerated_in_model(run: Run) -> set[str]:
-    """Return the model's sites that depend on latents which only the model enumerates, those latents included."""
-    if not run.enumerated:
-        return set()
-    own = {name for name, site in draws(run.model).items() if name not in run.guide and enumerates(site)}
-    if not own:
-        return set()
-    if any(enumerates(site) for site in draws(run.guide).values()):
-        raise ValueError(
-            "latents that the model alone enumerates beside latents that the guide enumerates cannot be scored: let "
-            "the guide enumerate them all, or none"
-        )
-    rank = run.nesting + (run.particles is not None)
-    wide = {name for name, site in sampled(run.model).items() if log_prob(site).dim() > rank}
-    return own | wide
-
-
-def contracted(run: Run, dim: int | None, names: set[str] | None = None, guide: bool = True) -> Tensor:
-    """Return log Σ exp(Σ log p − Σ log q) over the values of enumerated latents, (K, B), or (K, 1) without `dim`.
-
-    Args:
-        run: a run with enumeration.
-        dim: the dimension of the plate of the data.
-        names: the model's sites that count; all by default.
-        guide: whether the guide's sites are subtracted.
-    """
-    frames: dict[str, Any] = {}
-    for trace in (run.guide, run.model):
-        for site in sampled(trace).values():
-            frames |= {frame.name: frame for frame in site["cond_indep_stack"]}
-    run.guide.symbolize_dims()
-    run.model.symbolize_dims(run.guide.plate_to_symbol)
-    symbols = run.model.plate_to_symbol
-    factors = []
-    for name, site in sampled(run.model).items():
-        if names is None or name in names:
-            factors.append(packed.pack(log_prob(site), site["infer"]["_dim_to_symbol"]))
-    for site in sampled(run.guide).values() if guide else ():
-        if not (is_charge(site) or enumerates(site)):  # an enumerated latent is not drawn, so its q weighs nothing
-            factors.append(packed.pack(-log_prob(site), site["infer"]["_dim_to_symbol"]))
-    present = set("".join(factor._pyro_dims for factor in factors))
-    data = {name for name, frame in frames.items() if name == PARTICLES or (dim is not None and frame.dim == dim)}
-    kept = [symbols[name] for name in sorted(data, key=lambda name: name != PARTICLES) if symbols[name] in present]
-    equation = ",".join(factor._pyro_dims for factor in factors) + "->" + "".join(kept)
-    plates = "".join(symbols[name] for name in frames if name not in data and symbols[name] in present)
-    (result,) = einsum(equation, *factors, plates=plates, backend="pyro.ops.einsum.torch_log", modulo_total=True)
-    weights: Tensor = result.reshape(run.particles or 1, -1) if result.numel() > 1 else result.reshape(1, 1)
-    return weights
 
 
 def _check_sites(guide: Trace, model: Trace) -> None:

@@ -18,7 +18,7 @@ FAULTS = [
     ),
     Fault(
         "the importance weights leave the latents' prior out",
-        RUNS,
+        "evaluation/weights.py",
         "        total = total + by_row(log_prob(site), run, dim)",
         '        total = total + by_row(log_prob(site), run, dim) * site["is_observed"]',
         OF_BOUNDS + "test_under_the_exact_posterior_every_bound_is_the_evidence",
