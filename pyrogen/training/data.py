@@ -1,16 +1,19 @@
-"""Where batches come from: a tensor, a data set of ours, or any map-style torch ``Dataset``."""
+"""Where batches come from: a tensor, an array, a table, a data set of ours, or any map-style torch ``Dataset``."""
 
 from __future__ import annotations
 
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import default_collate
 
 from pyrogen.models import Pair, Programs
 from pyrogen.training.context_data import as_context_source
+from pyrogen.training.items import as_tensor, of_frame, remedy
+from pyrogen.training.loading import DatasetSource, kept_random_numbers
 from pyrogen.training.program_data import ProgramSource
+from pyrogen.training.streams import is_stream
 
 
 class Source(Protocol):
@@ -36,33 +39,36 @@ class TensorSource:
         return self.x.index_select(0, index.to(self.x.device))
 
 
-class DatasetSource:
-    """A map-style torch ``Dataset``; of items that are tuples the first entry is the image. Each batch is checked."""
+class MappedSource:
+    """A memory-mapped array ``(N, *shape)``, read batch by batch; each batch is checked."""
 
-    def __init__(self, dataset: Any, pair: Pair) -> None:
-        self.dataset, self.pair = dataset, pair
+    def __init__(self, array: np.memmap[Any, Any], pair: Pair) -> None:
+        self.array, self.pair = array, pair
 
     def __len__(self) -> int:
-        return len(self.dataset)
+        return len(self.array)
 
     def images(self, index: Tensor) -> Tensor:
-        """The items of `index`, collated."""
-        items = [self.dataset[i] for i in index.tolist()]
-        x = default_collate([item[0] if isinstance(item, tuple | list) else item for item in items])
-        if not isinstance(x, torch.Tensor):
-            raise TypeError(
-                f"the data set's items must be tensors, or tuples that begin with one, not {type(items[0]).__name__}"
-            )
+        """Return the rows of `index`."""
+        x = as_tensor(np.asarray(self.array[index.numpy()]))
         self.pair.check(x)
         return x
 
 
-def as_source(data: Any, pair: Pair, device: torch.device | None = None) -> Source:
-    """`data` as a `Source` for `pair`, checked, and on `device` where that spares a copy a step.
+def as_source(data: Any, pair: Pair, device: torch.device | None = None, workers: int = 0, seed: int = 0) -> Source:
+    """Return `data` as a `Source` for `pair`, checked, and on `device` where that spares a copy a step.
+
+    Args:
+        data: a tensor, an array (memory-mapped too) or a DataFrame ``(N, *shape)``, a pyrogen data set, or a map-style
+            torch ``Dataset``.
+        pair: the pair.
+        device: where the pair is.
+        workers: processes that read a ``Dataset``.
+        seed: of the random numbers of its items.
 
     Raises:
-        TypeError: if `data` is none of the three kinds.
-        ValueError: if it is empty, or its images have another shape or values outside the likelihood's support.
+        TypeError: for data of another kind.
+        ValueError: if they are empty, or have another shape or values outside the likelihood's support.
     """
     if isinstance(pair, Programs):
         return ProgramSource(data, device)
@@ -71,26 +77,48 @@ def as_source(data: Any, pair: Pair, device: torch.device | None = None) -> Sour
         return context_source
     if isinstance(data, tuple):
         raise TypeError("data must be the images alone, and this is a tuple: pass its first entry")
+    if hasattr(data, "iloc") and hasattr(data, "dtypes"):
+        if not hasattr(data, "columns"):
+            raise TypeError("data must be images or a table, and this is one column: pass a DataFrame, df[['name']]")
+        data = of_frame(data)
+    if is_stream(data):
+        raise TypeError(f"data must be read by index here, and a {type(data).__name__} is not: pass its data set")
     if not (isinstance(data, torch.Tensor) or (hasattr(data, "__len__") and hasattr(data, "__getitem__"))):
         raise TypeError(
-            "data must be a tensor (N, *shape), a pyrogen data set or a map-style torch Dataset (with __len__ and "
-            f"__getitem__), got a {type(data).__name__}"
+            "data must be a tensor (N, *shape), an array, a pyrogen data set, a torch Dataset or a DataLoader, got a "
+            f"{type(data).__name__}"
         )
-    if (isinstance(data, torch.Tensor) and data.dim() == 0) or len(data) == 0:
+    if (isinstance(data, torch.Tensor | np.ndarray) and data.ndim == 0) or len(data) == 0:
         raise ValueError("the data set is empty: there is nothing to train on or evaluate")
-    if isinstance(data, torch.Tensor):
-        if data.dim() != 1 + len(pair.shape):
-            expected = ", ".join(map(str, pair.shape))
-            raise ValueError(f"data must be images (N, {expected}), got shape {tuple(data.shape)}")
-        pair.check(data)
-        return TensorSource(data if device is None else data.to(device))
+    if isinstance(data, torch.Tensor | np.ndarray):
+        return _of_array(data, pair, device)
+    if isinstance(data, str | bytes | dict):
+        raise TypeError(f"data must be images, and this is a {type(data).__name__}: read them first, or pass one entry")
     if hasattr(data, "images"):
         pair.check(data.images(torch.arange(min(8, len(data)))))
         value: Source = data.to(device) if device is not None and device.type != "cpu" and hasattr(data, "to") else data
         return value
-    source = DatasetSource(data, pair)
-    source.images(torch.arange(min(2, len(data))))
+    source = DatasetSource(data, pair, workers, seed)
+    with kept_random_numbers():
+        source.images(torch.arange(min(2, len(data))))
     return source
+
+
+def _of_array(data: Any, pair: Pair, device: torch.device | None) -> Source:
+    shape = tuple(data.shape)
+    if shape[1:] != pair.shape:
+        how = "tensor" if isinstance(data, torch.Tensor) else "array"
+        expected, said = ", ".join(map(str, pair.shape)), remedy(shape, pair.shape, how)
+        # a pair's own check names batch and shape for images of another size
+        if said or data.ndim != 1 + len(pair.shape):
+            raise ValueError(f"data must be images (N, {expected}), got shape {shape}{said}")
+    if isinstance(data, np.memmap):
+        source = MappedSource(data, pair)
+        source.images(torch.arange(min(64, len(data))))
+        return source
+    x = as_tensor(data) if isinstance(data, np.ndarray) else data
+    pair.check(x)
+    return TensorSource(x if device is None else x.to(device))
 
 
 class Order:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import random
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Subset, TensorDataset, default_collate
+from torch.utils.data import Subset, TensorDataset
 
 from pyrogen.training.data import DatasetSource, Source, TensorSource
+from pyrogen.training.items import image_of
+from pyrogen.training.loading import kept_random_numbers
 from pyrogen.training.program_data import ProgramSource, tensors_of
+from pyrogen.training.streams import StreamSource
 
 WHOLE = 2**25  # bytes of images of a pyrogen data set that are all looked at
 SAMPLED = 4096  # images of a larger one
@@ -31,6 +31,8 @@ def digest_data(source: Source) -> str:
     ``Dataset`` a seeded sample of 64 items counts. A ``Dataset`` whose items differ when they are read twice, such as
     one that augments, is known by its length alone. The number of images and their type always count.
     """
+    if isinstance(source, StreamSource):
+        return "a stream, which is not compared"
     digest = hashlib.sha256(f"{len(source)}".encode())
     if isinstance(source, TensorSource):
         _add(digest, source.x)
@@ -58,7 +60,7 @@ def _add_dataset(digest: Any, dataset: Any) -> str:
         _add(digest, dataset.tensors[0])
         return ""
     index = _sample(len(dataset), ITEMS).tolist()
-    with _random_numbers_kept():
+    with kept_random_numbers():
         once = [_image(dataset[i]) for i in index]
         again = [_image(dataset[i]) for i in index[:TWICE]]
     if not all(map(_equal, once, again)):
@@ -69,7 +71,7 @@ def _add_dataset(digest: Any, dataset: Any) -> str:
 
 
 def _image(item: Any) -> Tensor:
-    return torch.as_tensor(default_collate([item[0] if isinstance(item, tuple | list) else item])[0])
+    return image_of(item)
 
 
 def _equal(a: Tensor, b: Tensor) -> bool:
@@ -89,18 +91,6 @@ def _add(digest: Any, x: Tensor) -> None:
     rows = max(1, BLOCK // max(1, x[:1].numel() * x.element_size())) if x.dim() else 1
     for block in x.detach().split(rows) if x.dim() else (x.detach(),):
         digest.update(block.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
-
-
-@contextmanager
-def _random_numbers_kept() -> Iterator[None]:
-    """Put Python's, NumPy's and torch's generators back, which a data set may draw from."""
-    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 (a data set may use it)
-    with torch.random.fork_rng(devices=[]):
-        try:
-            yield
-        finally:
-            random.setstate(python)
-            np.random.set_state(numpy)  # noqa: NPY002
 
 
 def digest_tree(data: Any) -> str:

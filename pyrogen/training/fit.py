@@ -37,6 +37,7 @@ from pyrogen.training.program_data import Whole
 from pyrogen.training.run import Run
 from pyrogen.training.schedules import Constant, Schedule
 from pyrogen.training.step import trainable
+from pyrogen.training.streams import StreamOrder, StreamSource, as_stream, is_stream
 from pyrogen.training.validation import Validation
 
 INITIAL = 4096  # images at most that a pair may start from, such as a codebook by k-means
@@ -81,6 +82,7 @@ def fit(
     validation: Any = None,
     validate_every: int | None = None,
     callbacks: Sequence[Callable[[State], None]] = (),
+    workers: int = 0,
     device: str | torch.device | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     checkpoint_every: int | None = None,
@@ -96,10 +98,11 @@ def fit(
 
     Args:
         pair: a pyrogen pair; ``pg.models.Programs(model, guide)`` makes one of any Pyro programs.
-        data: a tensor ``(N, *shape)``, a pyrogen data set, or a map-style torch ``Dataset`` of images or of tuples
-            that begin with one; of `Programs` a tensor, a tuple of arguments, a dict of keyword arguments, or None for
-            programs that hold their data. Batches run through a new permutation each epoch; its incomplete last batch
-            is left out.
+        data: a tensor, array or memory map ``(N, *shape)``, a DataFrame, a pyrogen data set, or a map-style torch
+            ``Dataset`` whose items are, begin with or (in a dict) hold an image. Batches run through a new permutation
+            each epoch; its incomplete last batch is left out. A ``DataLoader`` or ``IterableDataset`` of your own gives
+            its batches in its own order. Of `Programs`: a tensor, a tuple of arguments, a dict of keyword arguments, or
+            None for programs that hold their data.
         steps: the step to train up to, counted from the start of the first run.
         batch_size: B, at most N; by default 64, or N if that is less. `Programs` take all data at each step, unless a
             size is given or both have a parameter ``size``, by which they can weigh a batch with N / B.
@@ -117,6 +120,8 @@ def fit(
         validate_every: steps between two validations; by default 500, or an epoch where that is shorter.
         callbacks: are called with a ``pg.training.State`` after each step, such as ``pg.training.EarlyStopping()``. If
             one raises, the run stops with a checkpoint.
+        workers: processes that read a torch ``Dataset`` ahead. What its items draw at random is seeded for each step,
+            so the batches do not depend on their number.
         device: where to train; by default where the pair is.
         checkpoint: a folder that receives the whole state while training runs, and ``history.csv`` at its end.
         checkpoint_every: steps between two checkpoints; by default about 30 seconds pass.
@@ -170,7 +175,11 @@ def fit(
     if isinstance(pair, Programs) and schedule is not None:
         raise ValueError("`schedule` multiplies the pair's β, and programs have none: weigh their sites yourself")
     place = _check_device(device) if device is not None else pair.beta.device
-    source = as_source(data, pair, place)
+    workers = checks.whole("workers", workers, least=0)
+    if is_stream(data) and not (isinstance(pair, Programs) or pair.context):
+        source: Any = as_stream(data, pair, batch_size, workers, seed)
+    else:
+        source = as_source(data, pair, place, workers, seed)
     order = order_of(pair, source, batch_size, seed)
     held_out = None if validation is None else _held_out(validation, pair, place)
     pair.to(place)
@@ -209,7 +218,8 @@ def fit(
             validator = (
                 None if held_out is None else Validation(pair, held_out, often, seed, whole=isinstance(order, Whole))
             )
-            parts = Parts(schedule or Constant(), lr_scheduler, clip_norm, validator, callbacks)
+            stream = source if isinstance(source, StreamSource) else None
+            parts = Parts(schedule or Constant(), lr_scheduler, clip_norm, validator, callbacks, stream)
             run = Run(pair, source, order, made, parts, begun)
             if checkpointer:
                 checkpointer.restore(run)
@@ -225,6 +235,8 @@ def fit(
 
 def _first_images(source: Any, order: Any) -> Tensor:
     """The images of the first batches, as many as `INITIAL` and one epoch allow."""
+    if isinstance(order, StreamOrder):
+        return source.images(order(0))  # type: ignore[no-any-return]
     batches = min(order.steps_per_epoch, max(1, INITIAL // order.batch_size))
     images: Tensor = source.images(torch.cat([order(step) for step in range(batches)]))
     return images

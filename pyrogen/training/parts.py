@@ -23,6 +23,7 @@ class Parts:
         clip_norm: the largest norm of the gradient of all parameters.
         validation: measures held-out terms.
         callbacks: are called after each step.
+        stream: data that keep their place themselves.
     """
 
     schedule: Schedule
@@ -30,6 +31,7 @@ class Parts:
     clip_norm: float | None = None
     validation: Validation | None = None
     callbacks: Sequence[Callable[[State], None]] = ()
+    stream: Any = None
 
     @classmethod
     def plain(cls) -> Parts:
@@ -74,6 +76,7 @@ class Parts:
         """The parts by name; a callback's is its class and its number among those of the class."""
         yield "lr_schedule", self.lr_schedule
         yield "schedule", self.schedule
+        yield "stream", self.stream
         seen: Counter[str] = Counter()
         for callback in self.callbacks:
             name = type(callback).__name__

@@ -27,7 +27,9 @@ from pyrogen.training.history import CLOCK, History
 from pyrogen.training.objectives import elbo_terms
 from pyrogen.training.parts import Parts
 from pyrogen.training.program_data import Whole, moved
+from pyrogen.training.reading import batch_at, reading
 from pyrogen.training.step import ProgramStep, RecordedStep, trainable
+from pyrogen.training.streams import StreamOrder
 
 SHOWN = {"objective": "objective", "reconstruction": "reconstruction", "kl": "KL", "penalty": "penalty"}
 FLUSH_EVERY = 50  # steps between two looks at the terms: on an accelerator each look waits for it
@@ -62,7 +64,7 @@ class Run:
         self,
         pair: Pair,
         source: Source,
-        order: Order | Whole,
+        order: Order | Whole | StreamOrder,
         optimizer: Optimizer,
         parts: Parts | None = None,
         begun: ProgramStep | None = None,
@@ -107,19 +109,10 @@ class Run:
         state.step = self.step
         with progress_bar(total=steps, initial=self.step, desc=name, unit="step", shown=progress) as self._bar:
             self.parts.start(state)
-            while self.step < steps and not (interrupted.is_set() or state.reason):
-                self._advance()
-                due = checkpointer is not None and checkpointer.due(self.step)
-                validated = self.parts.validation is not None and self.parts.validation.due(self.step)
-                state.step, state.validated = self.step, validated
-                if due or validated or len(self._rows) == FLUSH_EVERY:
-                    self._flush()
-                if validated:
-                    self._validate(state)
-                if self.parts.callbacks:
-                    self._call_back(state, checkpointer)
-                if checkpointer and due:
-                    checkpointer.save(self)
+            with reading(self.source, self.order, self.step, steps):
+                while self.step < steps and not (interrupted.is_set() or state.reason):
+                    self._advance()
+                    self._after(state, checkpointer)
             self._flush()
             if checkpointer and checkpointer.saved != self.step:
                 checkpointer.save(self)
@@ -131,6 +124,20 @@ class Run:
             self.history.to_csv(checkpointer.folder / "history.csv")
             if self.history.validation is not None:
                 self.history.validation.to_csv(checkpointer.folder / "validation.csv")
+
+    def _after(self, state: State, checkpointer: Checkpoints | None) -> None:
+        """What may follow a step: a look at the terms, a validation, the callbacks, a checkpoint."""
+        due = checkpointer is not None and checkpointer.due(self.step)
+        validated = self.parts.validation is not None and self.parts.validation.due(self.step)
+        state.step, state.validated = self.step, validated
+        if due or validated or len(self._rows) == FLUSH_EVERY:
+            self._flush()
+        if validated:
+            self._validate(state)
+        if self.parts.callbacks:
+            self._call_back(state, checkpointer)
+        if checkpointer and due:
+            checkpointer.save(self)
 
     @torch.no_grad()
     def _advance(self) -> None:
@@ -158,7 +165,7 @@ class Run:
         return self._beta * self.parts.schedule(self.step)
 
     def _batch(self, step: int) -> Any:
-        return moved(self.source.images(self.order(step)), self.device)
+        return moved(batch_at(self.source, self.order, step), self.device)
 
     def _validate(self, state: State) -> None:
         assert self.parts.validation is not None

@@ -67,9 +67,9 @@ class Validation:
         total: Tensor = torch.zeros(())
         for number, index in enumerate(torch.arange(len(self.source)).split(BATCH)):
             torch.manual_seed(self.seed + number)
-            x = self.source.images(index).to(self.device, non_blocking=True)
+            x = moved(self.source.images(index), self.device)
             terms = elbo_terms(self.pair, x, len(self.source))
-            total = total + terms.row().double() * len(x)
+            total = total + terms.row().double() * len(index)
         self._monitored, self._per_latent = tuple(terms.monitored), terms.per_latent
         row = (total / len(self.source)).tolist()
         by_name = dict(zip(terms.columns, row, strict=True))

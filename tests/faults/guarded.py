@@ -38,9 +38,9 @@ FAULTS = [
     ),
     Fault(
         "the digest moves torch's generator",
-        DIGEST,
-        "    with torch.random.fork_rng(devices=[]):\n",
-        "    if True:\n",
+        "training/loading.py",
+        "        torch.set_rng_state(torchs)\n",
+        "",
         OF_DIGEST + "test_a_digest_reads_few_items_and_leaves_the_random_numbers_alone",
     ),
     Fault(

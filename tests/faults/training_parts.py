@@ -32,7 +32,7 @@ FAULTS = [
     Fault(
         "a small last batch of held-out images weighs as much as a full one",
         VALIDATION,
-        "total = total + terms.row().double() * len(x)",
+        "total = total + terms.row().double() * len(index)",
         "total = total + terms.row().double() * len(self.source) / -(-len(self.source) // BATCH)",
         OF_VALIDATION + "test_the_mean_over_many_held_out_batches_weighs_each_image_once",
     ),
