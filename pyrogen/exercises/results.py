@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
@@ -103,6 +104,16 @@ class Verdicts:
         ]
         lines = [*_aligned(head, widths), "  ".join("─" * width for width in widths)]
         return "\n".join([*lines, *(line for row in cells for line in _aligned(row, widths))])
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th>{name}</th>" for name in ("", "claim", "stated", "computed", "agreement", "why"))
+        rows = [
+            "".join(f"<td>{html.escape(cell)}</td>" for cell in (str(number), *_cells(row), row.reason))
+            for number, row in enumerate(self.rows, 1)
+        ]
+        body = "".join(f"<tr>{row}</tr>" for row in rows)
+        caption = f"<caption>{html.escape(self.title)}</caption>"
+        return f"<table>{caption}<tr>{head}</tr>{body}</table><p>{html.escape(self.summary)}</p>"
 
     def __str__(self) -> str:
         lines = [self.title, "", self.table, ""]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyrogen.plots.inputs import to_array
+from pyrogen.plots.inputs import refuse_pair, to_array
 from pyrogen.plots.style import COLORS, panels, styled
 
 if TYPE_CHECKING:
@@ -65,6 +65,8 @@ def loss_curves(
         ['Total objective', 'Reconstruction term', 'KL term']
     """
 
+    for one in histories.values() if isinstance(histories, Mapping) else [histories]:
+        refuse_pair(one, "histories")
     if "objective" in getattr(histories, "columns", histories):  # one run in place of runs by label
         histories = {"": histories}
     if not histories:

@@ -7,9 +7,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+def refuse_pair(value: Any, name: str) -> None:
+    r"""Raise a sentence that says what to pass where a figure is handed a pair or a fit in place of what it made."""
+
+    if hasattr(value, "history") and hasattr(value, "pair"):
+        raise TypeError(f"{name} must be numbers, got a {type(value).__name__}: pass .history or what .pair makes.")
+    if callable(getattr(value, "model", None)) and callable(getattr(value, "guide", None)):
+        raise TypeError(
+            f"{name} must be numbers, got the pair {type(value).__name__}: pass what it makes, such as "
+            "pair.encode(x).mean for codes, pair.reconstruct(x) or pair.sample(36) for images, fit.history for curves, "
+            "scores.kl_per_latent for the KL."
+        )
+
+
 def to_array(value: Any, name: str, ndim: int) -> NDArray[np.float64]:
     r"""Return a finite, non-empty float64 array of that many dimensions."""
 
+    refuse_pair(value, name)
     if hasattr(value, "detach"):
         value = value.detach().cpu()
     array = np.asarray(value)
@@ -34,6 +48,7 @@ def to_images(value: Any, name: str) -> NDArray[np.float64]:
     mean of a Gaussian likelihood may be. Bytes (uint8) above 1 are taken as 0 to 255.
     """
 
+    refuse_pair(value, name)
     if hasattr(value, "detach"):
         value = value.detach().cpu()
     array = np.asarray(value)
@@ -51,7 +66,10 @@ def labeled(value: Any, name: str, label: str = "") -> dict[str, Any]:
     r"""Return a mapping of labels as a dict, and a single thing as a dict with that one label."""
 
     if not isinstance(value, Mapping):
+        refuse_pair(value, name)
         return {label: value}
     if not value:
         raise ValueError(f"{name} must not be empty.")
+    for item in value.values():
+        refuse_pair(item, name)
     return {str(key): item for key, item in value.items()}

@@ -296,3 +296,11 @@ def test_the_readme_s_example_is_as_it_says(tmp_path):
     assert "Two of these three stated answers are wrong." in text
     for kind in KINDS:
         assert f"`{kind}`" in text
+
+
+def test_verdicts_are_a_table_in_a_notebook(tmp_path):
+    verdicts = check_exercise(written(tmp_path, GOOD), draws=1)
+    html = verdicts._repr_html_()
+    assert html.count("<tr>") == 1 + len(verdicts)
+    assert "<th>agreement</th>" in html
+    assert "<script" not in html

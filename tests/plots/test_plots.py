@@ -11,6 +11,7 @@ import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from sklearn.decomposition import PCA
 
+import pyrogen as pg
 from pyrogen import plots
 from pyrogen.plots.montage import GAP
 
@@ -399,3 +400,14 @@ def test_what_cannot_be_drawn_is_said_in_one_sentence(draw, error, words):
     with pytest.raises(error, match=words) as caught:
         draw()
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "draw", [plots.samples, plots.kl_per_latent, plots.loss_curves, lambda p: plots.latent_space(p, [0])]
+)
+def test_a_figure_that_is_handed_a_pair_says_what_to_pass(draw):
+    pair = pg.models.VAE(pg.nn.LinearEncoder((4,), latent=2), pg.nn.LinearDecoder((4,), latent=2))
+    with pytest.raises(TypeError, match=r"got the pair VAE: pass what it makes, such as pair\.encode\(x\)\.mean"):
+        draw(pair)
+    with pytest.raises(TypeError, match="got the pair VAE"):
+        draw({"β = 1": pair})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from html import escape
 from itertools import product
 
 import numpy as np
@@ -71,14 +72,25 @@ class Posterior:
             return dict(zip(states, self.table.tolist(), strict=True))
         return dict(zip(product(*self.states.values()), self.table.ravel().tolist(), strict=True))
 
-    def __str__(self) -> str:
-        """Return a table: a column for each variable and the probability, a row for each joint state."""
+    def _rows(self) -> list[list[str]]:
+        """Return the names and the probability's, then a row for each joint state, up to `ROWS`."""
         rows = [[*map(str, self.states), f"P({', '.join(map(str, self.states))})"]]
         for joint, probability in zip(product(*self.states.values()), self.table.ravel(), strict=True):
             if len(rows) > ROWS:
                 rows.append([f"… ({self.table.size:,} rows in all)"])
                 break
             rows.append([*map(str, joint), f"{probability:.4f}"])
+        return rows
+
+    def _repr_html_(self) -> str:
+        head, *rows = [[escape(cell) for cell in row] for row in self._rows()]
+        lines = ["".join(f"<th>{cell}</th>" for cell in head)]
+        lines += ["".join(f"<td>{cell}</td>" for cell in row) for row in rows]
+        return "<table>" + "".join(f"<tr>{line}</tr>" for line in lines) + "</table>"
+
+    def __str__(self) -> str:
+        """Return a table: a column for each variable and the probability, a row for each joint state."""
+        rows = self._rows()
         widths = [max(len(row[column]) for row in rows if len(row) > 1) for column in range(len(rows[0]))]
         return "\n".join(
             "  ".join(

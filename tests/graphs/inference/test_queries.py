@@ -329,3 +329,13 @@ def test_a_posterior_prints_as_a_table_and_a_long_one_in_part():
     long = str(Posterior({"n": tuple(range(1000))}, np.full(1000, 1e-3))).splitlines()
     assert len(long) == 42
     assert long[-1] == "… (1,000 rows in all)"
+
+
+def test_an_answer_is_a_table_in_a_notebook():
+    from pyrogen.graphs.inference.posterior import Posterior
+
+    html = Posterior({"a<b": ("no", "yes")}, np.array([0.25, 0.75]))._repr_html_()
+    assert html == (
+        "<table><tr><th>a&lt;b</th><th>P(a&lt;b)</th></tr><tr><td>no</td><td>0.2500</td></tr>"
+        "<tr><td>yes</td><td>0.7500</td></tr></table>"
+    )
