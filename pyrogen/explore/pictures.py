@@ -1,0 +1,69 @@
+"""Arrays as pictures for a page: images pixel by pixel, vectors as bars, each a data URI of a PNG or SVG."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import Any
+
+import numpy as np
+
+
+def picture(values: Any, alt: str, width: int = 256) -> str:
+    """Return an ``<img>`` of an image (H, W), (1, H, W) or (3, H, W) in [0, 1], or of a vector (D,) as bars.
+
+    Args:
+        values: the image; other shapes are drawn as the bars of their entries.
+        alt: what it shows, in words.
+        width: of the picture on the page, in pixels.
+    """
+    array = np.asarray(values, dtype=np.float64)
+    uri = _png(array) if _is_image(array) else _bars(array.reshape(-1))
+    smooth = "pixelated" if _is_image(array) else "auto"
+    return (
+        f'<img src="{uri}" alt="{alt}" '
+        f'style="width:100%;max-width:{width}px;image-rendering:{smooth};border:1px solid #888"/>'
+    )
+
+
+def strip(images: Any, alt: str, width: int = 640) -> str:
+    """Return an ``<img>`` of images side by side; vectors are drawn as lines of a heat map."""
+    array = np.asarray(images, dtype=np.float64)
+    if not _is_image(array[0]):
+        flat = array.reshape(len(array), -1)
+        low, high = flat.min(), flat.max()
+        return picture((flat - low) / (high - low if high > low else 1.0), alt, width)
+    first = array[0]
+    gap = np.ones((*first.shape[:-1], 1))
+    parts = [part for one in array for part in (one, gap)]
+    return picture(np.concatenate(parts[:-1], axis=-1), alt, width)
+
+
+def _is_image(array: Any) -> bool:
+    return array.ndim == 2 or (array.ndim == 3 and array.shape[0] in (1, 3))
+
+
+def _png(array: Any) -> str:
+    from PIL import Image
+
+    scaled = (np.clip(array, 0.0, 1.0) * 255).round().astype(np.uint8)
+    if scaled.ndim == 3:
+        scaled = scaled[0] if scaled.shape[0] == 1 else np.moveaxis(scaled, 0, -1)
+    file = io.BytesIO()
+    Image.fromarray(scaled).save(file, "PNG", compress_level=1)
+    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
+def _bars(values: Any) -> str:
+    low, high = min(values.min(), 0.0), max(values.max(), 0.0)
+    unit = 100.0 / (high - low if high > low else 1.0)
+    zero = high * unit
+    step = 200.0 / len(values)
+    bars = "".join(
+        f'<rect x="{place * step:.2f}" y="{zero - max(value, 0) * unit:.2f}" width="{step * 0.9:.2f}" '
+        f'height="{abs(value) * unit:.2f}" fill="#0b5fa5"/>'
+        for place, value in enumerate(values)
+    )
+    line = f'<line x1="0" x2="200" y1="{zero:.2f}" y2="{zero:.2f}" stroke="#333" stroke-width="0.5"/>'
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 200 100">{bars}{line}</svg>'
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"

@@ -1,0 +1,47 @@
+"""Serving the explorer's page to a browser."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyrogen import checks
+
+MISSING = "the explorer needs Panel: pip install 'pyrogen[explore]'"
+
+
+def explore(
+    pair: Any, data: Any = None, *, title: str = "", seed: int = 0, port: int = 0, show: bool = True, wait: bool = True
+) -> Any:
+    """Open a page on which a trained pair is touched.
+
+    Each visitor has sliders of their own, and the address keeps their state.
+
+    Args:
+        pair, data, seed: as for `View`.
+        title: of the page; by default the pair's class and β.
+        port: of the server on this machine (127.0.0.1); 0 takes a free one.
+        show: open a browser.
+        wait: serve until the process is stopped; with False, in a thread, and the server comes back (``.stop()``).
+
+    Returns:
+        The server, with its ``port``.
+
+    Raises:
+        ImportError: if Panel is missing.
+        TypeError, ValueError: as `View`, and for a port that is none.
+    """
+    port = checks.whole("port", port, least=0, most=65_535)
+    show, wait = checks.flag("show", show), checks.flag("wait", wait)
+    try:
+        import panel as pn
+    except ImportError as error:
+        raise ImportError(MISSING) from error
+    from pyrogen.explore.page import page_of
+    from pyrogen.explore.view import View
+
+    view = View(pair, data, seed=seed)  # what is wrong with them is said before a server starts
+
+    def page() -> Any:
+        return page_of(view, title)
+
+    return pn.serve(page, port=port, address="127.0.0.1", show=show, threaded=not wait, title=title or "pyrogen")
