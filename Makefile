@@ -6,11 +6,12 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test fuzz faults docs lint wheel clean
+.PHONY: help install demo explore test fuzz faults docs lint wheel clean
 
 help:
 	@echo "make demo   train a VAE and a β-TCVAE on dSprites; the report lands in out/demo/report.html"
 	@echo "            make demo ARGS=\"--betas 1 4 8 --out out/sweep\" passes options; --help lists them"
+	@echo "make explore open a page on which the latents of a trained pair are moved; ARGS=\"NAME or FILE\""
 	@echo "make test   run the whole test suite"
 	@echo "make fuzz   call every public callable with hostile arguments, 50,000 times, and list what is not refused well"
 	@echo "make faults plant some 550 small faults in copies of the package, one at a time: the tests must see each"
@@ -33,6 +34,13 @@ $(READY): setup.cfg pyproject.toml constraints.txt
 
 demo: $(READY)
 	$(BIN)/python examples/beta_vae_dsprites.py --out out/demo $(ARGS)
+
+$(VENV)/.explore: $(READY)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[explore]'
+	@touch $@
+
+explore: $(VENV)/.explore
+	$(BIN)/python -m pyrogen explore $(ARGS)
 
 test: $(READY)
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal

@@ -14,10 +14,10 @@ from pyrogen.training import fit, load, save
 from pyrogen.weights import pretrained
 
 if TYPE_CHECKING:
-    from pyrogen import datasets, exercises, graphs, metrics, oracles, plots, report, testing
+    from pyrogen import datasets, exercises, explore, graphs, metrics, oracles, plots, report, testing
 
 # `import pyrogen` costs what `import pyro` costs
-_ON_FIRST_USE = ("datasets", "exercises", "graphs", "metrics", "oracles", "plots", "report", "testing")
+_ON_FIRST_USE = ("datasets", "exercises", "explore", "graphs", "metrics", "oracles", "plots", "report", "testing")
 
 __all__ = [
     "CheckpointError",
@@ -30,6 +30,7 @@ __all__ = [
     "evaluate",
     "evaluation",
     "exercises",
+    "explore",
     "fit",
     "graphs",
     "load",

@@ -2,6 +2,7 @@
 
     pyrogen check FILE.py:function [--size N] [--fitted]
     pyrogen exercise FILE [--answers FOLDER] [--out FOLDER]
+    pyrogen explore [NAME or FILE] [--data dsprites|digits|FILE.npy]
 
 A subcommand is a function that adds its parser and names the function that runs it; `main` turns errors into one line.
 """
@@ -12,6 +13,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     try:
         return int(args.run(args))
-    except (ValueError, TypeError, OSError, PyrogenError) as error:
+    except (ValueError, TypeError, OSError, ImportError, PyrogenError) as error:
         print(f"pyrogen: {error}", file=sys.stderr)
         return 2
 
@@ -165,4 +167,48 @@ def _report_of_grades(grades: Grades, folder: Path) -> Path:
     return report.save(folder)
 
 
-COMMANDS = (_add_check, _add_exercise)
+def _add_explore(commands: Any) -> None:
+    parser = commands.add_parser(
+        "explore",
+        help="open a page on which the latents of a trained pair are moved",
+        description="Open a page with a slider for each latent, the decoded image, and the data beside it.",
+    )
+    parser.add_argument("pair", nargs="?", help="a name of pg.pretrained(), or a file that pg.save wrote; by default "
+                        "the first pretrained pair")  # fmt: skip
+    parser.add_argument("--data", help="dsprites, digits, none, or an array (N, *shape) in a .npy file; by default "
+                        "the data set that has the pair's shape")  # fmt: skip
+    parser.add_argument("--port", type=int, default=0, help="of the page on this machine (default: a free one)")
+    parser.add_argument("--no-show", action="store_true", help="print the address and open no browser")
+    parser.set_defaults(run=_explore)
+
+
+def _explore(args: argparse.Namespace) -> int:
+    import pyrogen as pg
+    from pyrogen.explore import explore
+
+    pretrained: Any = getattr(pg, "pretrained")  # noqa: B009 (by name, as it is made on first use)
+    name = args.pair or next(iter(pretrained()))
+    pair = pg.load(name) if Path(name).is_file() else pretrained(name)
+    explore(pair, _data_of(pair, args.data), title=Path(name).stem, port=args.port, show=not args.no_show)
+    return 0
+
+
+def _data_of(pair: Any, named: str | None) -> Any:
+    """The data set of this name, or of the pair's shape."""
+    import numpy as np
+
+    from pyrogen.datasets import Digits, DSprites
+
+    sets: dict[str, Any] = {"dsprites": DSprites, "digits": partial(Digits, "binary")}
+    shapes = {(1, 64, 64): "dsprites", tuple(Digits("binary").images([0]).shape[1:]): "digits"}
+    named = named or shapes.get(tuple(pair.shape), "none")
+    if named == "none":
+        return None
+    if named in sets:
+        return sets[named]()
+    if not named.endswith(".npy"):
+        raise ValueError(f"--data must be dsprites, digits, none or a .npy file, got {named!r}")
+    return np.load(named, allow_pickle=False)
+
+
+COMMANDS = (_add_check, _add_exercise, _add_explore)

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from pyrogen.explore import pictures
 from pyrogen.explore.view import View
 
-if TYPE_CHECKING:
-    import panel
-
 SHOWN = 10  # sliders at first; the others, whose KL is smaller, are folded
 STEPS = 9  # images of a traversal or an interpolation
 WORDS = {"sizing_mode": "stretch_width"}
 
 
-def explorer(pair: Any, data: Any = None, title: str = "", seed: int = 0) -> panel.viewable.Viewable:
+def explorer(pair: Any, data: Any = None, title: str = "", seed: int = 0) -> Any:
     """Return the page of a trained pair.
 
     Args:
@@ -34,7 +31,7 @@ def explorer(pair: Any, data: Any = None, title: str = "", seed: int = 0) -> pan
     return page_of(View(pair, data, seed=seed), title)
 
 
-def page_of(view: View, title: str = "") -> panel.viewable.Viewable:
+def page_of(view: View, title: str = "") -> Any:
     """Return a page of a view; several pages may share one."""
     name = f"{type(view.pair).__name__}, β = {float(getattr(view.pair, 'beta', 1.0)):g}"
     return _Page(view, title or name).layout()
@@ -44,11 +41,13 @@ class _Page:
     """The widgets, what they show, and the link that keeps their state."""
 
     def __init__(self, view: View, title: str) -> None:
-        import panel as pn
+        import panel
 
-        self.pn, self.view, self.title = pn, view, title
+        pn: Any = panel
+        self.pn = pn
+        self.view, self.title = view, title
         self.rng = np.random.default_rng(view.seed)
-        self.quiet = False
+        self.quiet, self.built, self.restored = False, False, False
         named = [(int(latent), f"z{latent}  ({view.kl[latent]:.2f} nats)") for latent in view.order]
         self.sliders = {
             latent: pn.widgets.FloatSlider(
@@ -91,8 +90,11 @@ class _Page:
         )
         if len(self.view):
             self._picked()
-        self._restore()
         self._show()
+        if pn.state.location is not None:  # it learns of the address only once the page is there
+            pn.state.location.param.watch(self._restore, "search")
+            self._restore()
+        self.built = True
         return page
 
     def _codes(self) -> Any:
@@ -272,18 +274,21 @@ class _Page:
     def _remember(self) -> None:
         """Put the state into the page's address, so that the link brings it back."""
         location = self.pn.state.location
-        if location is None:
+        if location is None or not self.built:
             return
+        self.restored = True
         if self.view.tokens:
-            state = {"codes": "-".join(str(one) for one in self.tokens.reshape(-1))}
+            state: dict[str, Any] = {"codes": "-".join(str(one) for one in self.tokens.reshape(-1))}
         else:
-            state = {"z": "_".join(f"{slider.value:.3g}" for slider in self.sliders.values())}
-        location.update_query(**state, image=str(self.pick.value))
+            state = {"z": "_".join(f"{slider.value:.6g}" for slider in self.sliders.values())}
+        location.update_query(**(state | {"image": str(self.pick.value)}))
 
-    def _restore(self) -> None:
-        """Take the state from the page's address; what does not fit is left aside."""
-        location = self.pn.state.location
-        query = {} if location is None else dict(location.query_params)
+    def _restore(self, *_: Any) -> None:
+        """Take the state from the page's address, once; what does not fit is left aside."""
+        query = dict(self.pn.state.location.query_params)
+        if self.restored or not query:
+            return
+        self.restored = True
         image = str(query.get("image", ""))
         if image.isdigit() and int(image) < len(self.view) and len(image) < 12:
             self.pick.value = int(image)
@@ -294,11 +299,12 @@ class _Page:
                 if (tokens >= 0).all() and (tokens < self.view.tokens[1]).all():
                     self.tokens = tokens
             elif "z" in query:
-                numbers = [float(one) for one in str(query["z"]).split("_")]
-                if len(numbers) == len(self.sliders) and np.isfinite(numbers).all():
+                places = [float(one) for one in str(query["z"]).split("_")]
+                if len(places) == len(self.sliders) and np.isfinite(places).all():
                     self.quiet = True
-                    for slider, number in zip(self.sliders.values(), numbers, strict=True):
+                    for slider, number in zip(self.sliders.values(), places, strict=True):
                         slider.value = float(np.clip(number, slider.start, slider.end))
                     self.quiet = False
         except ValueError:
             return
+        self._show()

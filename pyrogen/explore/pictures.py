@@ -27,12 +27,11 @@ def picture(values: Any, alt: str, width: int = 256) -> str:
 
 
 def strip(images: Any, alt: str, width: int = 640) -> str:
-    """Return an ``<img>`` of images side by side; vectors are drawn as lines of a heat map."""
+    """Return images side by side; vectors as bars side by side."""
     array = np.asarray(images, dtype=np.float64)
     if not _is_image(array[0]):
-        flat = array.reshape(len(array), -1)
-        low, high = flat.min(), flat.max()
-        return picture((flat - low) / (high - low if high > low else 1.0), alt, width)
+        bars = "".join(picture(one, f"{alt}, {place}", width // len(array)) for place, one in enumerate(array))
+        return f'<div style="display:flex">{bars}</div>'
     first = array[0]
     gap = np.ones((*first.shape[:-1], 1))
     parts = [part for one in array for part in (one, gap)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+from dataclasses import dataclass
 from typing import Any
 
 from pyrogen import checks
@@ -11,7 +13,7 @@ MISSING = "the explorer needs Panel: pip install 'pyrogen[explore]'"
 
 def explore(
     pair: Any, data: Any = None, *, title: str = "", seed: int = 0, port: int = 0, show: bool = True, wait: bool = True
-) -> Any:
+) -> Server | None:
     """Open a page on which a trained pair is touched.
 
     Each visitor has sliders of their own, and the address keeps their state.
@@ -24,7 +26,7 @@ def explore(
         wait: serve until the process is stopped; with False, in a thread, and the server comes back (``.stop()``).
 
     Returns:
-        The server, with its ``port``.
+        With ``wait=False`` the `Server`, with its ``port`` and ``stop()``.
 
     Raises:
         ImportError: if Panel is missing.
@@ -33,7 +35,7 @@ def explore(
     port = checks.whole("port", port, least=0, most=65_535)
     show, wait = checks.flag("show", show), checks.flag("wait", wait)
     try:
-        import panel as pn
+        import panel
     except ImportError as error:
         raise ImportError(MISSING) from error
     from pyrogen.explore.page import page_of
@@ -44,4 +46,35 @@ def explore(
     def page() -> Any:
         return page_of(view, title)
 
-    return pn.serve(page, port=port, address="127.0.0.1", show=show, threaded=not wait, title=title or "pyrogen")
+    options: dict[str, Any] = {
+        "port": port or _free_port(),
+        "address": "127.0.0.1",
+        "show": show,
+        "title": title or "pyrogen",
+    }
+    pn: Any = panel
+    served = pn.serve(page, threaded=not wait, **options)
+    return None if wait else Server(served, options["port"])
+
+
+@dataclass(frozen=True)
+class Server:
+    """A page that is served in a thread.
+
+    Attributes:
+        thread: the thread.
+        port: where the page is, ``http://127.0.0.1:port/``.
+    """
+
+    thread: Any
+    port: int
+
+    def stop(self) -> None:
+        """End the server."""
+        self.thread.stop()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

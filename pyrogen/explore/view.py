@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from torch.distributions import kl_divergence
 from pyrogen import checks
 from pyrogen.metrics import mutual_information
 
-Array = NDArray[np.float64]
+Array: TypeAlias = NDArray[Any]
 
 REACH = 3.0  # posterior standard deviations of the aggregate that a slider spans on each side
 DRAWS = 100  # draws that stand for the mean of a guide that states none
@@ -79,7 +79,8 @@ class View:
 
     def decode(self, code: Any) -> Array:
         """Return the mean image of a code (L,), of the pair's shape."""
-        return self.decode_all(np.asarray(code, dtype=np.float64)[None])[0]
+        image: Array = self.decode_all(np.asarray(code, dtype=np.float64)[None])[0]
+        return image
 
     @torch.no_grad()
     def decode_all(self, codes: Array) -> Array:
@@ -90,21 +91,23 @@ class View:
 
     def image(self, index: int) -> Array:
         """Return an image of the data."""
-        return _array(self._images([index]))[0]
+        image: Array = _array(self._images([index]))[0]
+        return image
 
     def code(self, index: int) -> Array:
         """Return the code of an image of the data, (L,): the guide's mean."""
-        return self._mean(self._images([index]))[0]
+        code: Array = self._mean(self._images([index]))[0]
+        return code
 
     def reconstruct(self, index: int) -> Array:
         """Return the decoded code of an image of the data."""
         return self.decode(self.code(index))
 
     @torch.no_grad()
-    def token_indices(self, index: int) -> NDArray[np.int64]:
+    def token_indices(self, index: int) -> Array:
         """Return which code of the codebook each place of an image's grid has."""
         with _evaluation(self.pair):
-            indices: NDArray[np.int64] = self.pair.encode(self._images([index])).indices[0].cpu().numpy()
+            indices: Array = self.pair.encode(self._images([index])).indices[0].cpu().numpy()
         return indices
 
     @torch.no_grad()
@@ -112,7 +115,8 @@ class View:
         """Return the mean image of a grid of code numbers."""
         z = self.pair.codebook.lookup(torch.as_tensor(np.asarray(indices))[None])
         with _evaluation(self.pair):
-            return _array(self.pair.decode(z).mean)[0]
+            image: Array = _array(self.pair.decode(z).mean)[0]
+        return image
 
     @torch.no_grad()
     def sample(self, n: int, seed: int = 0) -> Array:
@@ -136,10 +140,11 @@ class View:
         """How many values each factor has, where every combination of them is an image; else empty."""
         return () if self.data is None else self.data.factor_sizes
 
-    def factors_of(self, index: int) -> NDArray[np.int64]:
+    def factors_of(self, index: int) -> Array:
         """Return the true factors of an image of the data, (K,)."""
         assert self.data is not None
-        return self.data.factors([index])[0]
+        own: Array = self.data.factors([index])[0]
+        return own
 
     def index_of(self, factors: Any) -> int:
         """Return which image of the data has these factors."""
@@ -192,10 +197,9 @@ class View:
         with _evaluation(self.pair):
             q, p = self.pair.encode(images), self.pair.prior()
             try:
-                cost = kl_divergence(q.base_dist, p.base_dist)
+                cost = _array(kl_divergence(q.base_dist, p.base_dist))
             except (AttributeError, NotImplementedError, TypeError):
                 return np.broadcast_to(self._mean(images).var(0), (len(images), self.size))
-        cost = _array(cost)
         return cost.reshape(len(images), -1) if cost.size == len(images) * self.size else np.zeros((1, self.size))
 
     def _images(self, rows: Any) -> Tensor:
@@ -230,8 +234,8 @@ class _Images:
         images: Tensor = self._data.images(index) if self._array is None else self._array[index]
         return images
 
-    def factors(self, rows: Any) -> NDArray[np.int64]:
-        found: NDArray[np.int64] = np.asarray(self._data.factors(torch.as_tensor(np.asarray(rows))))
+    def factors(self, rows: Any) -> Array:
+        found: Array = np.asarray(self._data.factors(torch.as_tensor(np.asarray(rows))))
         return found
 
     def index(self, factors: Any) -> int:

@@ -1,0 +1,65 @@
+"""The page without a browser: sliders move the picture, buttons set the codes, and a bad address changes nothing."""
+
+import numpy as np
+import pytest
+import torch
+
+import pyrogen as pg
+
+pytest.importorskip("panel")
+pytestmark = pytest.mark.filterwarnings("ignore")  # of Panel and Bokeh
+
+from pyrogen.explore.page import _Page  # noqa: E402
+from pyrogen.explore.view import View  # noqa: E402
+
+
+@pytest.fixture
+def page():
+    torch.manual_seed(0)
+    pair = pg.models.VAE(pg.nn.MLPEncoder((8, 8), 12), pg.nn.MLPDecoder((8, 8), 12))
+    made = _Page(View(pair, torch.bernoulli(torch.full((30, 8, 8), 0.4))), "a pair")
+    made.layout()
+    return made
+
+
+def test_a_slider_moves_the_picture(page):
+    before = page.decoded.object
+    slider = next(iter(page.sliders.values()))
+    slider.value = slider.end
+    assert page.decoded.object != before
+
+
+def test_sliders_go_by_kl_and_all_are_there(page):
+    assert list(page.sliders) == page.view.order.tolist()
+    assert next(iter(page.sliders.values())).name.startswith(f"z{page.view.order[0]}  (")
+
+
+def test_picking_an_image_sets_its_code(page):
+    page.pick.value = 5
+    np.testing.assert_allclose(page._code(), page.view.code(5), atol=0.05)
+    assert "image 5 rebuilt" in page.rebuilt.object
+    page._reset()
+    assert (page._code() == 0).all()
+    page._draw_prior()
+    assert (page._code() != 0).any()
+
+
+def test_every_tab_draws(page):
+    page.other.value = 3
+    for content in (page._traversals(0), page._samples(0), page._between(0, 3)):
+        assert "<img" in content.object
+
+
+def test_codes_on_a_grid_have_places(page):
+    torch.manual_seed(0)
+    networks = pg.nn.MLPGridEncoder((8, 8), grid=(2, 2), dim=3), pg.nn.MLPGridDecoder((8, 8), grid=(2, 2), dim=3)
+    pair = pg.models.VQVAE(*networks, pg.nn.Codebook(codes=5, dim=3))
+    made = _Page(View(pair, torch.bernoulli(torch.full((30, 8, 8), 0.4))), "codes")
+    made.layout()
+    before = made.decoded.object
+    made.token.value = (made.token.value + 1) % 5
+    assert made.tokens[0, 0] == made.token.value
+    assert made.decoded.object != before
+    made._draw_prior()
+    made._reset()
+    assert (made.tokens == 0).all()
