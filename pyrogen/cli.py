@@ -14,6 +14,7 @@ import json
 import sys
 from collections.abc import Sequence
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -183,12 +184,12 @@ def _add_explore(commands: Any) -> None:
 
 
 def _explore(args: argparse.Namespace) -> int:
-    import pyrogen as pg
     from pyrogen.explore import explore
+    from pyrogen.training import load
 
-    pretrained: Any = getattr(pg, "pretrained")  # noqa: B009 (by name, as it is made on first use)
+    pretrained: Any = import_module("pyrogen").pretrained
     name = args.pair or next(iter(pretrained()))
-    pair = pg.load(name) if Path(name).is_file() else pretrained(name)
+    pair = load(name) if Path(name).is_file() else pretrained(name)
     explore(pair, _data_of(pair, args.data), title=Path(name).stem, port=args.port, show=not args.no_show)
     return 0
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pyrogen.explore import pictures
+from pyrogen.explore import pictures, tables
 from pyrogen.explore.view import View
 
 SHOWN = 10  # sliders at first; the others, whose KL is smaller, are folded
@@ -170,27 +170,15 @@ class _Page:
         order = np.argsort(-answers)[: min(5, len(answers))]
         some = np.linspace(0, len(images) - 1, min(STEPS, len(images))).round().astype(int)
         name = self.view.factor_names[factor]
-        rows = "".join(
-            f"<tr><td>z{latent}</td><td><meter min='0' max='1' value='{min(answers[latent], 1.0):.3f}'></meter> "
-            f"{answers[latent]:.2f}</td></tr>"
-            for latent in order
-        )
-        table = f"<table><tr><th>latent</th><th>standard deviation, in units of its slider</th></tr>{rows}</table>"
         strip = pictures.strip(images[some], f"the image as {name} takes its values")
-        return self.pn.pane.HTML(strip + table, **WORDS)
+        return self.pn.pane.HTML(strip + tables.answers(answers, order), **WORDS)
 
     def _information(self) -> Any:
         table, names = self.view.information
         order = [latent for latent in self.view.order if table[latent].max() > 0.01][:SHOWN]
-        top = max(float(table.max()), 1e-9)
-        head = "".join(f"<th>{name}</th>" for name in names)
-        shade = "background:rgba(11,95,165,{:.2f})"
-        rows = ""
-        for latent in order:
-            cells = (f"<td style='{shade.format(value / top * 0.6)}'>{value:.2f}</td>" for value in table[latent])
-            rows += f"<tr><th>z{latent}</th>{''.join(cells)}</tr>"
+        html = tables.information(table, names, order)
         note = f"<p>Nats, by histograms of {len(self.view.codes):,} images.</p>"
-        return self.pn.pane.HTML(f"<table><tr><th></th>{head}</tr>{rows}</table>{note}", **WORDS)
+        return self.pn.pane.HTML(html + note, **WORDS)
 
     def _button(self, name: str, run: Any) -> Any:
         button = self.pn.widgets.Button(name=name, button_type="primary")

@@ -36,6 +36,8 @@ RECORDS = {  # what functions return: nobody makes these by hand
     "exercises.Mark",
     "exercises.Row",
     "exercises.Verdicts",
+    "explore.explore",  # serves a page
+    "explore.explorer",  # makes one
     "graphs.Assignment",
     "graphs.BlockedTrail",
     "graphs.Dependence",
@@ -255,6 +257,7 @@ ENTRIES: dict[str, Callable[[], Arguments]] = {
         "seed": 0,
         "progress": False,
     },
+    "explore.View": lambda: {"pair": vae(), "data": binary(), "samples": 10, "seed": 0},
     "exercises.read_exercise": lambda: {"path": folder() / "absent.json"},
     "fit": lambda: {
         "pair": vae(),
