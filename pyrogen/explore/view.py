@@ -67,7 +67,7 @@ class View:
         if self.data is not None:
             if self.data.shape != self.shape:
                 raise ValueError(f"data must be images of shape {self.shape}, got {self.data.shape}")
-            self.index = np.random.default_rng(seed).permutation(len(self.data))[:samples]
+            self.index = np.random.default_rng(self.seed).permutation(len(self.data))[:samples]
             self.codes, self.kl = self._encode_all()
         self.order = np.argsort(-self.kl, kind="stable")
         center = self.codes.mean(0) if len(self.codes) else np.zeros(self.size)
@@ -219,7 +219,7 @@ class _Images:
     def __init__(self, data: Any) -> None:
         self._data = data
         known = hasattr(data, "images")
-        self._array = None if known else torch.as_tensor(data)
+        self._array = None if known else _tensor(data)
         self.factor_names: tuple[str, ...] = tuple(getattr(data, "factor_names", ()) if known else ())
         turnable = hasattr(data, "index") and hasattr(data, "factor_sizes")
         sizes = tuple(getattr(data, "factor_sizes", ())) if turnable else ()
@@ -255,6 +255,18 @@ class _evaluation:
     def __exit__(self, *_: object) -> None:
         for part, mode in self.modes.items():
             part.training = mode
+
+
+def _tensor(data: Any) -> Tensor:
+    """Images as a tensor of numbers, one image at least."""
+    try:
+        tensor = torch.as_tensor(data)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(f"data must be images (N, *shape) as numbers, got {checks.shown(data)}") from error
+    dense = tensor.layout is torch.strided
+    if not dense or tensor.is_complex() or tensor.dim() < 2 or not len(tensor) or not torch.isfinite(tensor).all():
+        raise ValueError(f"data must be finite real images (N, *shape), one at least, got {checks.shown(data)}")
+    return tensor
 
 
 def _array(tensor: Tensor) -> Array:
