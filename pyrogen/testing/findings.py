@@ -99,7 +99,7 @@ def _merged(findings: Iterable[Finding]) -> Iterator[Finding]:
     for one in findings:
         alike.setdefault((one.check, one.level, one.message.replace(repr(one.site), "")), []).append(one)
     for first, *rest in alike.values():
-        names = [repr(one.site) for one in rest]
+        names = [textwrap.shorten(repr(one.site), 40, placeholder=" ...") for one in rest]
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         yield replace(first, message=f"{first.message} (so it is with {', '.join(names[:3])}{more})") if rest else first
 

@@ -85,13 +85,18 @@ def by_differences(tested: Tested, loss: Any, groups: list[Group], run: int) -> 
     for group in groups:
         mine = _along(found, group)
         best = (0.0, math.inf)
+        references: list[float] = []
         for step in _STEPS:
             reference, doubt = _extrapolated(tested, loss, group, step, run, value)
+            references.append(reference)
             allowed = _SURE * max(abs(mine), abs(reference))
             if doubt < max(allowed, best[1]):  # a long step over kinks (ReLUs, thresholds) may look sure and be off
                 best = (reference, doubt)
             if doubt < allowed and abs(mine - reference) < allowed:
                 break
+        else:  # what no two steps agree on is the loss's own rounding, as of a matrix that is near a singular one
+            apart = (abs(a - b) for i, a in enumerate(references) for b in references[:i])
+            best = (best[0], max(best[1], min(apart)))
         yield mine, *best
 
 
