@@ -303,8 +303,8 @@ FAULTS = [
     Fault(
         "a loss of one's own may have any sign",
         OBJECTIVE,
-        'weights_of_terms(tested, loss) if own else ("", "warning" if tested.own_loss else "fault")',
-        '("", "warning" if tested.own_loss else "fault")',
+        'weights_of_terms(tested, loss) if own else ("", "fault")',
+        '("", "warning" if own else "fault")',
         OF_CHECK + "test_a_loss_of_your_own_is_held_against_the_elbo",
     ),
     Fault(

@@ -61,6 +61,25 @@ class TestSubsampling:
 
         assert faults(self.local, guide) == []
 
+    def test_two_plates_that_are_both_subsampled(self):
+        def model(x):
+            mu = pyro.sample("mu", dist.Normal(0.0, 1.0))
+            with pyro.plate("rows", 12, 4, dim=-2) as i, pyro.plate("columns", 10, 3, dim=-1) as j:
+                z = pyro.sample("z", dist.Normal(mu, 1.0))
+                pyro.sample("x", dist.Normal(z, 1.0), obs=x[i][:, j])
+
+        assert faults(model, AutoNormal(model), (torch.randn(12, 10),)) == []
+
+    def test_as_many_groups_as_rows_in_a_batch(self):
+        def model(x):
+            group = torch.arange(len(x)) % 4
+            with pyro.plate("groups", 4):
+                mean = pyro.sample("mean", dist.Normal(0.0, 1.0))
+            with pyro.plate("data", len(x), subsample_size=4) as i:
+                pyro.sample("x", dist.Normal(mean[group[i]], 1.0), obs=x[i])
+
+        assert faults(model, AutoNormal(model), size=len(X)) == []
+
     def test_a_subsample_in_the_guide_alone(self):
         def model(x):
             with pyro.plate("data", len(x)) as i:

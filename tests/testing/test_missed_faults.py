@@ -296,6 +296,13 @@ class TestLosses:
         with pytest.raises(AssertionError, match="objective"):
             told.assert_ok()
 
+    def test_an_elbo_of_your_own_with_the_other_sign(self):
+        class Other(Trace_ELBO):
+            def loss(self, *args, **kwargs):
+                return -super().loss(*args, **kwargs)
+
+        assert "it has the wrong sign" in report(model, guide, loss=Other())["objective"].findings[0].message
+
     def test_a_sound_one(self):
         assert report(model, guide, loss=lambda *args: self.terms(*args)[1] - self.terms(*args)[0])["objective"].outcome
         assert report(model, guide, loss=lambda *a: (lambda p, q: q - p)(*self.terms(*a))).findings == ()

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from pyro.infer import ELBO, RenyiELBO
+from pyro.infer import RenyiELBO
 from pyro.poutine.subsample_messenger import _Subsample
 from torch import Tensor
 
@@ -51,8 +51,8 @@ def objective(tested: Tested, false_alarm: float) -> Result:
         if abs(difference.mean) + 4 * difference.error < _CLEAR * margin or exceeds(difference, margin, false_alarm):
             break
     findings = []
-    own = tested.own_loss and not isinstance(loss, ELBO)
-    said, level = weights_of_terms(tested, loss) if own else ("", "warning" if tested.own_loss else "fault")
+    own = tested.own_loss
+    said, level = weights_of_terms(tested, loss) if own else ("", "fault")
     if exceeds(difference, margin, false_alarm) or (own and level == "fault"):  # a wrong weight of a small term counts
         findings.append(
             Finding(
