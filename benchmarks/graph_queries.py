@@ -85,7 +85,7 @@ def renamed(network: Any) -> Any:
 def pyrogen(path: str, evidence: list[dict[str, int]], asked: str, repeats: int) -> dict[str, Any]:
     """Our figures on a file."""
     read, network = timed(lambda: graphs.read_network(path), 1)
-    seen = [{node: f"s{place}" for node, place in one.items()} for one in evidence]
+    seen: list[dict[Any, Any]] = [{node: f"s{place}" for node, place in one.items()} for one in evidence]
     first, answers = timed(lambda: graphs.compile(network).marginals(), repeats)
     ready = graphs.compile(network)
     prior, _ = timed(ready.marginals, repeats)

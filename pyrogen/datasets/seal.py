@@ -45,7 +45,8 @@ class Seal:
         if self._filled:
             self._end_block()
         digests = b"".join(self._digests)
-        return digests + _new(digests).digest() + MARK
+        own: bytes = _new(digests).digest()
+        return digests + own + MARK
 
     def _end_block(self) -> None:
         self._digests.append(self._block.digest())

@@ -79,11 +79,11 @@ def decompose(
 
 
 def decompose_all(
-    posteriors: Sequence[Distribution],
+    posteriors: Sequence[Independent],
     p: Distribution,
     z: Tensor,
     size: int | None = None,
-    estimator: str = "stratified",
+    estimator: Estimator = "stratified",
     at_once: int = 2_000_000,
 ) -> Decomposition:
     """Split the KL with q(z) estimated from the images of many batches, whatever the batches' sizes.

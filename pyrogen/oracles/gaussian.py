@@ -11,7 +11,8 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pyrogen.oracles.arguments import Array, as_array, closed_form, covariance, number, table
+from pyrogen.oracles.arguments import Array, closed_form, covariance, number, table
+from pyrogen.oracles.arguments import as_array as as_array
 
 
 @closed_form(loc_q=table("..."), scale_q=table("...", above=0), loc_p=table("..."), scale_p=table("...", above=0))

@@ -41,7 +41,8 @@ def soft_threshold(v: ArrayLike, threshold: float) -> Array:
         >>> lasso.soft_threshold([-3.0, 0.5, 2.0], 1.0).tolist()
         [-2.0, 0.0, 1.0]
     """
-    return np.where(np.abs(v) <= threshold, 0.0, v - np.sign(v) * threshold)
+    values = np.asarray(v, dtype=np.float64)
+    return np.where(np.abs(values) <= threshold, 0.0, values - np.sign(values) * threshold)
 
 
 @closed_form(x=table("N", "n"), d=table("n", "atoms", rows=1))

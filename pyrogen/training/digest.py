@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import Subset, TensorDataset
 
-from pyrogen.training.data import DatasetSource, Source, TensorSource
+from pyrogen.training.data import Source, TensorSource
 from pyrogen.training.items import image_of
-from pyrogen.training.loading import kept_random_numbers
+from pyrogen.training.loading import DatasetSource, kept_random_numbers
 from pyrogen.training.program_data import ProgramSource, tensors_of
 from pyrogen.training.streams import StreamSource
 

@@ -51,9 +51,9 @@ class DatasetSource:
             return
         ahead = (torch.tensor([t, *order(t).tolist()]) for t in range(step, steps))
         loader: DataLoader[Tensor] = DataLoader(
-            _Steps(self.dataset, self.seed),
+            _Steps(self.dataset, self.seed),  # type: ignore[arg-type]
             batch_size=None,
-            sampler=ahead,  # type: ignore[arg-type]
+            sampler=ahead,
             num_workers=self.workers,
             prefetch_factor=PREFETCH,
             worker_init_fn=_ignore_interrupts,

@@ -61,7 +61,7 @@ def make_optimizer(optimizer: MakeOptimizer | None, parameters: list[Tensor], lr
     moved = {id(p) for group in made.param_groups for p in group["params"]}
     if not moved & {id(p) for p in parameters}:
         raise ValueError("optimizer must move the parameters that it is called with, and it moves none of them")
-    return made  # type: ignore[no-any-return]
+    return made
 
 
 def make_lr_schedule(lr_schedule: MakeSchedule | None, optimizer: Optimizer, validated: bool) -> Any:

@@ -92,7 +92,7 @@ class StreamSource:
                 return x
             self._epoch += 1
             for part in (getattr(self.loader, "sampler", None), getattr(self.loader, "dataset", None)):
-                if hasattr(part, "set_epoch"):
+                if part is not None and hasattr(part, "set_epoch"):
                     part.set_epoch(self._epoch)
             self._batches = iter(self.loader)
         raise ValueError("the data set is empty: the loader gives no batch to train on")

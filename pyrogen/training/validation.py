@@ -84,7 +84,7 @@ class Validation:
         self._units = "nats"
         for number, index in enumerate([None] if self.whole else indices.split(BATCH)):
             torch.manual_seed(self.seed + number)
-            batch = moved(self.source.images(index), self.device)  # type: ignore[arg-type]
+            batch = moved(self.source.images(index), self.device)
             share = 1.0 if index is None else len(index) / size
             with pyro.validation_enabled(False):
                 terms, _ = loss_and_gradients(pair, batch, size)

@@ -15,7 +15,8 @@ from torch import Tensor
 from torch.distributions import kl_divergence
 
 from pyrogen.models import Programs
-from pyrogen.training.objectives import different, is_point
+from pyrogen.training.divergence import is_point
+from pyrogen.training.objectives import different
 
 BY_SITE = (Trace_ELBO, TraceGraph_ELBO, TraceMeanField_ELBO)  # those that add up terms of sites
 Traces = list[tuple[Trace, Trace]]
