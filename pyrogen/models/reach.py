@@ -12,7 +12,9 @@ from typing import Any
 import torch
 from torch import nn
 
-LIBRARIES = frozenset({"torch", "pyro", "pyroapi", "numpy", "scipy", "pandas", "sklearn", "opt_einsum", "tqdm"})
+LIBRARIES = frozenset(
+    {"torch", "pyro", "pyroapi", "numpy", "scipy", "pandas", "sklearn", "opt_einsum", "tqdm", "pyrogen"}
+)
 CONTAINERS = (list, tuple, set, frozenset, deque)
 
 
@@ -91,7 +93,7 @@ def _attributes(value: Any) -> Iterator[tuple[str, Any]]:
         for key, item in list(own.items()):
             if isinstance(value, nn.Module) and key in ("_parameters", "_buffers", "_modules"):
                 yield from item.items()
-            else:
+            elif not key.startswith("_cached"):  # what a transform has computed last
                 yield key, item
     for base in type(value).__mro__:
         for key in getattr(base, "__slots__", ()) if not is_library(base.__module__) else ():

@@ -6,6 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
+import torch
 from pyro import distributions as dist
 from torch import Tensor, nn
 
@@ -41,12 +42,12 @@ class Encoder(Described, nn.Module, ABC):
         x = x if len(batch) == 1 else x.reshape(-1, *self.shape)
         loc, log_variance = self.parameters_of(x)
         loc = fitting(loc, (len(x), self.latent), "the μ of parameters_of")
-        loc = loc.reshape(*batch, self.latent)
+        loc = full(loc).reshape(*batch, self.latent)
         if log_variance is None:
             point: dist.TorchDistribution = dist.Delta(loc).to_event(1)
             return point
         log_variance = fitting(log_variance, (len(x), self.latent), "the log σ² of parameters_of")
-        scale = (0.5 * log_variance).exp().reshape(*batch, self.latent)
+        scale = (0.5 * bounded(log_variance)).exp().reshape(*batch, self.latent)
         normal: dist.TorchDistribution = dist.Normal(loc, scale).to_event(1)
         return normal
 
@@ -79,11 +80,24 @@ class Decoder(Described, nn.Module, ABC):
         """Return the likelihood p(x | z), batch shape ``z.shape[:-1]``, event shape ``shape``."""
         batch = batch_shape(z, (self.latent,), "z")
         z = z if len(batch) == 1 else z.reshape(-1, self.latent)
-        output = fitting(self.output_of(z), (len(z), *self.shape), "what output_of returns")
+        output = full(fitting(self.output_of(z), (len(z), *self.shape), "what output_of returns"))
         if len(batch) != 1:
             output = output.reshape(*batch, *self.shape)
         distribution: dist.TorchDistribution = self.likelihood(output, len(self.shape))
         return distribution
+
+
+def bounded(log_variance: Tensor) -> Tensor:
+    """Return log σ², kept where neither σ² nor a sum of some of them overflows, whatever unit the data are in."""
+    most = min(30.0, 0.8 * math.log(torch.finfo(log_variance.dtype).max))  # 30 for float32, 8.9 for float16
+    return full(log_variance).clamp(-most, most)
+
+
+def full(output: Tensor) -> Tensor:
+    """Return a network's output in float32 under autocast, for a sum over pixels needs the digits."""
+    if torch.is_autocast_enabled(output.device.type) and output.dtype in (torch.bfloat16, torch.float16):
+        return output.float()
+    return output
 
 
 def batch_shape(x: Tensor, event: tuple[int, ...], name: str) -> tuple[int, ...]:

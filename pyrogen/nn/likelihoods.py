@@ -114,7 +114,13 @@ def make_likelihood(likelihood: LikelihoodName | Likelihood) -> Likelihood:
     return _BY_NAME[likelihood]()
 
 
+def signed(x: Tensor) -> Tensor:
+    """Return unsigned integers of more than 8 bits as int64, for torch can hardly compute with them."""
+    return x.to(torch.int64) if x.dtype in (torch.uint16, torch.uint32, torch.uint64) else x
+
+
 def _check_range(x: Tensor, low: float, high: float, name: str) -> None:
+    x = signed(x)
     if torch.is_floating_point(x) and not torch.isfinite(x).all():
         bad = (~torch.isfinite(x)).sum().item()
         raise ValueError(f"the data hold {bad} NaN or infinite values: clean them before training")

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from pyrogen.models import Pair, Programs
+from pyrogen.nn.likelihoods import signed
 from pyrogen.training.context_data import as_context_source
 from pyrogen.training.items import as_tensor, of_frame, remedy
 from pyrogen.training.loading import DatasetSource, kept_random_numbers
@@ -29,7 +30,7 @@ class TensorSource:
     """A tensor ``(N, *shape)``."""
 
     def __init__(self, x: Tensor) -> None:
-        self.x = x
+        self.x = x.clone() if x.is_inference() else x  # a tensor of inference mode cannot take part in autograd
 
     def __len__(self) -> int:
         return len(self.x)
@@ -116,7 +117,7 @@ def _of_array(data: Any, pair: Pair, device: torch.device | None) -> Source:
         source = MappedSource(data, pair)
         source.images(torch.arange(min(64, len(data))))
         return source
-    x = as_tensor(data) if isinstance(data, np.ndarray) else data
+    x = as_tensor(data) if isinstance(data, np.ndarray) else signed(data)
     pair.check(x)
     return TensorSource(x if device is None else x.to(device))
 

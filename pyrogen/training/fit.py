@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import signal
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -17,12 +14,13 @@ from pyrogen import checks
 from pyrogen.config import describe
 from pyrogen.errors import CheckpointError
 from pyrogen.models import Pair, Programs
-from pyrogen.training.begin import begin, order_of
+from pyrogen.training.begin import begin, order_of, warn_of_scale
 from pyrogen.training.callbacks import State
 from pyrogen.training.checkpointer import Checkpointer
 from pyrogen.training.data import as_source
 from pyrogen.training.digest import digest_data
 from pyrogen.training.history import History
+from pyrogen.training.lock import one_at_a_time
 from pyrogen.training.optimizer_state import settings_of
 from pyrogen.training.optimizers import (
     MakeOptimizer,
@@ -36,7 +34,8 @@ from pyrogen.training.parts import Parts
 from pyrogen.training.program_data import Whole
 from pyrogen.training.run import Run
 from pyrogen.training.schedules import Constant, Schedule
-from pyrogen.training.step import trainable
+from pyrogen.training.signals import interruptible
+from pyrogen.training.step import Precision, trainable
 from pyrogen.training.streams import StreamOrder, StreamSource, as_stream, is_stream
 from pyrogen.training.validation import Validation
 
@@ -54,6 +53,7 @@ class Fit:
         steps: how many steps the pair has been trained for.
         stopped: True if SIGINT or SIGTERM ended the run before its last step.
         reason: what ended the run before its last step, ``"signal"`` or the reason of a callback; None if nothing did.
+        way: how steps were taken: "plain" (the programs ran each time) or "recorded".
     """
 
     pair: Pair = field(repr=False)
@@ -61,12 +61,14 @@ class Fit:
     steps: int
     stopped: bool = False
     reason: str | None = None
+    way: str = "plain"
 
     def _repr_html_(self) -> str:
         """Return the pair's class and the table of `history`."""
         return f"<p>{type(self.pair).__name__}</p>{self.history._repr_html_()}"
 
 
+@one_at_a_time
 def fit(
     pair: Pair,
     data: Any,
@@ -87,6 +89,8 @@ def fit(
     checkpoint: str | os.PathLike[str] | None = None,
     checkpoint_every: int | None = None,
     resume: bool | Literal["weights"] = False,
+    precision: Precision = "float32",
+    compile: bool | None = None,
     progress: bool = True,
 ) -> Fit:
     """Train `pair` on `data` by stochastic variational inference, in place.
@@ -128,6 +132,9 @@ def fit(
         resume: go on from the folder's checkpoint, bit for bit as if the run had never stopped (on an accelerator as
             far as its kernels are deterministic); start if it has none. ``"weights"`` goes on from its weights, step
             and history with the settings of this call: another lr, schedule, optimizer, β or batch size.
+        precision: "bf16" runs the networks in bfloat16 under autocast; weights and the optimizer's state stay float32.
+        compile: False runs the programs at each step, as SVI does. None takes the fastest way that is proven to
+            mean the same: see docs/concepts/step.md.
         progress: show a bar with objective, reconstruction and KL.
 
     Raises:
@@ -142,7 +149,9 @@ def fit(
     A checkpoint compares with its run all data in memory, and a seeded sample of what is not (see `digest_data`). One
     run at a time uses a folder; another is told which process does.
 
-    Where to read on: ``run.py`` is the loop, ``step.py`` records the step that it replays, ``objectives.py`` is the
+    Fits in several threads of one process run one after the other, for Pyro's state is the process's.
+
+    Where to read on: ``run.py`` is the loop, ``step/`` chooses how a step is taken, ``objectives.py`` is the
     ELBO, ``checkpointer.py`` the checkpoints.
 
     Example:
@@ -167,6 +176,9 @@ def fit(
     resume = resume if resume == "weights" else checks.flag("resume", resume)
     progress = checks.flag("progress", progress)
     check_optimizer(optimizer)
+    precision = checks.one_of("precision", precision, ("float32", "bf16"))
+    if compile is not None:
+        compile = checks.flag("compile", compile)
     _check_parts(schedule, callbacks, validation, validate_every)
     if checkpoint is not None:
         checkpoint = checks.path("checkpoint", checkpoint)
@@ -174,6 +186,10 @@ def fit(
         raise ValueError(f"resume={resume!r} needs a folder to go on from: pass checkpoint=")
     if isinstance(pair, Programs) and schedule is not None:
         raise ValueError("`schedule` multiplies the pair's β, and programs have none: weigh their sites yourself")
+    if any(weight.is_inference() for weight in pair.parameters()):
+        raise ValueError(
+            "the pair was made under torch.inference_mode, where weights cannot be trained: make it outside"
+        )
     place = _check_device(device) if device is not None else pair.beta.device
     workers = checks.whole("workers", workers, least=0)
     if is_stream(data) and not (isinstance(pair, Programs) or pair.context):
@@ -183,7 +199,8 @@ def fit(
     order = order_of(pair, source, batch_size, seed)
     held_out = None if validation is None else _held_out(validation, pair, place)
     pair.to(place)
-    begun = begin(pair, source, order, seed) if isinstance(pair, Programs) else None
+    warn_of_scale(pair, data)
+    begun = begin(pair, source, order, seed, precision) if isinstance(pair, Programs) else None
     if not trainable(pair):
         raise ValueError("every weight of the pair is frozen (requires_grad=False): there is nothing to train")
     parameters: list[Tensor] = list(trainable(pair).values())
@@ -210,7 +227,7 @@ def fit(
             "as many, or choose another folder"
         )
     often = min(VALIDATE_EVERY, order.steps_per_epoch) if validate_every is None else validate_every
-    with torch.random.fork_rng([place] if place.type == "cuda" else []), _interruptible() as interrupted:
+    with torch.random.fork_rng([place] if place.type == "cuda" else []), interruptible() as interrupted:
         torch.manual_seed(seed)
         try:
             if type(pair).initialize is not Pair.initialize and not (checkpointer and checkpointer.saved):
@@ -220,7 +237,7 @@ def fit(
             )
             stream = source if isinstance(source, StreamSource) else None
             parts = Parts(schedule or Constant(), lr_scheduler, clip_norm, validator, callbacks, stream)
-            run = Run(pair, source, order, made, parts, begun)
+            run = Run(pair, source, order, made, parts, begun, compile, precision)
             if checkpointer:
                 checkpointer.restore(run)
             run.train(steps, interrupted, checkpointer, progress)
@@ -230,7 +247,7 @@ def fit(
                 parameter.grad = None
             if checkpointer:
                 checkpointer.close()
-    return Fit(pair, run.history, run.step, run.reason == "signal", run.reason)
+    return Fit(pair, run.history, run.step, run.reason == "signal", run.reason, run.way)
 
 
 def _first_images(source: Any, order: Any) -> Tensor:
@@ -271,24 +288,3 @@ def _check_device(device: Any) -> torch.device:
         return torch.empty(0, device=device).device
     except (RuntimeError, AssertionError) as error:
         raise ValueError(f"device {str(device)!r} cannot be used here: {str(error).splitlines()[0]}") from error
-
-
-@contextmanager
-def _interruptible() -> Iterator[threading.Event]:
-    """An event that SIGINT or SIGTERM sets; a second one interrupts at once. Only the main thread can listen."""
-    event = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield event
-        return
-
-    def listen(number: int, frame: Any) -> None:
-        if event.is_set():
-            raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
-        event.set()
-
-    before = {number: signal.signal(number, listen) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield event
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)

@@ -91,7 +91,7 @@ def _map(batch: Any, function: Callable[[Tensor], Tensor]) -> Any:
     if isinstance(batch, np.ndarray):
         batch = torch.as_tensor(batch)
     if isinstance(batch, torch.Tensor):
-        return function(batch)
+        return function(batch.clone() if batch.is_inference() else batch)
     if isinstance(batch, Mapping):
         return {key: _entry(item, function) for key, item in batch.items()}
     return tuple(_entry(item, function) for item in batch) if isinstance(batch, tuple) else batch

@@ -7,10 +7,9 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-import pyro
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -20,15 +19,15 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from pyrogen.errors import DivergenceError
 from pyrogen.models import Pair, Programs
 from pyrogen.progress import progress_bar
+from pyrogen.training.begin import batches_of
 from pyrogen.training.callbacks.state import State
 from pyrogen.training.data import Order, Source
 from pyrogen.training.feedback import Feedback
 from pyrogen.training.history import CLOCK, History
-from pyrogen.training.objectives import elbo_terms
 from pyrogen.training.parts import Parts
-from pyrogen.training.program_data import Whole, moved
-from pyrogen.training.reading import batch_at, reading
-from pyrogen.training.step import ProgramStep, RecordedStep, trainable
+from pyrogen.training.program_data import Whole
+from pyrogen.training.reading import reading
+from pyrogen.training.step import First, Precision, Step, objective_of, trainable
 from pyrogen.training.streams import StreamOrder
 
 SHOWN = {"objective": "objective", "reconstruction": "reconstruction", "kl": "KL", "penalty": "penalty"}
@@ -58,6 +57,8 @@ class Run:
         optimizer: moves the parameters.
         parts: schedules, validation and callbacks.
         begun: the first step of programs, which has been taken already.
+        compile: False runs the programs at each step.
+        precision: of the networks' arithmetic.
     """
 
     def __init__(
@@ -67,7 +68,9 @@ class Run:
         order: Order | Whole | StreamOrder,
         optimizer: Optimizer,
         parts: Parts | None = None,
-        begun: ProgramStep | None = None,
+        begun: First | None = None,
+        compile: bool | None = None,
+        precision: Precision = "float32",
     ) -> None:
         self.pair, self.source, self.order, self.optimizer = pair, source, order, optimizer
         self.parts = parts or Parts.plain()
@@ -75,11 +78,14 @@ class Run:
         self.device = pair.beta.device
         self.step, self.seconds = 0, 0.0
         self.reason: str | None = None
-        self.sites: dict[str, str] = begun.sites if begun else {}
-        self._take: ProgramStep | RecordedStep = begun or self._recorded()
-        columns, monitored = self._take.columns, self._take.monitored
+        if begun is None:
+            pair.train()
+        self.objective = begun.objective if begun else objective_of(pair, len(source), precision)
+        fixed = isinstance(order, Whole)
+        self._take = Step(self.objective, batches_of(source, order, self.device), fixed, compile, begun)
+        columns, monitored = self.objective.columns, self.objective.monitored
         rate = ("lr",) if self.parts.lr_schedule is not None else ()
-        self.history = History((*columns, *rate), (*monitored, *rate), self._take.per_latent, self._take.units)
+        self.history = History((*columns, *rate), (*monitored, *rate), self.objective.per_latent, self.objective.units)
         self._rows: list[Tensor] = []
         self._clock: list[tuple[float | Tensor, float]] = []
         self._held_out = ""
@@ -90,14 +96,10 @@ class Run:
                 raise ValueError(f"{name} follows the KL, and this pair has none: its guide is a point")
             self.parts.schedule.reset()
 
-    def _recorded(self) -> RecordedStep:
-        self.pair.train()
-        with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
-            before = {name: tensor.clone() for name, tensor in self.pair.state_dict().items()}
-            self.sites = _validate(self.pair, self._batch(0))
-            recorded = RecordedStep(self.pair, self._batch, len(self.source))
-            _put_back(self.pair, before)
-        return recorded
+    @property
+    def way(self) -> str:
+        """How steps are taken: "plain" or "recorded"."""
+        return self._take.way
 
     def train(self, steps: int, interrupted: threading.Event, checkpointer: Checkpoints | None, progress: bool) -> None:
         """Move to step `steps`, or to the step at which `interrupted` is set or a callback stops the run."""
@@ -163,9 +165,6 @@ class Run:
         if isinstance(self.parts.schedule, Feedback) and self._kl is not None:
             return self._beta * self.parts.schedule.factor(self.step, self._kl)
         return self._beta * self.parts.schedule(self.step)
-
-    def _batch(self, step: int) -> Any:
-        return moved(batch_at(self.source, self.order, step), self.device)
 
     def _validate(self, state: State) -> None:
         assert self.parts.validation is not None
@@ -234,32 +233,9 @@ class Run:
         column = min((i for i in bad if i != 0), default=0)  # the objective is the sum of the others
         name = self.history.columns[len(CLOCK) + column]
         name = "kl" if name in self.history.per_latent else name
+        site = self.objective.sites.get(name, name)
         raise DivergenceError(
-            f"at step {first + at} the {SHOWN.get(name, name)} term of site {self.sites.get(name, name)!r} became "
+            f"at step {first + at} the {SHOWN.get(name, name)} term of site {site!r} became "
             f"{rows[at, column]}: try a smaller lr, a β warm-up or data on a smaller scale; the checkpoint before it, "
             "if one was asked for, is kept"
         )
-
-
-def _validate(pair: Pair, x: Tensor) -> dict[str, str]:
-    """One evaluation with all of Pyro's checks on; the sites behind the history's columns."""
-    pair.check(*(x if isinstance(x, tuple) else (x,)))
-    with pyro.validation_enabled(True), torch.no_grad():
-        terms = elbo_terms(pair, x)
-    kinds = {"reconstruction": terms.reconstruction, "kl": terms.kl, "penalty": terms.penalty, "charge": terms.charges}
-    for kind, sites in kinds.items():
-        for name, value in sites.items():
-            if not torch.isfinite(value).all():
-                raise DivergenceError(
-                    f"at step 1 the {SHOWN.get(kind, kind)} term of site {name!r} is not finite: check the initial "
-                    "weights"
-                )
-    return {"objective": "all"} | {kind: ", ".join(sites) for kind, sites in kinds.items()}
-
-
-@torch.no_grad()
-def _put_back(pair: Pair, state: dict[str, Tensor]) -> None:
-    """Undo what a guide in training mode changed in place (running means, a codebook) while it was tried out."""
-    for name, tensor in pair.state_dict().items():
-        if not torch.equal(tensor, state[name]):
-            tensor.copy_(state[name])

@@ -16,7 +16,7 @@ from pyrogen.evaluation import importance_weighted_bound
 from pyrogen.oracles import gaussian, mixture, mixture_kl
 from pyrogen.training import elbo_terms
 from pyrogen.training.divergence import divergence
-from pyrogen.training.step import Objective, record, trainable
+from pyrogen.training.step import PairObjective, RecordedStep, record, trainable
 
 FALSE_ALARMS = 1e-7
 BOTH = pytest.mark.parametrize("elbo", [Trace_ELBO, TraceMeanField_ELBO])
@@ -247,12 +247,11 @@ def test_the_gradient_by_a_pseudo_input_is_its_finite_difference():
 
 def test_the_recorded_step_has_the_gradients_of_the_programs():
     pair, x = mlp_pair(), binary(6)
-    objective = Objective(pair, 60)
-    replay = record(objective, binary(6, seed=9))
+    step = RecordedStep(record(PairObjective(pair, 60), binary(6, seed=9)), x.device)
     with torch.no_grad():
         pair._prior.free += 0.7  # some are reflected now that were not when it was recorded
         torch.manual_seed(0)
-        _, *gradients = replay(*trainable(pair).values(), x, pair.beta)
+        _, gradients = step(x, float(pair.beta))
     torch.manual_seed(0)
     elbo_terms(pair, x, 60).objective.backward()
     for (name, parameter), gradient in zip(trainable(pair).items(), gradients, strict=True):

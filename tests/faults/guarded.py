@@ -88,7 +88,7 @@ FAULTS = [
     ),
     Fault(
         "SIGTERM kills a run",
-        "training/fit.py",
+        "training/signals.py",
         "for number in (signal.SIGINT, signal.SIGTERM)}",
         "for number in (signal.SIGINT,)}",
         OF_DIGEST + "test_sigterm_ends_a_run_with_a_checkpoint",

@@ -38,14 +38,14 @@ FAULTS = [
     Fault(
         "the log-variance is taken for the log-scale",
         BASE,
-        "(0.5 * log_variance).exp()",
+        "(0.5 * bounded(log_variance)).exp()",
         "log_variance.exp()",
         NETWORKS + "test_the_scale_is_the_exponential_of_half_the_second_output",
     ),
     Fault(
         "the scale is a softplus of the second output",
         BASE,
-        "(0.5 * log_variance).exp()",
+        "(0.5 * bounded(log_variance)).exp()",
         "nn.functional.softplus(log_variance)",
         NETWORKS + "test_the_scale_is_the_exponential_of_half_the_second_output",
     ),
@@ -66,7 +66,7 @@ FAULTS = [
     Fault(
         "codes of several batch dimensions are mixed up",
         BASE,
-        "loc = loc.reshape(*batch, self.latent)",
+        "loc = full(loc).reshape(*batch, self.latent)",
         "loc = loc.reshape(self.latent, *batch).movedim(0, -1)",
         NETWORKS + "test_images_are_encoded_one_by_one",
     ),

@@ -2,7 +2,8 @@
 
 from faults.fault import Fault
 
-OBJECTIVES, STEP, RUN, FIT = "training/objectives.py", "training/step/recorded.py", "training/run.py", "training/fit.py"
+OBJECTIVES, STEP, RUN, FIT = "training/objectives.py", "training/step/record.py", "training/run.py", "training/fit.py"
+SIMPLIFY = "training/step/simplify.py"
 BATCHES, SCHEDULES, HISTORY = "training/data.py", "training/schedules.py", "training/history.py"
 CONTRACT = "models/test_contract.py::"
 OF_FIT = "training/test_fit.py::"
@@ -113,23 +114,23 @@ FAULTS = [
     ),
     Fault(
         "the recording drops products with one half",
-        STEP,
-        "aten.div.Tensor) and node.args[1] == 1.0)",
+        SIMPLIFY,
+        "aten.div.Tensor) and _is(node.args[1], 1.0))",
         "aten.div.Tensor) and node.args[1] in (0.5, 1.0))",
         OF_STEP + "test_the_recording_equals_the_programs",
     ),
     Fault(
         "the recording drops every transposition",
-        STEP,
+        SIMPLIFY,
         "        elif node.target is aten.t.default and source.target is aten.t.default:\n"
         "            node.replace_all_uses_with(source.args[0])",
-        "        elif node.target is aten.t.default and node.meta['tensor_meta'].shape == "
-        "source.meta['tensor_meta'].shape:\n            node.replace_all_uses_with(source)",
+        "        elif node.target is aten.t.default and node.meta['of'][0] == "
+        "source.meta['of'][0]:\n            node.replace_all_uses_with(source)",
         OF_STEP + "test_the_recording_equals_the_programs",
     ),
     Fault(
         "a ReLU overwrites what others still read",
-        STEP,
+        SIMPLIFY,
         "if len(source.users) > 1 or made.target not in fresh:",
         "if made.target not in fresh:",
         OF_STEP + "test_the_recording_equals_the_programs",
@@ -137,12 +138,12 @@ FAULTS = [
     Fault(
         "the recording draws no noise",
         STEP,
-        "    _simplify(module.graph)\n",
-        "    for node in module.graph.nodes:\n"
-        "        if node.target is torch.ops.aten.normal_.default:\n"
-        "            node.target, node.args = torch.ops.aten.fill_.Scalar, (node.args[0], 0.5)\n"
-        "            node.kwargs = {}\n"
-        "    _simplify(module.graph)\n",
+        "        simplify(recording.graph)\n",
+        "        for node in recording.graph.nodes:\n"
+        "            if node.target is torch.ops.aten.normal_.default:\n"
+        "                node.target, node.args = torch.ops.aten.fill_.Scalar, (node.args[0], 0.5)\n"
+        "                node.kwargs = {}\n"
+        "        simplify(recording.graph)\n",
         OF_STEP + "test_each_replay_draws_new_noise",
     ),
     Fault(
@@ -162,22 +163,22 @@ FAULTS = [
     ),
     Fault(
         "the schedule is logged and not used",
-        STEP,
-        "torch.as_tensor(beta))",
-        "self.beta)",
+        "training/step/objective.py",
+        "self._value, self._tensor = beta, torch.tensor(beta,",
+        "self._value, self._tensor = beta, torch.tensor(1.0,",
         OF_FIT + "test_a_schedule_scales_beta_and_gives_it_back",
     ),
     Fault(
         "every step sees the first batch",
-        STEP,
-        "*self.parameters, self.batch_of(step)",
-        "*self.parameters, self.batch_of(0)",
+        "training/step/choice.py",
+        "self._step(self.batch_of(step), beta)",
+        "self._step(self.batch_of(0), beta)",
         BY_HAND,
     ),
     Fault(
         "recording the step uses up random numbers",
-        RUN,
-        '        with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):\n',
+        "training/step/choice.py",
+        '        with torch.random.fork_rng([device] if device.type == "cuda" else []):\n',
         "        if True:\n",
         BY_HAND,
     ),
@@ -212,8 +213,8 @@ FAULTS = [
     Fault(
         "fit moves the caller's random numbers",
         FIT,
-        '    with torch.random.fork_rng([place] if place.type == "cuda" else []), _interruptible() as interrupted:',
-        "    with _interruptible() as interrupted:",
+        '    with torch.random.fork_rng([place] if place.type == "cuda" else []), interruptible() as interrupted:',
+        "    with interruptible() as interrupted:",
         OF_FIT + "test_fit_leaves_nothing_behind",
     ),
     Fault(
@@ -323,9 +324,9 @@ FAULTS = [
     ),
     Fault(
         "the runs that make the recording move the buffers",
-        RUN,
-        "            _put_back(self.pair, before)\n",
-        "",
+        "training/step/choice.py",
+        "            before.restore()\n",
+        "            pass\n",
         OF_CHARGES + "test_what_moves_in_place_moves_once_a_step_and_a_resumed_run_ends_at_the_same_bits",
     ),
     Fault(
@@ -351,8 +352,8 @@ FAULTS = [
     ),
     Fault(
         "programs draw the first step's noise twice",
-        "training/step/programs.py",
-        "            torch.set_rng_state(cpu)\n",
+        "training/step/choice.py",
+        "        torch.set_rng_state(self.cpu)\n",
         "",
         "models/test_programs.py::test_the_losses_are_those_of_svi_from_the_same_seed",
     ),
@@ -369,5 +370,34 @@ FAULTS = [
         "torch.as_tensor(nats).detach() / loss.num_particles",
         "torch.as_tensor(nats).detach()",
         "models/test_programs.py::test_the_terms_add_up_over_particles",
+    ),
+    Fault(
+        "a state that changes in Python is recorded once",
+        "training/step/proof.py",
+        "        _refuse_changes(start, snapshot(objective))\n",
+        "",
+        "training/step/test_choice.py::test_a_counter_counts_each_step_once",
+    ),
+    Fault(
+        "two recordings are not compared",
+        "training/step/proof.py",
+        "        found = difference(first, second)\n",
+        "        found = None\n",
+        "training/step/test_choice.py::"
+        "test_what_no_recording_can_stand_for_is_run_each_step_and_the_cause_is_named_once",
+    ),
+    Fault(
+        "the proof leaves running means where it moved them",
+        "training/step/state.py",
+        " or not torch.equal(tensor, copy)",
+        "",
+        "training/step/test_choice.py::test_proving_changes_nothing_that_programs_hold",
+    ),
+    Fault(
+        "fits in threads do not wait for each other",
+        "training/lock.py",
+        "with LOCK, torch",
+        "with torch",
+        "training/step/test_choice.py::test_fits_in_threads_give_what_they_give_alone",
     ),
 ]

@@ -218,7 +218,7 @@ def test_programs_whose_sites_differ_train_with_a_warning():
             pyro.sample(f"x_{i}", dist.Normal(pyro.param("level", torch.tensor(0.0)), 1.0), obs=torch.tensor(1.0))
 
     with pytest.warns(UserWarning, match="sites differ from call to call"):
-        pg.fit(pg.models.Programs(model, nothing), None, steps=5, progress=False)
+        pg.fit(pg.models.Programs(model, nothing), None, steps=5, compile=False, progress=False)
 
 
 def test_a_parameter_that_comes_late_stops_the_run():
@@ -229,5 +229,5 @@ def test_a_parameter_that_comes_late_stops_the_run():
         level = pyro.param("level" if len(calls) < 4 else "late", torch.tensor(0.0))
         pyro.sample("x", dist.Normal(level, 1.0), obs=torch.tensor(1.0))
 
-    with pytest.raises(ValueError, match="'late' at step 4"):
-        pg.fit(pg.models.Programs(model, nothing), None, steps=5, progress=False)
+    with pytest.raises(ValueError, match="'late' after training has begun"):
+        pg.fit(pg.models.Programs(model, nothing), None, steps=5, compile=False, progress=False)

@@ -141,7 +141,7 @@ def test_a_charge_that_is_not_finite_is_named():
         quiet(charged(level=torch.tensor(float("inf")), initialize=lambda x: None), binary(), steps=2)
     pair = charged(weight=-1e4)
     with pytest.raises(pg.DivergenceError, match=r"at step \d+ the \w+ term of site '(z|x|length)' became"):
-        quiet(pair, binary(), steps=3000, lr=50.0)
+        quiet(pair, binary(), steps=3000, lr=1e12)
 
 
 class Point(pg.models.VAE):

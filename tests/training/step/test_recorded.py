@@ -6,7 +6,7 @@ from helpers.small import SHAPE, binary, make_pair
 from pyro import distributions as dist
 
 import pyrogen as pg
-from pyrogen.training.step import Objective, record, trainable
+from pyrogen.training.step import PairObjective, RecordedStep, record
 
 
 def mixture() -> dist.TorchDistribution:
@@ -51,36 +51,33 @@ def pairs() -> dict[str, pg.models.VAE]:
 def test_the_recording_equals_the_programs(name):
     pair = pairs()[name].double()
     x = binary(12).double().reshape(12, *pair.shape)
-    objective = Objective(pair, 100)
-    gradients = record(objective, x[:6])
-    parameters = list(trainable(pair).values())
+    objective = PairObjective(pair, 100)
+    step = RecordedStep(record(objective, x[:6]), x.device)
     for batch in (x[:6], x[6:]):
         torch.manual_seed(5)
-        with torch.no_grad():
-            row, *recorded = gradients(*parameters, batch, pair.beta)
+        row, recorded = step(batch, float(pair.beta))
         torch.manual_seed(5)
-        loss, expected = objective(batch)
+        expected, gradients = objective(batch, pair.beta)
         torch.testing.assert_close(row, expected, rtol=1e-12, atol=1e-12)
-        for ours, theirs in zip(recorded, torch.autograd.grad(loss, parameters), strict=True):
+        for ours, theirs in zip(recorded, gradients, strict=True):
             torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-12)
 
 
-@torch.no_grad()
+def recorded(pair: pg.models.VAE, x: torch.Tensor) -> RecordedStep:
+    return RecordedStep(record(PairObjective(pair, 6), x), x.device)
+
+
 def test_each_replay_draws_new_noise():
     pair, x = make_pair(), binary(6)
-    gradients = record(Objective(pair, 6), x)
-    parameters = list(trainable(pair).values())
-    rows = [gradients(*parameters, x, pair.beta)[0] for _ in range(2)]
+    step = recorded(pair, x)
+    rows = [step(x, 2.0)[0] for _ in range(2)]
     assert rows[0][1] != rows[1][1]  # the reconstruction is sampled
     assert rows[0][2] == rows[1][2]  # the KL is not
 
 
-@torch.no_grad()
 def test_beta_is_an_input_of_the_recording():
     pair, x = make_pair(beta=2.0), binary(6)
-    gradients = record(Objective(pair, 6), x)
-    parameters = list(trainable(pair).values())
-    row = gradients(*parameters, x, torch.tensor(10.0))[0]
+    row = recorded(pair, x)(x, 10.0)[0]
     torch.testing.assert_close(row[0], row[1] + 10 * row[2])
 
 
@@ -94,7 +91,6 @@ def test_frozen_parameters_stay():
 
 
 def test_nothing_idle_is_recorded():
-    graph = record(Objective(make_pair(), 6), binary(6)).__self__.graph
-    targets = [node.target for node in graph.nodes]
+    targets = [node.target for node in recorded(make_pair(), binary(6)).module.graph.nodes]
     assert torch.ops.aten.detach.default not in targets
     assert torch.ops.aten.arange.default not in targets

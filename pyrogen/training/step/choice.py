@@ -1,0 +1,143 @@
+"""Which way a run takes its steps: recorded where that is proven to mean the same, else plain, with a sentence why."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pyro
+import torch
+from torch import Tensor
+
+from pyrogen.errors import DivergenceError
+from pyrogen.models import Pair
+from pyrogen.training.step.batch import flat
+from pyrogen.training.step.objective import Objective, PlainStep, ProgramsObjective, Result
+from pyrogen.training.step.proof import proven, snapshot
+from pyrogen.training.step.record import RecordedStep
+from pyrogen.training.step.watch import Unrecordable
+
+
+@dataclass
+class First:
+    """The first step of programs, which make their parameters in it: its result, and the random state after it."""
+
+    objective: ProgramsObjective
+    result: Result
+    cpu: Tensor
+    cuda: Tensor | None
+
+    @classmethod
+    def take(cls, objective: ProgramsObjective, batch: Any) -> First:
+        """Run the programs for the first time."""
+        device = objective.pair.beta.device
+        result = objective(batch, objective.pair.beta)
+        cuda = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
+        return cls(objective, result, torch.get_rng_state(), cuda)
+
+    def use(self) -> Result:
+        """Hand the result out, as if the programs were run now."""
+        torch.set_rng_state(self.cpu)
+        if self.cuda is not None:
+            torch.cuda.set_rng_state(self.cuda, self.objective.pair.beta.device)
+        return self.result
+
+
+class Step:
+    """The steps of a run.
+
+    Args:
+        objective: what is minimized.
+        batch_of: the batch of a step.
+        fixed: whether all steps see the same batch.
+        ask: False for the plain step, which runs the programs each time; None to choose.
+        first: what step 0 gives, if the programs have run.
+
+    Attributes:
+        way: "plain" or "recorded".
+        why: why the step is not recorded, "" if it is or need not be.
+
+    Raises:
+        DivergenceError: if the pair's terms are not finite on the first batch.
+    """
+
+    def __init__(
+        self,
+        objective: Objective,
+        batch_of: Callable[[int], Any],
+        fixed: bool = False,
+        ask: bool | None = None,
+        first: First | None = None,
+    ) -> None:
+        self.objective, self.batch_of, self._first = objective, batch_of, first
+        self.why = ""
+        self._step: PlainStep | RecordedStep = PlainStep(objective)
+        device = objective.pair.beta.device
+        before = snapshot(objective) if first is None else None
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            batch = batch_of(0)
+            if before is not None:
+                _try_out(objective, batch)
+            if ask is not False:
+                self._choose(batch, fixed)
+        if before is not None:
+            before.restore()
+
+    @property
+    def way(self) -> str:
+        """How steps are taken."""
+        return self._step.way
+
+    def __call__(self, step: int, beta: float | Tensor) -> Result:
+        """Return the row of terms of step `step` = 0, 1, ..., and the gradient of each trained parameter."""
+        first, self._first = self._first, None
+        if step == 0 and first is not None:
+            return first.use()
+        return self._step(self.batch_of(step), beta)
+
+    def _choose(self, batch: Any, fixed: bool) -> None:
+        try:
+            self._step = proven(self.objective, batch, fixed, float(self.objective.pair.beta))
+        except Unrecordable as cause:
+            self.why = str(cause)
+            if isinstance(self.objective, ProgramsObjective):
+                self.objective.told = False
+            name = type(self.objective.pair).__name__
+            warnings.warn(
+                f"the step of {name} is run plain, which is slower but right, for {self.why}; compile=False says that "
+                "this is meant",
+                stacklevel=2,
+            )
+
+
+def _try_out(objective: Objective, batch: Any) -> None:
+    """Evaluate a pair once with all of Pyro's checks on."""
+    pair: Pair = objective.pair
+    x = flat(batch)[0][0]
+    pair.check(*(batch if isinstance(batch, tuple) else (batch,)))
+    try:
+        with pyro.validation_enabled(True):
+            row, gradients = objective(batch, pair.beta)
+    except ValueError as error:
+        if "to satisfy the constraint" in str(error) and ("nan" in str(error) or "inf" in str(error)):
+            raise DivergenceError(f"at step 1 a parameter of a distribution is not finite: {_advice(x)}") from error
+        raise
+    if not torch.isfinite(row).all():
+        column = next(i for i in [*range(1, len(row)), 0] if not math.isfinite(row[i]))
+        name = objective.columns[column]
+        site = objective.sites.get("kl" if name in objective.per_latent else name, name)
+        shown = {"kl": "KL"}.get("kl" if name in objective.per_latent else name, name)
+        shown = "charge" if name in objective.charges else shown
+        raise DivergenceError(f"at step 1 the {shown} term of site {site!r} is not finite: {_advice(x)}")
+    if not all(gradient is None or torch.isfinite(gradient).all() for gradient in gradients):
+        raise DivergenceError(f"at step 1 the gradient is not finite: {_advice(x)}")
+
+
+def _advice(x: Tensor) -> str:
+    most = float(x.detach().double().abs().max()) if x.numel() else 0.0
+    if most > 100:
+        return f"the data reach {most:.3g}: bring them near [0, 1] or [-1, 1], as 8-bit images divided by 255"
+    return "check the initial weights"

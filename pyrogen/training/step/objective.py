@@ -1,0 +1,202 @@
+"""What a step evaluates: the terms of a pair's objective on a batch, and the gradients of its parameters."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any, Literal, Protocol
+
+import pyro
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from pyrogen.models import Pair, Programs
+from pyrogen.training.objectives import elbo_terms
+from pyrogen.training.step.elbo import loss_and_gradients
+from pyrogen.training.step.trainable import trainable
+
+Precision = Literal["float32", "bf16"]
+Result = tuple[Tensor, list[Tensor | None]]
+
+
+class Objective(Protocol):
+    """A pair's objective as a function of a batch and β; running it is what a plain step does.
+
+    Attributes:
+        pair: the pair.
+        columns: the names of the entries of a row of terms, known after the first run.
+        monitored, per_latent, charges: those among them that are no terms, the KL of single latents, and charges.
+        sites: column to the names of the sites behind it.
+        units: of the terms.
+    """
+
+    pair: Any
+    columns: tuple[str, ...]
+    monitored: tuple[str, ...]
+    per_latent: tuple[str, ...]
+    charges: tuple[str, ...]
+    sites: dict[str, str]
+    units: str
+
+    def __call__(self, batch: Any, beta: Tensor) -> Result:
+        """Return the row of terms and the gradient of each trained parameter, None where there is none."""
+
+
+class PairObjective:
+    """The objective of one of pyrogen's own pairs, in nats per image.
+
+    Args:
+        pair: the pair.
+        size: N.
+        precision: "bf16" runs the networks under autocast; weights and terms stay float32.
+    """
+
+    units = "nats per image"
+
+    def __init__(self, pair: Pair, size: int, precision: Precision = "float32") -> None:
+        self.pair, self.size, self.precision = pair, size, precision
+        self.columns: tuple[str, ...] = ()
+        self.monitored: tuple[str, ...] = ()
+        self.per_latent: tuple[str, ...] = ()
+        self.charges: tuple[str, ...] = ()
+        self.sites: dict[str, str] = {}
+        self._module = _Terms(self)
+
+    def __call__(self, batch: Any, beta: Tensor) -> Result:
+        """Return the row of terms and the gradient of each trained parameter."""
+        parameters = list(trainable(self.pair).values())
+        with torch.enable_grad(), cast(self.pair.beta.device, self.precision):
+            loss, row = functional_call(self._module, {"pair.beta": beta}, (batch,))
+        if not loss.requires_grad:
+            return row, [None] * len(parameters)
+        gradients = torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True)
+        return row, list(gradients)
+
+
+class _Terms(nn.Module):
+    """The terms as a module, so that `functional_call` can lend it another β."""
+
+    def __init__(self, objective: PairObjective) -> None:
+        super().__init__()
+        self.pair = objective.pair
+        self._objective = (objective,)
+
+    def forward(self, batch: Any) -> tuple[Tensor, Tensor]:
+        """The objective (a scalar with its gradient) and the row of terms that the history keeps."""
+        objective = self._objective[0]
+        terms = elbo_terms(self.pair, batch, objective.size)
+        objective.columns, objective.monitored = terms.columns, tuple(terms.monitored)
+        objective.per_latent, objective.charges = terms.per_latent, tuple(terms.charges)
+        kinds = {"reconstruction": terms.reconstruction, "kl": terms.kl, "penalty": terms.penalty}
+        objective.sites = {"objective": "all"} | {kind: ", ".join(sites) for kind, sites in kinds.items()}
+        return terms.objective, terms.row()
+
+
+class ProgramsObjective:
+    """The loss of anyone's programs, in nats, as SVI has it.
+
+    Args:
+        pair: the programs, which may make their parameters at the first run.
+        size: N, for programs that ask for it.
+        precision: as in `PairObjective`.
+    """
+
+    units = "nats"
+    monitored: tuple[str, ...] = ()
+    per_latent: tuple[str, ...] = ()
+    charges: tuple[str, ...] = ()
+
+    def __init__(self, pair: Programs, size: int, precision: Precision = "float32") -> None:
+        self.pair: Programs = pair
+        self.size, self.precision = size, precision
+        self.columns: tuple[str, ...] = ()
+        self.sites: dict[str, str] = {}
+        self.told = False
+
+    def __call__(self, batch: Any, beta: Tensor) -> Result:
+        """Return the row of terms and the gradient of each trained parameter; β has no part in it."""
+        known, ready = set(self.pair.store_names), self.pair.is_ready
+        with cast(self.pair.beta.device, self.precision):
+            terms, gradients = loss_and_gradients(self.pair, batch, self.size)
+        new = [name for name in self.pair.store_names if name not in known]
+        if ready and new:
+            raise ValueError(
+                f"the programs make the parameter {new[0]!r} after training has begun: make it at each call"
+            )
+        self.columns = self.columns or tuple(terms)
+        self.sites = {name: name.partition("_")[2] or name for name in self.columns} | {"objective": "all"}
+        self._compare(tuple(terms))
+        zero = torch.zeros((), dtype=torch.float64)
+        row = torch.stack([terms.get(name, zero).to(zero).reshape(()) for name in self.columns])
+        return row, list(gradients.values())
+
+    def _compare(self, names: tuple[str, ...]) -> None:
+        other = sorted(set(names) ^ set(self.columns))
+        if other and not self.told:
+            self.told = True
+            warnings.warn(
+                f"the programs' sites differ from call to call ({other[0]}, for one): the history keeps the terms of "
+                "the first step, and 0 where one is missing",
+                stacklevel=2,
+            )
+
+
+def objective_of(pair: Pair, size: int, precision: Precision = "float32") -> PairObjective | ProgramsObjective:
+    """The objective of a pair that is trained on N = `size` data."""
+    if isinstance(pair, Programs):
+        return ProgramsObjective(pair, size, precision)
+    return PairObjective(pair, size, precision)
+
+
+@contextmanager
+def cast(device: torch.device, precision: Precision) -> Iterator[None]:
+    """The autocast that the caller or `precision` asks for, without its cache of weights, which would go stale."""
+    with ExitStack() as stack:
+        if precision == "bf16":
+            stack.enter_context(torch.autocast(device.type, torch.bfloat16, cache_enabled=False))
+        elif torch.is_autocast_enabled(device.type):
+            dtype = torch.get_autocast_dtype(device.type)
+            stack.enter_context(torch.autocast(device.type, dtype, cache_enabled=False))
+        yield
+
+
+class Weight:
+    """β as a tensor of the pair's type, made anew only when it changes.
+
+    Args:
+        like: a tensor of that type, on its device.
+    """
+
+    def __init__(self, like: Tensor) -> None:
+        self._dtype, self._device = like.dtype, like.device
+        self._value, self._tensor = math.nan, torch.empty(0)
+
+    def __call__(self, beta: float | Tensor) -> Tensor:
+        """Return β, a number or a tensor on its device, as a tensor."""
+        if isinstance(beta, Tensor):
+            return beta.to(self._device, self._dtype)
+        if beta != self._value:
+            self._value, self._tensor = beta, torch.tensor(beta, dtype=self._dtype, device=self._device)
+        return self._tensor
+
+
+class PlainStep:
+    """Runs the programs at each step.
+
+    Args:
+        objective: what is minimized.
+    """
+
+    way = "plain"
+
+    def __init__(self, objective: Objective) -> None:
+        self.objective = objective
+        self._beta = Weight(objective.pair.beta)
+
+    def __call__(self, batch: Any, beta: float | Tensor) -> Result:
+        """Return the row of terms and the gradients."""
+        with pyro.validation_enabled(False):
+            return self.objective(batch, self._beta(beta))

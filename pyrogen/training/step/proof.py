@@ -1,0 +1,161 @@
+"""The proof that a recording means what the programs do, by other data, other random numbers and other weights."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pyrogen.models import Programs
+from pyrogen.training.step.batch import resampled
+from pyrogen.training.step.objective import Objective, PlainStep, Result
+from pyrogen.training.step.record import RecordedStep, difference, place_in, record
+from pyrogen.training.step.state import Snapshot
+from pyrogen.training.step.watch import Unrecordable
+
+NUDGE = 1e-3  # by how much, relatively, the weights differ between two recordings
+
+
+def proven(objective: Objective, batch: Any, fixed: bool, beta: float) -> RecordedStep:
+    """Return the recorded step of programs that do nothing but tensor operations, always the same.
+
+    The programs have run before, so that what is made at first use is there. They are run once more for each of two
+    recordings, with other random numbers, other rows of the batch and slightly other weights, and the two must agree
+    operation by operation, constants included. Between the runs no Python state may change. Then a replay must give
+    the plain step's terms, gradients, buffers and random state on a batch that it was not made from. All is put back.
+
+    Raises:
+        Unrecordable: if one of these fails; the message is the cause.
+    """
+    if torch.is_anomaly_enabled():
+        raise Unrecordable("anomaly detection is on, which looks at each operation of autograd")
+    start = snapshot(objective)
+    if start.obstacle:
+        raise Unrecordable(start.obstacle)
+    generator = torch.Generator().manual_seed(0)
+    other, third = (batch, batch) if fixed else (resampled(batch, generator), resampled(batch, generator))
+    with _put_back_after(objective, start):
+        with _seeded(objective, 1):
+            first = record(objective, batch, fixed)
+        _refuse_changes(start, snapshot(objective))
+        with _seeded(objective, 2), _nudged(objective):
+            second = record(objective, other, fixed)
+        found = difference(first, second)
+        if found is not None:
+            with _seeded(objective, 3):
+                where = place_in(record(objective, other, fixed, places=True), found[0])
+            raise Unrecordable(f"{found[1]}{f' ({where})' if where else ''}")
+        step = RecordedStep(first, objective.pair.beta.device)
+        _compare(objective, step, third, beta, exact=True)
+    return step
+
+
+def agrees(objective: Objective, step: Any, batch: Any, fixed: bool, beta: float) -> bool:
+    """Whether a step gives the plain step's terms and gradients up to rounding; all is put back."""
+    other = batch if fixed else resampled(batch, torch.Generator().manual_seed(1))
+    with _put_back_after(objective, snapshot(objective)):
+        try:
+            _compare(objective, step, other, beta, exact=False)
+        except Unrecordable:
+            return False
+    return True
+
+
+def snapshot(objective: Objective) -> Snapshot:
+    """Take down the state of all that the programs can reach."""
+    pair = objective.pair
+    if isinstance(pair, Programs):
+        model, guide = pair.programs
+        return Snapshot(model=model, guide=guide, loss=pair.loss, pair=pair)
+    return Snapshot(pair=pair)
+
+
+def _refuse_changes(before: Snapshot, after: Snapshot) -> None:
+    for path, was, now in before.changes(after):
+        if path in ("random", "numpy.random"):
+            raise Unrecordable(f"it draws from Python's `{path}`, whose numbers a recording would keep")
+        if isinstance(now, tuple) or isinstance(was, tuple):
+            raise Unrecordable(f"`{path}` changes while it runs")
+        raise Unrecordable(f"`{path}` changes while it runs, from {was!r} to {now!r}")
+
+
+def _compare(objective: Objective, step: Any, batch: Any, beta: float, exact: bool) -> None:
+    """Raise `Unrecordable` unless a step's results are those of the plain one, from the same state."""
+    here = snapshot(objective)
+    plain, state, moved = _outcome(objective, PlainStep(objective), batch, beta)
+    here.restore()
+    try:
+        replay, other, also = _outcome(objective, step, batch, beta)
+    except (RuntimeError, IndexError) as error:
+        raise Unrecordable("the shapes of its tensors depend on the values of others") from error
+    here.restore()
+    if not torch.equal(state, other):
+        raise Unrecordable("a replay draws other random numbers than the programs")
+    floats = {p.dtype for p in objective.pair.parameters() if p.is_floating_point()}
+    eps = max((torch.finfo(dtype).eps for dtype in floats), default=torch.finfo(torch.float32).eps)
+    for a, b in zip((plain[0], *plain[1], *moved), (replay[0], *replay[1], *also), strict=True):
+        if (a is None) != (b is None) or (a is not None and b is not None and not _near(a, b, exact, eps)):
+            raise Unrecordable("a replay gives other numbers than the programs, which depend on more than their data")
+
+
+def _outcome(objective: Objective, step: Any, batch: Any, beta: float) -> tuple[Result, Tensor, list[Tensor]]:
+    with _seeded(objective, 4), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        row, gradients = step(batch, beta)
+        gradients = [None if gradient is None else gradient.clone() for gradient in gradients]
+        device = objective.pair.beta.device
+        state = torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()
+        buffers = [buffer.detach().clone() for buffer in objective.pair.buffers()]
+    return (row.clone(), gradients), state, buffers
+
+
+def _near(a: Tensor, b: Tensor, exact: bool, eps: float) -> bool:
+    a, b = a.detach(), b.detach().to(a.dtype)
+    if exact and torch.equal(a, b):
+        return True
+    size = torch.linalg.vector_norm(a.double())
+    bound = (1e3 if exact else 2e4) * max(eps, torch.finfo(a.dtype).eps if a.is_floating_point() else 0.0)
+    return bool(torch.linalg.vector_norm(a.double() - b.double()) <= bound * size + 1e-30) or bool(
+        torch.equal(a.isnan(), b.isnan()) and torch.equal(a.nan_to_num(), b.nan_to_num())
+    )
+
+
+@contextmanager
+def _seeded(objective: Objective, seed: int) -> Iterator[None]:
+    device = objective.pair.beta.device
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
+
+
+@contextmanager
+def _nudged(objective: Objective) -> Iterator[None]:
+    """Slightly other weights, so that a number that was read from them in Python shows."""
+    weights = [p for p in objective.pair.parameters() if p.is_floating_point()]
+    before = [weight.detach().clone() for weight in weights]
+    generator = torch.Generator().manual_seed(5)
+    with torch.no_grad():
+        for weight in weights:
+            noise = torch.rand(weight.shape, generator=generator).to(weight)
+            weight.add_(NUDGE * noise * weight.abs().mean().clamp(min=NUDGE))
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for weight, value in zip(weights, before, strict=True):
+                weight.copy_(value)
+
+
+@contextmanager
+def _put_back_after(objective: Objective, start: Snapshot) -> Iterator[None]:
+    """Put all back at the end, whatever happens; the gradients of parameters too."""
+    try:
+        yield
+    finally:
+        start.restore()
+        for parameter in objective.pair.parameters():
+            parameter.grad = None

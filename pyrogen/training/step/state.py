@@ -1,0 +1,166 @@
+"""The state that programs keep in Python, NumPy and torch: taken down, compared and put back."""
+
+from __future__ import annotations
+
+import functools
+import random
+import types
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from pyrogen.models.reach import CONTAINERS, children, is_library, reachable
+
+SIMPLE = (bool, int, float, complex, str, bytes, type(None))
+LARGEST = 1 << 28  # bytes of one tensor that is still copied so that it can be put back
+Undo = Callable[[], Any]
+
+
+class Snapshot:
+    """What all that is reachable from some objects holds at this moment, and how to go back to it.
+
+    Args:
+        roots: the objects, by the names that begin the paths of what they hold.
+
+    Attributes:
+        obstacle: what cannot be copied or compared, such as a generator; "" if there is nothing of the kind.
+        values: path to a token that is equal as long as nothing has changed; tensors by identity, for a recording
+            refers to them and what changes in them is recorded.
+    """
+
+    def __init__(self, **roots: Any) -> None:
+        self.obstacle = ""
+        self.values: dict[str, Any] = {}
+        self._undo: list[Undo] = []
+        self._tensors: list[tuple[torch.Tensor, torch.Tensor, int]] = []
+        self._keep: list[Any] = []  # so that no identity is given to another object
+        for path, value in reachable(**roots):
+            self._note(path, value)
+        self.values["random"], state = _digest(random.getstate()), random.getstate()
+        self._undo.append(lambda: random.setstate(state))
+        legacy: Any = np.random.get_state()  # noqa: NPY002 (that of programs)
+        self.values["numpy.random"] = _digest((repr(legacy), legacy[1].tobytes()))
+        self._undo.append(lambda: np.random.set_state(legacy))  # noqa: NPY002
+
+    def changes(self, later: Snapshot) -> Iterator[tuple[str, Any, Any]]:
+        """Yield (path, before, after) for what is another value in a snapshot that was taken later."""
+        for path, value in later.values.items():
+            before = self.values.get(path, "nothing")
+            if type(before) is not type(value) or before != value:
+                yield path, before, value
+        yield from ((path, value, "nothing") for path, value in self.values.items() if path not in later.values)
+
+    @torch.no_grad()
+    def restore(self) -> None:
+        """Put everything back, tensors to the last bit."""
+        for undo in self._undo:
+            undo()
+        for tensor, copy, version in self._tensors:
+            if tensor._version != version or not torch.equal(tensor, copy):  # batch norm moves its means unseen
+                tensor.copy_(copy)
+
+    def _note(self, path: str, value: Any) -> None:
+        self._keep.append(value)
+        if isinstance(value, torch.Tensor):
+            self._note_tensor(value)
+        elif isinstance(value, np.ndarray):
+            copy = value.copy()
+            self.values[path] = _digest((value.shape, value.tobytes() if value.dtype != object else repr(value)))
+            if value.flags.writeable:
+                self._undo.append(functools.partial(np.copyto, value, copy))
+        elif isinstance(value, torch.Generator):
+            state: Any = value.get_state()
+            self.values[path] = _digest(state.numpy().tobytes())
+            self._undo.append(functools.partial(value.set_state, state))
+        elif isinstance(value, np.random.Generator | np.random.BitGenerator):
+            bits = value.bit_generator if isinstance(value, np.random.Generator) else value
+            self.values[path], state = _digest(repr(bits.state)), bits.state
+            self._undo.append(functools.partial(setattr, bits, "state", state))
+        elif isinstance(value, np.random.RandomState):
+            legacy: Any = value.get_state()
+            self.values[path] = _digest((repr(legacy), legacy[1].tobytes()))
+            self._undo.append(functools.partial(value.set_state, legacy))
+        elif isinstance(value, random.Random):
+            self.values[path], state = _digest(value.getstate()), value.getstate()
+            self._undo.append(functools.partial(value.setstate, state))
+        elif hasattr(value, "__next__"):
+            self.obstacle = self.obstacle or f"`{path}` is a {type(value).__name__}, whose place cannot be put back"
+        elif isinstance(value, functools._lru_cache_wrapper):
+            self.values[path] = value.cache_info().currsize
+        else:
+            self._note_container(path, value)
+
+    def _note_tensor(self, tensor: torch.Tensor) -> None:
+        if tensor.layout != torch.strided or tensor.is_inference() or tensor.numel() * tensor.element_size() > LARGEST:
+            return
+        if any(step == 0 and size > 1 for step, size in zip(tensor.stride(), tensor.shape, strict=True)):
+            return  # entries that share memory cannot be written
+        self._tensors.append((tensor, tensor.detach().clone(), tensor._version))
+
+    def _note_container(self, path: str, value: Any) -> None:
+        known = not isinstance(value, (*CONTAINERS, dict)) and is_library(type(value).__module__)
+        for name, item in children(path, value):
+            if isinstance(item, SIMPLE):
+                self.values[name] = item
+            elif isinstance(item, torch.Tensor):
+                if not known:  # what a library's object keeps is its own affair
+                    self.values[name] = ("tensor", id(item))
+            elif not isinstance(item, types.FunctionType | types.MethodType | type | types.ModuleType):
+                self.values[name] = ("object", type(item).__qualname__)
+        self._undo.extend(_undo(value))
+
+
+def _undo(value: Any) -> Iterator[Undo]:
+    """What puts the entries of a container or the attributes of an object back."""
+    if isinstance(value, dict):
+        yield functools.partial(_refill, value, dict(value))
+    elif isinstance(value, list | deque):
+        yield functools.partial(_refill_sequence, value, list(value))
+    elif isinstance(value, set):
+        yield functools.partial(_refill, value, set(value))
+    elif isinstance(value, types.FunctionType):
+        for cell in value.__closure__ or ():
+            try:
+                yield functools.partial(setattr, cell, "cell_contents", cell.cell_contents)
+            except ValueError:
+                continue
+        names = [path for path, _ in children("", value) if path in value.__globals__]
+        yield functools.partial(value.__globals__.update, {name: value.__globals__[name] for name in names})
+    elif isinstance(value, type):
+        for name, item in vars(value).items():
+            if name[:2] != "__" and isinstance(item, SIMPLE) and not is_library(value.__module__):
+                yield functools.partial(setattr, value, name, item)
+    else:
+        own = getattr(value, "__dict__", None)
+        if isinstance(own, dict):
+            yield functools.partial(_refill, own, dict(own))
+            if isinstance(value, nn.Module):
+                for part in ("_parameters", "_buffers", "_modules"):
+                    yield functools.partial(_refill, own[part], dict(own[part]))
+
+
+def _refill(container: Any, entries: Any) -> None:
+    if container != entries if not isinstance(container, dict) else not _same(container, entries):
+        container.clear()
+        container.update(entries)
+
+
+def _same(a: dict[Any, Any], b: dict[Any, Any]) -> bool:
+    return len(a) == len(b) and all(key in b and b[key] is value for key, value in a.items())
+
+
+def _refill_sequence(container: Any, entries: list[Any]) -> None:
+    if len(container) != len(entries) or any(a is not b for a, b in zip(container, entries, strict=True)):
+        container.clear()
+        container.extend(entries)
+
+
+def _digest(value: Any) -> tuple[str, int]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return "state", hash(value)

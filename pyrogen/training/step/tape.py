@@ -1,0 +1,118 @@
+"""Writes down each tensor operation that is run, the backward pass included, as one flat list."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
+from torch.utils._pytree import tree_map
+
+from pyrogen.training.step.watch import Unrecordable, caller, here
+
+aten = torch.ops.aten
+
+
+class Tape(TorchDispatchMode):
+    """While this mode is entered, operations are run and written down below autograd.
+
+    A tensor that no operation on the tape has made is a constant, which replays read, and may move, where it is.
+
+    Args:
+        live: the identities of tensors that differ from step to step: parameters and buffers.
+        inputs: the tensors that a replay is given.
+        places: whether each operation remembers the line of code that it comes from.
+    """
+
+    def __init__(self, live: set[int], inputs: tuple[Tensor, ...], places: bool = False) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.live, self.places = live, places
+        self.graph, self.root = fx.Graph(), nn.Module()
+        self._nodes: dict[int, fx.Node] = {}
+        self._alive: list[Tensor] = []  # so that no identity is given to another tensor
+        self._changing: set[fx.Node] = set()  # nodes whose values differ from step to step
+        for i, tensor in enumerate(inputs):
+            self._changing.add(self._made(tensor, self.graph.placeholder(f"input_{i}")))
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if torch.Tag.data_dependent_output in func.tags:
+            return self._read(func, args, kwargs)
+        if func is aten.lift_fresh.default:  # a constant that the programs may write into
+            func = aten.lift_fresh_copy.default
+        ours, theirs = tree_map(self._argument, (args, kwargs))
+        result = func(*args, **kwargs)
+        if torch.Tag.dynamic_output_shape in func.tags and self._selects(func, args):
+            raise Unrecordable(f"the shape of a tensor depends on values ({_with_place(func)})")
+        node = self.graph.call_function(func, ours, theirs)
+        if self.places:
+            node.meta["place"] = here()
+        changing = torch.Tag.nondeterministic_seeded in func.tags
+        if changing or any(source in self._changing for source in node.all_input_nodes):
+            self._changing.add(node)
+        if isinstance(result, Tensor):
+            self._made(result, node)
+        elif isinstance(result, tuple | list):
+            for i, part in enumerate(result):
+                if isinstance(part, Tensor):
+                    item = self._made(part, self.graph.call_function(operator.getitem, (node, i)))
+                    if node in self._changing:
+                        self._changing.add(item)
+        return result
+
+    def finish(self, results: tuple[Tensor, ...]) -> None:
+        """Close the list: it gives `results` for other inputs."""
+        self.graph.output(tuple(self._argument(result) for result in results))
+
+    def _argument(self, value: Any) -> Any:
+        if not isinstance(value, Tensor):
+            return value
+        if id(value) not in self._nodes:
+            name = f"constant_{len(self._alive)}"
+            setattr(self.root, name, value)
+            node = self._made(value, self.graph.get_attr(name))
+            if id(value) in self.live:
+                self._changing.add(node)
+        return self._nodes[id(value)]
+
+    def _made(self, tensor: Tensor, node: fx.Node) -> fx.Node:
+        self._nodes[id(tensor)] = node
+        self._alive.append(tensor)
+        node.meta["of"] = (tensor.shape, tensor.dtype, tensor.stride())
+        return node
+
+    def _read(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """Let a value be read in Python only if it is the same at each step."""
+        for tensor in args:
+            if not isinstance(tensor, Tensor):
+                continue
+            if self._changes(tensor) and not self._is_expected(func, args, kwargs):
+                raise Unrecordable(f"it reads the value of a tensor ({_with_place(func)})")
+        with _disable_current_modes():
+            return func(*args, **kwargs)
+
+    def _changes(self, tensor: Tensor) -> bool:
+        node = self._nodes.get(id(tensor))
+        return node in self._changing or (node is None and id(tensor) in self.live)
+
+    def _selects(self, func: Any, args: Any) -> bool:
+        """Whether an operation picks entries by values that change; indexing by whole numbers does not."""
+        if func is aten.index.Tensor:
+            masks = [i for i in args[1] if isinstance(i, Tensor) and i.dtype in (torch.bool, torch.uint8)]
+            return any(map(self._changes, masks))
+        return any(self._changes(tensor) for tensor in args if isinstance(tensor, Tensor))
+
+    @staticmethod
+    def _is_expected(func: Any, args: Any, kwargs: Any) -> bool:
+        """Whether Pyro asks if all probabilities are above 0, and they are: else its sum would not be finite."""
+        if caller() != "pyro.infer.util":
+            return False
+        with _disable_current_modes():
+            return func(*args, **kwargs) is True
+
+
+def _with_place(func: Any) -> str:
+    place = here()
+    return f"{func}, {place}" if place else str(func)

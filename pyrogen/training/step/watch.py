@@ -1,0 +1,94 @@
+"""Where Python and tensors meet while programs are recorded: values that are read, and lines of the caller's code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import pyro
+import pyro.util
+import torch
+
+LIBRARIES = tuple(
+    os.path.realpath(folder) + os.sep
+    for folder in (
+        *(os.path.dirname(str(module.__file__)) for module in (torch, pyro)),
+        os.path.dirname(os.path.dirname(os.path.dirname(__file__))),
+        sysconfig.get_paths()["stdlib"],
+        "<",
+    )
+)
+
+
+RECORDER = os.path.join("step", "record.py")  # what calls the programs
+
+
+class Unrecordable(Exception):
+    """Programs that no recording can stand for; the message is the cause."""
+
+
+@contextmanager
+def values_stay_tensors() -> Iterator[None]:
+    """Let Pyro's losses keep tensors where they would read numbers from them, as they do for ``torch.jit.trace``."""
+    read, nan, inf = torch.Tensor.item, pyro.util.torch_isnan, pyro.util.torch_isinf
+    tracing = torch._C._get_tracing_state
+
+    def item(tensor: torch.Tensor) -> Any:
+        name = str(sys._getframe(1).f_globals.get("__name__", ""))
+        return tensor.detach().clone() if name.startswith("pyro.infer.") else read(tensor)
+
+    def state() -> Any:
+        name = str(sys._getframe(1).f_globals.get("__name__", ""))
+        return (name.startswith("pyro.") and name != "pyro.infer.util") or tracing()
+
+    torch._C._get_tracing_state = state
+    torch.Tensor.item = item  # type: ignore[method-assign,assignment]
+    pyro.util.torch_isnan = pyro.util.torch_isinf = lambda value: False  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del torch.Tensor.item
+        torch._C._get_tracing_state = tracing
+        pyro.util.torch_isnan, pyro.util.torch_isinf = nan, inf
+
+
+def here() -> str:
+    """The line of the caller's own code that is being run, as "file:line"; "" if only libraries are."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and not frame.f_code.co_filename.endswith(RECORDER):
+        if is_own(frame.f_code.co_filename):
+            return f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"
+        frame = frame.f_back
+    return ""
+
+
+def caller() -> str:
+    """The module of the innermost function that is neither torch's nor part of the recording."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        name = str(frame.f_globals.get("__name__", ""))
+        if not name.startswith(("torch", "pyrogen.training.step")):
+            return name
+        frame = frame.f_back
+    return ""
+
+
+def place_of(error: BaseException) -> str:
+    """The innermost line of the caller's own code in an error's traceback, as "file:line"."""
+    found, traceback = "", error.__traceback__
+    while traceback is not None:
+        if is_own(traceback.tb_frame.f_code.co_filename):
+            found = f"{os.path.basename(traceback.tb_frame.f_code.co_filename)}:{traceback.tb_lineno}"
+        traceback = traceback.tb_next
+    return found
+
+
+def is_own(filename: str) -> bool:
+    """Whether a file is the caller's: it belongs to no library, not to Python and not to pyrogen."""
+    path = os.path.realpath(filename)
+    return not (filename.startswith("<") or path.startswith(LIBRARIES) or f"site-packages{os.sep}" in path)
