@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 INFINITY = math.inf
+LARGEST_COUNT = 10**7  # of what is held in memory once for each, such as bins and draws
 LARGEST_SEED = 2**32 - 1  # the largest that NumPy, torch and scikit-learn all take
 
 
@@ -40,11 +41,13 @@ def whole(name: str, value: Any, least: int | None = None, most: int | None = No
         >>> whole("steps", np.int64(3), least=1)
         3
     """
-    wanted = "a whole number" + _range(least, most)
+    wanted = "a whole number" + _range(least, None if most == LARGEST_COUNT else most)
     single = _single(value)
     if isinstance(single, bool | np.bool_) or not isinstance(single, numbers.Integral):
         raise TypeError(f"{name} must be {wanted}, got {shown(value)}")
     result = operator.index(single)
+    if most == LARGEST_COUNT and result > most:
+        raise ValueError(f"{name} must be at most {most}, so that memory holds it, got {shown(result)}")
     if (least is not None and result < least) or (most is not None and result > most):
         raise ValueError(f"{name} must be {wanted}, got {result}")
     return result
@@ -161,9 +164,76 @@ def sizes(name: str, value: Any, least: int = 1, example: str = "") -> tuple[int
         TypeError, ValueError: as `whole`, for an entry.
     """
     like = f" such as {example}" if example else ""
-    if isinstance(value, str | bytes) or not isinstance(value, Sequence | torch.Size | np.ndarray):
+    if isinstance(value, torch.Tensor | np.ndarray) and value.ndim == 1:
+        value = array(name, value).tolist()
+    if isinstance(value, str | bytes) or not isinstance(value, Sequence | torch.Size):
         raise TypeError(f"{name} must be a sequence of whole numbers{like}, got {shown(value)}")
     return tuple(whole(f"{name}[{place}]", entry, least) for place, entry in enumerate(value))
+
+
+def names(name: str, value: Any) -> tuple[str, ...]:
+    """Return a sequence of texts as a tuple, such as the names of columns.
+
+    Raises:
+        TypeError: if it is not a sequence, or an entry is not a text.
+    """
+    if isinstance(value, str | bytes) or not isinstance(value, Sequence):
+        raise TypeError(f"{name} must be a sequence of names, got {shown(value)}")
+    for place, entry in enumerate(value):
+        if not isinstance(entry, str):
+            raise TypeError(f"{name}[{place}] must be a name, got {shown(entry)}")
+    return tuple(value)
+
+
+def array(name: str, value: Any, any_kind: bool = False) -> np.ndarray:
+    """Return real numbers as a NumPy array of their own type: an array, a tensor, a list or a number.
+
+    This is the one way into the package for tables of numbers. A tensor is detached, and moved to the host. With
+    ``any_kind`` the caller looks at the type of the entries itself.
+
+    Raises:
+        TypeError: for complex numbers, texts, dates, records and other objects.
+        ValueError: for rows of different lengths and for masked entries, which no metric could leave out.
+
+    Example:
+        >>> array("codes", torch.tensor([1.0, 2.0], requires_grad=True))
+        array([1., 2.], dtype=float32)
+    """
+    if isinstance(value, torch.Tensor):
+        if value.device.type == "meta":
+            raise TypeError(f"{name} must hold numbers, got a tensor on the meta device")
+        value = value.detach().cpu().to_dense()
+        value = (value.float() if value.dtype == torch.bfloat16 else value).resolve_neg().resolve_conj().numpy()
+    if isinstance(value, np.ma.MaskedArray):
+        if np.ma.getmaskarray(value).any():
+            raise ValueError(f"{name} must have no masked entries: fill them, or leave their rows out")
+        value = value.data
+    try:
+        result = np.asarray(value)
+    except ValueError:
+        raise ValueError(f"{name} must be an array, got rows of different lengths.") from None
+    except Exception as error:  # whatever a stranger's container does
+        raise TypeError(f"{name} must be an array of numbers, got {shown(value)}") from error
+    if result.dtype.kind not in "biuf" and not any_kind:
+        raise TypeError(f"{name} must be real numbers, got an array of dtype {result.dtype}.")
+    return result
+
+
+def tensor(name: str, value: Any) -> torch.Tensor:
+    """Return real numbers as a tensor: a tensor as it is, gradient and device too, and what `array` takes.
+
+    Raises:
+        TypeError, ValueError: as `array`.
+    """
+    if isinstance(value, torch.Tensor) and value.layout == torch.strided and not value.is_complex():
+        if value.device.type == "meta":
+            raise TypeError(f"{name} must hold numbers, got a tensor on the meta device")
+        return value
+    result = array(name, value)
+    if result.dtype.kind == "u" and result.dtype.itemsize > 1:
+        result = result.astype(np.int64)
+    native = result.astype(result.dtype.newbyteorder("="), copy=True)
+    return torch.from_numpy(native.astype(np.float64) if native.dtype.itemsize > 8 else native)
 
 
 def path(name: str, value: Any) -> Path:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+TOO_LARGE = ("allocate memory", "verflow", "Storage size", "too large")  # in torch's errors about sizes
 _CLASSES: dict[str, type[Described]] = {}
 
 
@@ -35,13 +36,21 @@ class Described:
 
         @functools.wraps(init)
         def recording_init(self: Described, *args: Any, **kwargs: Any) -> None:
-            if "_arguments" not in self.__dict__:  # the outermost class speaks for its bases
-                bound = signature.bind(self, *args, **kwargs)
-                bound.apply_defaults()
-                arguments = dict(bound.arguments)
-                arguments.pop(next(iter(signature.parameters)))
-                object.__setattr__(self, "_arguments", arguments)
-            init(self, *args, **kwargs)
+            if "_arguments" in self.__dict__:  # the outermost class speaks for its bases
+                init(self, *args, **kwargs)
+                return
+            bound = signature.bind(self, *args, **kwargs)
+            bound.apply_defaults()
+            arguments = dict(bound.arguments)
+            arguments.pop(next(iter(signature.parameters)))
+            object.__setattr__(self, "_arguments", arguments)
+            try:
+                init(self, *args, **kwargs)
+            except (RuntimeError, MemoryError, OverflowError, TypeError) as error:
+                if isinstance(error, MemoryError) or any(word in str(error) for word in TOO_LARGE):
+                    name = type(self).__name__
+                    raise ValueError(f"{name} takes more memory than there is: ask for smaller sizes") from error
+                raise
 
         cls.__init__ = recording_init  # type: ignore[method-assign,assignment]
 

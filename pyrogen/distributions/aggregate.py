@@ -21,6 +21,8 @@ from pyro.distributions import Delta
 from torch import Tensor
 from torch.distributions import Distribution, Independent
 
+from pyrogen import checks
+
 Estimator: TypeAlias = Literal["stratified", "weighted"]
 ESTIMATORS: tuple[str, ...] = get_args(Estimator)
 
@@ -214,13 +216,15 @@ def log_weights(batch: int, size: int, estimator: Estimator = "stratified", rows
                 [0.4500, 0.1000, 0.4500],
                 [0.4500, 0.4500, 0.1000]], dtype=torch.float64)
     """
-    if estimator not in ESTIMATORS:
-        raise ValueError(f"estimator must be one of {', '.join(map(repr, ESTIMATORS))}, got {estimator!r}")
+    checks.one_of("estimator", estimator, ESTIMATORS)
+    batch, size = checks.whole("batch", batch), checks.whole("size", size)
     if not 1 <= batch <= size:
         raise ValueError(f"B images are drawn from N, so 1 ≤ B ≤ N, and B = {batch}, N = {size}")
     if batch == 1 < size:
         raise ValueError(f"one image cannot stand for {size}: q(z) is estimated from a batch of at least 2")
-    shape = (batch if rows is None else rows, batch)
+    checks.whole("batch", batch, most=30_000)  # the weights are a matrix
+    rows = batch if rows is None else checks.whole("rows", rows, least=0, most=batch)
+    shape = (rows, batch)
     if estimator == "weighted":
         return torch.full(shape, -math.log(size * batch), dtype=torch.float64)
     others = (size - 1) / (size * (batch - 1)) if batch > 1 else 1.0

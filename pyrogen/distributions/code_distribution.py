@@ -12,6 +12,8 @@ from pyro.distributions import TorchDistribution
 from torch import Tensor
 from torch.distributions import constraints
 
+from pyrogen import checks
+
 
 class CodebookLike(Protocol):
     """What a distribution over codes asks of a codebook; `pg.nn.Codebook` is one."""
@@ -56,8 +58,9 @@ class CodeDistribution(TorchDistribution):
         batch_shape: Sequence[int] = (),
         validate_args: bool | None = None,
     ) -> None:
-        self.codebook, self.grid = codebook, torch.Size(grid)
-        super().__init__(torch.Size(batch_shape), torch.Size((*self.grid, codebook.dim)), validate_args=validate_args)
+        self.codebook, self.grid = codebook, torch.Size(checks.sizes("grid", grid))
+        batch_shape = torch.Size(checks.sizes("batch_shape", batch_shape, least=0))
+        super().__init__(batch_shape, torch.Size((*self.grid, codebook.dim)), validate_args=validate_args)
 
     @abstractmethod
     def log_prob_of(self, indices: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.distributions import constraints
 from torch.distributions.kl import register_kl
 
+from pyrogen import checks
 from pyrogen.distributions.code_distribution import CodebookLike, CodeDistribution
 
 
@@ -51,6 +52,7 @@ class Quantized(TorchDistribution):
     def __init__(
         self, features: Tensor, codebook: CodebookLike, grid_dim: int = 2, validate_args: bool | None = None
     ) -> None:
+        features, grid_dim = checks.tensor("features", features), checks.whole("grid_dim", grid_dim, least=0)
         split = features.dim() - grid_dim - 1
         if grid_dim < 0 or split < 0 or features.shape[-1] != codebook.dim:
             raise ValueError(

@@ -107,7 +107,7 @@ def settled(
         if smallest < 0:
             checks.real(name, value, least=0)
         elif value is not None:
-            checks.whole(name, value, least=smallest)
+            checks.whole(name, value, least=smallest, most=checks.LARGEST_COUNT)
     return {"preset": preset} | settings
 
 

@@ -123,7 +123,8 @@ def beta_vae_score(
         least_rows=least_rows,
     )
     shared = SharedValues(mixed, bins, least_rows)
-    settings |= {"seed": checks.seed("seed", seed), "n": len(means)}
+    seed = checks.seed("seed", seed)
+    settings |= {"seed": seed, "n": len(means)}
 
     unit = float(np.ldexp(1.0, np.frexp(np.ptp(means, axis=0).max())[1] - 1)) or 1.0
     means = (means - means.min(axis=0)) / unit  # a solver holds no features of any size

@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pyrogen import checks
 from pyrogen.metrics.importance import fitted
 from pyrogen.metrics.preset import chosen, split
 from pyrogen.metrics.score import Score
@@ -117,11 +118,11 @@ def dci(
     """
 
     settings = chosen(preset, PRESETS)
-    if part not in PARTS:
-        raise ValueError(f"unknown part {part!r}; expected one of {', '.join(map(repr, PARTS))}.")
+    checks.one_of("part", part, PARTS)
     table = as_codes(codes)
     values = as_mixed_factors(factors, continuous, factor_names, rows=len(table), leave_out=leave_out)
     regressed = any(values.continuous) or settings["predictor"] in ("lasso", "paper_forest")
+    seed = checks.seed("seed", seed)
     rows = split(values, preset, settings, train, test, seed, both_vary=regressed)
 
     importance = np.empty((table.shape[1], len(values.names)))

@@ -121,7 +121,8 @@ def factor_vae_score(
         least_rows=least_rows,
     )
     shared = SharedValues(mixed, bins, least_rows)
-    settings |= {"seed": checks.seed("seed", seed), "n": len(means)}
+    seed = checks.seed("seed", seed)
+    settings |= {"seed": seed, "n": len(means)}
 
     span = np.ptp(means, axis=0)
     scaled = (means - means.min(axis=0)) / np.where(span > 0, span, 1.0)  # in [0, 1], so that no square overflows

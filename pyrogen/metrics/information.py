@@ -116,9 +116,12 @@ def estimate(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None, dict[str, Any]]:
     r"""Return the information (L, K), for the posterior estimator its draws (S, L, K), and the settings in use."""
 
-    checks.whole("bins", bins, least=2)
-    checks.whole("samples", samples, least=2)
-    checks.seed("seed", seed)
+    bins, samples = (
+        checks.whole("bins", bins, least=2, most=checks.LARGEST_COUNT),
+        checks.whole("samples", samples, least=2, most=checks.LARGEST_COUNT),
+    )
+    seed = checks.seed("seed", seed)
+    checks.one_of("estimator", estimator, ("histogram", "posterior"))
     if estimator == "histogram":
         return histogram_information(codes, factors, bins), None, {"bins": int(bins)}
     if estimator == "posterior":

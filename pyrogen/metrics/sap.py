@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pyrogen import checks
 from pyrogen.metrics.fitting import quiet, standardized, unit_range
 from pyrogen.metrics.preset import chosen, split
 from pyrogen.metrics.score import Score
@@ -99,6 +100,7 @@ def sap(
     if table.shape[1] < 2:
         raise ValueError("SAP is a gap between two latents, got codes with a single column.")
     values = as_mixed_factors(factors, continuous, factor_names, rows=len(table), leave_out=leave_out)
+    seed = checks.seed("seed", seed)
     rows = split(values, preset, settings, train, test, seed)
 
     if preset == "linear_svm":

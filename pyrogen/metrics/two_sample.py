@@ -238,13 +238,13 @@ def _distances(draws: Array) -> Array:
 
 def _check(estimator: str, permutations: int, seed: int) -> tuple[int, int]:
     checks.one_of("estimator", estimator, ("unbiased", "biased"))
-    return checks.whole("permutations", permutations, least=0), checks.seed("seed", seed)
+    return checks.whole("permutations", permutations, least=0, most=checks.LARGEST_COUNT), checks.seed("seed", seed)
 
 
 def _bandwidths(bandwidth: float | Sequence[float]) -> list[float]:
     try:
-        widths = np.atleast_1d(np.asarray(bandwidth))
-    except ValueError:  # a ragged list
+        widths = np.atleast_1d(checks.array("bandwidth", bandwidth))
+    except (TypeError, ValueError):
         widths = np.empty(0)
     if (
         widths.dtype.kind not in "iuf"

@@ -1,10 +1,11 @@
 r"""The boundary of the metrics: what comes in is made a checked numpy array here, and trusted afterwards."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
 
 from pyrogen import checks
@@ -173,9 +174,9 @@ def kept_factors(
 ) -> tuple[list[int], list[str]]:
     r"""Return the columns of the factors that stay, and the names of all factors (`"0"`, `"1"`, ... without names)."""
 
-    if isinstance(factor_names, str) or not isinstance(factor_names, Iterable | None):
-        raise TypeError(f"factor_names must be a sequence of names, got {factor_names!r}.")
-    names = [str(k) for k in range(number)] if factor_names is None else list(factor_names)
+    names = (
+        [str(k) for k in range(number)] if factor_names is None else list(checks.names("factor_names", factor_names))
+    )
     if len(names) != number or len(set(names)) != number:
         raise ValueError(f"factor_names must be {number} different names, one a column of factors, got {names}.")
     out = {_column(item, names, factor_names is not None, "leave_out") for item in _items(leave_out, "leave_out")}
@@ -186,20 +187,16 @@ def kept_factors(
 
 
 def _to_numpy(value: Any, name: str) -> NDArray[Any]:
-    if hasattr(value, "detach"):  # a torch tensor that requires grad or lies on a device has no direct numpy view
-        value = value.detach().cpu()
-        value = value.float() if str(value.dtype) == "torch.bfloat16" else value  # which numpy has not
-    try:
-        return np.asarray(value)
-    except ValueError:
-        raise ValueError(f"{name} must be an array, got rows of different lengths.") from None
+    return checks.array(name, value, any_kind=True)
 
 
 def _items(asked: int | str | Sequence[int | str], argument: str) -> list[int | str]:
     if isinstance(asked, int | np.integer | str):
         return [asked]
-    if not isinstance(asked, Iterable):
-        raise TypeError(f"{argument} must be an index, a name, or a sequence of them, got {asked!r}.")
+    if isinstance(asked, torch.Tensor | np.ndarray) and not isinstance(asked, np.ma.MaskedArray):
+        asked = asked.tolist() if asked.ndim == 1 else [asked.item()] if asked.ndim == 0 else None
+    if not isinstance(asked, Sequence) or not all(isinstance(item, int | np.integer | str) for item in asked):
+        raise TypeError(f"{argument} must be an index, a name, or a sequence of them, got {checks.shown(asked)}.")
     return list(asked)
 
 

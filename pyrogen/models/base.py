@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar, NoReturn, TypeAlias
 
+import numpy as np
 import pyro
 import torch
 from pyro import distributions as dist
@@ -137,6 +138,7 @@ class Pair(Described, Named, nn.Module, ABC):
         """
         if tuple(x.shape[1:]) != self.shape or x.dim() == 0:
             raise ValueError(f"x must be a batch (B, {', '.join(map(str, self.shape))}), got {tuple(x.shape)}")
+        size = None if size is None else checks.whole("size", size)
         if size is not None and size < len(x):
             raise ValueError(f"size is the number N of images that the batch stands for, and {size} < {len(x)} images")
         if size is None or size == len(x):
@@ -201,9 +203,9 @@ class Pair(Described, Named, nn.Module, ABC):
 
     def as_data(self, x: Tensor) -> Tensor:
         """x in the pair's own floating-point type, so that uint8 images can be passed as they are."""
-        if not isinstance(x, torch.Tensor):
+        if not isinstance(x, torch.Tensor | np.ndarray):
             raise TypeError(f"x must be a torch.Tensor, got a {type(x).__name__}")
-        return x.to(self.beta.dtype)
+        return checks.tensor("x", x).to(self.beta.dtype)
 
     def sample(self, n: int, mean: bool = True) -> Tensor:
         """Return n new images ``(n, *shape)``, drawn by the model.

@@ -10,6 +10,7 @@ import torch
 from pyro import distributions as dist
 from torch import Tensor, nn
 
+from pyrogen import checks
 from pyrogen.config import Described
 from pyrogen.models.base import Named
 
@@ -85,7 +86,7 @@ class GammaExponential(Described, Named, nn.Module):
         Raises:
             ValueError: unless they are one or more finite numbers of at least 0.
         """
-        values = torch.as_tensor(x).to(self.log_theta)
+        values = checks.tensor("x", x).to(self.log_theta)
         if values.dim() > 1 or values.numel() == 0:
             raise ValueError(f"x must be one observation or n of them, (n,), got shape {tuple(values.shape)}")
         good = torch.isfinite(values) & (values >= 0)
@@ -104,7 +105,7 @@ class GammaExponential(Described, Named, nn.Module):
 
 
 def _checked_log(theta: Any) -> Tensor:
-    value = torch.as_tensor(theta, dtype=torch.float64).detach()
+    value = checks.tensor("theta", theta).detach().double()
     if value.numel() != 1 or not 0 < value.item() < math.inf:
-        raise ValueError(f"theta must be the rate of the guide, one positive finite number, got {theta}")
+        raise ValueError(f"theta must be the rate of the guide, one positive finite number, got {checks.shown(theta)}")
     return value.reshape(()).log()

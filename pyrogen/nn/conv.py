@@ -41,7 +41,7 @@ class ConvEncoder(Encoder):
         point: bool = False,
     ) -> None:
         super().__init__(shape, latent)
-        self.point = point
+        self.point = checks.flag("point", point)
         smallest = _smallest_map(self.shape, channels, hidden)
         widths = [self.shape[0], *channels]
         layers: list[nn.Module] = []

@@ -43,7 +43,7 @@ class Dictionary(Described, nn.Module):
         super().__init__()
         self.size, self.number = checks.whole("size", size, least=1), checks.whole("atoms", atoms, least=1)
         self.weight = nn.Parameter(torch.randn(self.size, self.number))
-        self.bias = nn.Parameter(torch.zeros(self.size)) if bias else None
+        self.bias = nn.Parameter(torch.zeros(self.size)) if checks.flag("bias", bias) else None
         self.register_buffer("placed", torch.zeros(()))
 
     @property

@@ -10,6 +10,7 @@ import torch
 from pyro import distributions as dist
 from torch import Tensor, nn
 
+from pyrogen import checks
 from pyrogen.config import Described
 
 LikelihoodName: TypeAlias = Literal["bernoulli", "continuous_bernoulli", "gaussian"]
@@ -79,8 +80,7 @@ class Gaussian(Likelihood):
 
     def __init__(self, scale: float = 1.0, learned: bool = False) -> None:
         super().__init__()
-        if not (math.isfinite(scale) and scale > 0):
-            raise ValueError(f"the noise of a Gaussian likelihood must be positive and finite, and scale={scale}")
+        scale, learned = checks.real("scale", scale, above=0), checks.flag("learned", learned)
         log_scale = torch.tensor(math.log(scale), dtype=torch.float64).to(torch.get_default_dtype())
         if learned:
             self.log_scale = nn.Parameter(log_scale)
@@ -109,9 +109,7 @@ def make_likelihood(likelihood: LikelihoodName | Likelihood) -> Likelihood:
     given."""
     if isinstance(likelihood, Likelihood):
         return likelihood
-    if likelihood not in _BY_NAME:
-        raise ValueError(f"likelihood={likelihood!r} is unknown: choose one of {', '.join(map(repr, _BY_NAME))}")
-    return _BY_NAME[likelihood]()
+    return _BY_NAME[checks.one_of("likelihood", likelihood, _BY_NAME)]()
 
 
 def signed(x: Tensor) -> Tensor:

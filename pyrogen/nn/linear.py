@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from pyrogen import checks
 from pyrogen.nn.base import Decoder, Encoder, event_size
 from pyrogen.nn.likelihoods import Likelihood, LikelihoodName
 
@@ -30,7 +31,7 @@ class LinearEncoder(Encoder):
     def __init__(self, shape: Sequence[int], latent: int, point: bool = False) -> None:
         super().__init__(shape, latent)
         self.loc = nn.Linear(event_size(self.shape), self.latent)
-        self.log_variance = None if point else nn.Parameter(torch.zeros(self.latent))
+        self.log_variance = None if checks.flag("point", point) else nn.Parameter(torch.zeros(self.latent))
 
     def parameters_of(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
         """μ and log σ², each (B, L); μ and None for a point."""

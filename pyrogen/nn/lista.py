@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from pyrogen import checks
 from pyrogen.nn.dictionary import Dictionary
 from pyrogen.nn.ista import SMALLEST, SparseCoder, soft_threshold
 
@@ -42,8 +43,8 @@ class LISTA(SparseCoder):
 
     def __init__(self, dictionary: Dictionary, steps: int, tied: bool = False) -> None:
         super().__init__(dictionary, steps)
+        self.tied = checks.flag("tied", tied)
         atoms, rows = dictionary.number, 1 if tied else self.steps
-        self.tied = tied
         self.w = nn.Parameter(torch.empty(atoms, dictionary.size))
         self.r = nn.Parameter(torch.empty(atoms, atoms))
         self.log_gain = nn.Parameter(torch.empty(rows, atoms))

@@ -41,7 +41,7 @@ class MLPEncoder(Encoder):
         pool: int = 1,
     ) -> None:
         super().__init__(shape, latent)
-        self.point, self.pool = point, checks.whole("pool", pool, least=1)
+        self.point, self.pool = checks.flag("point", point), checks.whole("pool", pool, least=1)
         if self.pool > 1 and (len(self.shape) < 2 or self.shape[-2] % self.pool or self.shape[-1] % self.pool):
             raise ValueError(f"pool must divide the height and width of shape, got pool={self.pool}, {self.shape}")
         width = self.latent if point else 2 * self.latent

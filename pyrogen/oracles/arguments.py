@@ -208,12 +208,12 @@ def as_array(value: Any, name: str = "an argument") -> Array:
 
 def _match(name: str, shape: tuple[int, ...], letters: tuple[str, ...], sizes: Sizes) -> None:
     if len(shape) != len(letters):
-        raise ValueError(f"{name} must have shape ({', '.join(letters)}), got {shape}")
+        raise ValueError(f"{name} must be of shape ({', '.join(letters)}), got {shape}")
     for letter, size in zip(letters, shape, strict=True):
         known, where = sizes.setdefault(letter, (size, name))
         if known != size:
             raise ValueError(
-                f"{name} must have shape ({', '.join(letters)}) with {letter} = {known}, as {where} has, got {shape}"
+                f"{name} must be of shape ({', '.join(letters)}) with {letter} = {known}, as {where} has, got {shape}"
             )
 
 

@@ -85,7 +85,7 @@ def elbo(
     x, w, m = as_array(x), as_array(w), as_array(loc)
     s = as_array(scale)
     if s.shape not in ((), m.shape[1:], m.shape):
-        raise ValueError(f"scale must have shape (N, L) = {m.shape} as loc has, or (L,), got {s.shape}")
+        raise ValueError(f"scale must be of shape (N, L) = {m.shape} as loc has, or (L,), got {s.shape}")
     s = np.broadcast_to(s, m.shape)
     squares = ((x - m @ w.T - as_array(b)) ** 2).sum(1) + (s**2) @ (w**2).sum(0)
     reconstruction = squares / (2 * sigma**2) + 0.5 * len(w) * math.log(2 * math.pi * sigma**2)

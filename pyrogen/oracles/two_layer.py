@@ -80,5 +80,5 @@ def _scales(scale: ArrayLike, size: int) -> Array:
     """s, (L,), of one number or L."""
     values = gaussian.as_array(scale)
     if values.shape not in ((), (size,)):
-        raise ValueError(f"scale must have shape (L) = ({size}), or be one number, got {values.shape}")
+        raise ValueError(f"scale must be of shape (L) = ({size}), or be one number, got {values.shape}")
     return np.broadcast_to(values, size)

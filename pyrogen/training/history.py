@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pyrogen import checks
 from pyrogen.files import write_atomically
 
 if TYPE_CHECKING:
@@ -58,10 +59,11 @@ class History(dict[str, Column]):
         units: str = "nats per image",
     ) -> None:
         super().__init__()
-        self.columns, self.monitored = (*CLOCK, *columns), tuple(monitored)
+        columns = checks.names("columns", columns)
+        self.columns, self.monitored = (*CLOCK, *columns), checks.names("monitored", monitored)
         if per_latent is None:
             per_latent = [name for name in columns if re.fullmatch(r"kl_\d+", name)]
-        self.per_latent, self.units = tuple(per_latent), units
+        self.per_latent, self.units = checks.names("per_latent", per_latent), units
         self.validation: History | None = None
         self._blocks: list[Column] = []
 

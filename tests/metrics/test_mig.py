@@ -234,7 +234,7 @@ CODES, FACTORS = np.arange(12.0).reshape(6, 2), np.arange(12).reshape(6, 2) % 3
             FACTORS,
             {"estimator": "kde"},
             ValueError,
-            "unknown estimator 'kde'; expected one of 'histogram', 'post",
+            "estimator must be one of 'histogram', 'posterior', got 'kde'",
         ),
         (CODES, FACTORS, {"estimator": "posterior"}, ValueError, "needs scale, the standard deviations"),
         (

@@ -141,7 +141,7 @@ def test_training_rows_of_one_value_are_an_error(metric):
 
 
 def test_the_rest_of_the_settings_is_checked():
-    with pytest.raises(ValueError, match="unknown part 'all'; expected one of 'disentanglement', 'completeness', 'inf"):
+    with pytest.raises(ValueError, match="part must be one of 'disentanglement', 'completeness', 'inf"):
         dci(CODES, FACTORS, "all")
     for metric in (modularity, explicitness):
         with pytest.raises(ValueError, match="bins must be a whole number of at least 2, got 1"):

@@ -78,13 +78,13 @@ def test_a_name_gives_the_likelihood_and_an_object_stays_itself():
 
 @pytest.mark.parametrize("unknown", ["normal", "Bernoulli", "", None, 3])
 def test_an_unknown_name_is_answered_with_those_there_are(unknown):
-    with pytest.raises(ValueError, match="is unknown: choose one of 'bernoulli', 'continuous_bernoulli', 'gaussian'"):
+    with pytest.raises((ValueError, TypeError), match="likelihood must be one of 'bernoulli', 'contin"):
         pg.nn.MLPDecoder((4,), 2, likelihood=unknown)
 
 
 @pytest.mark.parametrize("scale", [0.0, -1.0, math.nan, math.inf])
 def test_noise_must_be_positive_and_finite(scale):
-    with pytest.raises(ValueError, match=r"noise of a Gaussian likelihood must be positive and finite, and scale="):
+    with pytest.raises(ValueError, match="scale must be a finite number above 0, got"):
         pg.nn.Gaussian(scale)
 
 

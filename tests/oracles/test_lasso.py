@@ -114,7 +114,7 @@ def test_the_oracle_refuses_in_one_sentence():
     x, d = problem()
     with pytest.raises(ValueError, match="penalty must be positive"):
         lasso.minimum(x, d, 0.0)
-    with pytest.raises(ValueError, match=r"x must have shape \(N, n\), got \(12,\)"):
+    with pytest.raises(ValueError, match=r"x must be of shape \(N, n\), got \(12,\)"):
         lasso.objective(x[0], d, x, 1.0)
     with pytest.raises(ValueError, match=r"duality gap is .* after 3 sweeps"):
         lasso.minimum(x, d, 0.01, sweeps=3)

@@ -41,7 +41,7 @@ def test_the_mutual_information_goes_from_none_to_log_n():
         (([0.0], [1.0], [0.5], [0.0], [1.0]), "weights must be at least 0 with sum 1"),
         (([0.0], [1.0], [1.0], [0.0], [0.01]), "at least 0.02 s"),
         (([0.0], [0.0], [1.0], [0.0], [1.0]), "scale must be positive"),
-        (([0.0, 1.0], [1.0], [1.0], [0.0], [1.0]), r"scale must have shape \(N\) with N = 2, as loc has"),
+        (([0.0, 1.0], [1.0], [1.0], [0.0], [1.0]), r"scale must be of shape \(N\) with N = 2, as loc has"),
         (([np.nan], [1.0], [1.0], [0.0], [1.0]), "finite"),
     ],
 )

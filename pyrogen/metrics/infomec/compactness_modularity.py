@@ -209,10 +209,11 @@ def _checked(
 
     table = as_codes(codes)
     values = as_mixed_factors(factors, continuous, factor_names, len(table), leave_out)
-    if estimator not in ESTIMATORS:
-        raise ValueError(f"unknown estimator {estimator!r}; expected one of {', '.join(map(repr, ESTIMATORS))}.")
+    checks.one_of("estimator", estimator, ESTIMATORS)
     settings = settled(PRESETS, preset, {"neighbors": 1, "active": -1, "bins": 2, "factor_bins": 2}, **given)
-    checks.seed("seed", settings["seed"])
+    settings["seed"] = checks.seed("seed", settings.get("seed"))
+    if estimator == "histogram":
+        checks.whole("bins", settings.get("bins"), least=2, most=checks.LARGEST_COUNT)
     if settings["active"] > 1:
         raise ValueError(f"active is a share of the greatest range and at most 1, got {settings['active']!r}.")
     used = {"preset", *ESTIMATORS[estimator], *(["factor_bins"] if any(values.continuous) else [])}
