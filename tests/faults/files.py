@@ -147,8 +147,8 @@ FAULTS = [
     Fault(
         "a base class speaks for its subclass",
         DESCRIBED,
-        'if "_arguments" not in self.__dict__:',
-        "if True:",
+        'if "_arguments" in self.__dict__:',
+        "if False:",
         OF_DESCRIBED + "test_a_subclass_is_described_by_its_own_arguments",
     ),
     Fault(

@@ -382,8 +382,8 @@ FAULTS = [
     ),
     Fault(
         "half precision stays",
-        "metrics/validation.py",
-        'value.float() if str(value.dtype) == "torch.bfloat16" else value',
+        "checks.py",
+        "value.float() if value.dtype == torch.bfloat16 else value",
         "value",
         "metrics/test_validation.py::test_tensors_of_half_precision_are_taken",
     ),
