@@ -11,7 +11,7 @@ A student may start at `pyrogen.graphs.structure.separation`, which asks when tw
 - **Files:** `read_network`, `write_network`, `network_from_dict`, `network_to_dict`, `bundled`, `bundled_names`.
 - **Inference:** `query`, `marginals`, `map_assignment`, `most_probable`, `sample`, `evidence_probability`,
   `log_partition`; `compile` for many questions to one network.
-- **Pyro:** `to_pyro`, `learn`.
+- **Pyro and learning:** `to_pyro`, `learn`, `expectation_maximization`.
 """
 
 from pyrogen.graphs.files.networks import (
@@ -36,6 +36,7 @@ from pyrogen.graphs.inference.queries import (
     query,
     sample,
 )
+from pyrogen.graphs.pyro.em import Maximized, expectation_maximization
 from pyrogen.graphs.pyro.learn import Learned, learn
 from pyrogen.graphs.pyro.to_pyro import PyroNetwork, to_pyro
 from pyrogen.graphs.structure.cliques import chordless_cycle, chords, is_chordal, maximal_cliques
@@ -56,6 +57,7 @@ __all__ = [
     "Factorization",
     "Independence",
     "Learned",
+    "Maximized",
     "Posterior",
     "PyroNetwork",
     "active_trail",
@@ -72,6 +74,7 @@ __all__ = [
     "draw_trail",
     "elimination_order",
     "evidence_probability",
+    "expectation_maximization",
     "factorization",
     "generic_network",
     "is_chordal",

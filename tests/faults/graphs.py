@@ -40,7 +40,7 @@ JSON_FORM, BIF, BIF_WRITER = "graphs/files/json_form.py", "graphs/files/bif.py",
 BIF_SOURCE, CONTENT = "graphs/files/bif_source.py", "graphs/files/content.py"
 BRIDGE = "graphs/pyro/to_pyro.py"
 PLAN = "graphs/pyro/enumeration.py"
-LEARN = "graphs/pyro/learn.py"
+LEARN, OBSERVED, EM = "graphs/pyro/learn.py", "graphs/pyro/observed.py", "graphs/pyro/em.py"
 DIRICHLET = "graphs/pyro/dirichlet.py"
 RECORDS = "graphs/pyro/records.py"
 OF_BOUNDARY = "graphs/structure/test_validation.py::"
@@ -51,6 +51,7 @@ OF_TRIANGULATION = "graphs/structure/test_triangulation.py::"
 OF_MAPS = "graphs/structure/test_maps.py::"
 OF_FACTORS = "graphs/inference/test_factors.py::"
 OF_ELIMINATION = "graphs/inference/test_elimination.py::"
+OF_EM = "graphs/pyro/test_em.py::"
 OF_COMPILED = "graphs/inference/test_compiled.py::"
 OF_SCHEDULE = "graphs/inference/test_schedule.py::"
 OF_INFERENCE = "graphs/inference/test_queries.py::"
@@ -583,7 +584,7 @@ FAULTS = [
     ),
     Fault(
         "counts are filed under the parents in reverse",
-        LEARN,
+        OBSERVED,
         "for parent in (*parents[node], node):",
         "for parent in (*reversed(parents[node]), node):",
         OF_LEARN + "test_with_nothing_missing_the_posterior_is_prior_plus_counts_and_the_elbo_the_evidence",
@@ -636,5 +637,41 @@ FAULTS = [
         "tuple(sorted(values))",
         "tuple(values)",
         OF_LEARN + "test_gaps_may_be_none_nan_or_na_and_columns_of_any_dtype",
+    ),
+    Fault(
+        "a row counts once however often it is there in EM",
+        EM,
+        "(weight / family.sum())",
+        "(1 / family.sum())",
+        OF_EM + "test_one_step_is_that_of_em_by_enumeration",
+        OF_EM + "test_it_ends_where_em_by_enumeration_does_and_the_likelihood_never_falls",
+    ),
+    Fault(
+        "families are counted with their axes in the order of the tree",
+        EM,
+        "family.transpose(order)",
+        "family.reshape(counts[node].shape)",
+        OF_EM + "test_one_step_is_that_of_em_by_enumeration",
+    ),
+    Fault(
+        "EM takes the prior for its counts",
+        EM,
+        "numpy() - 1\n",
+        "numpy()\n",
+        OF_EM + "test_with_nothing_missing_it_is_the_mean_of_the_posterior",
+    ),
+    Fault(
+        "declared categories are forgotten",
+        OBSERVED,
+        " or declared(found[node])",
+        "",
+        OF_EM + "test_declared_categories_are_states_and_other_columns_are_left_out_with_a_warning",
+    ),
+    Fault(
+        "pseudo-counts are read in the order of the structure",
+        DIRICHLET,
+        "sorted(range(len(parents)), key=lambda place: parents[place])",
+        "list(range(len(parents)))",
+        OF_EM + "test_pseudo_counts_are_those_of_pgmpy",
     ),
 ]

@@ -44,6 +44,7 @@ RECORDS = {  # what functions return: nobody makes these by hand
     "graphs.Factorization",
     "graphs.Independence",
     "graphs.Learned",
+    "graphs.Maximized",
     "graphs.Posterior",
     "graphs.PyroNetwork",
     "metrics.Score",
@@ -304,6 +305,15 @@ ENTRIES: dict[str, Callable[[], Arguments]] = {
     "graphs.is_i_map": lambda: {"map": dag(), "of": dag()},
     "graphs.is_perfect_map": lambda: {"map": dag(), "of": dag()},
     "graphs.junction_tree": lambda: {"graph": ug(), "order": None, "heuristic": "min_fill", "sizes": None},
+    "graphs.expectation_maximization": lambda: {
+        "structure": network(),
+        "data": records(),
+        "prior": 1.0,
+        "states": None,
+        "steps": 4,
+        "tolerance": 1.0,
+        "seed": 0,
+    },
     "graphs.learn": lambda: {
         "structure": network(),
         "data": records(),

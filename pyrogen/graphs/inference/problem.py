@@ -53,6 +53,11 @@ class Problem:
         self._smallest: dict[int, int] | None = None
         self._plain: tuple[Operands, Upwards | None] | None = None
 
+    def exchange(self, tables: Sequence[Table]) -> None:
+        """Take other tables for the same factors."""
+        self.tables = [tables[number] for number in self.used]
+        self._plain = None
+
     @property
     def needed(self) -> int:
         """The least limit in bytes for this question: what must be held, or a 64th of all that is gone through."""

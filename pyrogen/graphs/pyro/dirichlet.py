@@ -7,6 +7,8 @@ diag ψ′(αₖ) − ψ′(Σα) 1 1ᵀ (Khan & Lin 2017, https://arxiv.org/abs
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -50,14 +52,27 @@ def sample_log(alpha: Tensor, particles: int) -> Tensor:
     return theta.clamp_min(torch.finfo(theta.dtype).tiny).log()
 
 
-def prior(value: Any, node: Node, shape: list[int]) -> NDArray[np.float64]:
-    """Return a stated prior as concentrations in the shape of the node's table; refuses what is none."""
+def prior(value: Any, node: Node, shape: list[int], parents: Sequence[Node] = ()) -> NDArray[np.float64]:
+    """Return a stated prior as concentrations in the shape of the node's table; refuse what is none.
+
+    Args:
+        value: one number, an array in that shape, or pgmpy's ``pseudo_counts``: own states by the joint states of the
+            parents, which are sorted by name.
+        node: for the message.
+        shape: the numbers of the node's own states and of each parent's.
+        parents: the parents in the order of the table.
+    """
     try:
         table = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         table = np.array(np.nan)  # such as the name of a prior
+    if len(shape) != 2 and table.shape == (shape[0], math.prod(shape[1:])):
+        order = sorted(range(len(parents)), key=lambda place: parents[place])  # type: ignore[arg-type, return-value]
+        table = table.reshape([shape[0], *(shape[1 + place] for place in order)])
+        table = table.transpose([0, *(1 + order.index(place) for place in range(len(order)))])
     if table.shape not in ((), tuple(shape)) or not (np.isfinite(table) & (table > 0)).all():
         raise ValueError(
-            f"the prior of {node!r} must be one positive number or an array {tuple(shape)} of them, got {value!r}"
+            f"the prior of {node!r} must be one positive number or an array {tuple(shape)} of them, "
+            f"got {str(value)[:60]!r}"
         )
     return np.broadcast_to(table, shape)

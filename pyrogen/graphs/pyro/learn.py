@@ -16,14 +16,19 @@ from pyro import distributions as dist
 from torch import Tensor
 
 from pyrogen.graphs.pyro import dirichlet
-from pyrogen.graphs.pyro.enumeration import Plan
-from pyrogen.graphs.pyro.records import Indices, columns, encode, observed_states
-from pyrogen.graphs.pyro.to_pyro import LIMIT
+from pyrogen.graphs.pyro.observed import (
+    Problem,
+    Tables,
+    known_columns,
+    matrix,
+    network_of,
+    problem_of,
+    states_of,
+)
+from pyrogen.graphs.pyro.records import columns, encode
 from pyrogen.graphs.structure import validation
 from pyrogen.graphs.structure.validation import Node, State
 from pyrogen.progress import progress_bar
-
-Tables = dict[Node, Tensor]  # (rows, K): a row for each state of the parents, the last parent's running fastest
 
 REACH = 2.0  # the most by which a step multiplies or divides a concentration
 FLOOR = 0.1  # of what prior and complete rows alone give: the least concentration that incomplete ones may leave
@@ -68,22 +73,10 @@ class Learned:
     def guide(self, data: Any) -> None:
         """q(θ), the Pyro guide of `model`: the Dirichlets that were found."""
         for node, site in self._theta_sites().items():
-            pyro.sample(site, _rows(_matrix(self.posterior[node])))
+            pyro.sample(site, _rows(matrix(self.posterior[node])))
 
     def _theta_sites(self) -> dict[Node, str]:
         return {node: f"theta {site}" for node, site in self._problem.plan.sites.items()}
-
-
-@dataclass(frozen=True, eq=False)
-class Problem:
-    """The data of a fit, as numbers: complete rows only count, of incomplete ones each kind is kept."""
-
-    plan: Plan
-    parents: dict[Node, tuple[Node, ...]]
-    prior: Tables
-    counts: Tables
-    gaps: Indices  # the distinct incomplete rows
-    weights: Tensor  # how often each is there
 
 
 def learn(
@@ -120,9 +113,11 @@ def learn(
     Args:
         structure: a DAG of pgmpy or a networkx.DiGraph. If it has tables, they tell the states (and nothing else).
         data: a pandas DataFrame (or a mapping from names to columns) of state names, one observation a row, a column
-            for every node; None, NaN and NA are missing.
+            for every node; None, NaN and NA are missing. Other columns are left out, with a warning. The categories of
+            a Categorical column are its states.
         prior: the concentration of every entry, or for each node one number or an array in the shape of its table
-            (own states, then those of each parent in the order of ``structure.predecessors``).
+            (own states, then those of each parent in the order of ``structure.predecessors``), or pgmpy's
+            ``pseudo_counts``: an array (own states, joint states of the parents sorted by name).
         states: the states of nodes whose data need not show all of them. A column that is wholly missing, a hidden
             variable, needs this; it is learned up to a renaming of its states, from a random start.
         steps: of the iteration where something is missing. An EM that would take more steps than half of this needs
@@ -136,7 +131,7 @@ def learn(
 
     Raises:
         TypeError: for a structure or data of another kind.
-        ValueError: for a cycle or an empty graph, columns that are no nodes or nodes that are no columns, no rows,
+        ValueError: for a cycle or an empty graph, nodes that are no columns, no rows,
             states that are not among those given, a node of fewer than two states, a prior that is not positive or of
             another shape, and steps or particles below one.
 
@@ -150,13 +145,13 @@ def learn(
     if steps < 1 or particles < 1:
         raise ValueError(f"steps and particles must be at least 1, got {steps} and {particles}")
     graph = validation.directed(structure)
-    found = columns(data)
-    known = _states(graph, found, states)
-    problem = _problem(graph, encode(found, known), known, prior)
+    found = known_columns(graph, columns(data))
+    known = states_of(graph, found, states)
+    problem = problem_of(graph, encode(found, known), known, prior)
     alpha, history = _fit(problem, steps, particles, seed, progress)
     shapes = {node: [len(known[v]) for v in (node, *problem.parents[node])] for node in known}
     posterior = {node: table.T.reshape(shapes[node]).numpy().copy() for node, table in alpha.items()}
-    return Learned(_network(graph, posterior, known, problem.parents), posterior, np.array(history), known, problem)
+    return Learned(network_of(graph, posterior, known, problem.parents), posterior, np.array(history), known, problem)
 
 
 def _fit(problem: Problem, steps: int, particles: int, seed: int, progress: bool) -> tuple[Tables, list[float]]:
@@ -223,77 +218,5 @@ def _warn_if_moving(elbo: list[float]) -> None:
             warnings.warn(f"the ELBO still rose by {gain:.3g} nats at the end: give learn more steps", stacklevel=4)
 
 
-def _states(
-    graph: Any, found: Mapping[Node, Any], given: Mapping[Node, Sequence[State]] | None
-) -> dict[Node, tuple[State, ...]]:
-    places = ", ".join(map(repr, list(graph.nodes)[: validation.SHOWN]))
-    for name in found:
-        if name not in graph:
-            raise ValueError(f"data has the column {name!r}, which is no node of the structure: its nodes are {places}")
-    for name in given or {}:
-        if name not in graph:
-            raise ValueError(f"states names {name!r}, which is no node of the structure: its nodes are {places}")
-    tabled = validation.states(graph) if getattr(graph, "cpds", None) else {}
-    shown = observed_states(found)
-    known: dict[Node, tuple[State, ...]] = {}
-    for node in graph.nodes:
-        if node not in found:
-            raise ValueError(f"data must have a column for every node (all None if hidden), but {node!r} has none")
-        known[node] = tuple((given or {}).get(node, tabled.get(node, shown[node])))
-        if len(set(known[node])) != len(known[node]) or len(known[node]) < 2:
-            raise ValueError(
-                f"{node!r} must have two states or more, each named once, got {known[node]}: "
-                "give all of its states as states={...} where the data do not show them"
-            )
-    return known
-
-
-def _problem(graph: Any, seen: Indices, known: Mapping[Node, tuple[State, ...]], prior: Any) -> Problem:
-    import networkx as nx
-
-    parents = {node: tuple(graph.predecessors(node)) for node in graph.nodes}
-    sizes = {node: len(states) for node, states in known.items()}
-    each = dict(prior) if isinstance(prior, Mapping) else dict.fromkeys(known, prior)
-    for name in each:
-        if name not in known:
-            raise ValueError(f"prior names {name!r}, which is no node of the structure")
-    for node in known:
-        if node not in each:
-            raise ValueError(f"prior must be one number or have an entry for every node, but has none for {node!r}")
-    missing = torch.stack([seen[node] < 0 for node in known]).any(0)
-    counts, priors = {}, {}
-    for node in known:
-        shape = [sizes[v] for v in (node, *parents[node])]
-        row = torch.zeros(len(missing), dtype=torch.int64)
-        for parent in (*parents[node], node):
-            row = row * sizes[parent] + seen[parent]
-        hits = torch.bincount(row[~missing], minlength=math.prod(shape))
-        counts[node] = hits.reshape(-1, sizes[node]).to(torch.float64)
-        priors[node] = _matrix(dirichlet.prior(each[node], node, shape))
-    plan = Plan(list(nx.topological_sort(graph)), sizes, [(node, *parents[node]) for node in known], LIMIT)
-    gaps, weights = torch.stack([seen[node][missing] for node in known], dim=1).unique(dim=0, return_counts=True)
-    return Problem(plan, parents, priors, counts, dict(zip(known, gaps.T, strict=True)), weights.to(torch.float64))
-
-
-def _matrix(table: NDArray[np.float64]) -> Tensor:
-    return torch.tensor(table.reshape(len(table), -1).T.copy())
-
-
 def _rows(alpha: Tensor) -> Any:
     return dist.Dirichlet(alpha).to_event(1)
-
-
-def _network(graph: Any, posterior: Mapping[Node, Any], known: Mapping[Node, Any], parents: Mapping[Node, Any]) -> Any:
-    from pgmpy.factors.discrete import TabularCPD
-    from pgmpy.models import DiscreteBayesianNetwork
-
-    network = DiscreteBayesianNetwork()
-    network.add_nodes_from(graph.nodes)
-    network.add_edges_from(graph.edges)
-    for node, alpha in posterior.items():
-        own = list(parents[node])
-        values = (alpha / alpha.sum(axis=0)).reshape(len(known[node]), -1)
-        names = {v: list(known[v]) for v in (node, *own)}
-        cards = [len(known[v]) for v in own]
-        network.add_cpds(TabularCPD(node, len(values), values, own or None, cards or None, state_names=names))
-    return network

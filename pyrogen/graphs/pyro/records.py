@@ -30,7 +30,12 @@ def columns(data: Any, what: str = "data") -> dict[Node, Any]:
                 raise ValueError(f"{what} must have each column once, got {name!r} twice")
             found[name] = data.iloc[:, place]
     elif isinstance(data, Mapping):
-        found = {name: pd.Series(list(values), dtype=object) for name, values in data.items()}
+        found = {
+            name: pd.Series(values)
+            if isinstance(getattr(values, "dtype", None), pd.CategoricalDtype)
+            else pd.Series(list(values), dtype=object)
+            for name, values in data.items()
+        }
     else:
         raise TypeError(f"{what} must be a pandas DataFrame or map names to columns, got {type(data).__name__}")
     lengths = {len(column) for column in found.values()}

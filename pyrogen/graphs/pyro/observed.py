@@ -1,0 +1,126 @@
+"""Observations as numbers for learning: states, counts of complete rows, the distinct incomplete rows, and priors."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pyrogen.graphs.pyro import dirichlet
+from pyrogen.graphs.pyro.enumeration import Plan
+from pyrogen.graphs.pyro.records import Indices, observed_states
+from pyrogen.graphs.pyro.to_pyro import LIMIT
+from pyrogen.graphs.structure import validation
+from pyrogen.graphs.structure.validation import Node, State
+
+Tables = dict[Node, Tensor]  # (rows, K): a row for each state of the parents, the last parent's running fastest
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """The data of a fit, as numbers: complete rows only count, of incomplete ones each kind is kept."""
+
+    plan: Plan
+    parents: dict[Node, tuple[Node, ...]]
+    prior: Tables
+    counts: Tables
+    gaps: Indices  # the distinct incomplete rows
+    weights: Tensor  # how often each is there
+
+
+def known_columns(graph: Any, found: dict[Node, Any]) -> dict[Node, Any]:
+    """Return the columns that are nodes of the graph; a warning names the others, which are left out."""
+    others = [name for name in found if name not in graph]
+    if others:
+        listed = ", ".join(map(repr, others[: validation.SHOWN])) + (", …" if len(others) > validation.SHOWN else "")
+        warnings.warn(f"data has columns that are no nodes of the structure and are left out: {listed}", stacklevel=3)
+    return {name: column for name, column in found.items() if name in graph}
+
+
+def declared(column: Any) -> tuple[State, ...] | None:
+    """Return the categories of a pandas Categorical column in their order, and None for another column."""
+    categories = getattr(column.dtype, "categories", None)
+    return None if categories is None else tuple(categories.tolist())
+
+
+def states_of(
+    graph: Any, found: Mapping[Node, Any], given: Mapping[Node, Sequence[State]] | None
+) -> dict[Node, tuple[State, ...]]:
+    """Return the states of each node: those given, those of its table, of its Categorical column, or those seen."""
+    places = ", ".join(map(repr, list(graph.nodes)[: validation.SHOWN]))
+    for name in given or {}:
+        if name not in graph:
+            raise ValueError(f"states names {name!r}, which is no node of the structure: its nodes are {places}")
+    tabled = validation.states(graph) if getattr(graph, "cpds", None) else {}
+    shown = observed_states(found)
+    known: dict[Node, tuple[State, ...]] = {}
+    for node in graph.nodes:
+        if node not in found:
+            raise ValueError(f"data must have a column for every node (all None if hidden), but {node!r} has none")
+        own = (given or {}).get(node) or tabled.get(node) or declared(found[node]) or shown[node]
+        known[node] = tuple(own)
+        if len(set(known[node])) != len(known[node]) or len(known[node]) < 2:
+            raise ValueError(
+                f"{node!r} must have two states or more, each named once, got {known[node]}: "
+                "give all of its states as states={...} where the data do not show them"
+            )
+    return known
+
+
+def problem_of(graph: Any, seen: Indices, known: Mapping[Node, tuple[State, ...]], prior: Any) -> Problem:
+    """Return the counts of the complete rows, the distinct incomplete ones, and the prior of each table."""
+    import networkx as nx
+
+    parents = {node: tuple(graph.predecessors(node)) for node in graph.nodes}
+    sizes = {node: len(states) for node, states in known.items()}
+    each = dict(prior) if isinstance(prior, Mapping) else dict.fromkeys(known, prior)
+    for name in each:
+        if name not in known:
+            raise ValueError(f"prior names {name!r}, which is no node of the structure")
+    for node in known:
+        if node not in each:
+            raise ValueError(f"prior must be one number or have an entry for every node, but has none for {node!r}")
+    missing = torch.stack([seen[node] < 0 for node in known]).any(0)
+    counts, priors = {}, {}
+    for node in known:
+        shape = [sizes[v] for v in (node, *parents[node])]
+        row = torch.zeros(len(missing), dtype=torch.int64)
+        for parent in (*parents[node], node):
+            row = row * sizes[parent] + seen[parent]
+        hits = torch.bincount(row[~missing], minlength=math.prod(shape))
+        counts[node] = hits.reshape(-1, sizes[node]).to(torch.float64)
+        priors[node] = matrix(dirichlet.prior(each[node], node, shape, parents[node]))
+    plan = Plan(list(nx.topological_sort(graph)), sizes, [(node, *parents[node]) for node in known], LIMIT)
+    gaps, weights = torch.stack([seen[node][missing] for node in known], dim=1).unique(dim=0, return_counts=True)
+    return Problem(plan, parents, priors, counts, dict(zip(known, gaps.T, strict=True)), weights.to(torch.float64))
+
+
+def matrix(table: NDArray[np.float64]) -> Tensor:
+    """Return a table, its own axis first, as ``(rows, K)``."""
+    return torch.tensor(table.reshape(len(table), -1).T.copy())
+
+
+def network_of(
+    graph: Any, posterior: Mapping[Node, Any], known: Mapping[Node, Any], parents: Mapping[Node, Any]
+) -> Any:
+    """Return the network whose tables are the concentrations, each column divided by its sum."""
+    from pgmpy.factors.discrete import TabularCPD
+    from pgmpy.models import DiscreteBayesianNetwork
+
+    network = DiscreteBayesianNetwork()
+    network.add_nodes_from(graph.nodes)
+    network.add_edges_from(graph.edges)
+    for node, alpha in posterior.items():
+        own = list(parents[node])
+        values = (alpha / alpha.sum(axis=0)).reshape(len(known[node]), -1)
+        names = {v: list(known[v]) for v in (node, *own)}
+        cards = [len(known[v]) for v in own]
+        network.add_cpds(TabularCPD(node, len(values), values, own or None, cards or None, state_names=names))
+    return network
