@@ -44,8 +44,6 @@ def _build(rng, nodes, edges, kind, directed):
         graph = DAG() if directed else UndirectedGraph()
     graph.add_nodes_from(nodes)
     graph.add_edges_from([edges[i] for i in rng.permutation(len(edges))])
-    if kind == "pgmpy" and directed:
-        graph.latents = {node for node in nodes if rng.random() < 0.3}
     return graph
 
 

@@ -52,6 +52,8 @@ def markov_equivalent(a: Graph, b: Graph) -> bool:
         >>> markov_equivalent(chain, fork), markov_equivalent(chain, nx.DiGraph([("A", "B"), ("C", "B")]))
         (True, False)
     """
+    for dag in (a, b):
+        validation.without_latents(validation.directed(dag))
     one, other = ({(frozenset((x, y)), m) for x, m, y in v_structures(dag)} for dag in (a, b))
     validation.same_nodes(a, b)
     return one == other and {frozenset(edge) for edge in a.edges} == {frozenset(edge) for edge in b.edges}
@@ -78,6 +80,7 @@ def cpdag(dag: Graph) -> Graph:
     """
     from pgmpy.base import PDAG
 
+    validation.without_latents(validation.directed(dag))
     arrows = {(end, m) for a, m, b in v_structures(dag) for end in (a, b)}
     lines = {frozenset(edge) for edge in dag.edges if edge not in arrows}
     turned = True

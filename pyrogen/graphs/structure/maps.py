@@ -86,8 +86,8 @@ def disagreement(a: Graph, b: Graph) -> Independence | None:
         >>> print(disagreement(nx.Graph(collider), collider))
         A ⊥ C | B
     """
-    validation.either(a)
-    validation.either(b)
+    validation.without_latents(validation.either(a))
+    validation.without_latents(validation.either(b))
     validation.same_nodes(a, b)
     found = _local_disagreement(a, b) if a.is_directed() else _pairwise_disagreement(a, b)
     if found is None:
@@ -129,7 +129,7 @@ def minimal_i_map(of: Graph, *, directed: bool, order: Iterable[Node] | None = N
     """
     from pgmpy.base import DAG, UndirectedGraph
 
-    validation.either(of)
+    validation.without_latents(validation.either(of))
     if not directed:
         if order is not None:
             raise ValueError("an undirected map has no order of nodes, but one was given")

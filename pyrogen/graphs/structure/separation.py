@@ -39,9 +39,9 @@ def d_separated(dag: Graph, x: Nodes, y: Nodes, given: Nodes | None = ()) -> boo
     """Return whether x ⊥ y | given in a directed graph: no trail between them is active. Time O(nodes + edges).
 
     Args:
-        dag: a pgmpy DAG or Bayesian network, or a networkx DiGraph. Latent variables are nodes like all others.
+        dag: a pgmpy DAG or Bayesian network, or a networkx DiGraph. Influence passes latent nodes.
         x, y: one name or several each; for several, every node of x is separated from every node of y.
-        given: the observed nodes, one name or several; () for none.
+        given: the observed nodes, one name or several, none of them latent; () for none.
 
     Raises:
         TypeError: if `dag` is no directed graph.

@@ -25,8 +25,7 @@ def minimum_d_separator(dag: Graph, x: Nodes, y: Nodes, among: Nodes | None = No
     Args:
         dag: a pgmpy DAG or Bayesian network, or a networkx DiGraph.
         x, y: one name or several each.
-        among: the nodes that z may hold; None for all but x and y. Latent variables are nodes like all others, so if z
-            must be observable, name the observable nodes here.
+        among: the nodes that z may hold; None for all but x and y and latent nodes.
 
     Raises:
         TypeError, ValueError: as for `d_separated`.
@@ -42,6 +41,7 @@ def minimum_d_separator(dag: Graph, x: Nodes, y: Nodes, among: Nodes | None = No
     sources, targets, _ = validation.query(validation.directed(dag), x, y, ())
     ends = {*sources, *targets}
     allowed = set(dag) if among is None else set(validation.names(dag, among, "among", empty=True))
+    allowed -= validation.latents(dag)
     relevant = ancestors(dag, ends)
     moral = marry(dag, [node for node in dag if node in relevant])
 

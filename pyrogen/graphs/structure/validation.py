@@ -2,7 +2,9 @@
 
 Graphs are pgmpy's or networkx's. A name may be any hashable object, as there: the string ``"rain"``, the integer 0 and
 the tuple ``("rain", 3)`` are one node each where the graph has them, and a string is never taken apart into letters.
-Latent variables of a pgmpy graph are nodes like all others, so that no answer depends on that flag.
+A latent variable of a pgmpy graph passes influence on and is never observed: it may be asked about, may not stand in
+``given``, and is in no separator. Maps and equivalence refuse graphs with latent variables, since what holds among the
+observed ones need not be what a graph says.
 """
 
 from __future__ import annotations
@@ -156,7 +158,25 @@ def query(graph: Graph, x: Nodes, y: Nodes, given: Nodes | None) -> tuple[tuple[
     node."""
     sides = names(graph, x, "x"), names(graph, y, "y"), names(graph, given, "given", empty=True)
     apart(x=sides[0], y=sides[1], given=sides[2])
+    for node in sides[2]:
+        if node in latents(graph):
+            raise ValueError(f"given names {node!r}, which is latent in this graph, so that it is never observed")
     return sides
+
+
+def latents(graph: Graph) -> set[Node]:
+    """Return the nodes that a graph of pgmpy says are latent; none for other graphs."""
+    return {node for node in getattr(graph, "latents", None) or () if node in graph}
+
+
+def without_latents(graph: Graph) -> Graph:
+    """Return the graph itself, if none of its nodes is latent; raise a ValueError otherwise."""
+    for node in latents(graph):
+        raise ValueError(
+            f"maps and equivalence need graphs without latent nodes, but {node!r} is latent: the independences of the "
+            "others alone need not be those of a graph. Clear `latents` to take it for observed"
+        )
+    return graph
 
 
 def states(network: Any) -> dict[Node, tuple[State, ...]]:

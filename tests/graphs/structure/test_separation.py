@@ -95,16 +95,28 @@ def test_strings_are_names_and_not_letters():
         graphs.d_separated(dag, "ba", "ab")
 
 
-def test_latent_nodes_are_ordinary_nodes():
+def test_influence_passes_latent_nodes_which_are_never_observed():
     from pgmpy.base import DAG
 
     edges = [("U", "A"), ("U", "B"), ("A", "C"), ("B", "C")]
     hidden, plain = DAG(edges, latents={"U"}), DAG(edges)
-    for x, y, given in [("U", "A", ()), ("A", "B", ()), ("A", "B", "U"), ("U", "C", ["A", "B"]), ("A", "U", "B")]:
+    for x, y, given in [("U", "A", ()), ("A", "B", ()), ("U", "C", ["A", "B"]), ("A", "U", "B")]:
         assert graphs.active_trail(hidden, x, y, given) == graphs.active_trail(plain, x, y, given)
     assert not graphs.d_separated(hidden, "A", "U")  # pgmpy's is_dconnected says they are, unless include_latents=True
-    assert graphs.minimum_d_separator(hidden, "A", "B") == {"U"}
-    assert graphs.minimum_d_separator(hidden, "A", "B", among=["A", "B", "C"]) is None
+    assert graphs.d_separated(plain, "A", "B", "U")
+    for ask in (graphs.d_separated, graphs.active_trail, graphs.blocked_trails):
+        with pytest.raises(ValueError, match="given names 'U', which is latent in this graph"):
+            ask(hidden, "A", "B", ["U"])
+    assert graphs.minimum_d_separator(plain, "A", "B") == {"U"}
+    assert graphs.minimum_d_separator(hidden, "A", "B") is None
+    assert graphs.minimum_d_separator(hidden, "A", "B", among=["A", "B", "C", "U"]) is None
+    for ask in (graphs.is_i_map, graphs.is_perfect_map, graphs.disagreement, graphs.markov_equivalent):
+        for one, other in ((hidden, plain), (plain, hidden)):
+            with pytest.raises(ValueError, match="without latent nodes, but 'U' is latent"):
+                ask(one, other)
+    for ask in (graphs.cpdag, lambda of: graphs.minimal_i_map(of, directed=True)):
+        with pytest.raises(ValueError, match="without latent nodes, but 'U' is latent"):
+            ask(hidden)
 
 
 def test_separation_does_not_list_the_trails():
