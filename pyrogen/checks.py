@@ -267,7 +267,7 @@ def shown(value: Any) -> str:
 
 
 def _single(value: Any) -> Any:
-    """The element of a 0-d array or tensor."""
+    """Return the element of a 0-d array or tensor."""
     if isinstance(value, torch.Tensor | np.ndarray) and value.ndim == 0 and not isinstance(value, np.ma.MaskedArray):
         return value.item()
     return value

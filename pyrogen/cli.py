@@ -195,7 +195,7 @@ def _explore(args: argparse.Namespace) -> int:
 
 
 def _data_of(pair: Any, named: str | None) -> Any:
-    """The data set of this name, or of the pair's shape."""
+    """Return the data set of this name, or of the pair's shape."""
     import numpy as np
 
     from pyrogen.datasets import Digits, DSprites

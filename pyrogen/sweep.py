@@ -164,7 +164,7 @@ def parameters_of(parameters: Parameters) -> list[Any]:
 
 
 def _known(path: Path, key: dict[str, Any]) -> dict[str, Any] | None:
-    """The row of a run that is done, if it is of this sweep."""
+    """Return the row of a run that is done, if it is of this sweep."""
     try:
         content = json.loads(path.read_text())
         row = content["row"] if content["key"] == json.loads(json.dumps(key)) else None
@@ -197,12 +197,12 @@ def _check_grid(grid: Any) -> dict[str, list[Any]]:
 
 
 def _is_in(value: Any, name: str, values: list[Any], names: list[str], before: int) -> bool:
-    """Whether a value, or its name in a path, stands among those before it."""
+    """Return whether a value, or its name in a path, stands among those before it."""
     return any(names[j] == name or value is values[j] or bool(value == values[j]) for j in range(before))
 
 
 def _route(build: Any, columns: Mapping[str, Any], settings: Mapping[str, Any]) -> list[str]:
-    """The keys that `build` takes; the others must be settings of `fit`."""
+    """Return the keys that `build` takes; the others must be settings of `fit`."""
     known = set(inspect.signature(fit).parameters) - {"pair", "data", "steps", "checkpoint", "resume"}
     for name in settings:
         if name not in known:
@@ -240,7 +240,7 @@ def _check_pickle(task: _Task) -> None:
 
 
 def _packed(data: Any) -> Any:
-    """A tensor as an array, which joblib maps into memory once for all processes."""
+    """Return a tensor as an array, which joblib maps into memory once for all processes."""
     return data.detach().cpu().numpy() if isinstance(data, torch.Tensor) else data
 
 

@@ -81,7 +81,7 @@ def decompose(
 
 
 def decompose_all(
-    posteriors: Sequence[Independent],
+    posteriors: Sequence[Independent[Distribution]],
     p: Distribution,
     z: Tensor,
     size: int | None = None,

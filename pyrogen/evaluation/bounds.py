@@ -43,7 +43,7 @@ def elbo_terms_per_image(pair: Any, x: Tensor) -> ElboTerms:
         x: the images ``(B, *shape)``.
 
     Raises:
-        ValueError: if q(z | x) is a point in a continuous space: there is no bound then.
+        ValueError: if q(z | x) is a point in a continuous space: then no bound exists.
     """
     once = run(pair, x)
     if once.is_point:
@@ -64,7 +64,7 @@ class Plan:
 
     Attributes:
         nesting: how many dimensions the programs' plates take.
-        dim: the dimension of the plate of the data; None if there is none, or if a latent lies outside of it: then
+        dim: the dimension of the plate of the data; None without one, or if a latent lies outside of it: then
             one weight stands for all rows together.
         at_once: whether the programs can draw several particles at once, which gave the weights of each one alone.
         certain: whether each draw is the same.

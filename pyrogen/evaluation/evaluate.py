@@ -33,7 +33,7 @@ def evaluate(
 
     All of them come from running the pair's `model` and `guide`, over all of their sites; no convenience of the pair
     is asked. No weight, mode or random state changes. Where the guide is a point in a continuous space (a Delta, as in
-    a plain autoencoder) there is no bound: ELBO, KL and NLL are then None. A code from a finite set, as in a VQ-VAE,
+    a plain autoencoder) no bound exists: ELBO, KL and NLL are then None. A code from a finite set, as in a VQ-VAE,
     has a probability, and its −log p(x | z) − log p(z) is a bound like any other.
 
     Args:

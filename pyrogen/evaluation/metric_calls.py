@@ -21,7 +21,7 @@ _WHAT = (
 
 
 def check_metrics(metrics: Any, data: Any) -> None:
-    """Refuse what is no list of functions of (codes, factors), and metrics on data without factors."""
+    """Refuse anything but a list of functions of (codes, factors), and metrics on data without factors."""
     if callable(metrics):
         raise TypeError("metrics must be a list of functions: metrics=[pg.metrics.mig]")
     if not isinstance(metrics, Sequence) or isinstance(metrics, str | bytes):

@@ -148,7 +148,7 @@ def draws(trace: Trace) -> dict[str, Site]:
 
 
 def is_charge(site: Site) -> bool:
-    """Return whether a site of the guide is what the pair charges it (``Pair.charge``), which is no part of its
+    """Return whether a site of the guide is what the pair charges it (``Pair.charge``), which is not a part of its
     density."""
     return bool(site["infer"].get("is_charge"))
 
@@ -165,7 +165,7 @@ def masked(values: Tensor, mask: Any) -> Tensor:
 
 
 def data_plate(run: Run, rows: int | None) -> int | None:
-    """Return the dimension of the plate of the data, which all that is observed lies in, or None if there is none.
+    """Return the dimension of the plate of the data, which all that is observed lies in, or None without one.
 
     It is the plate of `rows` rows, or of any number if that is None; of several such the one named "data", else the
     outermost.
@@ -188,7 +188,7 @@ def is_local(run: Run, dim: int | None) -> bool:
 
 
 def by_row(values: Tensor, run: Run, dim: int | None) -> Tensor:
-    """Sum over all dimensions but the particles' and the data's: (K, B), each 1 where there is none."""
+    """Sum over all dimensions but the particles' and the data's: (K, B), each 1 where it is missing."""
     rank = run.nesting + (run.particles is not None)
     full = values.reshape((1,) * (rank - values.dim()) + tuple(values.shape))
     kept = {0} if run.particles is not None else set()

@@ -125,7 +125,7 @@ class Scores(Mapping[str, float]):
             One chain of K draws.
 
         Raises:
-            ValueError: if there are no draws, as of a guide that is a point.
+            ValueError: without draws, as of a guide that is a point.
         """
         if self.draws is None:
             raise ValueError("the scores have no draws: a guide that is a point in a continuous space has none")
@@ -142,7 +142,7 @@ class Scores(Mapping[str, float]):
 
     @property
     def bits(self) -> float | None:
-        """The KL in bits per image, the rate that a code costs under the prior; None where there is no KL."""
+        """The KL in bits per image, the rate that a code costs under the prior; None without a KL."""
         return None if self.kl is None else self.kl / math.log(2)
 
     def to_dict(self) -> dict[str, Any]:

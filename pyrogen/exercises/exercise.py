@@ -93,7 +93,7 @@ def check_exercise(path: str | os.PathLike[str], draws: int = 5, seed: int = 0) 
         a table to be printed, with `to_markdown`, `to_dict`, the rows, and `wrong`, those whose stated answer is wrong.
 
     Raises:
-        FileNotFoundError: if there is no such file.
+        FileNotFoundError: if the file does not exist.
         ValueError: for all that `read_exercise` refuses, before anything is computed.
     """
     draws, seed = checks.whole("draws", draws, least=1, most=DRAWS), checks.seed("seed", seed)
@@ -116,9 +116,9 @@ def read_exercise(path: str | os.PathLike[str]) -> Exercise:
         path: a JSON file, as this module's text describes.
 
     Raises:
-        FileNotFoundError: if there is no such file, or not the one with the network.
-        ValueError: for a file that is no JSON, a missing, unknown or wrong field, an unknown kind or node, and all that
-            `read_network` refuses; the message begins with the path and says which claim.
+        FileNotFoundError: if the file does not exist, or not the one with the network.
+        ValueError: for a file that is not JSON, a missing, unknown or wrong field, an unknown kind or node, and all
+            that `read_network` refuses; the message begins with the path and says which claim.
     """
     path = file_path(path)
     try:

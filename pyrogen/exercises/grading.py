@@ -32,7 +32,7 @@ class Mark:
 
     Attributes:
         verdict: ``"right"``, ``"wrong"``, ``"missing"`` or ``"not readable"``.
-        answer: as the student gave it, "" if there is none.
+        answer: as the student gave it, "" if it is missing.
         reason: why it is not right, in one sentence; a remark such as "not minimal" where it is.
     """
 
@@ -123,7 +123,7 @@ def grade(
         The marks. An answer that cannot be read is marked so, with the reason; it stops nothing.
 
     Raises:
-        FileNotFoundError: if there is no such exercise or folder, or no file of answers in it.
+        FileNotFoundError: if the exercise or the folder does not exist, or the folder holds no answers.
         TypeError, ValueError: as `check_exercise`.
     """
     draws, seed = checks.whole("draws", draws, least=1, most=DRAWS), checks.seed("seed", seed)

@@ -1,7 +1,7 @@
 """Products as people state them: read from text, and what is wrong with their form, in a sentence.
 
-Text that is no product at all, or that names what is no node, cannot be read. A product that can be read may still be
-none that a graph has: `flaw` says why.
+Text that is not a product, or that names something else than a node, cannot be read. A product that can be read may
+still be none that a graph has: `flaw` says why.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def read(text: str, graph: Graph) -> Stated:
     LaTeX.
 
     Raises:
-        TypeError: if this is no text.
+        TypeError: if this is not a text.
         ValueError: for another form, or unknown names.
 
     Example:
@@ -133,7 +133,7 @@ def parse(text: str, graph: Graph) -> Factorization:
     """Return the factorization that a text such as ``P(A) P(B | A)`` or ``1/Z φ(A, B) phi(B, C)`` names.
 
     Raises:
-        TypeError: if this is no text.
+        TypeError: if this is not a text.
         ValueError: for text that `read` refuses, and for what `flaw` finds.
 
     Example:

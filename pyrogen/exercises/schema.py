@@ -34,19 +34,19 @@ def names(network: Any, value: Any, what: str, empty: bool | None = None, ordere
 
 
 def positive(value: Any, what: str) -> None:
-    """Refuse what is no positive number."""
+    """Refuse anything but a positive number."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < LARGEST:
         raise ValueError(f'"{what}" must be a positive number, got {checks.shown(value)}')
 
 
 def count(value: Any, what: str, least: int) -> None:
-    """Refuse what is no whole number of at least `least`."""
+    """Refuse anything but a whole number of at least `least`."""
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value < LARGEST:
         raise ValueError(f'"{what}" must be a whole number of at least {least}, got {checks.shown(value)}')
 
 
 def words(value: Any, what: str) -> None:
-    """Refuse what is no text of a usual length."""
+    """Refuse anything but a text of a usual length."""
     if not isinstance(value, str) or len(value) > LONGEST:
         raise ValueError(f'"{what}" must be text of at most {LONGEST:,} characters, got {checks.shown(value)}')
 
@@ -84,7 +84,7 @@ def states(network: Any, value: Any, what: str, empty: bool = False) -> dict[Any
 
 
 def only(content: Any, what: str, needs: set[str], takes: set[str] | None) -> None:
-    """Refuse what is no JSON object, or has not these fields; other fields are fine if `takes` is None."""
+    """Refuse anything but a JSON object with these fields; other fields are fine if `takes` is None."""
     if not isinstance(content, Mapping):
         raise ValueError(f"{what} must be a JSON object, got {type(content).__name__}")
     for field in sorted(needs - set(content)):

@@ -72,7 +72,7 @@ class _Page:
         self.pick.param.watch(self._picked, "value")
 
     def layout(self) -> Any:
-        """The page: sliders and image side by side where there is room, tabs below."""
+        """Return the page: sliders and image side by side where there is room, tabs below."""
         pn = self.pn
         buttons = [self._button("Reset", self._reset), self._button("Draw from the prior", self._draw_prior)]
         if len(self.view):

@@ -30,7 +30,7 @@ def explore(
 
     Raises:
         ImportError: if Panel is missing.
-        TypeError, ValueError: as `View`, and for a port that is none.
+        TypeError, ValueError: as `View`, and for a wrong port.
     """
     port = checks.whole("port", port, least=0, most=65_535)
     show, wait = checks.flag("show", show), checks.flag("wait", wait)

@@ -132,7 +132,7 @@ class View:
 
     @property
     def factor_names(self) -> tuple[str, ...]:
-        """The names of the data's true factors; empty if there are none."""
+        """The names of the data's true factors; empty without any."""
         return () if self.data is None else self.data.factor_names
 
     @property

@@ -47,7 +47,7 @@ class Pair(Described, Named, nn.Module, ABC):
         beta: β ≥ 0, the weight of the KL term in the training objective.
 
     Attributes:
-        beta: β as a tensor (a buffer: it is saved with the weights and is no parameter).
+        beta: β as a tensor (a buffer: it is saved with the weights and is not a parameter).
         shape: the shape of one x.
         latent: the number of latent dimensions L.
         code_shape: the event shape of z: ``(L,)``, unless the codes lie on a grid.
@@ -170,7 +170,7 @@ class Pair(Described, Named, nn.Module, ABC):
             pyro.sample(name, unit, obs=nats.new_empty(*nats.shape, 0), infer={"is_auxiliary": True, "is_charge": True})
 
     def monitored(self, q: dist.TorchDistribution, z: Tensor, size: int) -> dict[str, Tensor]:
-        """Scalars for the history that are no terms of the objective, such as a perplexity; none by default.
+        """Scalars for the history that are not terms of the objective, such as a perplexity; none by default.
 
         Args:
             q: q(z | x) of a batch, as the guide has it.
@@ -185,7 +185,7 @@ class Pair(Described, Named, nn.Module, ABC):
         """Charges that depend on the other images, taken over many batches: name to (weight, nats (M,)).
 
         ``pg.evaluate`` reports them in place of what each batch is charged, so that they do not depend on its
-        `batch_size`. By default there are none.
+        `batch_size`. None by default.
 
         Args:
             posteriors: q(z | x) of each batch, B images in all.

@@ -85,7 +85,7 @@ class DIPVAE(VAE):
     def data_charges(
         self, posteriors: Sequence[dist.TorchDistribution], z: Tensor, size: int
     ) -> dict[str, tuple[Tensor, Tensor]]:
-        """The two charges on the covariance of all images' codes."""
+        """Return the two charges on the covariance of all images' codes."""
         means, variances = (torch.cat([getattr(q, what) for q in posteriors]) for what in ("mean", "variance"))
         covariance = aggregate_covariance(means, variances)
         own = covariance.diagonal()

@@ -45,7 +45,7 @@ class Programs(Pair):
     programs that hold their data. See `pg.fit` for how they are cut into batches.
 
     Raises:
-        TypeError: for a program that cannot be called, or a loss that is no ELBO and no callable.
+        TypeError: for a program that cannot be called, or a loss that is neither an ELBO nor a callable.
 
     Example:
         >>> import pyrogen as pg

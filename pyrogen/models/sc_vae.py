@@ -49,7 +49,7 @@ class SCVAE(Pair):
         zeros: the share of zeros in the last training batch, a buffer.
 
     Raises:
-        TypeError: for other networks, and settings that are no numbers.
+        TypeError: for other networks, and settings that are not numbers.
         ValueError: for settings outside of these, networks that disagree or do not share one dictionary, and a code of
             pixels under a likelihood that has no σ.
 
@@ -193,7 +193,7 @@ class SCVAE(Pair):
         Raises:
             ValueError: for a sparsity outside of that, or one below the share that is zero at every ρ; for no images,
                 or images whose codes are zero whatever ρ is, as those of images equal to b are.
-            TypeError: for a sparsity that is no number.
+            TypeError: for a sparsity that is not a number.
         """
         sparsity = checks.real("sparsity", sparsity, least=0, below=1)
         x = self.as_data(x)

@@ -155,7 +155,7 @@ class SemiSupervisedVAE(Pair):
         return likelihood_value(at_the_mean(self, rows, label).nodes["x"], True).reshape(*batch, *self.shape)
 
     def _known(self, y: Tensor | None, x: Tensor) -> Tensor | None:
-        """The labels, checked; −1 where one is missing."""
+        """Return the labels, checked; −1 where one is missing."""
         if y is None:
             return None
         if not isinstance(y, Tensor) or y.dtype.is_floating_point or y.dtype == torch.bool:

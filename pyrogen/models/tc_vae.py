@@ -113,7 +113,7 @@ class TCVAE(Pair):
     def data_charges(
         self, posteriors: Sequence[dist.TorchDistribution], z: Tensor, size: int
     ) -> dict[str, tuple[Tensor, Tensor]]:
-        """The parts of the KL with q(z) estimated from all images, whatever the batches' sizes."""
+        """Return the parts of the KL with q(z) estimated from all images, whatever the batches' sizes."""
         parts = decompose_all(posteriors, self.prior(), z, size=size, estimator=self.estimator)
         return {
             "total_correlation": (self.beta - 1, parts.total_correlation),

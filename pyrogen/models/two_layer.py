@@ -103,7 +103,7 @@ class TwoLayerVAE(Pair):
 
 
 def _sizes(network: Any, name: str) -> tuple[Any, Any]:
-    """How long the vectors are that a network takes and returns."""
+    """Return how long the vectors are that a network takes and returns."""
     if not (hasattr(network, "latent") and hasattr(network, "shape")):
         raise TypeError(f"`{name}` must say its latent and shape: subclass pg.nn.Encoder or pg.nn.Decoder")
     shape = network.shape[0] if len(network.shape) == 1 else tuple(network.shape)

@@ -31,7 +31,7 @@ class VAE(Pair):
 
     Raises:
         ValueError: for a negative β, networks that disagree on L or on the shape of x, or another encoder's prior.
-        TypeError: for a prior that is no distribution and returns none.
+        TypeError: for a prior that neither is nor returns a distribution.
 
     Example:
         >>> import pyrogen as pg

@@ -24,9 +24,9 @@ class VQVAE(Pair):
 
     where the gradient passes from z to e as if z were e; the third term, ``codebook``, is there with
     ``Codebook(update="loss")`` alone, and the fourth is the ``commitment`` (van den Oord et al. 2017,
-    https://arxiv.org/abs/1711.00937). What is trained is no bound; but the codes are discrete, q(z | x) is one of them
-    with probability 1, and so log p(x | z) + log p(z) ≤ log p(x) is the ELBO, which `pg.evaluate` reports with
-    KL = −log p(z): T log K under the uniform prior, in bits after division by log 2.
+    https://arxiv.org/abs/1711.00937). The training objective does not bound log p(x). But the codes are discrete, and
+    q(z | x) is one of them with probability 1. So log p(x | z) + log p(z) ≤ log p(x) is the ELBO. `pg.evaluate` reports
+    it with KL = −log p(z): T log K under the uniform prior, in bits after division by log 2.
 
     In training mode the guide first lets the codebook follow the features (see `Codebook.learn`), then quantizes.
 

@@ -31,7 +31,7 @@ def closed_form(**kinds: Kind) -> Callable[[Callable[P, R]], Callable[P, R]]:
             their shapes mean the same size in all arguments of one call.
 
     Raises:
-        TypeError: in the call, for what is no real number.
+        TypeError: in the call, for anything but a real number.
         ValueError: in the call, for numbers out of range, shapes that do not fit, and results that are NaN.
     """
 
@@ -64,7 +64,7 @@ def closed_form(**kinds: Kind) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 
 def table(*letters: str, least: float = -math.inf, above: float = -math.inf, rows: int = 0) -> Kind:
-    """An array of real numbers with one dimension a letter; of any shape without letters.
+    """Return an array of real numbers with one dimension a letter; of any shape without letters.
 
     Args:
         letters: the names of its sizes. ``"..."`` alone stands for any shape that broadcasts with the others'.
@@ -89,7 +89,7 @@ def table(*letters: str, least: float = -math.inf, above: float = -math.inf, row
 
 
 def vector(letter: str) -> Kind:
-    """An array of real numbers in one row, or a single number."""
+    """Return an array of real numbers in one row, or a single number."""
 
     def check(name: str, value: Any, sizes: Sizes) -> Array:
         row = as_array(value, name).reshape(-1)
@@ -100,7 +100,7 @@ def vector(letter: str) -> Kind:
 
 
 def covariance(letter: str) -> Kind:
-    """A symmetric, positive definite matrix."""
+    """Return a symmetric, positive definite matrix."""
 
     def check(name: str, value: Any, sizes: Sizes) -> Array:
         matrix = as_array(value, name)
@@ -117,7 +117,7 @@ def covariance(letter: str) -> Kind:
 
 
 def number(least: float = -math.inf, above: float = -math.inf, most: float = math.inf, below: float = math.inf) -> Kind:
-    """A finite real number as a float."""
+    """Return a finite real number as a float."""
 
     def check(name: str, value: Any, sizes: Sizes) -> float:
         single = _single(value)
@@ -139,7 +139,7 @@ def number(least: float = -math.inf, above: float = -math.inf, most: float = mat
 
 
 def count(least: int = 1) -> Kind:
-    """A whole number as an int."""
+    """Return a whole number as an int."""
 
     def check(name: str, value: Any, sizes: Sizes) -> int:
         single = _single(value)
@@ -235,7 +235,7 @@ def _holds_nan(result: Any) -> bool:
 
 
 def _single(value: Any) -> Any:
-    """The element of a 0-d array or tensor."""
+    """Return the element of a 0-d array or tensor."""
     plain = isinstance(value, np.ndarray) and not isinstance(value, np.ma.MaskedArray)
     if (plain or (isinstance(value, torch.Tensor) and value.device.type != "meta")) and value.ndim == 0:
         return value.item()

@@ -109,7 +109,7 @@ def _count_and_sum(x: Numbers) -> tuple[int, Tensor]:
 
 
 def _tensor(name: str, value: Numbers) -> Tensor:
-    """Numbers as float64; a tensor keeps its gradient."""
+    """Return numbers as float64; a tensor keeps its gradient."""
     if isinstance(value, Tensor) and value.layout == torch.strided and value.device.type != "meta":
         if value.is_complex() or value.dtype == torch.bool:
             raise TypeError(f"{name} must hold real numbers, got a tensor of {value.dtype}")

@@ -33,7 +33,7 @@ def sweep(
         A figure with a panel for each score.
 
     Raises:
-        TypeError: If `table` is no DataFrame.
+        TypeError: If `table` is not a DataFrame.
         ValueError: If a column is missing, or no run succeeded.
 
     Example:

@@ -100,7 +100,7 @@ def check(
         pytest, ``report.to_dict()`` for JSON. An error inside the programs is reported as a fault.
 
     Raises:
-        TypeError: if model or guide is no callable, or cannot be called with these arguments.
+        TypeError: if model or guide is not a callable, or cannot be called with these arguments.
         ValueError: if the model has no sample site, or a setting is out of range.
 
     Example:
@@ -211,7 +211,7 @@ def _answer(
 
 
 def _plain_run_fails(tested: Tested) -> Exception | None:
-    """The error of one more run of the programs as they are: theirs, and not that of a question."""
+    """Return the error of one more run of the programs as they are: theirs, and not that of a question."""
     try:
         tested.together()
     except OutOfTime:
@@ -229,7 +229,7 @@ def _late(time_limit: float | None) -> str:
 
 
 def _why_not_together(results: list[Result], first: FirstRuns) -> list[Result]:
-    """The error of the joint run, unless what was found before explains it."""
+    """Return the error of the joint run, unless what was found before explains it."""
     if Report(tuple(results)).ok:
         return [Result.of("together", "the model runs at the guide's draws", first.together)]
     return [Result("together", _NOT_ASKED, "skipped")]

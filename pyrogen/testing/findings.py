@@ -73,7 +73,7 @@ class Result:
         detail: str = "",
         figures: Mapping[str, float] | None = None,
     ) -> Result:
-        """The result whose outcome follows from its findings: passed if there are none."""
+        """Return the result whose outcome follows from its findings: passed without any."""
         found = tuple(_merged(findings))
         outcome: Outcome = "passed"
         if found:
@@ -81,7 +81,7 @@ class Result:
         return cls(check, question, outcome, detail, dict(figures or {}), found)
 
     def lines(self, widest: int = 0) -> list[str]:
-        """The rows of a table, with the check's name in a column of that width."""
+        """Return the rows of a table, with the check's name in a column of that width."""
         lines = [f"{_MARK[self.outcome]:>5}  {self.check:<{widest}}  {self.question}".rstrip()]
         indent = " " * (9 + max(widest, len(self.check)))
         for text in ([self.detail] if self.detail else []) + [f"→ {one.message}" for one in self.findings]:
@@ -129,7 +129,7 @@ class Report:
         return [result for result in self.results if result.outcome == "unjudged"]
 
     def __getitem__(self, check: str) -> Result:
-        """The result of the check of that name; ``KeyError`` with the names that there are."""
+        """Return the result of the check of that name; ``KeyError`` with the names that there are."""
         for result in self.results:
             if result.check == check:
                 return result

@@ -28,7 +28,7 @@ def check_file(target: str, **settings: Any) -> Report:
         The report.
 
     Raises:
-        FileNotFoundError: if there is no such file.
+        FileNotFoundError: if the file does not exist.
         ValueError: if the file has no such function, or it returns something else.
     """
     name, separator, function = target.rpartition(":")
@@ -53,7 +53,7 @@ def check_file(target: str, **settings: Any) -> Report:
 
 
 def _arguments(made: Any, function: str) -> dict[str, Any]:
-    """The arguments of `check` from what a function returned."""
+    """Return the arguments of `check` from what a function returned."""
     if isinstance(made, Mapping):
         return dict(made)
     parts = list(made) if isinstance(made, tuple) else [made]

@@ -21,7 +21,7 @@ FAR = 50.0  # how many times σ the data's spread is before a Gaussian likelihoo
 
 
 def order_of(pair: Pair, source: Any, batch_size: int | None, seed: int) -> Order | Whole | StreamOrder:
-    """Which data make up each step: all of them, or batches of `batch_size` by `seed`."""
+    """Return which data make up each step: all of them, or batches of `batch_size` by `seed`."""
     size = len(source)
     if isinstance(source, StreamSource):
         return StreamOrder(source)

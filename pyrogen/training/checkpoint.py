@@ -41,7 +41,7 @@ class State:
         return sum(tensor.numel() * tensor.element_size() for tensor in self.tensors.values())
 
     def part(self, prefix: str) -> dict[str, Tensor]:
-        """The tensors whose names begin with ``prefix.``, without it."""
+        """Return the tensors whose names begin with ``prefix.``, without it."""
         return {name[len(prefix) + 1 :]: t for name, t in self.tensors.items() if name.startswith(f"{prefix}.")}
 
 
@@ -53,7 +53,7 @@ def save(pair: Pair, path: str | os.PathLike[str]) -> None:
         path: the file; missing folders are made. An existing file is replaced in one step.
 
     Raises:
-        TypeError: if it is no pair.
+        TypeError: if it is not a pair.
         ValueError: if the place cannot be written.
     """
     if not isinstance(pair, Pair):
@@ -77,8 +77,8 @@ def load(path: str | os.PathLike[str], into: Pair | None = None) -> Pair:
             these the classes and torch's own layers are compared with the file's, and not the code of their classes.
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        CheckpointError: if it is damaged, is no file of ours, or holds another pair.
+        FileNotFoundError: if the file does not exist.
+        CheckpointError: if it is damaged, is not a file of ours, or holds another pair.
     """
     if not (into is None or isinstance(into, Pair)):
         raise TypeError(f"into must be a pyrogen pair, got {checks.shown(into)}")
@@ -104,7 +104,7 @@ def buffers_of(pair: Pair) -> frozenset[str]:
 
 
 def _built(description: Any, state: State, path: Path) -> Pair:
-    """The pair of a description, with fresh weights."""
+    """Return the pair of a description, with fresh weights."""
     try:
         missing = opaque_parts(description)
     except Exception as error:

@@ -68,7 +68,7 @@ class Checkpointer:
         self._lock.release()
 
     def due(self, step: int) -> bool:
-        """Whether a checkpoint should be written after `step`."""
+        """Return whether a checkpoint should be written after `step`."""
         if step == self.saved:
             return False
         return step % self.every == 0 if self.every else time.monotonic() - self._last > SAVE_EVERY

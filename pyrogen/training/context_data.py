@@ -45,7 +45,7 @@ class ItemSource:
         return len(self.dataset)
 
     def images(self, index: Tensor) -> tuple[Tensor, ...]:
-        """The items of `index`, collated."""
+        """Return the items of `index`, collated."""
         batch = default_collate([self._entries(self.dataset[i]) for i in index.tolist()])
         batch = tuple(torch.as_tensor(part) for part in batch)
         self.pair.check(*batch)

@@ -36,7 +36,7 @@ class TensorSource:
         return len(self.x)
 
     def images(self, index: Tensor) -> Tensor:
-        """The rows of `index`."""
+        """Return the rows of `index`."""
         return self.x.index_select(0, index.to(self.x.device))
 
 

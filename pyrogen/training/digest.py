@@ -79,7 +79,7 @@ def _equal(a: Tensor, b: Tensor) -> bool:
 
 
 def _sample(size: int, most: int) -> Tensor:
-    """The indices of the sample, int64, all of them where there are few."""
+    """Return the indices of the sample, int64, all of them where there are few."""
     if size <= most:
         return torch.arange(size)
     return torch.randint(size, (most,), generator=torch.Generator().manual_seed(size))

@@ -14,7 +14,7 @@ ENUMERATED = -2  # the first dimension left of the plate of the data
 
 
 def enumerated(site: Any) -> bool:
-    """Whether a site takes all of its values, in a dimension of their own."""
+    """Return whether a site takes all of its values, in a dimension of their own."""
     return site["infer"].get("_enumerate_dim") is not None
 
 
@@ -72,12 +72,12 @@ def divergence(q: Any, p: Any, z: Tensor, exact: bool = True, enumerated: bool =
 
 
 def factorizes(distribution: Distribution) -> bool:
-    """Whether a distribution over vectors is declared a product over their entries (``.to_event(1)``)."""
+    """Return whether a distribution over vectors is declared a product over their entries (``.to_event(1)``)."""
     return isinstance(distribution, Independent) and distribution.reinterpreted_batch_ndims == 1
 
 
 def is_point(distribution: Distribution) -> bool:
-    """Whether all mass lies on one value of a continuous space, so that there is no density and no bound."""
+    """Return whether all mass lies on one value of a continuous space, so that there is no density and no bound."""
     while isinstance(distribution, Independent | MaskedDistribution | ExpandedDistribution):
         distribution = distribution.base_dist
     return isinstance(distribution, Delta)

@@ -143,7 +143,7 @@ class History(dict[str, Column]):
         return f"<table><caption>{len(self)} steps</caption>{''.join(rows)}</table>"
 
     def _last(self, rows: int = 100) -> dict[str, float]:
-        """The terms, averaged over the last rows."""
+        """Return the terms, averaged over the last rows."""
         hidden = (*self.per_latent, *self.monitored)
         names = [name for name in self.columns[len(CLOCK) :] if name not in hidden]
         return {name: float(self[name][-rows:].mean()) for name in names} if len(self) else {}
@@ -177,7 +177,7 @@ class History(dict[str, Column]):
         return frame.astype({"step": np.int64}).set_index("step", drop=False)
 
     def to_xarray(self) -> xarray.Dataset:
-        """An xarray data set over ``step`` (and ``latent`` for kl_per_latent), with units in the attributes."""
+        """Return an xarray data set over ``step`` (and ``latent`` for kl_per_latent), with units in the attributes."""
         import xarray
 
         units = {"epoch": "epochs", "beta": "1", "seconds": "s"}

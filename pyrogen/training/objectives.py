@@ -45,22 +45,22 @@ class SiteTerm:
     split: bool = False
 
     def total(self) -> Tensor:
-        """The weighted sum over the batch, a scalar."""
+        """Return the weighted sum over the batch, a scalar."""
         if self.mask is None and (not isinstance(self.scale, torch.Tensor) or self.scale.dim() == 0):
             output: Tensor = self.nats.sum() * self.scale
             return output
         return self._scaled().sum()
 
     def weighted(self) -> Tensor:
-        """The weighted sum of each image, (B,); of a site outside of the data's plate the one sum, ()."""
+        """Return the weighted sum of each image, (B,); of a site outside of the data's plate the one sum, ()."""
         return self._by_image(self._scaled())
 
     def per_image(self) -> Tensor:
-        """The unweighted sum of each image, (B,); of a site outside of the data's plate the one sum, ()."""
+        """Return the unweighted sum of each image, (B,); of a site outside of the data's plate the one sum, ()."""
         return self._by_image(self._unsplit())
 
     def per_latent(self) -> Tensor:
-        """The unweighted sum of each latent over the batch, (L,); (1,) where they do not split."""
+        """Return the unweighted sum of each latent over the batch, (L,); (1,) where they do not split."""
         return self.nats.flatten(0, -2).sum(0) if self.split else self.nats.sum().reshape(1)
 
     def _unsplit(self) -> Tensor:
@@ -86,7 +86,7 @@ class Terms:
         kl: site name → KL(q(z | x) ‖ p(z)), unweighted; (L,) where it splits over the latents, else (1,).
         penalty: site name → −log p(z), unweighted scalars, where the guide is a point: its KL would be infinite.
         charges: site name → what the guide is charged beside these (``Pair.charge``), unweighted scalars.
-        monitored: name → a number that is no term (``Pair.monitored``), scalars.
+        monitored: name → a number that is not a term (``Pair.monitored``), scalars.
     """
 
     objective: Tensor
@@ -120,7 +120,7 @@ class Terms:
         return tuple(f"kl_{site}_{i}" for site, kl in self.kl.items() if len(kl) > 1 for i in range(len(kl)))
 
     def row(self) -> Tensor:
-        """All terms in one vector, so that a step leaves one small tensor behind."""
+        """Return all terms in one vector, so that a step leaves one small tensor behind."""
         zero = torch.zeros(())
         each = [kl for kl in self.kl.values() if len(kl) > 1]
         kl = {site: kl.sum() for site, kl in self.kl.items()}
@@ -180,7 +180,8 @@ def elbo_terms(pair: Pair, x: Any, size: int | None = None) -> Terms:
 
 
 def site_terms(pair: Pair, x: Any, size: int | None = None) -> tuple[list[SiteTerm], TorchDistribution, Tensor]:
-    """The terms of each site on a batch, the guide's distribution of z (of its last latent if there is no z), its draw.
+    """Return the terms of each site on a batch, the guide's distribution of z (of its last latent if there is no z),
+    its draw.
 
     The arguments and errors are those of `elbo_terms`.
     """
@@ -229,6 +230,6 @@ def site_terms(pair: Pair, x: Any, size: int | None = None) -> tuple[list[SiteTe
 
 
 def _data_dim(site: Any) -> int | None:
-    """Where the plate of the data is in a site's batch shape: that called "data", else the rightmost one."""
+    """Return where the plate of the data is in a site's batch shape: that called "data", else the rightmost one."""
     plates = {frame.name: frame.dim for frame in site["cond_indep_stack"] if frame.vectorized}
     return plates.get("data", max(plates.values(), default=None))

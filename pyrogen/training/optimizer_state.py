@@ -104,7 +104,8 @@ def _check_entry(what: str, key: str, value: Any, weight: Tensor, like: Any) -> 
 
 
 def _after_a_step(optimizer: Optimizer) -> dict[int, dict[str, Any]] | None:
-    """The state that a copy of the optimizer has after a step of zero gradients; None if it does not make one."""
+    """Return the state that a copy of the optimizer has after a step of zero gradients; None if it does not make
+    one."""
     try:
         probe = copy.deepcopy(optimizer)
         for group in probe.param_groups:
@@ -132,7 +133,8 @@ def _check_groups(theirs: Any, mine: list[dict[str, Any]]) -> None:
 
 
 def _alike(one: Any, other: Any) -> bool:
-    """Whether two settings are of one kind: both flags, both finite numbers, lists of as many such, or the same."""
+    """Return whether two settings are of one kind: both flags, both finite numbers, lists of as many such, or the
+    same."""
     if isinstance(other, list):
         return isinstance(one, list) and len(one) == len(other) and all(map(_alike, one, other))
     if isinstance(other, bool) or isinstance(one, bool):
@@ -143,7 +145,7 @@ def _alike(one: Any, other: Any) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """A setting as JSON holds it."""
+    """Return a setting as JSON holds it."""
     if isinstance(value, Tensor):
         return value.tolist()
     if isinstance(value, list | tuple):

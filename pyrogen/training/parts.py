@@ -73,7 +73,7 @@ class Parts:
             self.validation.history.append(rows)
 
     def _named(self) -> Iterator[tuple[str, Any]]:
-        """The parts by name; a callback's is its class and its number among those of the class."""
+        """Yield the parts by name; a callback's is its class and its number among those of the class."""
         yield "lr_schedule", self.lr_schedule
         yield "schedule", self.schedule
         yield "stream", self.stream

@@ -12,7 +12,7 @@ from torch import Tensor
 
 
 class ProgramSource:
-    """N rows of each tensor, read together; what is no tensor, or a tensor without rows, is passed on as it is.
+    """N rows of each tensor, read together; anything but a tensor, or a tensor without rows, is passed on as it is.
 
     Args:
         data: see `pyrogen.models.Programs`.
@@ -47,13 +47,13 @@ class ProgramSource:
         return next(iter(self.sizes.values()), 1)
 
     def images(self, index: Tensor | None) -> Any:
-        """The rows `index` in the data's own form; None is all of them, in their order."""
+        """Return the rows `index` in the data's own form; None is all of them, in their order."""
         if index is None or not self.sizes:
             return self.data
         return _map(self.data, lambda x: x.index_select(0, index.to(x.device)) if x.dim() else x)
 
     def fingerprint(self) -> str:
-        """A digest of all tensors, by which a checkpoint knows its data."""
+        """Return a digest of all tensors, by which a checkpoint knows its data."""
         digest = hashlib.sha256()
         for name, x in tensors_of(self.data).items():
             digest.update(f"{name} {tuple(x.shape)} {x.dtype}".encode())
@@ -74,7 +74,7 @@ class Whole:
 
 
 def tensors_of(batch: Any) -> dict[str, Tensor]:
-    """The tensors of a batch by the names that a sentence can call them."""
+    """Return the tensors of a batch by the names that a sentence can call them."""
     if isinstance(batch, torch.Tensor):
         return {"it": batch}
     items = batch.items() if isinstance(batch, Mapping) else enumerate(batch or ())
@@ -82,12 +82,12 @@ def tensors_of(batch: Any) -> dict[str, Tensor]:
 
 
 def moved(batch: Any, device: torch.device) -> Any:
-    """A batch on `device`."""
+    """Return a batch on `device`."""
     return _map(batch, lambda x: x.to(device, non_blocking=True))
 
 
 def _map(batch: Any, function: Callable[[Tensor], Tensor]) -> Any:
-    """A batch of the same form, with `function` applied to each tensor; arrays become tensors."""
+    """Return a batch of the same form, with `function` applied to each tensor; arrays become tensors."""
     if isinstance(batch, np.ndarray):
         batch = torch.as_tensor(batch)
     if isinstance(batch, torch.Tensor):

@@ -41,7 +41,7 @@ class Checkpoints(Protocol):
     saved: int
 
     def due(self, step: int) -> bool:
-        """Whether a checkpoint should be written after `step`."""
+        """Return whether a checkpoint should be written after `step`."""
 
     def save(self, run: Run) -> None:
         """Write the whole state of a run."""

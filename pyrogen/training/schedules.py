@@ -13,7 +13,7 @@ class Schedule(Described, ABC):
 
     @abstractmethod
     def __call__(self, step: int) -> float:
-        """The factor at `step`."""
+        """Return the factor at `step`."""
 
 
 class Constant(Schedule):

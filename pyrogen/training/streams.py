@@ -145,5 +145,5 @@ def _is_stream(loader: Any) -> bool:
 
 
 def _image_batch(batch: Any) -> Tensor:
-    """The images of a batch that a loader has put together: what `image_of` makes of an item."""
+    """Return the images of a batch that a loader has put together: what `image_of` makes of an item."""
     return image_of(batch)

@@ -37,7 +37,7 @@ def read_tensor_file(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     At most the file's size is held in memory, beside a header of bounded size.
 
     Raises:
-        FileNotFoundError: if there is no such file.
+        FileNotFoundError: if the file does not exist.
         CheckpointError: if it is damaged, or is not a safetensors file.
     """
     try:

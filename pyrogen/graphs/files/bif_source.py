@@ -52,14 +52,14 @@ class Source:
         return unquoted(head[1]), head.end()
 
     def property(self, at: int, expected: str) -> int:
-        """Return the place after a property; refuses what is none."""
+        """Return the place after a property; refuses anything else."""
         stop = self.text.find(";", at)
         if not self.text.startswith("property", at) or stop < 0:
             self.fail(at, f"expected {expected}, got {self.shown(at)}")
         return stop + 1
 
     def skip(self, at: int) -> int:
-        """Return the place of the next letter that is no blank, or the end."""
+        """Return the place of the next letter that is not a blank, or the end."""
         found = SOLID.search(self.text, at)
         return found.start() if found else len(self.text)
 

@@ -14,10 +14,10 @@ PLAIN = re.compile(r"(?!(property|type|table|default)\b)([^\s,;|(){}\[\]\"/]|/(?
 def bif_text(network: Any) -> str:
     """Return the text of a BIF file.
 
-    Names and states become text, as a BIF file has no other; names that are no words are quoted.
+    Names and states become text, as a BIF file has no other; names that are not words are quoted.
 
     Raises:
-        TypeError: for what is no DiscreteBayesianNetwork with tables.
+        TypeError: for anything but a DiscreteBayesianNetwork with tables.
         ValueError: for tables that are not sound, and for names that BIF cannot hold: empty ones, those with quotes or
             line ends, and two that are the same as text.
     """

@@ -15,8 +15,8 @@ def file_path(path: str | os.PathLike[str]) -> Path:
     """Return the path of a file that is there.
 
     Raises:
-        TypeError: if `path` is no path.
-        FileNotFoundError: if there is no such file.
+        TypeError: if `path` is another kind of value.
+        FileNotFoundError: if the file does not exist.
         ValueError: if the path cannot be looked up, such as one that is too long.
     """
     if not isinstance(path, str | os.PathLike) or not isinstance(os.fspath(path), str):

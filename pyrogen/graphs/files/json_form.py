@@ -41,7 +41,7 @@ def parse_json(text: str, number: Callable[[str], float] = float) -> Any:
     """Return what a JSON text says; `number` makes a number with a point of its text.
 
     Raises:
-        ValueError: with line and column for what is no JSON, for a name given twice in one object, for NaN and
+        ValueError: with line and column for anything but JSON, for a name given twice in one object, for NaN and
             Infinity, and for lists that are nested too deep.
     """
     try:
@@ -101,7 +101,7 @@ def network_to_dict(network: Any) -> dict[str, Any]:
         network: a discrete network of pgmpy.
 
     Raises:
-        TypeError, ValueError: as `query` does for a network that is not sound, and for nodes that are no strings or
+        TypeError, ValueError: as `query` does for a network that is not sound, and for nodes that are not strings or
             states that are neither strings nor numbers.
     """
     known = tables(network)

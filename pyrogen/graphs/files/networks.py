@@ -57,8 +57,8 @@ def read_network(path: str | os.PathLike[str]) -> Any:
         a DiscreteBayesianNetwork or a DiscreteMarkovNetwork of pgmpy, its tables checked.
 
     Raises:
-        TypeError: if `path` is no path.
-        FileNotFoundError: if there is no such file.
+        TypeError: if `path` is another kind of value.
+        FileNotFoundError: if the file does not exist.
         ValueError: for another kind of file, one that cannot be parsed, a cycle, an unknown node, a table of the wrong
             shape or that does not sum to one, a node without a table; the message begins with the path, and names line
             and column of a BIF file.

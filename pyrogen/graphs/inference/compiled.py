@@ -279,7 +279,7 @@ def compile_network(network: Any, memory: int = MEMORY) -> CompiledNetwork:
 
     Raises:
         TypeError: for a network of another kind.
-        ValueError: for tables that are wrong or missing, and for a limit that is no positive whole number.
+        ValueError: for tables that are wrong or missing, and for a limit that is not a positive whole number.
 
     Example:
         >>> from pyrogen.graphs import bundled

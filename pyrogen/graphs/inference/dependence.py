@@ -68,8 +68,8 @@ def generic_network(graph: Graph, rng: np.random.Generator) -> Any:
         rng: draws the numbers.
 
     Raises:
-        TypeError, ValueError: for what is no graph, a cycle, or an empty graph; TypeError for another kind of `rng`,
-            such as a seed.
+        TypeError, ValueError: for another kind of value, a cycle, or an empty graph; TypeError for another kind of
+            `rng`, such as a seed.
 
     Example:
         >>> import networkx as nx

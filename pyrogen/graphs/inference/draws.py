@@ -99,7 +99,8 @@ def _choose(weights: Table, members: Sequence[Places], generator: np.random.Gene
 
 
 def _groups(index: Places, width: int) -> Iterator[tuple[Places, list[Places]]]:
-    """The different values of `index`, so many at once that their rows are not too large, and where each stands."""
+    """Yield the different values of `index`, so many at once that their rows are not too large, and where each
+    stands."""
     order = np.argsort(index, kind="stable")
     values, begins = np.unique(index[order], return_index=True)
     members = np.split(order, begins[1:])

@@ -63,7 +63,7 @@ class Places:
         """Return checked evidence and interventions.
 
         Raises:
-            TypeError: if either is no mapping.
+            TypeError: if either is not a mapping.
             ValueError: for unknown names and states, likelihoods that are not one finite number of at least 0 for each
                 state, a node in both, and interventions in a Markov network.
         """

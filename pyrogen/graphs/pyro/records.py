@@ -50,7 +50,7 @@ def encode(found: Mapping[Node, Any], states: Mapping[Node, Sequence[State]], wh
     """Return each column's states as their places in `states`, −1 where the entry is None, NaN or NA.
 
     Raises:
-        ValueError: for a column that is no variable, or an entry that is none of its variable's states.
+        ValueError: for a column that is not a variable, or an entry outside its variable's states.
 
     Example:
         >>> encode(columns({"rain": ["no", None, "yes"]}), {"rain": ("no", "yes")})

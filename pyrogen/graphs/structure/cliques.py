@@ -30,7 +30,7 @@ def maximal_cliques(ug: Graph) -> tuple[frozenset[Node], ...]:
         ug: a pgmpy UndirectedGraph or Markov network, or a networkx Graph.
 
     Raises:
-        TypeError, ValueError: for what is no undirected graph, or an empty one.
+        TypeError, ValueError: for another kind of graph or value, or an empty one.
 
     Example:
         >>> import networkx as nx
@@ -106,7 +106,7 @@ def chords(ug: Graph, cycle: Iterable[Node]) -> tuple[tuple[Node, Node], ...]:
         cycle: its nodes in order, three or more, each once (the first is not repeated at the end).
 
     Raises:
-        ValueError: if these nodes are no cycle of the graph.
+        ValueError: if these nodes do not make a cycle of the graph.
 
     Example:
         >>> import networkx as nx

@@ -23,7 +23,7 @@ def v_structures(dag: Graph) -> tuple[tuple[Node, Node, Node], ...]:
         dag: a pgmpy DAG or Bayesian network, or a networkx DiGraph. Latent variables are nodes like all others.
 
     Raises:
-        TypeError, ValueError: for what is no directed graph, a cycle, or an empty graph.
+        TypeError, ValueError: for another kind of graph or value, a cycle, or an empty graph.
 
     Example:
         >>> import networkx as nx

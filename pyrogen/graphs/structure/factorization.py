@@ -52,7 +52,7 @@ def factorization(graph: Graph) -> Factorization:
         graph: a graph of pgmpy or networkx.
 
     Raises:
-        TypeError, ValueError: for what is no graph, a cycle, or an empty graph.
+        TypeError, ValueError: for another kind of value, a cycle, or an empty graph.
 
     Example:
         >>> import networkx as nx

@@ -49,7 +49,7 @@ def is_i_map(map: Graph, of: Graph) -> bool:
         of: the graph that stands for the truth, over the same nodes (in any order).
 
     Raises:
-        TypeError, ValueError: for what is no graph, a cycle, an empty graph, or nodes that differ.
+        TypeError, ValueError: for another kind of value, a cycle, an empty graph, or nodes that differ.
 
     Example:
         >>> import networkx as nx
@@ -118,7 +118,7 @@ def minimal_i_map(of: Graph, *, directed: bool, order: Iterable[Node] | None = N
             perfect map if `of` is chordal.
 
     Raises:
-        TypeError, ValueError: for what is no graph, a cycle, an empty graph, an order that does not name each node
+        TypeError, ValueError: for another kind of value, a cycle, an empty graph, an order that does not name each node
             once, or an order for an undirected map.
 
     Example:

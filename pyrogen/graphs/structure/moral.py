@@ -26,7 +26,7 @@ def markov_blanket(graph: Graph, v: Node) -> frozenset[Node]:
         v: the name of one node.
 
     Raises:
-        TypeError, ValueError: for what is no graph, a cycle, an empty graph, or an unknown name.
+        TypeError, ValueError: for another kind of value, a cycle, an empty graph, or an unknown name.
 
     Example:
         >>> import networkx as nx
@@ -51,7 +51,7 @@ def moral_graph(dag: Graph) -> Graph:
         dag: a pgmpy DAG or Bayesian network, or a networkx DiGraph. Latent variables are nodes like all others.
 
     Raises:
-        TypeError, ValueError: for what is no directed graph, a cycle, or an empty graph.
+        TypeError, ValueError: for another kind of graph or value, a cycle, or an empty graph.
 
     Example:
         >>> import networkx as nx

@@ -44,7 +44,7 @@ def d_separated(dag: Graph, x: Nodes, y: Nodes, given: Nodes | None = ()) -> boo
         given: the observed nodes, one name or several, none of them latent; () for none.
 
     Raises:
-        TypeError: if `dag` is no directed graph.
+        TypeError: if `dag` is not a directed graph.
         ValueError: for a cycle, an empty graph, an unknown name, or a node on two sides.
 
     Example:
@@ -109,7 +109,7 @@ def path(ug: Graph, x: Nodes, y: Nodes, given: Nodes | None = ()) -> Trail | Non
 
 
 def throw(dag: Graph, sources: Iterable[Node], observed: Iterable[Node]) -> dict[Visit, Visit | None]:
-    """Throws the ball from each of `sources`: every visit it makes, in order of distance, with the visit before.
+    """Throw the ball from each of `sources`: every visit it makes, in order of distance, with the visit before.
 
     It visits observed nodes too (where it stops or bounces back); the others that it visits are those that depend on a
     source given the observed ones. Nothing is checked here.

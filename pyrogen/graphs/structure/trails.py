@@ -90,7 +90,7 @@ def blocker(graph: Graph, trail: Trail, given: Nodes | None = ()) -> Node | None
     """Return the first node that blocks a trail, or in an undirected graph cuts a path; None where nothing does.
 
     Raises:
-        TypeError, ValueError: for what is no graph, unknown names, or nodes in a row that are not joined.
+        TypeError, ValueError: for another kind of value, unknown names, or nodes in a row that are not joined.
 
     Example:
         >>> import networkx as nx

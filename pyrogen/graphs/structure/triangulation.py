@@ -43,7 +43,7 @@ def elimination_order(
         sizes: the number of states of each node.
 
     Raises:
-        TypeError, ValueError: for what is no undirected graph, an empty one, an unknown heuristic, or sizes that are
+        TypeError, ValueError: for another kind of graph or value, an empty one, an unknown heuristic, or sizes that are
             wanting or not positive.
 
     Example:

@@ -211,7 +211,7 @@ def evidence(network: Any, mapping: Mapping[Node, State] | None) -> dict[Node, S
     States are named as in the tables: a state 0 is the one called 0, wherever it stands, and counts as evidence.
 
     Raises:
-        TypeError: if this is no mapping from names to states.
+        TypeError: if this is not a mapping from names to states.
         ValueError: for an unknown name or a state that the node has not.
     """
     if mapping is None:

@@ -22,7 +22,7 @@ _MARGIN = 0.01
 
 
 def density(tested: Tested, false_alarm: float) -> Result:
-    r"""Whether draws, their derivatives and ``log_prob`` of the programs' own distributions belong together.
+    r"""Return whether draws, their derivatives and ``log_prob`` of the programs' own distributions belong together.
 
     If draws follow the density, E_q[∂ log q(z)/∂φ] = 0 for every parameter φ. If their derivatives are right too, then
     E_q[∂h/∂z · ∂z/∂φ] = ∂E_q[h]/∂φ = E_q[h(z) ∂ log q(z)/∂φ] for any h, here a sum of
@@ -125,7 +125,8 @@ def _draws(fn: Any) -> Tensor:
 def _identities(
     fn: Any, parameters: list[Tensor], center: Tensor, spread: Tensor, paths: bool
 ) -> tuple[tuple[Tensor | None, ...], tuple[Tensor | None, ...]]:
-    """What must be nil on average, for each parameter: the score, and path derivative minus score-function estimate."""
+    """Return what must be nil on average, for each parameter: the score, and path derivative minus score-function
+    estimate."""
     z = _draws(fn)
     log_q = fn.log_prob(z.detach())
     score = _gradients(log_q.sum() / _DRAWS, parameters)
@@ -145,12 +146,12 @@ def _gradients(scalar: Tensor, parameters: list[Tensor]) -> tuple[Tensor | None,
 
 
 def is_own(fn: Any) -> bool:
-    """Whether a class that is neither torch's nor Pyro's has a part in a distribution."""
+    """Return whether a class that is neither torch's nor Pyro's has a part in a distribution."""
     return bool(_own_part(fn))
 
 
 def _own_part(fn: Any) -> str:
-    """The name of the first such class, outermost first; empty if there is none."""
+    """Return the name of the first such class, outermost first; empty without any."""
     for part in (fn, *getattr(fn, "transforms", [])):
         if not type(part).__module__.startswith(("torch.", "pyro.")):
             return type(part).__name__

@@ -87,7 +87,7 @@ def first_runs(tested: Tested) -> FirstRuns:
 
 
 def _unfitted(guide: Trace, model: Trace) -> list[Finding]:
-    """What is to be said first: there is nothing to be inferred, or nothing to infer it from."""
+    """Return what is to be said first: there is nothing to be inferred, or nothing to infer it from."""
     _not_empty(model)
     if not any(True for _ in latents(guide)) and not any(True for _ in latents(model)):
         return [
@@ -116,7 +116,7 @@ def _not_empty(model: Trace) -> None:
 
 
 def step(tested: Tested) -> Result:
-    """Whether a step of SVI with this loss runs, as it would in training."""
+    """Return whether a step of SVI with this loss runs, as it would in training."""
     loss = tested.loss if isinstance(tested.loss, ELBO) and not tested.evaluates else tested.elbo()
     findings = []
     try:
@@ -129,12 +129,13 @@ def step(tested: Tested) -> Result:
 
 
 def spoken_loss(loss: object) -> str:
-    """What a loss is called: its class, or the name of its function."""
+    """Return what a loss is called: its class, or the name of its function."""
     return type(loss).__name__ if isinstance(loss, ELBO) else getattr(loss, "__name__", type(loss).__name__)
 
 
 def failure(check: str, who: str, error: Exception) -> Finding:
-    """An error of the user's programs as a finding, without Pyro's table of traces, and with advice where there is."""
+    """Return an error of the user's programs as a finding, without Pyro's table of traces, and with advice where there
+    is."""
     said = spoken_error(error)
     advice = next((f": {todo}" for key, todo in _ADVICE.items() if key in said), "")
     return Finding(check, f"{who} fails with {type(error).__name__}: {said or 'no message'}{advice}")

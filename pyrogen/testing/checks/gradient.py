@@ -37,7 +37,7 @@ class _Evidence:
 
     @property
     def margin(self) -> float:
-        """What is no fault: rounding, and how much halving the step changes a finite difference."""
+        """What is not a fault: rounding, and how much halving the step changes a finite difference."""
         return MARGIN * self.size + median(self.curvature.values) + self.rounding
 
     def wrong(self, rate: float) -> bool:
@@ -61,7 +61,7 @@ class _Evidence:
 
 
 def gradient(tested: Tested, false_alarm: float) -> Result:
-    r"""Whether the gradient of the loss, as SVI takes it, is that of the loss's expectation.
+    r"""Return whether the gradient of the loss, as SVI takes it, is that of the loss's expectation.
 
     The parameters φ (unconstrained) fall into groups; for each a direction v is fixed and g · v, the gradient that
     back-propagation returns, is compared with a reference on the same random numbers:

@@ -101,7 +101,7 @@ def by_differences(tested: Tested, loss: Any, groups: list[Group], run: int) -> 
 
 
 def _extrapolated(tested: Tested, loss: Any, group: Group, step: float, run: int, value: float) -> tuple[float, float]:
-    """The finite difference from two steps, and how far it may be off."""
+    """Return the finite difference from two steps, and how far it may be off."""
     wide, narrow = (_difference(tested, loss, group, h, run) for h in (step, step / 2))
     rounding = _ROUNDING * max(torch.finfo(p.dtype).eps for p in group.parameters) * abs(value) / step
     return narrow + (narrow - wide) / 3, abs(wide - narrow) + rounding

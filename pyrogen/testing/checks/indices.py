@@ -46,7 +46,7 @@ def part_of_shuffled(size: int, rows: int, seed: int, part: int) -> Tensor:
 
 
 def handed_over(tested: Tested, size: int, rows: int) -> bool:
-    """Whether the arguments are a batch already: some have its `rows`, and none the `size` rows of the data."""
+    """Return whether the arguments are a batch already: some have its `rows`, and none the `size` rows of the data."""
     lengths = {len(a) for a in (*tested.args, *tested.kwargs.values()) if isinstance(a, Tensor) and a.dim()}
     return rows in lengths and size not in lengths
 
@@ -126,7 +126,7 @@ def shaken(seed: int, size: float = 0.02) -> Iterator[None]:
 
 
 def _cut(model: Trace) -> list[CondIndepStackFrame]:
-    """The plates that draw some of their indices by themselves."""
+    """Return the plates that draw some of their indices by themselves."""
     drawn = {name for name, node in model.nodes.items() if isinstance(node.get("fn"), _Subsample)}
     frames = {f.name: f for _, site in observed(model) for f in site["cond_indep_stack"]}
     return [f for f in frames.values() if f.name in drawn and f.full_size is not None and f.full_size > f.size]
@@ -137,7 +137,7 @@ def _rows_differ(value: Any) -> bool:
 
 
 def _unmoved(site: Message, frame: CondIndepStackFrame, name: str, traces: list[Trace]) -> bool:
-    """Whether a site's distribution is the same in all traces, and not the same in all of its rows."""
+    """Return whether a site's distribution is the same in all traces, and not the same in all of its rows."""
     if frame.dim is None or any(name not in trace for trace in traces):
         return False
     value, fn = site["value"], site["fn"]
@@ -154,7 +154,7 @@ def _unmoved(site: Message, frame: CondIndepStackFrame, name: str, traces: list[
 
 
 def same(a: object, b: object) -> bool:
-    """Whether two values are equal, NaN included; what is no tensor counts as equal."""
+    """Return whether two values are equal, NaN included; anything but a tensor counts as equal."""
     if isinstance(a, Tensor) and isinstance(b, Tensor):
         return a.shape == b.shape and bool(torch.equal(a, b) or ((a == b) | ((a != a) & (b != b))).all())
     return a is b or not isinstance(a, Tensor)

@@ -18,10 +18,10 @@ _TOLERANCE = 1e-3  # nats
 
 
 def jacobian(tested: Tested) -> Result:
-    r"""Whether z = f(u), u ~ q(u) auxiliary, has the log density that a change of variables gives it.
+    r"""Return whether z = f(u), u ~ q(u) auxiliary, has the log density that a change of variables gives it.
 
     A guide may draw u at an auxiliary site and put z = f(u) into ``Delta`` sites. As log q(z) = log q(u) − log|∂z/∂u|,
-    the Delta sites must carry ``log_density`` = −log|∂z/∂u|; without it the ELBO is no bound. Asked where u and z
+    the Delta sites must carry ``log_density`` = −log|∂z/∂u|; without it the ELBO is not a bound. Asked where u and z
     have equally many elements, at one draw.
     """
     guide = tested.guide_alone()

@@ -26,7 +26,7 @@ _CLEAR = 1.5  # margins within which the difference must lie beyond doubt to ask
 
 
 def objective(tested: Tested, false_alarm: float) -> Result:
-    """Whether the loss is −Σ weight · (log p − log q) over the sites of guide and model, on average over draws.
+    """Return whether the loss is −Σ weight · (log p − log q) over the sites of guide and model, on average over draws.
 
     The weights are those of ``poutine.scale`` and of the plates. A difference of more than 1 % beyond doubt is a fault
     for an ELBO of Pyro. A loss of the user's own may be meant to be something else, and is a fault only where its terms
@@ -75,7 +75,7 @@ def _negative_elbo(tested: Tested, run: int) -> float:
 
 
 def minibatch(tested: Tested, false_alarm: float, batch: Batch | None, size: int | None) -> Result:
-    """Whether the objective of a batch is on average that of the full data.
+    """Return whether the objective of a batch is on average that of the full data.
 
     The full data are what the plates take without subsampling or, with `batch`, what `tested` is called with; `batch`
     makes the arguments of a batch from its row indices. In each run the data are shuffled and cut into batches, so that
@@ -134,7 +134,7 @@ def _cuts(fn: _Subsample) -> bool:
 
 
 def _part(tested: Tested, loss: Any, batch: Batch | None, rows: int, run: int, part: int) -> float:
-    """The objective of one of the batches that the shuffled data are cut into, at the noise of this run."""
+    """Return the objective of one of the batches that the shuffled data are cut into, at the noise of this run."""
     seed = tested.seed * 1_000_003 + run
     if batch is None:
         with Indices(seed, part):

@@ -24,7 +24,7 @@ _TOUCH = 1e-4
 
 
 def parameters(tested: Tested, frozen: Sequence[tuple[str, Tensor]] = ()) -> list[Result]:
-    """Whether Pyro knows each parameter that the densities depend on, and a gradient reaches each that it knows.
+    """Return whether Pyro knows each parameter that the densities depend on, and a gradient reaches each that it knows.
 
     Args:
         tested: the model and the guide.
@@ -150,12 +150,12 @@ def _unsteady(tested: Tested) -> Iterator[Finding]:
 
 
 def _stored() -> dict[str, Tensor]:
-    """The unconstrained parameters in Pyro's store, by name."""
+    """Return the unconstrained parameters in Pyro's store, by name."""
     return dict(pyro.get_param_store().named_parameters())
 
 
 def _leaves(trace: Trace) -> Iterator[Tensor]:
-    """The tensors that require a gradient and that a trace's log densities were computed from."""
+    """Yield the tensors that require a gradient and that a trace's log densities were computed from."""
     stack: list[Any] = []
     for _, site in sites(trace):
         density = site["fn"].log_prob(site["value"], *site["args"], **site["kwargs"])
@@ -197,7 +197,7 @@ def _infinite(guide: Trace, model: Trace) -> Iterator[Finding]:
 
 
 def _constrained(name: str) -> bool:
-    """Whether Pyro keeps a parameter in a set of its own, so that no step leads out of it."""
+    """Return whether Pyro keeps a parameter in a set of its own, so that no step leads out of it."""
     return pyro.get_param_store()._constraints.get(name, constraints.real) is not constraints.real
 
 

@@ -21,7 +21,8 @@ _BOUNDS = (Trace_ELBO, TraceGraph_ELBO, TraceMeanField_ELBO, TraceEnum_ELBO)
 
 
 def prior(tested: Tested) -> Result:
-    """Whether a latent on which the data depend has, in the guide, the very distribution that the model gives it.
+    """Return whether a latent on which the data depend has, in the guide, the very distribution that the model gives
+    it.
 
     Then its KL is 0 and nothing is learnt of it, while the parameters of other sites get their gradients. Asked at
     moved parameters, since a new guide may start at the prior. Of all latents it is a fault, unless the loss weighs
@@ -65,7 +66,7 @@ def _equal(ours: Message, theirs: Message) -> bool:
 
 
 def _felt(tested: Tested, guide: Trace, model: Trace, name: str) -> bool:
-    """Whether the density of the observations is another at another draw of one latent."""
+    """Return whether the density of the observations is another at another draw of one latent."""
     from pyro import poutine
 
     again = model.copy()

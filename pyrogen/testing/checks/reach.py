@@ -21,7 +21,7 @@ _DIVIDER = "$$$"  # between a module's name and its parameter's, in Pyro's store
 
 
 def reach(tested: Tested) -> Result:
-    """Whether a gradient of the loss reaches each parameter that the programs register.
+    """Return whether a gradient of the loss reaches each parameter that the programs register.
 
     A parameter without a gradient on which the loss depends is cut off by a mistake. One on which the loss does not
     depend in this call is idle, which may be meant: a warning, one for each module.
@@ -88,7 +88,7 @@ def _gradients(tested: Tested, loss: Any) -> tuple[dict[str, bool], dict[str, bo
 
 
 def _matters(tested: Tested, loss: Any, parameter: Tensor) -> bool:
-    """Whether the loss at equal random numbers is another where the parameter is."""
+    """Return whether the loss at equal random numbers is another where the parameter is."""
     before = tested.value(loss, 0)
     if tested.value(loss, 0) != before:  # something else changes it
         return False
@@ -105,7 +105,8 @@ def _matters(tested: Tested, loss: Any, parameter: Tensor) -> bool:
 
 
 def _free(name: str) -> bool:
-    """Whether a parameter's constraint leaves it anything to be moved: a unit triangular matrix of one row is 1."""
+    """Return whether a parameter's constraint leaves it anything to be moved: a unit triangular matrix of one row is
+    1."""
     store = pyro.get_param_store()
     if name not in store or not store[name].numel():
         return True
@@ -122,11 +123,11 @@ def _free(name: str) -> bool:
 
 
 def _size(name: str) -> int:
-    """How many numbers a parameter has, as the programs see it."""
+    """Return how many numbers a parameter has, as the programs see it."""
     return pyro.get_param_store()[name].numel()
 
 
 def _single(name: str) -> bool:
-    """Whether a constraint is one of vectors or matrices, of which a single entry is 1 by itself."""
+    """Return whether a constraint is one of vectors or matrices, of which a single entry is 1 by itself."""
     constraint = pyro.get_param_store()._constraints.get(name)
     return getattr(constraint, "event_dim", 0) > 0

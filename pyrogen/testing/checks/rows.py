@@ -22,7 +22,7 @@ _FEW = 4  # distinct rows from which on a row that comes again is no chance
 
 
 def tensors_of(*values: Any) -> Iterator[Tensor]:
-    """The tensors among arguments, in lists and mappings of them, and those that a program refers to by name."""
+    """Yield the tensors among arguments, in lists and mappings of them, and those that a program refers to by name."""
     for value in values:
         if isinstance(value, Tensor):
             yield value
@@ -36,7 +36,8 @@ def tensors_of(*values: Any) -> Iterator[Tensor]:
 
 
 def are_rows(values: Sequence[Any], sources: Sequence[Tensor]) -> bool:
-    """Whether what a site observes in several runs are rows drawn from a longer tensor, and no noise that is added.
+    """Return whether what a site observes in several runs are rows drawn from a longer tensor, and no noise that is
+    added.
 
     Rows are known by a source that holds them all and more, or by rows that come again in another run.
     """
@@ -106,7 +107,8 @@ def few_rows(tested: Tested, guide: Trace, model: Trace, size: int | None) -> It
 
 
 def _is_local(site: Message, dim: int, parameter: Tensor, total: int) -> bool:
-    """Whether elements 0, 1 and B − 1 of a site depend on neighboring rows of a parameter of fewer than `total`."""
+    """Return whether elements 0, 1 and B − 1 of a site depend on neighboring rows of a parameter of fewer than
+    `total`."""
     if not parameter.requires_grad or parameter.numel() < 2:
         return False
     fn, value = site["fn"], site["value"]

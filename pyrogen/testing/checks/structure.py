@@ -32,7 +32,7 @@ _SAMPLING = (TraceTMC_ELBO, ReweightedWakeSleep)  # what is marked for enumerati
 
 
 def structure(tested: Tested, traces: tuple[Trace, Trace] | None = None) -> Iterator[Result]:
-    """The questions that one run of the guide, and one of the model at the guide's draws, can answer.
+    """Yield the questions that one run of the guide, and one of the model at the guide's draws, can answer.
 
     Args:
         tested: the model and the guide.
@@ -142,7 +142,7 @@ def _scales(model: Trace, guide: Trace) -> Iterator[Finding]:
 
 
 def _mask(site: Message) -> torch.Tensor:
-    """Where a site counts: its own mask and those inside its distribution, over (*batch, *event)."""
+    """Return where a site counts: its own mask and those inside its distribution, over (*batch, *event)."""
     fn, total = site["fn"], torch.as_tensor(True)
     masks = [] if site["mask"] is None else [(site["mask"], fn.event_dim)]
     while fn is not None:
@@ -203,7 +203,7 @@ def _shapes(model: Trace, guide: Trace, tested: Tested) -> Iterator[Finding]:
 
 
 def _repeated(site: Message) -> Any:
-    """The plate along which an observed row is broadcast, so that each element is held against the same one."""
+    """Return the plate along which an observed row is broadcast, so that each element is held against the same one."""
     fn, value = site["fn"], site["value"]
     if not isinstance(value, torch.Tensor) or not value.numel() or isinstance(fn, dist.Unit):
         return None
@@ -217,7 +217,7 @@ def _repeated(site: Message) -> Any:
 
 
 def _undeclared(site: Message, nesting: float) -> str:
-    """What is wrong with the shapes of a site's value and log density, or an empty string.
+    """Return what is wrong with the shapes of a site's value and log density, or an empty string.
 
     As in Pyro's own validation, a dimension between the plates of a site is free, and so are those to the left of
     `nesting`, a loss's ``max_plate_nesting``, where Pyro puts enumeration and particles.
@@ -249,7 +249,7 @@ def _undeclared(site: Message, nesting: float) -> str:
 
 
 def _open(fn: Any, event: torch.Size) -> bool:
-    """Whether a distribution of sequences leaves their length open, by a 1 in its event shape."""
+    """Return whether a distribution of sequences leaves their length open, by a 1 in its event shape."""
     if bare(fn).event_dim == 0 or len(event) != len(fn.event_shape):  # independent entries that are broadcast
         return False
     return all(ours in (1, theirs) for ours, theirs in zip(fn.event_shape, event, strict=True))
@@ -286,7 +286,7 @@ def _enumeration(model: Trace, guide: Trace, tested: Tested) -> Iterator[Finding
 
 
 def listed(names: Sequence[str], verb: bool = True) -> str:
-    """Names in a sentence: the first two, and how many more; with "is" or "are" after them."""
+    """Name in a sentence: the first two, and how many more; with "is" or "are" after them."""
     shown = [repr(name) for name in names[:2]]
     more = len(names) - len(shown)
     said = f"{', '.join(shown)} and {more} more" if more else " and ".join(shown)

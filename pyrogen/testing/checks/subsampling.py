@@ -20,7 +20,7 @@ _RUNS = 4
 
 
 def subsampling(tested: Tested, size: int | None = None) -> Result:
-    """Whether observed sites follow the indices that their plates draw, and what is drawn elsewhere is weighted.
+    """Return whether observed sites follow the indices that their plates draw, and what is drawn elsewhere is weighted.
 
     Args:
         tested: the model and the guide.
@@ -88,14 +88,14 @@ def _overridden(tested: Tested) -> Iterator[Finding]:
 
 
 def _each(tested: Tested) -> Iterator[Callable[[int], Trace]]:
-    """The ways to run: the model alone, the guide alone, the model at the guide's draws."""
+    """Yield the ways to run: the model alone, the guide alone, the model at the guide's draws."""
     yield tested.model_alone
     yield tested.guide_alone
     yield lambda seed: tested.together(seed)[1]
 
 
 def _indices(runs: Sequence[Trace], name: str) -> list[torch.Tensor]:
-    """What a plate drew or was given in each run; none for a site or for a plate that has no indices."""
+    """Return what a plate drew or was given in each run; none for a site or for a plate that has no indices."""
     nodes = [run.nodes[name] for run in runs if name in run]
     found = [node["value"] for node in nodes if isinstance(node.get("fn"), _Subsample)]
     return [torch.as_tensor(value) for value in found if value is not None]

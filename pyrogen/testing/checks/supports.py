@@ -75,7 +75,7 @@ def _inside(support: Any, value: Any) -> bool:
 
 
 def _possible(fn: Any, value: torch.Tensor) -> bool:
-    """Whether a distribution gives a value a density: it may declare more than it draws."""
+    """Return whether a distribution gives a value a density: it may declare more than it draws."""
     try:
         return bool(torch.isfinite(fn.log_prob(value)).all())
     except Exception:  # a flow without an inverse, a value that validation refuses

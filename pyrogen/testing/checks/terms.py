@@ -25,7 +25,8 @@ Array = NDArray[np.float64]
 
 
 def weights_of_terms(tested: Tested, loss: Any) -> tuple[str, Level]:
-    r"""What the weights a, b, c of a loss −a log p(x | z) − b log p(z) + c log q(z) are, and whether they are a fault.
+    r"""Return what the weights a, b, c of a loss −a log p(x | z) − b log p(z) + c log q(z) are, and whether they are a
+    fault.
 
     The weights come from a least-squares fit over runs at moved parameters. Only a fit that is exact counts: of a loss
     with other terms, an analytic KL among them, nothing is said. A fault is a weight below 0 and b ≠ c; a = b = c > 0
@@ -57,7 +58,7 @@ def weights_of_terms(tested: Tested, loss: Any) -> tuple[str, Level]:
 
 
 def _told(weights: dict[int, float]) -> tuple[str, Level]:
-    """What to say of weights that should all be 1."""
+    """Return what to say of weights that should all be 1."""
     shown = ", ".join(f"{weight:.3g} on {_TERMS[i]}" for i, weight in weights.items())
     wrong = [_TERMS[i] for i, weight in weights.items() if weight < -_EQUAL]
     if wrong:

@@ -187,7 +187,7 @@ def _check_callables(train: Any, lr: Any, simulate: Any) -> None:
 
 
 def _dims(site: Any, plates: frozenset[str]) -> tuple[int, ...]:
-    """The axes of the site's value that belong to these plates, counted from the left."""
+    """Return the axes of the site's value that belong to these plates, counted from the left."""
     batch = len(site["fn"].batch_shape)
     return tuple(batch + frame.dim for frame in site["cond_indep_stack"] if frame.name in plates)
 
@@ -214,7 +214,7 @@ def _rank(
 
 
 def uniformity(ranks: Ranks, draws: int, margin: float = 0.0) -> float:
-    """A p-value for ranks (n,) uniform on 0 … draws, exact in that it is never too small.
+    """Return a p-value for ranks (n,) uniform on 0 … draws, exact in that it is never too small.
 
     At each of up to 20 points the number of ranks at or below is binomial; the least of the two-sided p-values is
     multiplied by the number of points. With a margin m, the distribution function F may be 2 m √(F (1 − F)) off.

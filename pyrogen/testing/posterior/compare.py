@@ -71,7 +71,7 @@ def compare(
 
     Raises:
         ValueError: for a site that the guide does not draw, shapes that disagree, or nothing to compare with.
-        TypeError: for an `exact` that is no mapping, an entry of it that is none of the three, a setting that is no
+        TypeError: for an `exact` that is not a mapping, an entry of another kind, a setting that is no
             number.
 
     Example:
@@ -184,7 +184,7 @@ def _by_draws(name: str, own: Array, answer: Known, rate: float, tolerance: floa
 
 
 def _kolmogorov(own: Array, answer: Known, rate: float, tolerance: float) -> tuple[float | None, float]:
-    """The distance of the distribution functions of one number, and what the draws and the tolerance explain."""
+    """Return the distance of the distribution functions of one number, and what the draws and the tolerance explain."""
     if math.prod(answer.shape) != 1:
         return None, math.inf
     ours = np.sort(own.reshape(-1))

@@ -60,7 +60,7 @@ def importance(tested: Tested, samples: int = 1000, fitted: bool = True, false_a
             (Bonferroni). Where even k = 0 would be called one more often (few draws), the bound lies above 1.
 
     Returns:
-        One result; skipped where there are no weights, as for a guide of point masses.
+        One result; skipped without weights, as for a guide of point masses.
 
     Raises:
         ValueError: for fewer than 100 samples, which have no tail to fit.
@@ -131,7 +131,8 @@ def bounds(weights: NDArray[np.float64]) -> dict[str, float]:
 
 
 def fault_above(samples: int, rate: float) -> float:
-    """The k̂ beyond which a guide is a fault: 1, or what a true k of 0 exceeds at this rate where that is more."""
+    """Return the k̂ beyond which a guide is a fault: 1, or what a true k of 0 exceeds at this rate where that is
+    more."""
     return max(FAULT, _noise(samples, rate))
 
 
@@ -163,7 +164,7 @@ def _tail(k: NDArray[np.float64], elements: int, threshold: float, samples: int,
 
 
 def _gap(figures: dict[str, float], elements: int, drawn: int, false_alarm: float) -> list[Finding]:
-    """How far the ELBO is below the bound: an element, and for each of the numbers that the guide draws."""
+    """Return how far the ELBO is below the bound: an element, and for each of the numbers that the guide draws."""
     from scipy.special import stdtrit
 
     gap, error = figures["gap"], figures["gap_error"]

@@ -69,7 +69,7 @@ def against_nuts(
         finds then is a warning.
 
     Raises:
-        TypeError: for a setting that is no number.
+        TypeError: for a setting that is not a number.
         ValueError: where model and guide have no continuous latent in common, or the model has a discrete one that
             cannot be enumerated.
     """
@@ -130,7 +130,7 @@ def _compared(tested: Tested) -> list[str]:
 
 
 def _nuts(tested: Tested, samples: int, warmup: int, chains: int, bar: Any) -> tuple[dict[str, Array], int]:
-    """Draws by site, (chains, samples, *shape), and how many were divergent; one process, so closures may be models."""
+    """Draw by site, (chains, samples, *shape), and how many were divergent; one process, so closures may be models."""
     drawn: list[dict[str, Array]] = []
     divergent = 0
     for number in range(chains):

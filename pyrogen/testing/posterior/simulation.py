@@ -87,13 +87,13 @@ class _Copies:
         return found[0]
 
     def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """The arguments with the copies in place."""
+        """Return the arguments with the copies in place."""
         args, kwargs = _map(self._given, lambda tensor: self._copies.get(id(tensor), tensor))
         return tuple(args), dict(kwargs)
 
 
 def _holds(tensor: Tensor, value: Tensor) -> bool:
-    """Whether a value is a view of a contiguous tensor."""
+    """Return whether a value is a view of a contiguous tensor."""
     return (
         tensor.is_contiguous()
         and tensor.numel() > 0

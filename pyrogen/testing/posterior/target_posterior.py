@@ -82,6 +82,6 @@ class Known:
 
 
 def plain(value: Any) -> Array:
-    """Numbers or a tensor as a float64 array, off the graph and off any device."""
+    """Return numbers or a tensor as a float64 array, off the graph and off any device."""
     array: Array = torch.as_tensor(value).detach().cpu().double().numpy()
     return array

@@ -77,7 +77,7 @@ def _batch(tested: Tested, size: int, nesting: int, run: int, measure: Measure) 
 
 
 def _one(site: Any, index: int, nesting: int) -> Tensor:
-    """A site's value in one of the runs."""
+    """Return a site's value in one of the runs."""
     value, events = site["value"], len(site["fn"].event_shape)
     batch = site["fn"].batch_shape
     one: Tensor = value.expand(batch + value.shape[value.dim() - events :]).select(len(batch) - 1 - nesting, index)

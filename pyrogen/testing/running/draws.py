@@ -35,12 +35,13 @@ def guide_draws(tested: Tested, number: int, start: int = 0) -> dict[str, Array]
 
 
 def own_latents(tested: Tested, run: int) -> dict[str, Message]:
-    """The latents of a run of the guide that the model has too."""
+    """Return the latents of a run of the guide that the model has too."""
     return {name: site for name, site in latents(tested.guide_alone(run)) if not is_auxiliary(site)}
 
 
 def fixed_distributions(tested: Tested, first: Mapping[str, Message], start: int = 0) -> bool:
-    """Whether no latent of the guide depends on another: the distributions of three runs agree on their draws."""
+    """Return whether no latent of the guide depends on another: the distributions of three runs agree on their
+    draws."""
     for run in (start + 1, start + 2):
         again = own_latents(tested, run)
         if list(again) != list(first):
@@ -110,7 +111,8 @@ class Difference:
         )
 
     def beyond(self, margin: float, rate: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Which elements are beyond the margin beyond doubt, in mean and in sd; `rate` is for each single test."""
+        """Return which elements are beyond the margin beyond doubt, in mean and in sd; `rate` is for each single
+        test."""
         from scipy.stats import norm
 
         z = float(norm.isf(rate))
@@ -120,7 +122,7 @@ class Difference:
         )
 
     def words(self, shifted: NDArray[np.bool_], stretched: NDArray[np.bool_]) -> tuple[str, dict[str, float]]:
-        """What is wrong with the worst of these elements, in words and numbers."""
+        """Return what is wrong with the worst of these elements, in words and numbers."""
         said, figures = [], {}
         if shifted.any():
             i = np.unravel_index(np.argmax(np.abs(self.shift) * shifted), shifted.shape)

@@ -60,7 +60,8 @@ def nothing_changed(*programs: Program) -> Iterator[None]:
 
 
 def modules_of(program: Any) -> dict[str, nn.Module]:
-    """The modules that a program refers to, by the name it calls them: its object, closure, globals, partial arguments.
+    """Return the modules that a program refers to, by the name it calls them: its object, closure, globals, partial
+    arguments.
 
     >>> net = nn.Linear(1, 1)
     >>> list(modules_of(lambda x: net(x)))
@@ -103,7 +104,7 @@ def modules_of(program: Any) -> dict[str, nn.Module]:
 
 
 def spoken(program: Any) -> str:
-    """What a user calls a program: the name of its function, or of the class of its object."""
+    """Return what a user calls a program: the name of its function, or of the class of its object."""
     while isinstance(program, functools.partial):
         program = program.func
     if inspect.ismethod(program):
@@ -112,7 +113,7 @@ def spoken(program: Any) -> str:
 
 
 def frozen_parameters(*programs: Program) -> list[tuple[str, nn.Parameter]]:
-    """The parameters, by name, that the programs' modules hold with ``requires_grad=False``."""
+    """Return the parameters, by name, that the programs' modules hold with ``requires_grad=False``."""
     found: dict[int, tuple[str, nn.Parameter]] = {}
     for program in programs:
         for name, module in modules_of(program).items():
@@ -123,7 +124,8 @@ def frozen_parameters(*programs: Program) -> list[tuple[str, nn.Parameter]]:
 
 
 def name_of(tensor: Tensor, *programs: Program) -> str:
-    """What a user calls this parameter: ``encoder.weight`` if a module of the programs has it, else its shape."""
+    """Return what a user calls this parameter: ``encoder.weight`` if a module of the programs has it, else its
+    shape."""
     for program in programs:
         for name, module in modules_of(program).items():
             for inner, parameter in module.named_parameters():

@@ -98,15 +98,15 @@ class Tested:
                 pass
 
     def with_args(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tested:
-        """The same pair called with other arguments."""
+        """Return the same pair called with other arguments."""
         return replace(self, args=args, kwargs=kwargs)
 
     def model_alone(self, seed: int = 0) -> Trace:
-        """A run of the model that draws its latents from the prior."""
+        """Return a run of the model that draws its latents from the prior."""
         return self._run(self.model, seed)
 
     def guide_alone(self, seed: int = 0) -> Trace:
-        """A run of the guide."""
+        """Return a run of the guide."""
         if self._runs_the_model or self.as_loss:
             return self.together(seed)[0]
         return self._run(self.guide, seed)
@@ -117,7 +117,7 @@ class Tested:
         return isinstance(poutine.unwrap(self.guide), Messenger)
 
     def together(self, seed: int = 0) -> tuple[Trace, Trace]:
-        """A run of the guide, and one of the model at the guide's draws: (guide's trace, model's trace)."""
+        """Return a run of the guide, and one of the model at the guide's draws: (guide's trace, model's trace)."""
         if self._runs_the_model:
             self.start(seed)
             self.guide(*self.args, **self.kwargs)
@@ -148,7 +148,7 @@ class Tested:
         return poutine.trace(program).get_trace(*self.args, **self.kwargs)
 
     def elbo(self) -> Any:
-        """The loss to evaluate: the one given, uncompiled; else the ELBO of Pyro that these sites call for."""
+        """Return the loss to evaluate: the one given, uncompiled; else the ELBO of Pyro that these sites call for."""
         if self.evaluates:
             if type(self.loss) in _UNCOMPILED:
                 plain: Any = _UNCOMPILED[type(self.loss)]
@@ -175,7 +175,7 @@ class Tested:
         return self.loss is not None and not type(self.loss).__module__.startswith("pyro.infer.")
 
     def is_number(self, loss: Any) -> bool:
-        """Whether a loss of the user's own returns a number, through which no gradient passes."""
+        """Return whether a loss of the user's own returns a number, through which no gradient passes."""
         if isinstance(loss, ELBO) or hasattr(loss, "loss_and_grads"):
             return False
         self.start(0)
@@ -250,7 +250,7 @@ def whole_plates() -> Iterator[None]:
 
 @contextmanager
 def without_warnings() -> Iterator[None]:
-    """What Pyro warns of, the checks say in their own words."""
+    """Yield what Pyro warns of, the checks say in their own words."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

@@ -33,7 +33,8 @@ Sampler = Callable[[], Tensor]
 
 
 def draws_smoothly(fn: Any) -> bool:
-    """Whether a draw of `fn` at equal random numbers is a smooth function of its parameters, by itself or coupled."""
+    """Return whether a draw of `fn` at equal random numbers is a smooth function of its parameters, by itself or
+    coupled."""
     return _by_itself(fn) or _sampler(fn) is not None
 
 
@@ -44,7 +45,7 @@ def _by_itself(fn: Any) -> bool:
 
 
 def is_point(fn: Any) -> bool:
-    """Whether `fn` is a Delta or a Unit, under any wrapper: what it gives is no draw."""
+    """Return whether `fn` is a Delta or a Unit, under any wrapper: what it gives is not a draw."""
     base = getattr(fn, "base_dist", None)
     return isinstance(fn, dist.Delta | dist.Unit) or (base is not None and is_point(base))
 
@@ -65,7 +66,7 @@ class Coupled(Messenger):
 
 
 def _sampler(fn: Any) -> Sampler | None:
-    """How to draw from a distribution made of gamma variables; None for any other, a user's subclass too."""
+    """Return how to draw from a distribution made of gamma variables; None for any other, a user's subclass too."""
     kind = type(fn)
     if issubclass(kind, _WRAPPERS):
         return _sampler(fn.base_dist)

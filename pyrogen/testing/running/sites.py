@@ -14,48 +14,49 @@ from torch import Tensor
 
 
 def sites(trace: Trace) -> Iterator[tuple[str, Message]]:
-    """The sample sites of a trace, subsampling of plates left out."""
+    """Yield the sample sites of a trace, subsampling of plates left out."""
     for name, site in trace.nodes.items():
         if site["type"] == "sample" and not isinstance(site["fn"], _Subsample):
             yield name, site
 
 
 def latents(trace: Trace) -> Iterator[tuple[str, Message]]:
-    """The sample sites that are not observed."""
+    """Yield the sample sites that are not observed."""
     return ((name, site) for name, site in sites(trace) if not site["is_observed"])
 
 
 def observed(trace: Trace) -> Iterator[tuple[str, Message]]:
-    """The observed sites; a ``pyro.factor`` counts, a ``pyro.deterministic`` does not."""
+    """Yield the observed sites; a ``pyro.factor`` counts, a ``pyro.deterministic`` does not."""
     return ((name, site) for name, site in sites(trace) if site["is_observed"] and not is_deterministic(site))
 
 
 def is_deterministic(site: Message) -> bool:
-    """Whether a site only records a value: a ``pyro.deterministic``, or a latent that a reparametrization computes."""
+    """Return whether a site only records a value: a ``pyro.deterministic``, or a latent that a reparametrization
+    computes."""
     return bool(site["infer"].get("_deterministic")) or (
         site["is_observed"] and isinstance(bare(site["fn"]), dist.Delta)
     )
 
 
 def bare(fn: Any) -> Any:
-    """A distribution without the wrappers of .to_event, .expand and .mask."""
+    """Return a distribution without the wrappers of .to_event, .expand and .mask."""
     while type(fn).__name__ in ("Independent", "ExpandedDistribution", "MaskedDistribution"):
         fn = fn.base_dist
     return fn
 
 
 def is_auxiliary(site: Message) -> bool:
-    """Whether the guide says that the model does not know this latent."""
+    """Return whether the guide says that the model does not know this latent."""
     return bool(site["infer"].get("is_auxiliary"))
 
 
 def marked_for_enumeration(site: Message) -> bool:
-    """Whether a discrete site carries ``infer={"enumerate": ...}``."""
+    """Return whether a discrete site carries ``infer={"enumerate": ...}``."""
     return site["infer"].get("enumerate") in ("parallel", "sequential")
 
 
 def is_discrete(site: Message) -> bool:
-    """Whether the values of a site can be counted, so that no gradient passes through a draw."""
+    """Return whether the values of a site can be counted, so that no gradient passes through a draw."""
     fn = site["fn"]
     if getattr(fn, "has_rsample", False):
         return False
@@ -68,7 +69,7 @@ def is_discrete(site: Message) -> bool:
 
 
 def weight_beyond_plates(site: Message) -> Tensor | float:
-    """The scale of a site without the N/B of its plates: what ``poutine.scale`` set, 1 as a rule."""
+    """Return the scale of a site without the N/B of its plates: what ``poutine.scale`` set, 1 as a rule."""
     plates = math.prod(
         frame.full_size / frame.size for frame in site["cond_indep_stack"] if frame.full_size and frame.size
     )

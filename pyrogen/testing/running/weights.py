@@ -53,7 +53,7 @@ def log_weights(tested: Tested, samples: int) -> Array:
     lies in the same plate, the posterior factorizes over the plate's elements, and each element has its own weights.
 
     Raises:
-        NoWeights: if there are none: a guide of point masses, latents on one side only, a part of the data.
+        NoWeights: for a guide of point masses, latents on one side only, a part of the data.
     """
     with torch.no_grad(), without_warnings():
         try:
@@ -89,7 +89,7 @@ def _log_weight(guide: Trace, model: Trace, names: frozenset[str]) -> Tensor:
 
 
 def common_plates(*traces: Trace) -> frozenset[str]:
-    """The plates that hold every site: over their elements latents and observations are independent."""
+    """Return the plates that hold every site: over their elements latents and observations are independent."""
     common: frozenset[str] | None = None
     for trace in traces:
         for _, site in sites(trace):
@@ -116,7 +116,7 @@ def log_density(trace: Trace, names: frozenset[str]) -> Tensor:
 
 
 def _refuse(tested: Tested, guide: Trace, model: Trace, names: frozenset[str]) -> bool:
-    """Raise `NoWeights` where there are none; say whether the model sums a latent out."""
+    """Raise `NoWeights` where they do not exist; say whether the model sums a latent out."""
     theirs = dict(latents(guide))
     ours = dict(latents(model))
     summed = [name for name, site in ours.items() if name not in theirs and marked_for_enumeration(site)]
@@ -150,7 +150,7 @@ def _refuse_points(tested: Tested, theirs: dict[str, Any]) -> None:
 
 
 def is_point(fn: Any) -> bool:
-    """Whether a distribution is a Delta, whatever is wrapped around it."""
+    """Return whether a distribution is a Delta, whatever is wrapped around it."""
     return isinstance(bare(fn), dist.Delta)
 
 

@@ -37,7 +37,7 @@ def loss_and_gradients(
         has none.
 
     Raises:
-        ValueError: if the loss is no number that has gradients.
+        ValueError: if the loss is not a number that has gradients.
     """
     args, kwargs = pair.arguments(batch, size)
     model, guide = pair.programs
@@ -80,7 +80,7 @@ def _columns(loss: Any) -> dict[str, Tensor]:
 
 @contextmanager
 def _traces_of(loss: Any) -> Iterator[Traces]:
-    """The traces that the loss is computed from."""
+    """Yield the traces that the loss is computed from."""
     traces: Traces = []
     if type(loss) not in BY_SITE:
         yield traces
@@ -100,7 +100,7 @@ def _traces_of(loss: Any) -> Iterator[Traces]:
 
 @torch.no_grad()
 def _terms(traces: Traces, loss: Any) -> dict[str, Tensor]:
-    """The weighted terms by kind and site, nats; they add up to the loss."""
+    """Return the weighted terms by kind and site, nats; they add up to the loss."""
     kinds: dict[str, dict[str, Any]] = {"reconstruction": {}, "kl": {}, "penalty": {}, "charge": {}}
     for model, guide in traces:
         for kind, name, nats in _site_terms(model, guide, isinstance(loss, TraceMeanField_ELBO)):
