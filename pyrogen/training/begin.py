@@ -31,7 +31,7 @@ def order_of(pair: Pair, source: Any, batch_size: int | None, seed: int) -> Orde
 
 
 def batches_of(source: Any, order: Any, device: torch.device) -> Callable[[int], Any]:
-    """The batch of each step, on `device`."""
+    """Return the batch of each step, on `device`."""
     return lambda step: moved(batch_at(source, order, step), device)
 
 

@@ -251,7 +251,7 @@ def fit(
 
 
 def _first_images(source: Any, order: Any) -> Tensor:
-    """The images of the first batches, as many as `INITIAL` and one epoch allow."""
+    """Return the images of the first batches, as many as `INITIAL` and one epoch allow."""
     if isinstance(order, StreamOrder):
         return source.images(order(0))  # type: ignore[no-any-return]
     batches = min(order.steps_per_epoch, max(1, INITIAL // order.batch_size))

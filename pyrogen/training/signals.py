@@ -11,7 +11,7 @@ from typing import Any
 
 @contextmanager
 def interruptible() -> Iterator[threading.Event]:
-    """An event that SIGINT or SIGTERM sets; a second one interrupts at once. Only the main thread can listen."""
+    """Yield an event that SIGINT or SIGTERM sets; a second one interrupts at once. Only the main thread can listen."""
     event = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield event

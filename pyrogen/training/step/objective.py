@@ -28,7 +28,7 @@ class Objective(Protocol):
     Attributes:
         pair: the pair.
         columns: the names of the entries of a row of terms, known after the first run.
-        monitored, per_latent, charges: those among them that are no terms, the KL of single latents, and charges.
+        monitored, per_latent, charges: those among them that are not terms, the KL of single latents, and charges.
         sites: column to the names of the sites behind it.
         units: of the terms.
     """
@@ -85,7 +85,7 @@ class _Terms(nn.Module):
         self._objective = (objective,)
 
     def forward(self, batch: Any) -> tuple[Tensor, Tensor]:
-        """The objective (a scalar with its gradient) and the row of terms that the history keeps."""
+        """Return the objective (a scalar with its gradient) and the row of terms that the history keeps."""
         objective = self._objective[0]
         terms = elbo_terms(self.pair, batch, objective.size)
         objective.columns, objective.monitored = terms.columns, tuple(terms.monitored)
@@ -145,7 +145,7 @@ class ProgramsObjective:
 
 
 def objective_of(pair: Pair, size: int, precision: Precision = "float32") -> PairObjective | ProgramsObjective:
-    """The objective of a pair that is trained on N = `size` data."""
+    """Return the objective of a pair that is trained on N = `size` data."""
     if isinstance(pair, Programs):
         return ProgramsObjective(pair, size, precision)
     return PairObjective(pair, size, precision)
@@ -153,7 +153,8 @@ def objective_of(pair: Pair, size: int, precision: Precision = "float32") -> Pai
 
 @contextmanager
 def cast(device: torch.device, precision: Precision) -> Iterator[None]:
-    """The autocast that the caller or `precision` asks for, without its cache of weights, which would go stale."""
+    """Yield the autocast that the caller or `precision` asks for, without its cache of weights, which would go
+    stale."""
     with ExitStack() as stack:
         if precision == "bf16":
             stack.enter_context(torch.autocast(device.type, torch.bfloat16, cache_enabled=False))

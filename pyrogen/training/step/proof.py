@@ -55,7 +55,7 @@ def proven(objective: Objective, batch: Any, fixed: bool, beta: float) -> Record
 
 
 def agrees(objective: Objective, step: Any, batch: Any, fixed: bool, beta: float) -> bool:
-    """Whether a step gives the plain step's terms and gradients up to rounding; all is put back."""
+    """Return whether a step gives the plain step's terms and gradients up to rounding; all is put back."""
     other = batch if fixed else resampled(batch, torch.Generator().manual_seed(1))
     with _put_back_after(objective, snapshot(objective)):
         try:

@@ -76,7 +76,7 @@ def record(objective: Objective, batch: Any, fixed: bool = False, places: bool =
 
 
 def difference(first: Recording, second: Recording) -> tuple[int, str] | None:
-    """The number of the first operation in which two recordings differ, and how; None if they agree.
+    """Return the number of the first operation in which two recordings differ, and how; None if they agree.
 
     Constants are compared by value. Operations whose results nothing uses count too.
     """
@@ -99,7 +99,7 @@ def difference(first: Recording, second: Recording) -> tuple[int, str] | None:
 
 
 def place_in(recording: Recording, number: int) -> str:
-    """The line of the caller's code that an operation of a recording with places comes from, "" if unknown."""
+    """Return the line of the caller's code that an operation of a recording with places comes from, "" if unknown."""
     nodes = list(recording.graph.nodes)
     number = min(number, len(nodes) - 1)
     users = list(nodes[number].users) if nodes[number].op == "get_attr" else []

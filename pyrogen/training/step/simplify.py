@@ -62,13 +62,13 @@ def reuse_memory(graph: fx.Graph) -> None:
 
 
 def _alike(a: fx.Node, b: fx.Node) -> bool:
-    """Whether two results have one shape, and their entries lie in memory in the order of the dimensions."""
+    """Return whether two results have one shape, and their entries lie in memory in the order of the dimensions."""
     ours, theirs = a.meta["of"], b.meta["of"]
     return bool(ours == theirs and ours[2] == torch.empty(ours[0], device="meta").stride())
 
 
 def _origin(node: Any) -> Any:
-    """The node whose memory a chain of views and writes ends in."""
+    """Return the node whose memory a chain of views and writes ends in."""
     while isinstance(node, fx.Node) and node.op == "call_function":
         schema = getattr(node.target, "_schema", None)
         if schema is None or not any(result.alias_info for result in schema.returns) or not node.args:

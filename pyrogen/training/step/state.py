@@ -116,7 +116,7 @@ class Snapshot:
 
 
 def _undo(value: Any) -> Iterator[Undo]:
-    """What puts the entries of a container or the attributes of an object back."""
+    """Yield what puts the entries of a container or the attributes of an object back."""
     if isinstance(value, dict):
         yield functools.partial(_refill, value, dict(value))
     elif isinstance(value, list | deque):

@@ -98,7 +98,7 @@ class Tape(TorchDispatchMode):
         return node in self._changing or (node is None and id(tensor) in self.live)
 
     def _selects(self, func: Any, args: Any) -> bool:
-        """Whether an operation picks entries by values that change; indexing by whole numbers does not."""
+        """Return whether an operation picks entries by values that change; indexing by whole numbers does not."""
         if func is aten.index.Tensor:
             masks = [i for i in args[1] if isinstance(i, Tensor) and i.dtype in (torch.bool, torch.uint8)]
             return any(map(self._changes, masks))
@@ -106,7 +106,7 @@ class Tape(TorchDispatchMode):
 
     @staticmethod
     def _is_expected(func: Any, args: Any, kwargs: Any) -> bool:
-        """Whether Pyro asks if all probabilities are above 0, and they are: else its sum would not be finite."""
+        """Return whether Pyro asks if all probabilities are above 0, and they are: else its sum would not be finite."""
         if caller() != "pyro.infer.util":
             return False
         with _disable_current_modes():

@@ -58,7 +58,7 @@ def values_stay_tensors() -> Iterator[None]:
 
 
 def here() -> str:
-    """The line of the caller's own code that is being run, as "file:line"; "" if only libraries are."""
+    """Return the line of the caller's own code that is being run, as "file:line"; "" if only libraries are."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and not frame.f_code.co_filename.endswith(RECORDER):
         if is_own(frame.f_code.co_filename):
@@ -68,7 +68,7 @@ def here() -> str:
 
 
 def caller() -> str:
-    """The module of the innermost function that is neither torch's nor part of the recording."""
+    """Return the module of the innermost function that is neither torch's nor part of the recording."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         name = str(frame.f_globals.get("__name__", ""))
@@ -79,7 +79,7 @@ def caller() -> str:
 
 
 def place_of(error: BaseException) -> str:
-    """The innermost line of the caller's own code in an error's traceback, as "file:line"."""
+    """Return the innermost line of the caller's own code in an error's traceback, as "file:line"."""
     found, traceback = "", error.__traceback__
     while traceback is not None:
         if is_own(traceback.tb_frame.f_code.co_filename):
@@ -89,6 +89,6 @@ def place_of(error: BaseException) -> str:
 
 
 def is_own(filename: str) -> bool:
-    """Whether a file is the caller's: it belongs to no library, not to Python and not to pyrogen."""
+    """Return whether a file is the caller's: it belongs to no library, not to Python and not to pyrogen."""
     path = os.path.realpath(filename)
     return not (filename.startswith("<") or path.startswith(LIBRARIES) or f"site-packages{os.sep}" in path)
