@@ -100,6 +100,9 @@ def decompose_all(
         estimator: see `log_weights`.
         at_once: how many log q(zₗ | x) are held at a time.
 
+    Returns:
+        The three parts at each draw, each (M,), as `decompose` has them.
+
     Raises:
         TypeError, ValueError: as `decompose`.
 
