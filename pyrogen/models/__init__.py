@@ -5,6 +5,7 @@ from pyrogen.models.base import Pair
 from pyrogen.models.conditional import ConditionalVAE
 from pyrogen.models.dip_vae import DIPVAE
 from pyrogen.models.gamma_exponential import GammaExponential
+from pyrogen.models.missing import MissingVAE
 from pyrogen.models.programs import Programs
 from pyrogen.models.sc_vae import SCVAE
 from pyrogen.models.semi_supervised import SemiSupervisedVAE
@@ -22,6 +23,7 @@ __all__ = [
     "Autoencoder",
     "ConditionalVAE",
     "GammaExponential",
+    "MissingVAE",
     "Pair",
     "Programs",
     "SemiSupervisedVAE",
