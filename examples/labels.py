@@ -19,7 +19,6 @@ import torch
 from torch import Tensor
 
 import pyrogen as pg
-from pyrogen.files import check_writable, write_atomically
 
 SHAPE, CLASSES = (1, 8, 8), 10
 PIXELS = 64
@@ -107,7 +106,7 @@ def main(argv: list[str] | None = None) -> None:
     """Train, measure, draw, say."""
     args = arguments(argv)
     try:
-        check_writable(args.out)
+        pg.report.check_writable(args.out)
         train, test = pg.datasets.Digits(levels="binary").split(1_297, 500, seed=0)
         nll, images = conditional(args, train, test)
         rows = {n: [few_labels(args, train, test, n, s) for s in range(args.seeds)] for n in args.labels}
@@ -129,8 +128,10 @@ def main(argv: list[str] | None = None) -> None:
     if args.smoke:
         text += "\n\nThis was a smoke run of a few steps: its numbers mean nothing."
     result = {"settings": {k: str(v) if k == "out" else v for k, v in vars(args).items()}, "nll": nll, "accuracy": rows}
-    write_atomically(args.out / "labels.json", (json.dumps(result, indent=2, ensure_ascii=False) + "\n").encode())
-    write_atomically(args.out / "table.txt", f"{text}\n".encode())
+    pg.report.write_atomically(
+        args.out / "labels.json", (json.dumps(result, indent=2, ensure_ascii=False) + "\n").encode()
+    )
+    pg.report.write_atomically(args.out / "table.txt", f"{text}\n".encode())
     print(f"\n{text}\n\nFigure, table and JSON: {args.out}")
 
 

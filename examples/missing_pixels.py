@@ -1,9 +1,9 @@
 #!/usr/bin/env python
 """Digits with missing pixels: train on what was seen, and fill in the rest.
 
-Of one half of the training images a share of the pixels is removed at random, of the others one of the four halves. A
-MissingVAE learns from what is left, and fills in held-out digits of which a share or the lower half is missing. Its error is compared with that of the mean
-image of what was seen in training.
+Of one half of the training images a share of the pixels is removed at random, of the others one of four halves. A
+MissingVAE learns from what is left. It fills in held-out digits of which a share, or the lower half, is missing. Its
+error is compared with that of the mean image of what was seen in training.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import torch
 from torch import Tensor
 
 import pyrogen as pg
-from pyrogen.files import check_writable, write_atomically
 
 SHAPE = (1, 8, 8)
 
@@ -46,7 +45,7 @@ def main(argv: list[str] | None = None) -> None:
     """Train, fill in, draw, say."""
     args = arguments(argv)
     try:
-        check_writable(args.out)
+        pg.report.check_writable(args.out)
         train, test = (part.images(range(len(part))) for part in pg.datasets.Digits(levels="gray").split(1_297, 500))
         torch.manual_seed(args.seed)
         holes = torch.where(torch.rand_like(train) < args.missing, math.nan, train)
@@ -72,8 +71,8 @@ def main(argv: list[str] | None = None) -> None:
     shown = {f"{name}, {what}": x for name, images in cases.items() for what, x in panels(pair, images[:8])}
     pg.plots.reconstructions(test[:8], shown).savefig(args.out / "filled.png")
     result = {"settings": {k: str(v) if k == "out" else v for k, v in vars(args).items()}, "errors": rows}
-    write_atomically(args.out / "missing_pixels.json", (json.dumps(result, indent=2) + "\n").encode())
-    write_atomically(args.out / "table.txt", f"{text}\n".encode())
+    pg.report.write_atomically(args.out / "missing_pixels.json", (json.dumps(result, indent=2) + "\n").encode())
+    pg.report.write_atomically(args.out / "table.txt", f"{text}\n".encode())
     print(f"\n{text}\n\nFigure, table and JSON: {args.out}")
 
 

@@ -15,7 +15,6 @@ from pathlib import Path
 import torch
 
 import pyrogen as pg
-from pyrogen.files import check_writable, write_atomically
 
 SHAPE = (1, 8, 8)
 
@@ -58,7 +57,7 @@ def main(argv: list[str] | None = None) -> None:
     rows: dict[str, list[dict[str, float]]] = {}
     samples: dict[str, torch.Tensor] = {}
     try:
-        check_writable(args.out)
+        pg.report.check_writable(args.out)
         train, test = pg.datasets.Digits(levels="binary").split(1_297, 500, seed=0)
         for seed in range(args.seeds):
             for name, pair in build(args, seed).items():
@@ -84,8 +83,10 @@ def main(argv: list[str] | None = None) -> None:
         text += "\n\nThis was a smoke run of a few steps: its numbers mean nothing."
     pg.plots.samples(samples).savefig(args.out / "samples.png")
     result = {"settings": {k: str(v) if k == "out" else v for k, v in vars(args).items()}, "scores": rows}
-    write_atomically(args.out / "two_layer.json", (json.dumps(result, indent=2, ensure_ascii=False) + "\n").encode())
-    write_atomically(args.out / "table.txt", f"{text}\n".encode())
+    pg.report.write_atomically(
+        args.out / "two_layer.json", (json.dumps(result, indent=2, ensure_ascii=False) + "\n").encode()
+    )
+    pg.report.write_atomically(args.out / "table.txt", f"{text}\n".encode())
     print(f"\n{text}\n\nFigure, table and JSON: {args.out}")
 
 
