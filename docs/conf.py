@@ -61,5 +61,9 @@ nitpick_ignore_regex = [
     (r"py:.*", r"(collections|contextlib|os|pathlib|types|typing|typing_extensions)\..*"),  # Python's own
     (r"py:.*", "|".join(dir(builtins))),
     (r"py:class", r"Figure|Path|Tensor"),  # matplotlib's, pathlib's and torch's, named without their module
-    (r"py:.*", "Array|ArrayLike|Claim|Node|Numbers|State"),  # aliases, which are no objects
+    (r"py:.*", "Array|ArrayLike|Claim|Draws|Node|Numbers|State|low|TypeAliasForwardRef"),
+    (
+        r"py:class",
+        r"pyrogen\.\w+(\.\w+)*\.(Monitor|Observations|Server)",
+    ),  # what functions return or are given  # aliases, which are no objects
 ]

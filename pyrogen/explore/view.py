@@ -84,7 +84,7 @@ class View:
 
     @torch.no_grad()
     def decode_all(self, codes: Array) -> Array:
-        """Return the mean images (n, *shape) of codes (n, L)."""
+        """Return the mean images ``(n, *shape)`` of codes (n, L)."""
         z = self._tensor(codes).reshape(-1, *self.pair.code_shape)
         with _evaluation(self.pair):
             return _array(self.pair.decode(z).mean)
@@ -126,7 +126,7 @@ class View:
             return _array(self.pair.prior().sample((n,))).reshape(n, -1)
 
     def path(self, start: Any, end: Any, steps: int = 9) -> Array:
-        """Return images on the straight line between two codes, (steps, *shape)."""
+        """Return images on the straight line between two codes, ``(steps, *shape)``."""
         share = np.linspace(0.0, 1.0, steps)[:, None]
         return self.decode_all((1 - share) * np.asarray(start) + share * np.asarray(end))
 
@@ -155,7 +155,7 @@ class View:
         """Return what each latent does as one true factor takes all its values and the others stay.
 
         Returns:
-            the images (V, *shape), and the codes (V, L) with their mean taken off, in units of a slider's reach.
+            the images ``(V, *shape)``, and the codes (V, L) with their mean taken off, in units of a slider's reach.
         """
         assert self.data is not None
         own = self.factors_of(index)
