@@ -10,13 +10,16 @@ from typing import Any
 
 import pyro
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from pyrogen.errors import DivergenceError
 from pyrogen.models import Pair
 from pyrogen.training.step.batch import flat
+from pyrogen.training.step.compiled import WORTH, CompiledStep, can_compile, holds, is_plain_adam
+from pyrogen.training.step.cuda_graph import CudaGraphStep
 from pyrogen.training.step.objective import Objective, PlainStep, ProgramsObjective, Result
-from pyrogen.training.step.proof import proven, snapshot
+from pyrogen.training.step.proof import agrees, proven, snapshot
 from pyrogen.training.step.record import RecordedStep
 from pyrogen.training.step.watch import Unrecordable
 
@@ -57,7 +60,7 @@ class Step:
         first: what step 0 gives, if the programs have run.
 
     Attributes:
-        way: "plain" or "recorded".
+        way: "plain", "recorded", "compiled" or "cuda graph".
         why: why the step is not recorded, "" if it is or need not be.
 
     Raises:
@@ -73,8 +76,8 @@ class Step:
         first: First | None = None,
     ) -> None:
         self.objective, self.batch_of, self._first = objective, batch_of, first
-        self.why = ""
-        self._step: PlainStep | RecordedStep = PlainStep(objective)
+        self.why, self._ask, self._compiled = "", ask, False
+        self._step: PlainStep | RecordedStep | CudaGraphStep = PlainStep(objective)
         device = objective.pair.beta.device
         before = snapshot(objective) if first is None else None
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
@@ -89,7 +92,7 @@ class Step:
     @property
     def way(self) -> str:
         """How steps are taken."""
-        return self._step.way
+        return "compiled" if self._compiled else self._step.way
 
     def __call__(self, step: int, beta: float | Tensor) -> Result:
         """Return the row of terms of step `step` = 0, 1, ..., and the gradient of each trained parameter."""
@@ -98,9 +101,48 @@ class Step:
             return first.use()
         return self._step(self.batch_of(step), beta)
 
+    @property
+    def pending(self) -> bool:
+        """Whether step 0 has been taken already, and is to be handed out."""
+        return self._first is not None
+
+    def compiled(
+        self, parameters: list[nn.Parameter], optimizer: Optimizer, steps: int, clipped: bool
+    ) -> CompiledStep | None:
+        """The step with its optimizer as one compiled program, if it is asked for, or pays over `steps` more steps."""
+        step = self._step
+        if self._ask is False or (self._ask is None and (steps < WORTH or not can_compile())):
+            return None
+        why = ""
+        if not isinstance(step, RecordedStep) or step.device.type != "cpu":
+            why = f"the step is {step.way}"
+        elif clipped or not is_plain_adam(optimizer) or not all(step.recording.present):
+            why = "only an Adam without additions is compiled with its step, for parameters that all have gradients"
+        elif len({p.dtype for p in parameters}) > 1 or parameters[0].dtype not in (torch.float32, torch.float64):
+            why = "the parameters are of several types, or of 16 bits"
+        elif not can_compile():
+            why = "there is no C++ compiler (g++)"
+        else:
+            batch = self.batch_of(0)
+            try:
+                program = CompiledStep(step, parameters, optimizer, batch)
+                if holds(program, batch, float(self.objective.pair.beta)):
+                    self._compiled = True
+                    return program
+                program.release()
+                why = "the compiled program gives other numbers"
+            except Exception as error:
+                why = f"the compiler failed ({(str(error).strip().splitlines() or [type(error).__name__])[0]})"
+        if self._ask:
+            warnings.warn(f"compile=True is not met, for {why}: the step stays {step.way}", stacklevel=2)
+        return None
+
     def _choose(self, batch: Any, fixed: bool) -> None:
         try:
-            self._step = proven(self.objective, batch, fixed, float(self.objective.pair.beta))
+            beta = float(self.objective.pair.beta)
+            recorded = self._step = proven(self.objective, batch, fixed, beta)
+            if recorded.device.type == "cuda":
+                self._step = self._captured(recorded, batch, fixed, beta)
         except Unrecordable as cause:
             self.why = str(cause)
             if isinstance(self.objective, ProgramsObjective):
@@ -111,6 +153,18 @@ class Step:
                 "this is meant",
                 stacklevel=2,
             )
+
+    def _captured(self, recorded: RecordedStep, batch: Any, fixed: bool, beta: float) -> RecordedStep | CudaGraphStep:
+        """The step as a CUDA graph, if the graph gives the plain step's numbers."""
+        before = snapshot(self.objective)
+        try:
+            graph = CudaGraphStep(recorded, batch, beta)
+        except RuntimeError as error:  # an operation that waits for the device, for one
+            self.why = f"no CUDA graph can be captured ({str(error).splitlines()[0]})"
+            return recorded
+        finally:
+            before.restore()
+        return graph if agrees(self.objective, graph, batch, fixed, beta) else recorded
 
 
 def _try_out(objective: Objective, batch: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,17 +126,21 @@ class RecordedStep:
         self.bound = bind(recording)
         self.module = fx.GraphModule(nn.Module(), recording.graph)
         self._replay: Callable[..., Any] = self.module.forward
-        self._beta = Weight(torch.empty(0, dtype=next(iter(recording.graph.nodes)).meta["of"][1], device=device))
+        self.weight = Weight(torch.empty(0, dtype=next(iter(recording.graph.nodes)).meta["of"][1], device=device))
 
     def __call__(self, batch: Any, beta: float | Tensor) -> Result:
         """Return the row of terms and the gradients."""
         inputs = () if self.recording.fixed else flat(batch)[0]
         with torch.no_grad():
-            if self.recording.autocast:
-                with torch.autocast(self.device.type, enabled=False):  # its casts are among the operations
-                    row, *gradients = self._replay(self._beta(beta), *inputs, *self.bound)
-            else:
-                row, *gradients = self._replay(self._beta(beta), *inputs, *self.bound)
+            return self.replay(self.weight(beta), inputs)
+
+    def replay(self, beta: Tensor, inputs: Sequence[Tensor]) -> Result:
+        """Run the operations; to be called without autograd."""
+        if self.recording.autocast:
+            with torch.autocast(self.device.type, enabled=False):  # its casts are among the operations
+                row, *gradients = self._replay(beta, *inputs, *self.bound)
+        else:
+            row, *gradients = self._replay(beta, *inputs, *self.bound)
         if all(self.recording.present):
             return row, gradients
         rest: Iterator[Tensor] = iter(gradients)

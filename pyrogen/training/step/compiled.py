@@ -1,0 +1,171 @@
+"""A recorded step and its optimizer, handed to TorchInductor as one program over one flat vector of parameters."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import warnings
+from collections.abc import Callable
+from itertools import accumulate, pairwise
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.fx.experimental.proxy_tensor import make_fx
+from torch.optim import Adam, Optimizer
+
+from pyrogen.training.step.batch import flat
+from pyrogen.training.step.record import RecordedStep
+
+WORTH = 50_000  # steps from which a run gains more than the 6 to 40 s that compiling takes
+
+
+def can_compile() -> bool:
+    """Whether this machine has a C++ compiler."""
+    return any(shutil.which(name) for name in ("g++", "clang++", "c++"))
+
+
+def is_plain_adam(optimizer: Optimizer) -> bool:
+    """Whether an optimizer is Adam with nothing added, which the compiled program contains."""
+    group = optimizer.param_groups[0]
+    extras = ("weight_decay", "amsgrad", "maximize", "differentiable", "decoupled_weight_decay")
+    hooks = optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks
+    one = len(optimizer.param_groups) == 1 and not hooks
+    return type(optimizer) is Adam and one and not any(group.get(name) for name in extras)
+
+
+class CompiledStep:
+    """One call a step: terms, gradients and Adam's update in one compiled program.
+
+    While it is in use the parameters are views of one vector, and so are Adam's averages in ``optimizer.state``, so
+    that checkpoints read and write them as always; `release` gives each parameter its own memory back.
+
+    Args:
+        step: the recorded step, with a gradient for each parameter.
+        parameters: what it trains, of one type.
+        optimizer: Adam, see `is_plain_adam`.
+        batch: a batch of the size of all others.
+    """
+
+    way = "compiled"
+
+    def __init__(self, step: RecordedStep, parameters: list[nn.Parameter], optimizer: Optimizer, batch: Any) -> None:
+        self.step, self.parameters, self.optimizer = step, parameters, optimizer
+        group = optimizer.param_groups[0]
+        self.betas, self.eps = group["betas"], group["eps"]
+        self.ends = list(accumulate((p.numel() for p in parameters), initial=0))
+        like = parameters[0].detach()
+        self.vectors = [torch.zeros(self.ends[-1], dtype=like.dtype, device=like.device) for _ in range(3)]
+        self._views: list[list[Tensor]] = []
+        self._adopt()
+        places = {id(p): i for i, p in enumerate(parameters)}
+        self.rest = [tensor for tensor in step.bound if id(tensor) not in places]
+        self._slots = [places.get(id(tensor)) for tensor in step.bound]
+        self._numbers = torch.zeros(2, dtype=like.dtype)
+        self._batch = [] if step.recording.fixed else list(flat(batch)[0])
+        try:
+            self._run: Callable[..., Any] = self._compile()
+        except BaseException:
+            self.release()
+            raise
+
+    def __call__(self, batch: Any, beta: float | Tensor, rate: float) -> Tensor:
+        """Take the step with learning rate `rate`; return the row of terms."""
+        state = self.optimizer.state[self.parameters[0]]
+        if state["exp_avg"] is not self._views[1][0]:  # a checkpoint has been read
+            self._adopt()
+        self._steps += 1
+        count = self._count = self._count + 1
+        first, second = (1 - decay**count for decay in self.betas)
+        numbers = torch.tensor((rate / first, 1 / math.sqrt(second)), dtype=self._numbers.dtype)
+        inputs = () if self.step.recording.fixed else flat(batch)[0]
+        with torch.no_grad():
+            (row,) = self._run(self.step.weight(beta), numbers, *self.vectors, *inputs, *self.rest)
+        result: Tensor = row
+        return result
+
+    def rewind(self) -> None:
+        """Count a step less."""
+        self._count -= 1
+        self._steps -= 1
+
+    @torch.no_grad()
+    def release(self) -> None:
+        """Give each parameter and each of Adam's averages memory of its own."""
+        for parameter in self.parameters:
+            parameter.data = parameter.data.clone()
+            state = self.optimizer.state[parameter]
+            for name, value in state.items():
+                state[name] = value.clone()
+
+    @torch.no_grad()
+    def _adopt(self) -> None:
+        """Move parameters and Adam's state into the vectors."""
+        names = ("exp_avg", "exp_avg_sq")
+        states = [self.optimizer.state[p] for p in self.parameters]
+        self._count = int(states[0]["step"]) if states[0] else 0
+        self._steps = torch.tensor(float(self._count))
+        self._views = [self._split(vector) for vector in self.vectors]
+        for i, (parameter, state) in enumerate(zip(self.parameters, states, strict=True)):
+            self._views[0][i].copy_(parameter)
+            parameter.data = self._views[0][i]
+            for views, name in zip(self._views[1:], names, strict=True):
+                if state:
+                    views[i].copy_(state[name])
+            state.update({"step": self._steps} | dict(zip(names, (views[i] for views in self._views[1:]), strict=True)))
+
+    def _split(self, vector: Tensor) -> list[Tensor]:
+        pieces = zip(pairwise(self.ends), self.parameters, strict=True)
+        return [vector[start:end].view(parameter.shape) for (start, end), parameter in pieces]
+
+    def _compile(self) -> Callable[..., Any]:
+        from torch._inductor import compile as lower
+        from torch._inductor import config
+
+        first, second = self.betas
+
+        def program(beta: Tensor, numbers: Tensor, p: Tensor, m: Tensor, v: Tensor, *inputs: Tensor) -> tuple[Tensor]:
+            batch, rest = inputs[: len(self._batch)], iter(inputs[len(self._batch) :])
+            views = self._split(p)
+            bound = [next(rest) if slot is None else views[slot] for slot in self._slots]
+            row, *gradients = self.step.module.forward(beta, *batch, *bound)
+            gradient = torch.cat([g.reshape(-1) for g in gradients])
+            mean = m + (1 - first) * (gradient - m)
+            square = second * v + (1 - second) * gradient * gradient
+            moved = p - numbers[0] * mean / (square.sqrt() * numbers[1] + self.eps)
+            m.copy_(mean)
+            v.copy_(square)
+            p.copy_(moved)
+            return (row,)
+
+        kept = [tensor.clone() for tensor in (*self.vectors, *self.rest)]
+        inputs = (self.step.weight(1.0), self._numbers, *self.vectors, *self._batch, *self.rest)
+        with torch.no_grad(), warnings.catch_warnings(), config.patch(fallback_random=True, compile_threads=1):
+            warnings.simplefilter("ignore")
+            with torch.random.fork_rng():
+                graph = make_fx(program)(*inputs)
+            for tensor, value in zip((*self.vectors, *self.rest), kept, strict=True):
+                tensor.copy_(value)
+            run: Callable[..., Any] = lower(graph, list(inputs))
+        return run
+
+
+@torch.no_grad()
+def holds(step: CompiledStep, batch: Any, beta: float) -> bool:
+    """Whether a compiled step has the recorded one's terms and gradients up to rounding; all is put back."""
+    kept = [tensor.clone() for tensor in (*step.vectors, *step.rest)]
+    results = []
+    for run in (lambda: step(batch, beta, 0.0), lambda: step.step(batch, beta)):
+        with torch.random.fork_rng():
+            torch.manual_seed(6)
+            results.append(run())
+        if len(results) == 1:
+            mean = step.vectors[1].clone()
+        for tensor, value in zip((*step.vectors, *step.rest), kept, strict=True):
+            tensor.copy_(value)
+    step.rewind()
+    row, (expected, gradients) = results
+    gradient = torch.cat([g.reshape(-1) for g in gradients])
+    close = (mean - kept[1]) / (1 - step.betas[0]) + kept[1] - gradient
+    scale = gradient.norm() + kept[1].norm() + 1e-30
+    return bool(torch.allclose(row.double(), expected.double(), rtol=1e-3, atol=1e-4) and close.norm() < 1e-2 * scale)
