@@ -53,7 +53,7 @@ class Fit:
         steps: how many steps the pair has been trained for.
         stopped: True if SIGINT or SIGTERM ended the run before its last step.
         reason: what ended the run before its last step, ``"signal"`` or the reason of a callback; None if nothing did.
-        way: how steps were taken: "plain" (the programs ran each time) or "recorded".
+        way: how steps were taken: "plain" (the programs ran each time), "recorded", "compiled" or "cuda graph".
     """
 
     pair: Pair = field(repr=False)
@@ -133,8 +133,8 @@ def fit(
             far as its kernels are deterministic); start if it has none. ``"weights"`` goes on from its weights, step
             and history with the settings of this call: another lr, schedule, optimizer, β or batch size.
         precision: "bf16" runs the networks in bfloat16 under autocast; weights and the optimizer's state stay float32.
-        compile: False runs the programs at each step, as SVI does. None takes the fastest way that is proven to
-            mean the same: see docs/concepts/step.md.
+        compile: False runs the programs at each step, as SVI does; True has the step
+            and Adam compiled. None takes the fastest way that is proven to mean the same: see docs/concepts/step.md.
         progress: show a bar with objective, reconstruction and KL.
 
     Raises:

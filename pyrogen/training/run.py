@@ -6,6 +6,8 @@ import math
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -28,6 +30,7 @@ from pyrogen.training.parts import Parts
 from pyrogen.training.program_data import Whole
 from pyrogen.training.reading import reading
 from pyrogen.training.step import First, Precision, Step, objective_of, trainable
+from pyrogen.training.step.compiled import CompiledStep
 from pyrogen.training.streams import StreamOrder
 
 SHOWN = {"objective": "objective", "reconstruction": "reconstruction", "kl": "KL", "penalty": "penalty"}
@@ -86,6 +89,7 @@ class Run:
         columns, monitored = self.objective.columns, self.objective.monitored
         rate = ("lr",) if self.parts.lr_schedule is not None else ()
         self.history = History((*columns, *rate), (*monitored, *rate), self.objective.per_latent, self.objective.units)
+        self._program: CompiledStep | None = None
         self._rows: list[Tensor] = []
         self._clock: list[tuple[float | Tensor, float]] = []
         self._held_out = ""
@@ -98,7 +102,7 @@ class Run:
 
     @property
     def way(self) -> str:
-        """How steps are taken: "plain" or "recorded"."""
+        """How steps are taken: "plain", "recorded", "compiled" or "cuda graph"."""
         return self._take.way
 
     def train(self, steps: int, interrupted: threading.Event, checkpointer: Checkpoints | None, progress: bool) -> None:
@@ -111,7 +115,7 @@ class Run:
         state.step = self.step
         with progress_bar(total=steps, initial=self.step, desc=name, unit="step", shown=progress) as self._bar:
             self.parts.start(state)
-            with reading(self.source, self.order, self.step, steps):
+            with reading(self.source, self.order, self.step, steps), self._programmed(steps):
                 while self.step < steps and not (interrupted.is_set() or state.reason):
                     self._advance()
                     self._after(state, checkpointer)
@@ -126,6 +130,24 @@ class Run:
             self.history.to_csv(checkpointer.folder / "history.csv")
             if self.history.validation is not None:
                 self.history.validation.to_csv(checkpointer.folder / "validation.csv")
+
+    @contextmanager
+    def _programmed(self, steps: int) -> Iterator[None]:
+        """Have step and optimizer compiled as one program in this context, where that is asked for or pays."""
+        self._take.forget_first(self.step)
+        self._steps = steps
+        if not self._take.pending:
+            self._program = self._compiled()
+        try:
+            yield
+        finally:
+            if self._program is not None:
+                self._program.release()
+            self._program = None
+
+    def _compiled(self) -> CompiledStep | None:
+        left, clipped = self._steps - self.step, self.parts.clip_norm is not None
+        return self._take.compiled(self.parameters, self.optimizer, left, clipped)
 
     def _after(self, state: State, checkpointer: Checkpoints | None) -> None:
         """What may follow a step: a look at the terms, a validation, the callbacks, a checkpoint."""
@@ -143,15 +165,20 @@ class Run:
 
     @torch.no_grad()
     def _advance(self) -> None:
-        beta = self._weight()
-        row, gradients = self._take(self.step, beta)
-        for parameter, gradient in zip(self.parameters, gradients, strict=True):
-            parameter.grad = gradient
-        if self.parts.clip_norm is not None:
-            torch.nn.utils.clip_grad_norm_(self.parameters, self.parts.clip_norm)
-        rate = self.optimizer.param_groups[0]["lr"]
-        self.optimizer.step()
-        self.optimizer.zero_grad()  # gives the memory back before the next step asks for it
+        beta, rate = self._weight(), self.optimizer.param_groups[0]["lr"]
+        if self._program is not None:
+            row = self._program(self._take.batch_of(self.step), beta, rate)
+        else:
+            pending = self._take.pending
+            row, gradients = self._take(self.step, beta)
+            for parameter, gradient in zip(self.parameters, gradients, strict=True):
+                parameter.grad = gradient
+            if self.parts.clip_norm is not None:
+                torch.nn.utils.clip_grad_norm_(self.parameters, self.parts.clip_norm)
+            self.optimizer.step()
+            self.optimizer.zero_grad()  # gives the memory back before the next step asks for it
+            if pending:
+                self._program = self._compiled()
         if self.parts.lr_schedule is not None and not isinstance(self.parts.lr_schedule, ReduceLROnPlateau):
             self.parts.lr_schedule.step()
         if isinstance(self.parts.schedule, Feedback):

@@ -106,6 +106,11 @@ class Step:
         """Whether step 0 has been taken already, and is to be handed out."""
         return self._first is not None
 
+    def forget_first(self, step: int) -> None:
+        """Drop the result of step 0 in a run that begins at a later one."""
+        if step:
+            self._first = None
+
     def compiled(
         self, parameters: list[nn.Parameter], optimizer: Optimizer, steps: int, clipped: bool
     ) -> CompiledStep | None:

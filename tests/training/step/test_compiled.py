@@ -1,0 +1,48 @@
+"""The compiled step: the recorded one's numbers, Adam's own state, and a sentence where it cannot be had."""
+
+import numpy as np
+import pytest
+import torch
+from helpers.small import binary, make_pair, weights
+
+import pyrogen as pg
+from pyrogen.training.step import compiled
+
+
+@pytest.mark.skipif(not compiled.can_compile(), reason="needs a C++ compiler")
+def test_a_compiled_run_ends_as_a_recorded_one_and_its_checkpoint_goes_on(tmp_path):
+    def run(steps, compile, **settings):
+        pair = make_pair()
+        fit = pg.fit(pair, binary(), steps=steps, batch_size=20, lr=1e-2, compile=compile, progress=False, **settings)
+        return pair, fit
+
+    recorded, _ = run(20, None)
+    pair, fit = run(12, True, checkpoint=tmp_path)
+    assert fit.way == "compiled"
+    assert all(p.untyped_storage().nbytes() == p.numel() * 4 for p in pair.parameters())
+    again, fit = run(20, None, checkpoint=tmp_path, resume=True)
+    assert fit.way == "recorded"
+    for a, b in zip(weights(again), weights(recorded), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-5)
+
+
+def failing(*args):
+    raise RuntimeError("no space left")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "settings", "cause"),
+    [
+        (("can_compile", lambda: False), {}, "no C\\+\\+ compiler"),
+        (("CompiledStep", failing), {}, "compiler failed \\(no space left"),
+        (None, {"optimizer": torch.optim.SGD}, "only an Adam"),
+        (None, {"clip_norm": 1.0}, "only an Adam"),
+    ],
+)
+def test_where_it_cannot_be_had_the_step_stays_recorded(spoil, settings, cause, monkeypatch):
+    if spoil:
+        monkeypatch.setattr(pg.training.step.choice, *spoil)
+    with pytest.warns(UserWarning, match=f"compile=True is not met, for .*{cause}"):
+        fit = pg.fit(make_pair(), binary(), steps=4, compile=True, progress=False, **settings)
+    assert fit.way == "recorded"
+    assert np.isfinite(fit.history["objective"]).all()
