@@ -338,8 +338,8 @@ FAULTS = [
     Fault(
         "gradients are held against half the difference",
         REFERENCES,
-        "return (above - below) / (2 * h)",
-        "return (above - below) / (4 * h)",
+        "wide, narrow = (above - below) / (2 * step), (near - under) / step",
+        "wide, narrow = (above - below) / (4 * step), (near - under) / (2 * step)",
         SOUND + "[coin]",
     ),
     Fault(

@@ -7,7 +7,7 @@ from statistics import median
 import torch
 from pyro.infer import Trace_ELBO, TraceEnum_ELBO, TraceGraph_ELBO, TraceMeanField_ELBO
 
-from pyrogen.testing.checks.gradient_estimators import Group, by_differences, by_scores, groups_of
+from pyrogen.testing.checks.gradient_estimators import Group, by_differences, by_scores, groups_of, stands
 from pyrogen.testing.findings import Finding, Result
 from pyrogen.testing.running.programs import Tested
 from pyrogen.testing.running.reparametrized_draws import draws_smoothly
@@ -116,8 +116,11 @@ def gradient(tested: Tested, false_alarm: float) -> Result:
                 one.gradient.add(max(abs(mine), abs(reference)) if smooth else abs(mine))
                 one.curvature.add(curvature)
         done = runs
-    findings = [one.finding() for one in evidence if one.wrong(rate)]
-    unsure = [one for one in evidence if not one.wrong(rate) and one.difference.error + one.margin > 0.2 * one.size]
+    wrong = [one for one in evidence if one.wrong(rate)]
+    if smooth:
+        wrong = [one for one in wrong if stands(tested, loss, one.group, 1, one.difference.mean, one.margin)]
+    findings = [one.finding() for one in wrong]
+    unsure = [one for one in evidence if one not in wrong and one.difference.error + one.margin > 0.2 * one.size]
     if not findings and len(unsure) == len(evidence):
         return Result("gradient", QUESTION, "skipped", f"too noisy to tell after {done} runs against {way}")
     told = [one for one in evidence if one not in unsure]

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from statistics import median
 from typing import Any
 
 import torch
@@ -21,8 +22,10 @@ from pyrogen.testing.running.reparametrized_draws import Coupled, is_point
 
 _GROUPS = 8
 _STEPS = (1e-2, 1e-3, 1e-4)  # of a parameter's size; the next where one leaves a doubt
+_OTHER_STEPS = (7e-3, 1.7e-2, 4e-2)
 _SURE = 0.02
 _ROUNDING = 8  # units in the last place by which sums in a loss may err
+_NOISY = 8.0  # four standard errors of a reference, for the noise of one value and a step of 1
 _ONE = torch.Size()
 Gradients = dict[str, tuple[Tensor, Tensor | None]]
 
@@ -85,34 +88,67 @@ def by_differences(tested: Tested, loss: Any, groups: list[Group], run: int) -> 
     for group in groups:
         mine = _along(found, group)
         best = (0.0, math.inf)
-        references: list[float] = []
+        tried: list[tuple[float, float, float]] = []
         for step in _STEPS:
-            reference, doubt = _extrapolated(tested, loss, group, step, run, value)
-            references.append(reference)
+            reference, doubt, noise = _extrapolated(tested, loss, group, step, run, value)
+            tried.append((reference, doubt, noise))
             allowed = _SURE * max(abs(mine), abs(reference))
             if doubt < max(allowed, best[1]):  # a long step over kinks (ReLUs, thresholds) may look sure and be off
                 best = (reference, doubt)
             if doubt < allowed and abs(mine - reference) < allowed:
                 break
-        else:  # what no two steps agree on is the loss's own rounding, as of a matrix that is near a singular one
-            apart = (abs(a - b) for i, a in enumerate(references) for b in references[:i])
-            best = (best[0], max(best[1], min(apart)))
+        else:
+            best = _beyond_rounding(tried)
         yield mine, *best
 
 
-def _extrapolated(tested: Tested, loss: Any, group: Group, step: float, run: int, value: float) -> tuple[float, float]:
-    """Return the finite difference from two steps, and how far it may be off."""
-    wide, narrow = (_difference(tested, loss, group, h, run) for h in (step, step / 2))
+def stands(tested: Tested, loss: Any, group: Group, run: int, bias: float, margin: float) -> bool:
+    """Return whether a bias of g · v shows at other steps too: what rounding makes of a difference changes with the step."""
+    tested = replace(tested, guide=Coupled()(tested.guide))
+    value, found = tested.gradients(loss, run)
+    mine = _along(found, group)
+    for step in _OTHER_STEPS:
+        left = mine - _extrapolated(tested, loss, group, step, run, value)[0]
+        if left * bias <= 0 or abs(left) < margin / 2:
+            return False
+    return True
+
+
+def _beyond_rounding(tried: list[tuple[float, float, float]]) -> tuple[float, float]:
+    """Return the surest of the references, in doubt as far as the loss's own noise reaches and no two steps agree.
+
+    That noise may be far above the last place of a number: of a matrix that is near a singular one, for instance.
+    """
+    noise = median(one[2] for one in tried)
+    references = [one[0] for one in tried]
+    apart = min(abs(x - y) for i, x in enumerate(references) for y in references[:i])
+    doubts = [max(doubt, apart, _NOISY * noise / step) for (_, doubt, _), step in zip(tried, _STEPS, strict=True)]
+    surest = doubts.index(min(doubts))
+    return references[surest], doubts[surest]
+
+
+def _extrapolated(
+    tested: Tested, loss: Any, group: Group, step: float, run: int, value: float
+) -> tuple[float, float, float]:
+    """Return the finite difference from two steps, how far it may be off, and the noise that the loss itself has.
+
+    For a smooth loss L the differences L(h) + L(−h) − 2 L(0) are four times those of h/2, but for terms in h⁴. What is
+    left over is ten times the noise of one value, if the noise of all is alike.
+    """
+    (above, below), (near, under) = (_around(tested, loss, group, h, run) for h in (step, step / 2))
+    wide, narrow = (above - below) / (2 * step), (near - under) / step
     rounding = _ROUNDING * max(torch.finfo(p.dtype).eps for p in group.parameters) * abs(value) / step
-    return narrow + (narrow - wide) / 3, abs(wide - narrow) + rounding
+    noise = abs((above + below - 2 * value) - 4 * (near + under - 2 * value)) / 10
+    return narrow + (narrow - wide) / 3, abs(wide - narrow) + rounding, noise
 
 
-def _difference(tested: Tested, loss: Any, group: Group, h: float, run: int) -> float:
+def _around(tested: Tested, loss: Any, group: Group, h: float, run: int) -> tuple[float, float]:
+    """Return the loss a step ahead and a step back."""
     with _moved(group, h):
         above = tested.value(loss, run)
     with _moved(group, -h):
         below = tested.value(loss, run)
-    return (above - below) / (2 * h)
+    return above, below
 
 
 @contextmanager
