@@ -33,7 +33,7 @@ class EmptyTrace(ValueError):
 
 @dataclass(frozen=True)
 class FirstRuns:
-    """What the first runs say.
+    """Return what the first runs say.
 
     Attributes:
         tested: the model and the guide, to be run as the loss runs them if nothing else works.

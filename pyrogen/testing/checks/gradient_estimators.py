@@ -103,7 +103,7 @@ def by_differences(tested: Tested, loss: Any, groups: list[Group], run: int) -> 
 
 
 def stands(tested: Tested, loss: Any, group: Group, run: int, bias: float, margin: float) -> bool:
-    """Return whether a bias of g · v shows at other steps too: what rounding makes of a difference changes with the step."""
+    """Return whether a bias of g · v shows at other steps too; what rounding makes of a difference would not."""
     tested = replace(tested, guide=Coupled()(tested.guide))
     value, found = tested.gradients(loss, run)
     mine = _along(found, group)
