@@ -2,15 +2,15 @@
 """An autoencoder against a VAE: which can be sampled, and what squared error does in place of cross-entropy.
 
 Part one. Both are trained with equal networks, data and steps. A VAE is told to keep its codes near N(0, I), so draws
-from N(0, I) should decode to new images; an autoencoder's codes lie anywhere, so they should not. Energy distance and
+from N(0, I) should decode to new images. An autoencoder's codes lie anywhere, so they should not. Energy distance and
 squared MMD say how far the samples of each are from held-out images, and a permutation p-value whether that is more
 than two halves of the data differ (first row). A third way is in no textbook's figure: a Gaussian fitted afterwards to
 the autoencoder's codes (Ghosh et al. 2020, https://arxiv.org/abs/1903.12436).
 
 Part two. Squared error is −log p(x | z) of a Gaussian with fixed noise, cross-entropy that of a Bernoulli. On binary
-pixels both are trained; on gray ones pyrogen refuses the Bernoulli, which is no density there, and the continuous
+pixels both are trained. On gray ones pyrogen refuses the Bernoulli, which is not a density there, and the continuous
 Bernoulli takes its place. A VAE weighs its KL against the reconstruction, so the noise of the Gaussian decides how many
-latents survive: with noise 1 the KL is 2 for each unit of squared error, as β is in a β-VAE.
+latents survive. With noise 1 the KL is 2 for each unit of squared error, as β is in a β-VAE.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """A Bayesian network: which independences does it assert, and are the stated answers right?
 
-Immune strength M, season S and financial means F are roots; the severity of illness I depends on M and S, the choice of
+Immune strength M, season S and financial means F are roots. The severity of illness I depends on M and S, the choice of
 drug T on I and F, death D on I and T. Each claim is computed by d-separation (ours, pgmpy's and networkx's) and from
 numbers: the conditional mutual information in random networks, by exact inference. Where two variables are dependent
 the active trail is shown and drawn; where they are not, the node that blocks each trail.

@@ -2,7 +2,7 @@
 """The ELBO in closed form: fit θ of the gamma guide by SVI and hold it against θ = x + 1.
 
 p(z) = e^(−z), p(x | z) = z e^(−zx), q(z) = θ² z e^(−θz). Then ELBO(θ) = −2(x + 1)/θ − 2 log θ + 2, which is greatest at
-θ = x + 1, where q is the exact posterior and the ELBO is log p(x) = −2 log(1 + x), in nats. With n observations the
+θ = x + 1. There q is the exact posterior and the ELBO is log p(x) = −2 log(1 + x), in nats. With n observations the
 posterior is Gamma(n + 1, 1 + S), S their sum, the guide is not, and the ELBO stays below log p(x) by their KL.
 
 SVI takes steps of Adam on log θ with gradients from samples, so single iterates never come to rest. What is reported is

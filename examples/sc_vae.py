@@ -2,10 +2,10 @@
 """Sparse codes: a dictionary is learned, most entries of a code are exactly zero; what is claimed of it is measured.
 
 Part one, the code. With the learned dictionary held, ISTA, FISTA and a trained LISTA go towards the minimum F* of the
-lasso, which coordinate descent finds with a certificate; the theorems' bounds are drawn beside them.
+lasso, which coordinate descent finds with a certificate. The theorems' bounds are drawn beside them.
 
-Part two, sparsity. One trained pair, its Laplace rate set to several shares of zeros: the error on held-out images by
-the number of active entries, beside PCA with as many components, and the reconstructions.
+Part two, sparsity. One trained pair, its Laplace rate set to several shares of zeros. It shows the error on held-out
+images by the number of active entries, beside PCA with as many components, and the reconstructions.
 
 Part three, "each active entry one interpretable feature". Of each atom: how many digits (or values of another factor)
 it is used for, in effect (exp of the entropy of the digit where it is active), how much its activity says about the

@@ -4,7 +4,7 @@
 KL = mutual information of image and code + total correlation (TC) of the code + dimension-wise KL. The β-VAE weighs all
 three by β, the β-TCVAE the TC alone (pyrogen/models/tc_vae.py). Chen et al. (2018) claim that the code is then the more
 disentangled at the same reconstruction. This trains from the same weights on the same batches, measures, draws and says
-what is seen of it; with the default steps that is little, because a code takes far longer to settle than two minutes.
+what is seen of it. With the default steps that is little, because a code takes far longer to settle than two minutes.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 
 Stage one trains a VAE for each --betas and a VQ-VAE with equal layers, data and steps. A VQ-VAE's code is a grid of T
 tokens, each one of K vectors; under the uniform prior it costs T log K nats whatever it says. Stage two fits a masked
-autoregressive network to the codes, all else frozen: the rate falls to what the codes really hold, and z drawn from it
+autoregressive network to the codes, all else frozen. The rate falls to what the codes really hold, and z drawn from it
 decodes to better images than z drawn uniformly. Both terms of each ELBO are reported, in nats and bits per image,
 because a sharper reconstruction means little until one knows how many bits it took.
 """

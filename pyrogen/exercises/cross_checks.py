@@ -1,7 +1,7 @@
 """Second opinions: the same questions put to pgmpy and to networkx, by ways that share no step with our own.
 
-pgmpy's traps are stepped around here: observed nodes go in as lists, latent variables count as nodes, and as it has no
-separation in undirected graphs, it is asked about a directed graph that says the same: each edge a – b becomes an
+pgmpy's traps are stepped around here: observed nodes go in as lists, latent variables count as nodes, and pgmpy has no
+separation in undirected graphs. So it is asked about a directed graph that says the same: each edge a – b becomes an
 observed collider a → e ← b, through which influence passes.
 """
 

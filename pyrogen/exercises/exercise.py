@@ -3,7 +3,7 @@
 The file is a JSON object with the fields ``title``, ``network``, ``claims``, and if wanted ``note``. The network is
 written as in `pyrogen.graphs.files.networks`, or is the name of a BIF or JSON file beside this one. Each claim is an
 object with a ``kind`` and, unless
-only the computed answer is asked for, ``stated``; a ``text`` takes the place of the words made for it, and a ``note``
+only the computed answer is asked for, ``stated``. A ``text`` takes the place of the words made for it, and a ``note``
 is for the reader of the file. A name may stand for a list of one. The kinds, their further fields and what is stated:
 
 ==================  =====================================  ==========================================================

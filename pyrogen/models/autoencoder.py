@@ -20,7 +20,7 @@ class Autoencoder(Pair):
         log p(x | f(x)),
 
     which is minus the squared error over 2σ² for a Gaussian likelihood and minus the cross-entropy for a Bernoulli, up
-    to a constant: the autoencoder of Rumelhart, Hinton and Williams 1986 (https://doi.org/10.1038/323533a0). With
+    to a constant. It is the autoencoder of Rumelhart, Hinton and Williams 1986 (https://doi.org/10.1038/323533a0). With
     linear networks and a Gaussian likelihood it is principal component analysis (Baldi and Hornik 1989,
     https://doi.org/10.1016/0893-6080(89)90014-2; `pg.oracles.linear_autoencoder`).
 

@@ -30,10 +30,10 @@ class Programs(Pair):
     first use), subsampling plates, enumeration, and any number of latent sites. Training minimizes ``loss``, in nats,
     as ``SVI(model, guide, optim, loss).step`` does: from the same seed it gives the same losses.
 
-    The parameters belong to this object. While its programs run, Pyro's global parameter store is put aside for a
-    store of their own, so nothing is left in the global one, and two pairs may use the same names. Values that
-    ``pyro.param`` names have in the global store when the programs first run are copied from there. Parameters of
-    modules are the modules' own, so an AutoGuide's ``median()`` works after training as always.
+    The parameters belong to this object. While its programs run, Pyro's global parameter store is put aside for a store
+    of their own. So nothing is left in the global one, and two pairs may use the same names. Values that ``pyro.param``
+    names have in the global store when the programs first run are copied from there. Parameters of modules are the
+    modules' own, so an AutoGuide's ``median()`` works after training as always.
 
     Args:
         model: a callable with Pyro primitives: a function, a method or a module.

@@ -39,9 +39,9 @@ class SCVAE(Pair):
         encoder: see above; your own as a `pg.nn.SparseEncoder`.
         decoder: see above, with the same dictionary; your own as a `pg.nn.SparseDecoder`.
         rate: ρ > 0 of the prior, the reciprocal of E|z|. The threshold λ grows with it.
-        sparsity: the share of entries to be exactly zero, in [0, 1). If given, ρ is adapted to it while training:
-            log ρ moves each step by 0.1 (a / a* − 1), where a is the share of active entries in the last batch and a*
-            the one asked for (more than twice as many count as twice). `set_sparsity` sets it at once.
+        sparsity: the share of entries to be exactly zero, in [0, 1). If given, ρ is adapted to it while training. Each
+            step, log ρ moves by 0.1 (a / a* − 1), where a is the share of active entries in the last batch and a* the
+            one asked for (more than twice as many count as twice). `set_sparsity` sets it at once.
         beta: β ≥ 0.
 
     Attributes:
@@ -191,8 +191,8 @@ class SCVAE(Pair):
             sparsity: in [0, 1).
 
         Raises:
-            ValueError: for a sparsity outside of that, or one below the share that is zero at every ρ; for no images,
-                or images whose codes are zero whatever ρ is, as those of images equal to b are.
+            ValueError: for a sparsity outside of that, or one below the share that is zero at every ρ. Also without
+                images, or for images whose codes are zero whatever ρ is, such as images equal to b.
             TypeError: for a sparsity that is not a number.
         """
         sparsity = checks.real("sparsity", sparsity, least=0, below=1)

@@ -26,11 +26,11 @@ class TCVAE(Pair):
 
         −E_q log p(x | z) + α I(x; z) + β TC + γ D
 
-    (Chen et al. 2018, https://arxiv.org/abs/1802.04942), here as −E_q log p(x | z) + KL + (α − 1) I + (β − 1) TC +
-    (γ − 1) D with the KL in closed form: for α = β = γ = 1 it is the VAE's objective and nothing is estimated, for
-    α = γ = 1 the total correlation alone is (as in Locatello et al. 2019, https://arxiv.org/abs/1811.12359). The
-    three parts are estimated on each batch (see `pg.distributions.log_weights`) and are columns of the history,
-    ``total_correlation``, ``mutual_information`` and ``dimension_wise_kl``; an estimate from a batch of B images is
+    (Chen et al. 2018, https://arxiv.org/abs/1802.04942), here as −E_q log p(x | z) + KL + (α − 1) I + (β − 1) TC + (γ −
+    1) D with the KL in closed form. For α = β = γ = 1 it is the VAE's objective and nothing is estimated. For α = γ = 1
+    the total correlation alone is estimated (as in Locatello et al. 2019, https://arxiv.org/abs/1811.12359). The three
+    parts are estimated on each batch (see `pg.distributions.log_weights`) and are columns of the history,
+    ``total_correlation``, ``mutual_information`` and ``dimension_wise_kl``. An estimate from a batch of B images is
     noisy, and can be negative.
 
     A schedule, such as ``pg.training.LinearWarmup``, multiplies β, which here weighs the total correlation alone: it

@@ -18,9 +18,9 @@ class VAE(Pair):
 
         E_q(z|x) [log p(x | z)] − β KL(q(z | x) ‖ p(z)),
 
-    which for β = 1 is the ELBO, a lower bound on log p(x) (Kingma and Welling 2014, https://arxiv.org/abs/1312.6114),
-    and for β > 1 the objective of the β-VAE (Higgins et al. 2017, https://openreview.net/forum?id=Sy2fzU9gl).
-    The gradient passes through z = μ(x) + σ(x) ε, ε ~ N(0, I).
+    For β = 1 this is the ELBO, a lower bound on log p(x) (Kingma and Welling 2014, https://arxiv.org/abs/1312.6114).
+    For β > 1 it is the objective of the β-VAE (Higgins et al. 2017, https://openreview.net/forum?id=Sy2fzU9gl). The
+    gradient passes through z = μ(x) + σ(x) ε, ε ~ N(0, I).
 
     Args:
         encoder: x ``(*batch, *shape)`` to q(z | x), a distribution over ``(L,)``; write your own as a `pg.nn.Encoder`.

@@ -22,8 +22,8 @@ class VQVAE(Pair):
 
         −log p(x | z) + β log 1/p(z) + ‖sg(e) − c‖² + κ ‖e − sg(c)‖²,
 
-    where the gradient passes from z to e as if z were e; the third term, ``codebook``, is there with
-    ``Codebook(update="loss")`` alone, and the fourth is the ``commitment`` (van den Oord et al. 2017,
+    where the gradient passes from z to e as if z were e. The third term, ``codebook``, is there with
+    ``Codebook(update="loss")`` alone. The fourth is the ``commitment`` (van den Oord et al. 2017,
     https://arxiv.org/abs/1711.00937). The training objective does not bound log p(x). But the codes are discrete, and
     q(z | x) is one of them with probability 1. So log p(x | z) + log p(z) ≤ log p(x) is the ELBO. `pg.evaluate` reports
     it with KL = −log p(z): T log K under the uniform prior, in bits after division by log 2.
@@ -35,8 +35,8 @@ class VQVAE(Pair):
         decoder: z ``(*batch, *grid, D)`` to p(x | z); your own, as a `pg.nn.GridDecoder`.
         codebook: the K vectors.
         commitment: κ ≥ 0.
-        prior: p(z), a distribution over ``(*grid, D)`` or a callable (a module, if it has weights) that returns one,
-            such as a `pg.distributions.AutoregressivePrior` of the same codebook; ``None`` is the uniform one.
+        prior: p(z), a distribution over ``(*grid, D)`` or a callable (a module, if it has weights) that returns one. A
+            `pg.distributions.AutoregressivePrior` of the same codebook is one. ``None`` is the uniform one.
         beta: β ≥ 0, which matters to a learned prior alone.
 
     Raises:
