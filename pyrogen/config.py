@@ -101,8 +101,9 @@ def difference(
         travels: arguments of the outermost object that do not count, because their values travel with its weights.
     """
     if isinstance(was, dict) and isinstance(now, dict) and not _is_other(was, now):
-        if "arguments" in was and "arguments" in now:
-            was, now = was["arguments"], now["arguments"]
+        if isinstance(was.get("arguments"), dict) and isinstance(now.get("arguments"), dict):
+            usual = _defaults(now.get("class"))  # of arguments that the older version did not have
+            was, now = usual | was["arguments"], usual | now["arguments"]
         if isinstance(was, dict) and isinstance(now, dict):
             for key in {**now, **was}:
                 if key in travels or (key == "parts" and not (key in was and key in now)):
@@ -117,6 +118,13 @@ def difference(
         return next((found for i, (a, b) in pairs if (found := difference(a, b, f"{name}[{i}]"))), None)
     same = was == now and isinstance(was, bool) == isinstance(now, bool)
     return None if same else (name, _outline(was), _outline(now))
+
+
+def _defaults(name: Any) -> dict[str, Any]:
+    """The default arguments of a class, as `describe` would have them."""
+    cls = _CLASSES.get(name) if isinstance(name, str) else None
+    parameters = inspect.signature(cls.__init__).parameters.values() if cls else ()
+    return {p.name: describe(p.default) for p in parameters if p.default is not p.empty}
 
 
 def _is_other(was: dict[str, Any], now: dict[str, Any]) -> bool:

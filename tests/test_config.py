@@ -139,3 +139,11 @@ def test_a_class_that_is_written_again_replaces_itself():
     old, new = make(1), make(10)
     assert rebuild(describe(old(3))).x == 30
     assert rebuild(describe(new(3))).x == 30
+
+
+def test_an_argument_that_an_older_file_lacks_counts_as_its_default():
+    now = pg.config.describe(pg.nn.MLPEncoder((4, 4), 2, hidden=(3,)))
+    was = {**now, "arguments": {name: value for name, value in now["arguments"].items() if name != "point"}}
+    assert pg.config.difference(was, now) is None
+    other = pg.config.describe(pg.nn.MLPEncoder((4, 4), 2, hidden=(3,), point=True))
+    assert pg.config.difference(was, other) == ("point", False, True)

@@ -48,7 +48,13 @@ class Encoder(Described, nn.Module, ABC):
             return point
         log_variance = fitting(log_variance, (len(x), self.latent), "the log σ² of parameters_of")
         scale = (0.5 * bounded(log_variance)).exp().reshape(*batch, self.latent)
-        normal: dist.TorchDistribution = dist.Normal(loc, scale).to_event(1)
+        try:
+            normal: dist.TorchDistribution = dist.Normal(loc, scale).to_event(1)
+        except ValueError as error:  # with validation on
+            raise ValueError(
+                "the μ and log σ² of parameters_of must be finite, and of this x they are not: look for NaN and huge "
+                "values in x and in the weights"
+            ) from error
         return normal
 
 

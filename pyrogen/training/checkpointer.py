@@ -44,9 +44,9 @@ class Checkpointer:
         self.path = folder / FILE_NAME
         self._last, self.saved = time.monotonic(), 0
         self._state: State | None = None
+        check_writable(folder)
         if self.path.exists() and not resume:
             raise CheckpointError(f"{folder} holds a checkpoint already: pass resume=True to go on, or another folder")
-        check_writable(folder)
         self._lock = FolderLock(folder)
         if not self._lock.acquire():
             raise CheckpointError(

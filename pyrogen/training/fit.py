@@ -284,7 +284,9 @@ def _held_out(validation: Any, pair: Pair, place: torch.device) -> Any:
 
 
 def _check_device(device: Any) -> torch.device:
+    if not isinstance(device, str | torch.device):
+        raise TypeError(f"device must be a name such as 'cpu' or a torch.device, got {checks.shown(device)}")
     try:
         return torch.empty(0, device=device).device
-    except (RuntimeError, AssertionError) as error:
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise ValueError(f"device {str(device)!r} cannot be used here: {str(error).splitlines()[0]}") from error

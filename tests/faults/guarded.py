@@ -87,13 +87,6 @@ FAULTS = [
         OF_DIGEST + "test_a_run_that_fails_gives_its_folder_back",
     ),
     Fault(
-        "SIGTERM kills a run",
-        "training/signals.py",
-        "for number in (signal.SIGINT, signal.SIGTERM)}",
-        "for number in (signal.SIGINT,)}",
-        OF_DIGEST + "test_sigterm_ends_a_run_with_a_checkpoint",
-    ),
-    Fault(
         "an optimizer takes buffers that are not finite",
         OPTIMIZER,
         "if value.is_floating_point() and not torch.isfinite(value).all():",
@@ -112,7 +105,7 @@ FAULTS = [
         BUILD,
         "        if size > self.most or self.spent > 4 * self.most:",
         "        if False:",
-        OF_CRAFTED + "test_facts_that_describe_no_pair_are_refused",
+        OF_CRAFTED + "test_a_file_that_asks_for_terabytes_is_refused_in_bounded_memory",
     ),
     Fault(
         "a long header is read",
