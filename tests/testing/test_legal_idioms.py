@@ -8,7 +8,7 @@ import torch
 from pyro import distributions as dist
 from pyro import poutine
 from pyro.distributions import constraints
-from pyro.infer import Trace_ELBO, TraceEnum_ELBO, TraceGraph_ELBO, config_enumerate
+from pyro.infer import EnergyDistance, Trace_ELBO, TraceEnum_ELBO, TraceGraph_ELBO, config_enumerate
 from pyro.infer.autoguide import AutoDelta, AutoNormal
 from torch import nn
 
@@ -298,6 +298,10 @@ class TestLosses:
         told = report(level_model, level, loss=Trace_ELBO().differentiable_loss)
         assert told.findings == ()
         assert told["gradient"].outcome == "passed"
+
+    def test_a_loss_of_pyro_that_is_no_elbo(self):
+        loss = EnergyDistance(beta=1.0, num_particles=4)
+        assert faults(level_model, AutoNormal(level_model), loss=loss) == []
 
     def test_a_mean_over_the_data_is_a_warning(self):
         def loss(model, guide, x):
