@@ -29,9 +29,10 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("--labels", type=int, nargs="+", default=[10, 30, 100], help="how many labels are kept (default: 10 30 100)")
-    add("--steps", type=int, default=1500, help="training steps of each pair (default: %(default)s)")
-    add("--latent", type=int, default=8, help="latent dimensions (default: %(default)s)")
+    add("--steps", type=int, default=800, help="training steps of each pair (default: %(default)s)")
+    add("--latent", type=int, default=4, help="latent dimensions (default: %(default)s)")
     add("--hidden", type=int, default=128, help="width of the hidden layers (default: %(default)s)")
+    add("--alpha", type=float, default=5.0, help="weight of the classification, a labeled image (default: %(default)s)")
     add("--seeds", type=int, default=3, help="choices of the labels that are kept (default: %(default)s)")
     add("--out", type=Path, default=Path("out/labels"), help="output folder (default: %(default)s)")
     add("--smoke", action="store_true", help="a few steps, to see in seconds that it runs")
@@ -60,7 +61,7 @@ def conditional(args: argparse.Namespace, train: Any, test: Any) -> tuple[dict[s
     pair = pg.models.ConditionalVAE(*networks(args), classes=CLASSES)
     scores = {}
     for name, one in {"VAE": plain, "ConditionalVAE": pair}.items():
-        pg.fit(one, train, steps=args.steps, batch_size=100)
+        pg.fit(one, train, steps=args.steps, batch_size=100, lr=2e-3)
         scores[name] = pg.evaluate(one, test, importance_samples=5 if args.smoke else 200).nll or 0.0
     return scores, torch.cat([pair.sample(10, y=digit) for digit in range(CLASSES)])
 
@@ -75,10 +76,10 @@ def few_labels(args: argparse.Namespace, train: Any, test: Any, number: int, see
     torch.manual_seed(seed)
     classifier = pg.nn.MLPClassifier(SHAPE, CLASSES, hidden=(args.hidden,))
     alone = pg.nn.MLPClassifier(SHAPE, CLASSES, hidden=(args.hidden,))
-    pair = pg.models.SemiSupervisedVAE(*networks(args), classifier, alpha=0.1 * len(x) / number)
-    pg.fit(pair, (x, known), steps=args.steps, batch_size=100, seed=seed)
+    pair = pg.models.SemiSupervisedVAE(*networks(args), classifier, alpha=args.alpha * len(x) / number)
+    pg.fit(pair, (x, known), steps=args.steps, batch_size=100, lr=2e-3, seed=seed)
     optimizer = torch.optim.Adam(alone.parameters(), lr=1e-3, weight_decay=1e-4)
-    for _ in range(args.steps // 3):
+    for _ in range(5 if args.smoke else 500):
         optimizer.zero_grad()
         (-alone(x[kept]).log_prob(y[kept]).mean()).backward()
         optimizer.step()

@@ -64,8 +64,9 @@ def test_the_elbo_is_the_evidence_though_the_guide_draws_the_layers_in_the_other
     assert abs(gap) < Z * scores.standard_errors["elbo"]
     torch.manual_seed(0)
     with torch.no_grad():
-        losses = torch.stack([pg.training.elbo_terms(exact_pair(), x).objective for _ in range(10)])
-    assert abs(losses.mean() + two_layer.evidence(x, **ALL).mean()) < Z * scores.standard_errors["elbo"]
+        losses = torch.stack([pg.training.elbo_terms(exact_pair(), x).objective for _ in range(40)])
+    error = losses.std().item() / math.sqrt(40)  # of the draws alone; the analytic KL is off by 0.1 nats
+    assert abs(losses.mean() + two_layer.evidence(x, **ALL).mean()) < Z * error < 0.05
 
 
 def test_the_oracle_is_the_integral():
