@@ -21,6 +21,7 @@ from pyrogen.nn.sparse import (
     SparseLinearDecoder,
     SparseLinearEncoder,
 )
+from pyrogen.nn.two_heads import TwoHeads
 
 __all__ = [
     "FISTA",
@@ -57,4 +58,5 @@ __all__ = [
     "SparseEncoder",
     "SparseLinearDecoder",
     "SparseLinearEncoder",
+    "TwoHeads",
 ]

@@ -125,10 +125,20 @@ class Codebook(Described, nn.Module):
         if self.update == "ema":
             sums = torch.zeros_like(self.sums).index_add(0, index, e)
             self.sums.mul_(self.decay).add_(sums, alpha=1 - self.decay)
-            means = self.sums / self.counts.clamp_min(UNUSED)[:, None]
-            self.vectors.copy_(torch.where(self.counts[:, None] > UNUSED, means, self.vectors))
+            self._move()
         if self.revive:
             self._revive(e, torch.where(finite[:, None], self.lookup(index), e))
+
+    @torch.no_grad()
+    def settle(self) -> None:
+        """Set the vectors to the ratio of sums and counts, after these were averaged over several processes."""
+        if self.update == "ema" and not self.frozen:
+            self._move()
+
+    def _move(self) -> None:
+        """Set the vectors to the running means; one that no feature uses stays."""
+        means = self.sums / self.counts.clamp_min(UNUSED)[:, None]
+        self.vectors.copy_(torch.where(self.counts[:, None] > UNUSED, means, self.vectors))
 
     def _revive(self, e: Tensor, codes: Tensor) -> None:
         """Dead codes to features, drawn without replacement in proportion to ‖e − c‖² (by Gumbel's trick: no sync)."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import Literal, TypeAlias
+from collections.abc import Sequence
+from typing import Any, Literal, TypeAlias
 
+import numpy as np
 import torch
 from pyro import distributions as dist
 from torch import Tensor, nn
@@ -74,14 +76,17 @@ class Gaussian(Likelihood):
     """Real pixels: log p(x | z) = −‖x − o‖² / 2σ² − D log σ√2π, that is squared error with a stated noise.
 
     Args:
-        scale: the noise σ > 0, in the data's units.
-        learned: make σ a parameter that starts at `scale`; by default it stays.
+        scale: the noise σ > 0, in the data's units: one number, or one for each entry of x (a column of a table, say),
+            in any shape that broadcasts against x.
+        learned: make σ a parameter that starts at `scale`, so that each entry of it moves; by default it stays.
     """
 
-    def __init__(self, scale: float = 1.0, learned: bool = False) -> None:
+    def __init__(self, scale: float | Sequence[Any] | Tensor = 1.0, learned: bool = False) -> None:
         super().__init__()
-        scale, learned = checks.real("scale", scale, above=0), checks.flag("learned", learned)
-        log_scale = torch.tensor(math.log(scale), dtype=torch.float64).to(torch.get_default_dtype())
+        values, learned = _noise(scale), checks.flag("learned", learned)
+        if values.dim() and "scale" in self._arguments:  # a tensor's values would be lost in a description
+            object.__setattr__(self, "_arguments", {**self._arguments, "scale": values.tolist()})
+        log_scale = values.log().to(torch.get_default_dtype())
         if learned:
             self.log_scale = nn.Parameter(log_scale)
         else:
@@ -89,12 +94,30 @@ class Gaussian(Likelihood):
 
     def forward(self, output: Tensor, event_dim: int) -> dist.TorchDistribution:
         """Normal around `output`."""
+        if self.log_scale.dim() > event_dim:
+            raise ValueError(
+                f"the noise of a Gaussian likelihood must have a shape that fits x, got {tuple(self.log_scale.shape)} "
+                f"for {tuple(output.shape[-event_dim:])}"
+            )
         distribution: dist.TorchDistribution = dist.Normal(output, self.log_scale.exp()).to_event(event_dim)
         return distribution
 
     def check(self, x: Tensor) -> None:
         """Pixels must be finite."""
         _check_range(x, -math.inf, math.inf, "gaussian")
+
+
+def _noise(scale: Any) -> Tensor:
+    """σ as a float64 tensor, positive and finite."""
+    if not isinstance(scale, list | tuple | Tensor | np.ndarray) or not np.ndim(scale):
+        return torch.tensor(checks.real("scale", scale, above=0), dtype=torch.float64)
+    try:
+        values = torch.as_tensor(scale, dtype=torch.float64).detach().clone()
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(f"scale must be a number or one for each entry, got {checks.shown(scale)}") from error
+    if not bool((torch.isfinite(values) & (values > 0)).all()) or not values.numel():
+        raise ValueError(f"scale must be finite and above 0 in each entry, got {checks.shown(scale)}")
+    return values
 
 
 _BY_NAME: dict[str, type[Likelihood]] = {

@@ -13,6 +13,7 @@ from pyrogen.training.checkpoint import load, save
 from pyrogen.training.feedback import Feedback, HoldKL, TargetKL
 from pyrogen.training.fit import Fit, fit
 from pyrogen.training.history import History
+from pyrogen.training.lightning import lightning_module
 from pyrogen.training.objectives import Terms, elbo_terms
 from pyrogen.training.schedules import Constant, Cyclical, Geometric, LinearWarmup, Schedule
 
@@ -37,6 +38,7 @@ __all__ = [
     "Terms",
     "elbo_terms",
     "fit",
+    "lightning_module",
     "load",
     "save",
 ]

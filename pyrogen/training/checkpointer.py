@@ -16,10 +16,12 @@ from pyrogen.files import check_writable, remove_leftovers
 from pyrogen.locks import FolderLock
 from pyrogen.training import packing
 from pyrogen.training.checkpoint import FILE_NAME, FORMAT, State, read_state, set_weights, weights_of, write_state
+from pyrogen.training.distributed import Team
 from pyrogen.training.optimizer_state import pack, unpack
 from pyrogen.training.run import Run
 
 UNKNOWN_TO_FORMAT_1 = ("data", "optimizer")
+TOGETHER = 50  # steps after which several processes ask each other
 SAVE_EVERY = 30.0  # seconds between two checkpoints, unless a number of steps is asked for
 
 
@@ -31,6 +33,7 @@ class Checkpointer:
         every: steps between two checkpoints; by default about 30 seconds pass.
         settings: what a run must share with the checkpoint to go on from it.
         resume: whether a checkpoint may be there; ``"weights"`` takes only weights, step, history and random state.
+        team: the processes that share the run; only the first of them writes.
 
     One run at a time uses the folder; `close` lets another begin.
 
@@ -39,8 +42,16 @@ class Checkpointer:
         ValueError: if the folder cannot be written.
     """
 
-    def __init__(self, folder: Path, every: int | None, settings: dict[str, Any], resume: bool | str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        every: int | None,
+        settings: dict[str, Any],
+        resume: bool | str,
+        team: Team | None = None,
+    ) -> None:
         self.folder, self.every, self.settings, self.resume = folder, every, settings, resume
+        self.team = team or Team()
         self.path = folder / FILE_NAME
         self._last, self.saved = time.monotonic(), 0
         self._state: State | None = None
@@ -48,7 +59,7 @@ class Checkpointer:
         if self.path.exists() and not resume:
             raise CheckpointError(f"{folder} holds a checkpoint already: pass resume=True to go on, or another folder")
         self._lock = FolderLock(folder)
-        if not self._lock.acquire():
+        if self.team.leads and not self._lock.acquire():
             raise CheckpointError(
                 f"{folder} is in use by another run ({self._lock.holder()}): wait until it ends, or choose another "
                 "folder"
@@ -58,7 +69,8 @@ class Checkpointer:
                 self._state = read_state(self.path)
                 self._compare(self._state)
                 self.saved = self._state.facts["step"]
-            remove_leftovers(folder, FILE_NAME)
+            if self.team.leads:
+                remove_leftovers(folder, FILE_NAME)
         except BaseException:
             self.close()
             raise
@@ -71,7 +83,12 @@ class Checkpointer:
         """Return whether a checkpoint should be written after `step`."""
         if step == self.saved:
             return False
-        return step % self.every == 0 if self.every else time.monotonic() - self._last > SAVE_EVERY
+        if self.every:
+            return step % self.every == 0
+        late = time.monotonic() - self._last > SAVE_EVERY
+        if self.team.size == 1:
+            return late
+        return step % TOGETHER == 0 and self.team.agree(late and self.team.leads)
 
     def save(self, run: Run) -> None:
         """Write the whole state; the one before stays if a weight is not finite or the write does not complete."""
@@ -83,6 +100,7 @@ class Checkpointer:
                 )
         state, facts = pack(run.optimizer)
         tensors = weights_of(run.pair) | {f"optimizer.{name}": value for name, value in state.items()}
+        tensors |= run.team.random_states()
         tensors["random.cpu"] = torch.get_rng_state()
         if run.device.type == "cuda":
             tensors["random.cuda"] = torch.cuda.get_rng_state(run.device)
@@ -97,6 +115,9 @@ class Checkpointer:
             "columns": run.history.columns,
             "parts": parts,
         }
+        if not self.team.leads:
+            self._last, self.saved = time.monotonic(), run.step
+            return
         try:
             write_state(State(tensors, facts), self.path)
         except (OSError, ValueError) as error:
@@ -122,7 +143,7 @@ class Checkpointer:
             if self.resume != "weights":
                 unpack(run.optimizer, state.part("optimizer"), facts)
                 run.parts.load_state_dict(packing.unpack(facts.get("parts", {"dict": []}), state.tensors))
-            torch.set_rng_state(state.tensors["random.cpu"])
+            torch.set_rng_state(run.team.own_random(state.tensors))
             if "random.cuda" in state.tensors and run.device.type == "cuda":
                 torch.cuda.set_rng_state(state.tensors["random.cuda"], run.device)
             history = state.tensors["history"].numpy()

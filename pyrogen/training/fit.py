@@ -19,6 +19,7 @@ from pyrogen.training.callbacks import State
 from pyrogen.training.checkpointer import Checkpointer
 from pyrogen.training.data import as_source
 from pyrogen.training.digest import digest_data
+from pyrogen.training.distributed import team_of
 from pyrogen.training.history import History
 from pyrogen.training.lock import one_at_a_time
 from pyrogen.training.optimizer_state import settings_of
@@ -30,7 +31,7 @@ from pyrogen.training.optimizers import (
     make_lr_schedule,
     make_optimizer,
 )
-from pyrogen.training.parts import Parts
+from pyrogen.training.parts import Parts, check_parts
 from pyrogen.training.program_data import Whole
 from pyrogen.training.run import Run
 from pyrogen.training.schedules import Constant, Schedule
@@ -142,6 +143,8 @@ def fit(
         CheckpointError: if the checkpoint is damaged or another run's, or is there and `resume` is not set.
         DivergenceError: if a term stops being finite; the last good checkpoint stays.
 
+    Under ``torchrun`` each process takes its part of each batch, and the first one writes. Noise differs between them.
+
     SIGINT (Ctrl-C) or SIGTERM ends the run after the current step with a checkpoint and returns, and ``Fit.stopped``
     says so: a script that should end there too asks for it. A second signal interrupts at once. The pair is left in
     evaluation mode, in which dropout and running statistics stand still: call ``pair.train()`` for a loop of your own.
@@ -179,7 +182,7 @@ def fit(
     precision = checks.one_of("precision", precision, ("float32", "bf16"))
     if compile is not None:
         compile = checks.flag("compile", compile)
-    _check_parts(schedule, callbacks, validation, validate_every)
+    check_parts(schedule, callbacks, validation, validate_every)
     if checkpoint is not None:
         checkpoint = checks.path("checkpoint", checkpoint)
     if resume and checkpoint is None:
@@ -200,6 +203,11 @@ def fit(
     held_out = None if validation is None else _held_out(validation, pair, place)
     pair.to(place)
     warn_of_scale(pair, data)
+    team = team_of(pair, place)
+    if team.size > 1 and isinstance(source, StreamSource):
+        raise ValueError("data must be read by index for several processes, and a stream is not: pass its data set")
+    whole_data = isinstance(order, Whole)
+    order = order if whole_data else team.share(order)
     begun = begin(pair, source, order, seed, precision) if isinstance(pair, Programs) else None
     if not trainable(pair):
         raise ValueError("every weight of the pair is frozen (requires_grad=False): there is nothing to train")
@@ -218,8 +226,12 @@ def fit(
         "clip_norm": clip_norm,
         "frozen weights": [name for name, weight in pair.named_parameters() if not weight.requires_grad],
         "optimizer": settings_of(made),
+        "processes": team.size,
     }
-    checkpointer = Checkpointer(checkpoint, checkpoint_every, settings, resume) if checkpoint is not None else None
+    team.same("data and settings", [digest_data(source), repr(settings), steps] if team.size > 1 else None)
+    checkpointer = (
+        Checkpointer(checkpoint, checkpoint_every, settings, resume, team) if checkpoint is not None else None
+    )
     if checkpointer and checkpointer.saved > steps:
         checkpointer.close()
         raise CheckpointError(
@@ -232,15 +244,17 @@ def fit(
         try:
             if type(pair).initialize is not Pair.initialize and not (checkpointer and checkpointer.saved):
                 pair.initialize(_first_images(source, order).to(place))
-            validator = (
-                None if held_out is None else Validation(pair, held_out, often, seed, whole=isinstance(order, Whole))
-            )
+            validator = None if held_out is None else Validation(pair, held_out, often, seed, whole=whole_data)
             stream = source if isinstance(source, StreamSource) else None
-            parts = Parts(schedule or Constant(), lr_scheduler, clip_norm, validator, callbacks, stream)
-            run = Run(pair, source, order, made, parts, begun, compile, precision)
+            told = callbacks if team.leads else ()
+            parts = Parts(schedule or Constant(), lr_scheduler, clip_norm, validator, told, stream)
+            team.spread(pair)
+            team.seed(seed)
+            run = Run(pair, source, order, made, parts, begun, compile, precision, team)
             if checkpointer:
                 checkpointer.restore(run)
-            run.train(steps, interrupted, checkpointer, progress)
+            run.train(steps, interrupted, checkpointer, progress and team.leads)
+            team.spread(pair)  # a callback of the first process may have changed them
         finally:
             pair.eval()
             for parameter in parameters:
@@ -257,23 +271,6 @@ def _first_images(source: Any, order: Any) -> Tensor:
     batches = min(order.steps_per_epoch, max(1, INITIAL // order.batch_size))
     images: Tensor = source.images(torch.cat([order(step) for step in range(batches)]))
     return images
-
-
-def _check_parts(schedule: Any, callbacks: Any, validation: Any, validate_every: Any) -> None:
-    if not (schedule is None or isinstance(schedule, Schedule)):
-        raise TypeError(
-            "schedule must be a Schedule such as pg.training.LinearWarmup(1000) or a subclass of your own, got "
-            f"{checks.shown(schedule)}"
-        )
-    if not isinstance(callbacks, Sequence) or isinstance(callbacks, str):
-        raise TypeError(f"callbacks must be a list, such as [pg.training.KeepBest()], got {checks.shown(callbacks)}")
-    for callback in callbacks:
-        if isinstance(callback, type) or not callable(callback):
-            raise TypeError(f"callbacks must be called with the run's state, and {checks.shown(callback)} cannot be")
-    if validate_every is not None:
-        checks.whole("validate_every", validate_every, least=1)
-        if validation is None:
-            raise ValueError("validate_every needs held-out images: pass validation=")
 
 
 def _held_out(validation: Any, pair: Pair, place: torch.device) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pyrogen import checks
 from pyrogen.training.callbacks.state import State
 from pyrogen.training.history import CLOCK, History
 from pyrogen.training.schedules import Constant, Schedule
@@ -82,3 +83,25 @@ class Parts:
             name = type(callback).__name__
             yield f"callback {name} {seen[name]}", callback
             seen[name] += 1
+
+
+def check_parts(schedule: Any, callbacks: Any, validation: Any, validate_every: Any) -> None:
+    """Refuse, before any work, what cannot be a part of a run.
+
+    Raises:
+        TypeError, ValueError: with the remedy.
+    """
+    if not (schedule is None or isinstance(schedule, Schedule)):
+        raise TypeError(
+            "schedule must be a Schedule such as pg.training.LinearWarmup(1000) or a subclass of your own, got "
+            f"{checks.shown(schedule)}"
+        )
+    if not isinstance(callbacks, Sequence) or isinstance(callbacks, str):
+        raise TypeError(f"callbacks must be a list, such as [pg.training.KeepBest()], got {checks.shown(callbacks)}")
+    for callback in callbacks:
+        if isinstance(callback, type) or not callable(callback):
+            raise TypeError(f"callbacks must be called with the run's state, and {checks.shown(callback)} cannot be")
+    if validate_every is not None:
+        checks.whole("validate_every", validate_every, least=1)
+        if validation is None:
+            raise ValueError("validate_every needs held-out images: pass validation=")

@@ -24,6 +24,7 @@ from pyrogen.progress import progress_bar
 from pyrogen.training.begin import batches_of
 from pyrogen.training.callbacks.state import State
 from pyrogen.training.data import Order, Source
+from pyrogen.training.distributed import Team
 from pyrogen.training.feedback import Feedback
 from pyrogen.training.history import CLOCK, History
 from pyrogen.training.parts import Parts
@@ -62,6 +63,7 @@ class Run:
         begun: the first step of programs, which has been taken already.
         compile: False runs the programs at each step.
         precision: of the networks' arithmetic.
+        team: the processes that share the run.
     """
 
     def __init__(
@@ -74,8 +76,10 @@ class Run:
         begun: First | None = None,
         compile: bool | None = None,
         precision: Precision = "float32",
+        team: Team | None = None,
     ) -> None:
         self.pair, self.source, self.order, self.optimizer = pair, source, order, optimizer
+        self.team = team or Team()
         self.parts = parts or Parts.plain()
         self.parameters = list(trainable(pair).values())
         self.device = pair.beta.device
@@ -116,17 +120,18 @@ class Run:
         with progress_bar(total=steps, initial=self.step, desc=name, unit="step", shown=progress) as self._bar:
             self.parts.start(state)
             with reading(self.source, self.order, self.step, steps), self._programmed(steps):
-                while self.step < steps and not (interrupted.is_set() or state.reason):
-                    self._advance()
+                while self.step < steps and not (self.team.stops or self._ends(interrupted, state)):
+                    self._advance(interrupted.is_set())
                     self._after(state, checkpointer)
             self._flush()
             if checkpointer and checkpointer.saved != self.step:
                 checkpointer.save(self)
             self.parts.end(state)
-            self.reason = "signal" if interrupted.is_set() and self.step < steps else state.reason
+            signaled = (interrupted.is_set() or self.team.stops) and self.step < steps
+            self.reason = "signal" if signaled else state.reason
             if self.reason:
                 self._say_why(self.reason, steps, checkpointer)
-        if checkpointer:
+        if checkpointer and self.team.leads:
             self.history.to_csv(checkpointer.folder / "history.csv")
             if self.history.validation is not None:
                 self.history.validation.to_csv(checkpointer.folder / "validation.csv")
@@ -146,8 +151,20 @@ class Run:
             self._program = None
 
     def _compiled(self) -> CompiledStep | None:
+        if self.team.size > 1:  # gradients of several processes meet between step and optimizer
+            return None
         left, clipped = self._steps - self.step, self.parts.clip_norm is not None
         return self._take.compiled(self.parameters, self.optimizer, left, clipped)
+
+    def _ends(self, interrupted: threading.Event, state: State) -> bool:
+        """Whether the run ends before its last step; several processes must say so after the same step."""
+        if self.team.size == 1:
+            return interrupted.is_set() or state.reason is not None
+        ends = state.reason is not None
+        if state.validated or self.step % FLUSH_EVERY == 0:
+            ends = self.team.agree(ends or interrupted.is_set())
+            state.reason = state.reason or ("another process has stopped" if ends else None)
+        return ends and (state.validated or self.step % FLUSH_EVERY == 0)
 
     def _after(self, state: State, checkpointer: Checkpoints | None) -> None:
         """What may follow a step: a look at the terms, a validation, the callbacks, a checkpoint."""
@@ -164,13 +181,13 @@ class Run:
             checkpointer.save(self)
 
     @torch.no_grad()
-    def _advance(self) -> None:
+    def _advance(self, stop: bool) -> None:
         beta, rate = self._weight(), self.optimizer.param_groups[0]["lr"]
         if self._program is not None:
             row = self._program(self._take.batch_of(self.step), beta, rate)
         else:
             pending = self._take.pending
-            row, gradients = self._take(self.step, beta)
+            row, gradients = self.team.average(*self._take(self.step, beta), stop)
             for parameter, gradient in zip(self.parameters, gradients, strict=True):
                 parameter.grad = gradient
             if self.parts.clip_norm is not None:

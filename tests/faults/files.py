@@ -13,7 +13,7 @@ FAULTS = [
     Fault(
         "the random state is not restored",
         KEEPER,
-        '            torch.set_rng_state(state.tensors["random.cpu"])\n',
+        "            torch.set_rng_state(run.team.own_random(state.tensors))\n",
         "",
         RESUME,
     ),

@@ -41,6 +41,7 @@ def same(stated: str, printed: str) -> bool:
 )
 def test_the_code_of_a_page_runs_and_prints_what_the_page_says(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(DOCS.parent))  # for the processes that a page starts
     names: dict[str, object] = {"__name__": "__main__"}
     for code, stated in blocks(page):
         printed = io.StringIO()

@@ -1,0 +1,177 @@
+"""One run on several processes, as ``torchrun`` starts them: each takes its part of each batch."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from pyrogen.models import Pair
+
+Gradients = list[Tensor | None]
+NOISE = 1_000_003  # between the seeds of two processes
+
+
+class Team:
+    """The processes of a run; by default there is one.
+
+    Attributes:
+        rank: this process's number, from 0.
+        size: how many there are.
+        stops: whether a process has asked for the run's end; all learn it after the same step.
+    """
+
+    rank, size, stops = 0, 1, False
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes checkpoints, logs and the bar."""
+        return self.rank == 0
+
+    def share(self, order: Any) -> Any:
+        """Return the order of this process's part of each batch."""
+        return order
+
+    def average(self, row: Tensor, gradients: Gradients, stop: bool) -> tuple[Tensor, Gradients]:
+        """Return the terms and gradients of the whole batch; `stop` asks all processes to end."""
+        self.stops = stop
+        return row, gradients
+
+    def agree(self, stop: bool) -> bool:
+        """Return whether any process asks for the end."""
+        return stop
+
+    def same(self, what: str, value: Any) -> None:
+        """Refuse processes that differ in `value`."""
+
+    def seed(self, seed: int) -> None:
+        """Seed this process's noise."""
+        torch.manual_seed(seed)
+
+    def spread(self, pair: Pair) -> None:
+        """Give all processes the weights of the first."""
+
+    def random_states(self) -> dict[str, Tensor]:
+        """Return the random states of the other processes by name, for the checkpoint of the first."""
+        return {}
+
+    def own_random(self, tensors: dict[str, Tensor]) -> Tensor:
+        """Return this process's random state out of a checkpoint."""
+        return tensors["random.cpu"]
+
+
+class Processes(Team):
+    """Several processes under ``torch.distributed``, with gradients, terms and buffers reduced in one flat tensor.
+
+    Running statistics and the codes of an EMA codebook are averaged too, so they agree on all processes. Noise differs
+    from process to process.
+
+    Args:
+        pair: the pair in training.
+        device: where it is.
+    """
+
+    def __init__(self, pair: Pair, device: torch.device) -> None:
+        self.pair, self.device = pair, device
+        self.rank, self.size = dist.get_rank(), dist.get_world_size()
+
+    def share(self, order: Any) -> Any:
+        """Return the order of this process's part of each batch.
+
+        Raises:
+            ValueError: if the batch cannot be shared out evenly.
+        """
+        if order.batch_size % self.size:
+            raise ValueError(
+                f"batch_size must be a multiple of the {self.size} processes, got {order.batch_size}: each takes an "
+                "equal part of a batch"
+            )
+        return _Share(order, self.rank, self.size)
+
+    def average(self, row: Tensor, gradients: Gradients, stop: bool) -> tuple[Tensor, Gradients]:
+        """Return the terms and gradients of the whole batch; `stop` asks all processes to end."""
+        buffers = [b for b in self.pair.buffers() if b.is_floating_point() and b is not self.pair.beta]
+        parts = [row, *(g for g in gradients if g is not None), *buffers, row.new_full((1,), float(stop))]
+        kind = torch.float64 if any(part.dtype == torch.float64 for part in parts) else torch.float32
+        flat = torch.cat([part.detach().reshape(-1).to(kind) for part in parts])
+        dist.all_reduce(flat)
+        flat /= self.size
+        pieces = iter(flat.split([part.numel() for part in parts]))
+        row = next(pieces).reshape(row.shape).to(row.dtype)
+        mean: Gradients = [None if g is None else next(pieces).reshape(g.shape).to(g.dtype) for g in gradients]
+        with torch.no_grad():
+            for buffer in buffers:
+                buffer.copy_(next(pieces).reshape(buffer.shape))
+            for module in self.pair.modules():
+                if hasattr(module, "settle"):  # a codebook, whose codes are a ratio of its buffers
+                    module.settle()
+        self.stops = bool(next(pieces)) if self.device.type == "cpu" else False
+        return row, mean
+
+    def agree(self, stop: bool) -> bool:
+        """Return whether any process asks for the end."""
+        asked = torch.tensor([float(stop)], device=self.device)
+        dist.all_reduce(asked)
+        return bool(asked)
+
+    def same(self, what: str, value: Any) -> None:
+        """Refuse processes that differ in `value`.
+
+        Raises:
+            ValueError: on all of them.
+        """
+        values: list[Any] = [None] * self.size
+        dist.all_gather_object(values, value)
+        other = next((rank for rank, theirs in enumerate(values) if theirs != values[0]), None)
+        if other is not None:
+            raise ValueError(
+                f"every process must have the same {what}, and process {other} has another than process 0: each takes "
+                "its own part of every batch by itself"
+            )
+
+    def seed(self, seed: int) -> None:
+        """Seed this process's noise."""
+        torch.manual_seed(seed + NOISE * self.rank)
+
+    def spread(self, pair: Pair) -> None:
+        """Give all processes the weights of the first."""
+        for tensor in pair.state_dict(keep_vars=True).values():
+            dist.broadcast(tensor.detach(), src=0)
+
+    def random_states(self) -> dict[str, Tensor]:
+        """Return the random states of the other processes by name, for the checkpoint of the first."""
+        states: list[Any] = [None] * self.size
+        dist.all_gather_object(states, torch.get_rng_state())
+        return {f"random.process {rank}": state for rank, state in enumerate(states) if rank}
+
+    def own_random(self, tensors: dict[str, Tensor]) -> Tensor:
+        """Return this process's random state out of a checkpoint."""
+        own: Tensor = tensors.get(f"random.process {self.rank}" if self.rank else "random.cpu", torch.get_rng_state())
+        return own
+
+
+class _Share:
+    """The part of each batch that one process takes."""
+
+    def __init__(self, order: Any, rank: int, size: int) -> None:
+        self.order, self.rank, self.parts = order, rank, size
+        self.size, self.batch_size, self.steps_per_epoch = order.size, order.batch_size, order.steps_per_epoch
+
+    def __call__(self, step: int) -> Tensor:
+        """Return int64 (B / processes,), the indices of this process."""
+        index: Tensor = self.order(step)
+        return index.chunk(self.parts)[self.rank]
+
+
+def team_of(pair: Pair, device: torch.device) -> Team:
+    """Return the processes that ``torchrun`` has started, or one alone."""
+    if not dist.is_available():
+        return Team()
+    if not dist.is_initialized():
+        if int(os.environ.get("WORLD_SIZE", "1")) < 2 or "RANK" not in os.environ:
+            return Team()
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    return Processes(pair, device) if dist.get_world_size() > 1 else Team()

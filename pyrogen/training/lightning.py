@@ -1,0 +1,81 @@
+"""A pair as a Lightning module, for clusters that run Lightning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from pyrogen import checks
+from pyrogen.models import Pair, Programs
+from pyrogen.training.items import image_of
+from pyrogen.training.objectives import elbo_terms
+from pyrogen.training.step import trainable
+
+SHOWN = ("objective", "reconstruction", "kl", "penalty")
+
+
+def lightning_module(
+    pair: Pair,
+    lr: float = 1e-3,
+    optimizer: Callable[..., Optimizer] = torch.optim.Adam,
+    size: int | None = None,
+) -> Any:
+    """Return a ``LightningModule`` that trains `pair` on the objective of `fit`.
+
+    Its batches are what a ``DataLoader`` makes of tensors, or of tuples or dicts that hold the images. It logs the
+    terms as ``train_objective``, ``val_elbo`` and so on, in nats per image. Lightning runs the programs at each step,
+    so a step takes longer than one of `fit`. Give a pair that starts from data, such as one with a codebook,
+    ``pair.initialize(x)`` first. Needs ``pip install lightning``.
+
+    Args:
+        pair: a pyrogen pair; ``module.pair`` is the same object.
+        lr: the learning rate.
+        optimizer: a torch optimizer class.
+        size: N, for pairs whose terms depend on it, such as the β-TCVAE; by default the batch's own.
+
+    Raises:
+        TypeError: if `pair` is not a pyrogen pair.
+        ImportError: if Lightning is not installed.
+    """
+    try:
+        import lightning
+    except ImportError as error:
+        raise ImportError("lightning_module needs the package lightning: pip install lightning") from error
+    if not isinstance(pair, Pair) or isinstance(pair, Programs):
+        raise TypeError(f"pair must be a pyrogen pair, got {checks.shown(pair)}: train other programs with pg.fit")
+    rate, count = checks.real("lr", lr, above=0), None if size is None else checks.whole("size", size, least=1)
+
+    class PairModule(lightning.LightningModule):  # type: ignore[misc,name-defined]
+        """The pair under Lightning's trainer."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.pair = pair
+
+        def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+            """Return the objective of a batch, nats per image."""
+            return self._objective(batch, "train")
+
+        def validation_step(self, batch: Any, batch_idx: int) -> None:
+            """Log the held-out terms of a batch."""
+            self._objective(batch, "val")
+
+        def configure_optimizers(self) -> Optimizer:
+            """Return the optimizer of what is trained."""
+            return optimizer(list(trainable(self.pair).values()), lr=rate)
+
+        def _objective(self, batch: Any, prefix: str) -> Tensor:
+            x = image_of(batch)
+            terms = elbo_terms(self.pair, x, None if count is None else max(count, len(x)))
+            row = dict(zip(terms.columns, terms.row(), strict=True))
+            shown = {f"{prefix}_{name}": row[name] for name in SHOWN if name in row}
+            if "kl" in row:
+                shown[f"{prefix}_elbo"] = -(row["reconstruction"] + row["kl"])
+            self.log_dict(shown, batch_size=len(x))
+            return terms.objective
+
+    return PairModule()

@@ -1,0 +1,38 @@
+"""Faults of a run on several processes."""
+
+from faults.fault import Fault
+
+DISTRIBUTED, TESTS = "training/distributed.py", "training/test_distributed.py::"
+HALVES = TESTS + "test_two_halves_of_a_batch_are_the_whole"
+
+FAULTS = [
+    Fault("gradients of processes are summed", DISTRIBUTED, "flat /= self.size", "pass", HALVES),
+    Fault(
+        "each process takes the whole batch's first part",
+        DISTRIBUTED,
+        "index.chunk(self.parts)[self.rank]",
+        "index.chunk(self.parts)[0]",
+        TESTS + "test_the_shares_of_a_batch_are_disjoint_and_whole",
+    ),
+    Fault(
+        "each process keeps its own first weights",
+        "training/fit.py",
+        "            team.spread(pair)\n            team.seed(seed)",
+        "            team.seed(seed)",
+        HALVES,
+    ),
+    Fault(
+        "all processes draw the same noise after a resumption",
+        DISTRIBUTED,
+        'f"random.process {self.rank}" if self.rank else "random.cpu"',
+        '"random.cpu"',
+        TESTS + "test_a_run_on_two_processes_is_resumed_exactly_and_survives_a_kill",
+    ),
+    Fault(
+        "processes with other data go on",
+        DISTRIBUTED,
+        "if other is not None:",
+        "if False:",
+        TESTS + "test_processes_that_cannot_share_a_run_say_why",
+    ),
+]
