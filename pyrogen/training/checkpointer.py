@@ -115,11 +115,9 @@ class Checkpointer:
             "columns": run.history.columns,
             "parts": parts,
         }
-        if not self.team.leads:
-            self._last, self.saved = time.monotonic(), run.step
-            return
         try:
-            write_state(State(tensors, facts), self.path)
+            if self.team.leads:
+                write_state(State(tensors, facts), self.path)
         except (OSError, ValueError) as error:
             kept = f"; the checkpoint of step {self.saved} is kept" if self.saved and self.path.exists() else ""
             reason = f"the checkpoint of step {run.step} could not be written to {self.folder}: {error}{kept}"
