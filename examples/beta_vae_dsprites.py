@@ -19,6 +19,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 
 import pyrogen as pg
@@ -59,6 +60,8 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     add("--batch-size", type=int, default=128, help="images a step (default: %(default)s)")
     add("--lr", type=float, default=4e-3, help="Adam's highest learning rate (default: %(default)s)")
     add("--seed", type=int, default=0, help="of weights, batches and noise (default: %(default)s)")
+    add("--seeds", type=int, default=1, help="runs of each β with seeds of their own (default: %(default)s)")
+    add("--workers", type=int, default=1, help="how many of these runs at a time (default: %(default)s)")
     add("--device", default="cpu", help="such as cpu or cuda (default: %(default)s)")
     add("--data", type=Path, help="the original dSprites .npz (default: the images are drawn here)")
     add("--out", type=Path, default=Path("out/demo"), help="output folder (default: %(default)s)")
@@ -67,6 +70,8 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if len(set(args.betas)) != len(args.betas) or not all(0 <= beta < float("inf") for beta in args.betas):
         parser.error(f"--betas must be different finite numbers of at least 0, got {args.betas}")
+    if args.seeds < 1 or args.workers < 1:
+        parser.error(f"--seeds and --workers must be at least 1, got {args.seeds} and {args.workers}")
     args.betas.sort()
     try:
         torch.empty(0, device=args.device)
@@ -156,6 +161,44 @@ def train_one(
     return fit
 
 
+def build_seeded(args: argparse.Namespace, beta: float, seed: int) -> pg.models.VAE:
+    """The pair for one β and seed."""
+    return build(argparse.Namespace(**{**vars(args), "seed": seed}), beta)
+
+
+def sweep_seeds(args: argparse.Namespace, images: Any, test: Any) -> pd.DataFrame:
+    """A row for each β and seed: the same training as above, some runs at a time."""
+    return pg.sweep(
+        partial(build_seeded, args),
+        {"beta": args.betas, "seed": range(args.seed, args.seed + args.seeds)},
+        images,
+        test,
+        steps=args.steps,
+        folder=args.out / "runs" / "seeds",
+        workers=args.workers,
+        metrics=METRICS[:1],
+        evaluation={"images": 200, "nll_images": 20, "importance_samples": 4} if args.smoke else {"nll_images": 200},
+        batch_size=args.batch_size,
+        optimizer=partial(torch.optim.Adam, lr=args.lr, betas=(0.9, 0.99), fused=True),
+        lr_schedule=partial(one_cycle, args.steps),
+        schedule=pg.training.LinearWarmup(max(1, 8 * args.steps // 10)),
+        device=args.device,
+    )
+
+
+def tell_spread(page: pg.report.Report, runs: pd.DataFrame) -> None:
+    """Add mean and spread over seeds."""
+    page.heading("Spread over seeds")
+    failed = runs[runs["error"] != ""]
+    if len(failed) == len(runs):
+        page.text("No run was trained to its end.")
+        return
+    figure = pg.plots.sweep(runs, x="beta", terms=["elbo", "reconstruction", "kl", "mig"])
+    page.figure(figure, "seeds", "Mean over seeds, one standard deviation each way, and each run (faint).")
+    for _, run in failed.iterrows():
+        page.text(f"β = {run['beta']:g} with seed {run['seed']} failed: {run['error']}")
+
+
 def measure(args: argparse.Namespace, pairs: Pairs, test: Any) -> Scores:
     """Held-out scores of each pair."""
     sizes = {"images": 200, "nll_images": 20, "importance_samples": 4} if args.smoke else {"nll_images": 200}
@@ -163,7 +206,12 @@ def measure(args: argparse.Namespace, pairs: Pairs, test: Any) -> Scores:
 
 
 def write_report(
-    args: argparse.Namespace, fits: dict[str, pg.training.Fit], scores: Scores, test: Any, data: Any
+    args: argparse.Namespace,
+    fits: dict[str, pg.training.Fit],
+    scores: Scores,
+    test: Any,
+    data: Any,
+    runs: pd.DataFrame | None,
 ) -> Path:
     """The report with its figures and scores.json; the page's path."""
     pairs: Pairs = {label: fit.pair for label, fit in fits.items()}
@@ -180,6 +228,8 @@ def write_report(
     page.figure(pg.plots.loss_curves(histories), "loss_curves", caption)
     draw_images(page, args, pairs, images, factors, data)
     draw_codes(page, pairs, scores, codes, factors, test.factor_names)
+    if runs is not None:
+        tell_spread(page, runs)
     settings = {name: str(value) if isinstance(value, Path) else value for name, value in vars(args).items()}
     seconds = {label: round(float(history["seconds"][-1]), 1) for label, history in histories.items()}
     page.scores(
@@ -411,10 +461,11 @@ def main(argv: list[str] | None = None) -> None:
         data = pg.datasets.DSprites(path=args.data, cache=not args.smoke)
         images, test = data.split(2000, 500) if args.smoke else data.split(len(data) - HELD_OUT, HELD_OUT)
         fits = train(args, images)
+        runs = sweep_seeds(args, images, test) if args.seeds > 1 else None
     except (ValueError, OSError, pg.PyrogenError) as error:
         sys.exit(f"{Path(__file__).name}: {error}")
     scores = measure(args, {label: fit.pair for label, fit in fits.items()}, test)
-    page = write_report(args, fits, scores, test, data)
+    page = write_report(args, fits, scores, test, data, runs)
     for label, score in scores.items():
         print(f"\n{label}\n{score}")
     print("", *claims(scores), "", f"pg.report.Report: {page}", f"Scores: {page.parent / 'scores.json'}", sep="\n")

@@ -53,6 +53,13 @@ class Page(HTMLParser):
         self.references += [values[key] for key in ("src", "href") if values.get(key) and tag != "a"]
 
 
+def test_beta_vae_dsprites_over_seeds(tmp_path):
+    options = ("--smoke", "--betas", "1", "4", "--latent", "2", "--tc-steps", "0", "--seeds", "2", "--out", tmp_path)
+    run("beta_vae_dsprites.py", *options)
+    assert (tmp_path / "seeds.png").exists()
+    assert len(list((tmp_path / "runs" / "seeds").glob("*/result.json"))) == 4
+
+
 def test_beta_vae_dsprites(tmp_path):
     first = run("beta_vae_dsprites.py", "--smoke", "--betas", "0.5", "4", "--latent", "3", "--out", tmp_path)
     assert first.returncode == 0, first.stderr
