@@ -70,7 +70,10 @@ def evaluate(
         True
     """
     if not isinstance(pair, Pair):
-        raise TypeError(f"evaluate scores a pyrogen pair, got {checks.shown(pair)}")
+        raise TypeError(
+            f"evaluate scores a pyrogen pair, got {checks.shown(pair)}: make one of any Pyro programs with "
+            "pg.models.Programs(model, guide)"
+        )
     images, nll_images, samples, batch_size = (
         checks.whole(name, value, least=1)
         for name, value in {

@@ -1,4 +1,8 @@
-"""The pairs: one model and guide a file."""
+"""The pairs: one model and guide a file.
+
+All but one are a `Pair`, which ``pg.fit`` and ``pg.evaluate`` take. `GammaExponential` is a pair of programs with one
+latent for all data, to be trained by ``pyro.infer.SVI``. `Programs` makes a `Pair` of anyone's model and guide.
+"""
 
 from pyrogen.models.autoencoder import Autoencoder
 from pyrogen.models.base import Pair
