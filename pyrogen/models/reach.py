@@ -28,9 +28,11 @@ def reachable(**roots: Any) -> Iterator[tuple[str, Any]]:
         roots: the objects to start from, under the names that begin their paths.
 
     Example:
-        >>> net = nn.Linear(1, 1)
-        >>> [path for path, value in reachable(guide=lambda x: net(x)) if isinstance(value, nn.Module)]
-        ['net']
+        >>> def guide_of(net):
+        ...     return lambda x: net(x)
+        >>> found = reachable(guide=guide_of(nn.Linear(1, 1)))
+        >>> [type(value).__name__ for _, value in found if isinstance(value, nn.Module)]
+        ['Linear']
     """
     seen: set[int] = set()
     waiting: deque[tuple[str, Any]] = deque(roots.items())

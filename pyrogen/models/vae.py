@@ -16,7 +16,7 @@ class VAE(Pair):
 
     Training maximizes, in nats per image,
 
-        E_q(z|x) [log p(x | z)] − β KL(q(z | x) ‖ p(z)),
+        E_q(z|x) [log p(x | z)] − β KL(q(z | x) ‖ p(z)).
 
     For β = 1 this is the ELBO, a lower bound on log p(x) (Kingma and Welling 2014, https://arxiv.org/abs/1312.6114).
     For β > 1 it is the objective of the β-VAE (Higgins et al. 2017, https://openreview.net/forum?id=Sy2fzU9gl). The

@@ -77,7 +77,7 @@ FAULTS = [
         "what a killed process left is not removed",
         KEEPER,
         "            remove_leftovers(folder, FILE_NAME)\n",
-        "",
+        "            pass\n",
         OF_CHECKPOINT + "test_leftovers_of_a_killed_process_are_removed",
     ),
     Fault(

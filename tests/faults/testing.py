@@ -346,7 +346,7 @@ FAULTS = [
         "the score-function estimate takes the path of a draw too",
         REFERENCES,
         "output: Tensor = self.base.sample(sample_shape).detach()",
-        "pass\n        return self.base.rsample(sample_shape)",
+        "pass\n        return self.base.rsample(sample_shape)\n        if True:\n            output = None",
         OF_QUESTIONS + "test_a_distribution_whose_draws_may_jump_is_held_against_scores",
     ),
     Fault(

@@ -82,7 +82,7 @@ def expectation_maximization(
         >>> data = {"rain": ["yes", "no", "no", None], "wet": ["yes", "no", "yes", "no"]}
         >>> fit = expectation_maximization(nx.DiGraph([("rain", "wet")]), data)
         >>> fit.network.get_cpds("rain").values.round(3), fit.converged
-        (array([0.667, 0.333]), True)
+        (array([0.75, 0.25]), True)
     """
     steps = checks.whole("steps", steps, least=1)
     tolerance = checks.real("tolerance", tolerance, least=0)
