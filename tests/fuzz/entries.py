@@ -403,6 +403,7 @@ ENTRIES: dict[str, Callable[[], Arguments]] = {
     "models.GammaExponential": lambda: {"theta": 1.5},
     "models.GammaExponential.model": lambda: {"*": (pg.models.GammaExponential(),), "x": torch.ones(3)},
     "models.GammaExponential.guide": lambda: {"*": (pg.models.GammaExponential(),), "x": torch.ones(3)},
+    "models.MissingVAE": lambda: {"encoder": encoder(), "decoder": decoder(), "beta": 1.0, "prior": None},
     "models.Programs": lambda: {"model": model, "guide": guide, "loss": None},
     "models.SCVAE": lambda: {
         "encoder": pg.nn.SparseLinearEncoder(SHAPE, pg.nn.FISTA(shared := dictionary(), steps=2)),
@@ -743,7 +744,10 @@ SLOW = {  # calls of a second: the suite makes few of them
 }
 
 OPEN = {  # parts and callables with findings that are not mended yet: `make fuzz` calls them, the suite does not
-    "datasets",
+    "datasets.DSprites",
+    "datasets.DSprites.factors",
+    "datasets.DSprites.index",
+    "datasets.DSprites.split",
     "distributions",
     "evaluate",
     "evaluation",
@@ -752,10 +756,8 @@ OPEN = {  # parts and callables with findings that are not mended yet: `make fuz
     "graphs",
     "models",
     "plots",
-    "pretrained",
     "report",
     "sweep",
     "testing",
     "training",
-    "weights",
 }
