@@ -475,6 +475,7 @@ ENTRIES: dict[str, Callable[[], Arguments]] = {
     },
     "nn.MLPGridEncoder": lambda: {"shape": SHAPE, "grid": (2, 2), "dim": 3, "hidden": (4,)},
     "nn.PixelCNN": lambda: {"grid": (2, 2), "codes": 5, "channels": 4, "layers": 1, "reach": 3},
+    "nn.TwoHeads": lambda: {"mean": decoder(), "spread": decoder(), "least": 0.01},
     "nn.SparseConvDecoder": lambda: {
         "shape": (1, 8, 8),
         "dictionary": dictionary(4),
@@ -725,6 +726,7 @@ ENTRIES: dict[str, Callable[[], Arguments]] = {
     "training.TensorBoard": lambda: {"folder": "board", "every": 5},
     "training.History": lambda: {"columns": ("objective", "kl"), "monitored": ("kl",)},
     "training.LinearWarmup": lambda: {"steps": 10},
+    "training.lightning_module": lambda: {"pair": vae(), "lr": 1e-3, "optimizer": torch.optim.Adam, "size": 20},
     "training.elbo_terms": lambda: {"pair": vae(), "x": binary(), "size": 20},
 }
 
