@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyro import distributions as dist
 from torch import Tensor, nn
 
-from pyrogen.checks import real
+from pyrogen import checks
 from pyrogen.nn.base import Decoder, batch_shape, fitting
 
 
@@ -30,13 +30,16 @@ class TwoHeads(Decoder):
     """
 
     def __init__(self, mean: Decoder, spread: Decoder, least: float = 0.01) -> None:
+        for name, head in (("mean", mean), ("spread", spread)):
+            if not isinstance(head, Decoder):
+                raise TypeError(f"{name} must be a decoder, got {checks.shown(head)}")
         super().__init__(mean.shape, mean.latent, "gaussian")
         if (spread.shape, spread.latent) != (mean.shape, mean.latent):
             raise ValueError(
                 f"spread must have the shape {mean.shape} and the {mean.latent} latents of mean, got {spread.shape} "
                 f"and {spread.latent}"
             )
-        self.mean, self.spread, self.least = mean, spread, real("least", least, above=0)
+        self.mean, self.spread, self.least = mean, spread, checks.real("least", least, above=0)
 
     def output_of(self, z: Tensor) -> Tensor:
         """Return μ, ``(B, *shape)``."""
