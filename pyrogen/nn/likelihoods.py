@@ -109,10 +109,12 @@ class Gaussian(Likelihood):
 
 def _noise(scale: Any) -> Tensor:
     """σ as a float64 tensor, positive and finite."""
-    if not isinstance(scale, list | tuple | Tensor | np.ndarray) or not np.ndim(scale):
+    if not isinstance(scale, list | tuple | Tensor | np.ndarray) or (
+        isinstance(scale, Tensor | np.ndarray) and not scale.ndim
+    ):
         return torch.tensor(checks.real("scale", scale, above=0), dtype=torch.float64)
     try:
-        values = torch.as_tensor(scale, dtype=torch.float64).detach().clone()
+        values = torch.as_tensor(checks.array("scale", scale), dtype=torch.float64).detach().clone()
     except (TypeError, ValueError, RuntimeError) as error:
         raise TypeError(f"scale must be a number or one for each entry, got {checks.shown(scale)}") from error
     if not bool((torch.isfinite(values) & (values > 0)).all()) or not values.numel():
