@@ -106,8 +106,9 @@ class Processes(Team):
             for buffer in buffers:
                 buffer.copy_(next(pieces).reshape(buffer.shape))
             for module in self.pair.modules():
-                if hasattr(module, "settle"):  # a codebook, whose codes are a ratio of its buffers
-                    module.settle()
+                settle: Any = getattr(module, "settle", None)
+                if settle is not None:  # a codebook, whose codes are a ratio of its buffers
+                    settle()
         self.stops = bool(next(pieces)) if self.device.type == "cpu" else False
         return row, mean
 

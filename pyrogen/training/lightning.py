@@ -47,9 +47,11 @@ def lightning_module(
         raise ImportError("lightning_module needs the package lightning: pip install lightning") from error
     if not isinstance(pair, Pair) or isinstance(pair, Programs):
         raise TypeError(f"pair must be a pyrogen pair, got {checks.shown(pair)}: train other programs with pg.fit")
+    make: Any = optimizer
+    weights = list(trainable(pair).values())
     rate, count = checks.real("lr", lr, above=0), None if size is None else checks.whole("size", size, least=1)
 
-    class PairModule(lightning.LightningModule):  # type: ignore[misc,name-defined]
+    class PairModule(lightning.LightningModule):
         """The pair under Lightning's trainer."""
 
         def __init__(self) -> None:
@@ -66,7 +68,8 @@ def lightning_module(
 
         def configure_optimizers(self) -> Optimizer:
             """Return the optimizer of what is trained."""
-            return optimizer(list(trainable(self.pair).values()), lr=rate)
+            made: Optimizer = make(weights, lr=rate)
+            return made
 
         def _objective(self, batch: Any, prefix: str) -> Tensor:
             x = image_of(batch)
