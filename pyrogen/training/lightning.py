@@ -13,7 +13,7 @@ from pyrogen import checks
 from pyrogen.models import Pair, Programs
 from pyrogen.training.items import image_of
 from pyrogen.training.objectives import elbo_terms
-from pyrogen.training.step import trainable
+from pyrogen.training.step.trainable import trainable
 
 SHOWN = ("objective", "reconstruction", "kl", "penalty")
 
