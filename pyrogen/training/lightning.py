@@ -48,7 +48,7 @@ def lightning_module(
     if not isinstance(pair, Pair) or isinstance(pair, Programs):
         raise TypeError(f"pair must be a pyrogen pair, got {checks.shown(pair)}: train other programs with pg.fit")
     make: Any = optimizer
-    weights = list(trainable(pair).values())  # type: ignore[operator]
+    weights = list(trainable(pair).values())
     rate, count = checks.real("lr", lr, above=0), None if size is None else checks.whole("size", size, least=1)
 
     class PairModule(lightning.LightningModule):
