@@ -1,7 +1,8 @@
 """Reports of wrong SVI code, rewritten: what asked for help on Pyro's forum and in its issues, faulty and mended.
 
 Each report is a function of `faulty` that returns the programs with the settings of `check`. The threads are named
-where the code follows one; the rest are mistakes that come up in many. None of their code is kept.
+where the code follows one; the rest are mistakes that come up in many. A few threads are from other libraries and
+show the same mistake. None of their code is kept.
 """
 
 from collections.abc import Callable
@@ -21,6 +22,7 @@ IMAGES = (torch.rand(12, 6, generator=torch.Generator().manual_seed(3)) < 0.4).f
 THREAD = "https://forum.pyro.ai/t/"
 ISSUE = "https://github.com/pyro-ppl/pyro/issues/"
 PULL = "https://github.com/pyro-ppl/pyro/pull/"
+TORCH = "https://github.com/pytorch/pytorch/issues/"
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from pyro.infer import Trace_ELBO
 from pyro.infer.autoguide import AutoDiagonalNormal, AutoNormal
 
 DATA = 240
+LOADER = "mini-batch-training-of-svi-models/895"
 
 
 def batch(size):
@@ -32,23 +33,29 @@ def _(faulty):
     return Programs(model, normal, (X[0],), {"size": DATA})
 
 
-@report("a batch from a loader counts as the data", "not for the 240 of the data")
+@report("a batch from a loader counts as the data", "not for the 240 of the data", THREAD + LOADER)
 def _(faulty):
     return Programs(batch(len(X) if faulty else DATA), normal, settings={"size": DATA})
 
 
-@report("rows drawn by hand", "differ between two runs on the same arguments, and nothing weights them")
+@report("rows drawn by hand", "differ between two runs on the same arguments, and nothing weights them", ISSUE + "235")
 def _(faulty):
-    def model(x):
-        mean = pyro.sample("mean", dist.Normal(0.0, 1.0))
-        if faulty:
-            with pyro.plate("data", 6):
-                pyro.sample("x", dist.Normal(mean, 1.0), obs=x[torch.randperm(len(x))[:6]])
-        else:
-            with pyro.plate("data", len(x), subsample_size=6) as i:
-                pyro.sample("x", dist.Normal(mean, 1.0), obs=x[i])
+    def rows(x):
+        return torch.randperm(len(x))[:6]
 
-    return Programs(model, normal)
+    def model(x):
+        mu = pyro.sample("mean", dist.Normal(0.0, 1.0))
+        with pyro.plate("data", 6) if faulty else pyro.plate("data", len(x), subsample_size=6) as i:
+            z = pyro.sample("z", dist.Normal(mu, 1.0))
+            pyro.sample("x", dist.Normal(z, 1.0), obs=x[rows(x) if faulty else i])
+
+    def guide(x):
+        normal(x)
+        a = pyro.param("a", torch.tensor(0.4))
+        with pyro.plate("data", 6) if faulty else pyro.plate("data", len(x), subsample_size=6) as i:
+            pyro.sample("z", dist.Normal(a * x[rows(x) if faulty else i], 0.7))
+
+    return Programs(model, guide)
 
 
 @report("the first rows whatever the plate draws", "take the rows that it gives")
@@ -95,7 +102,7 @@ def _(faulty):
     return Programs(local, (AutoDiagonalNormal if faulty else AutoNormal)(local))
 
 
-@report("local parameters of the size of a batch", "the parameter 'locs' holds 6 rows for 'z'")
+@report("local parameters of the size of a batch", "the parameter 'locs' holds 6 rows for 'z'", ISSUE + "238")
 def _(faulty):
     def guide(x):
         normal(x)
@@ -163,7 +170,7 @@ def _(faulty):
     return vae(faulty, scaled(1.0), scaled(0.1))
 
 
-@report("a mask on one side", "give it the same mask on both sides")
+@report("a mask on one side", "give it the same mask on both sides", PULL + "2772")
 def _(faulty):
     def masked(x):
         return poutine.mask(mask=x.sum(-1) > 1)
@@ -187,26 +194,26 @@ def _(faulty):
     return Programs(model, AutoNormal(model))
 
 
-def terms(model, guide, *args):
+def terms(model, guide, *args, only_observed=False):
     drawn = poutine.trace(guide).get_trace(*args)
     joint = poutine.trace(poutine.replay(model, trace=drawn)).get_trace(*args)
-    return joint.log_prob_sum(), drawn.log_prob_sum()
+    return joint.log_prob_sum(lambda _, site: site["is_observed"] or not only_observed), drawn.log_prob_sum()
 
 
-@report("a loss of one's own with the other sign", "has the wrong sign")
+@report("a loss of one's own whose value has the other sign", "has the wrong sign", ISSUE + "1982")
 def _(faulty):
     def loss(*args):
         p, q = terms(*args)
-        return p - q if faulty else q - p
+        return (q - p) - 2 * faulty * (q - p).detach()
 
     return Programs(mean_of, normal, settings={"loss": loss})
 
 
-@report("a loss of one's own without the guide's entropy", "log p(z) and log q(z) weigh differently")
+@report("a loss of one's own without the prior", "log p(z) and log q(z) weigh differently", PULL + "205")
 def _(faulty):
     def loss(*args):
-        p, q = terms(*args)
-        return -p if faulty else q - p
+        p, q = terms(*args, only_observed=faulty)
+        return q - p
 
     return Programs(mean_of, normal, settings={"loss": loss})
 

@@ -2,7 +2,7 @@
 
 import pyro
 import torch
-from helpers.reports.base import IMAGES, POSITIVE, PULL, THREAD, Programs, X, mean_of, normal, report
+from helpers.reports.base import IMAGES, ISSUE, POSITIVE, PULL, THREAD, TORCH, Programs, X, mean_of, normal, report
 from pyro import distributions as dist
 from pyro.distributions import constraints
 from pyro.nn import PyroModule
@@ -45,22 +45,30 @@ def _(faulty):
     return of(Nets, faulty, register=("decoder",))
 
 
-@report("modules registered once, before training", "is registered outside of model and guide alone")
+@report("modules registered once, before training", "is registered outside of model and guide alone", ISSUE + "995")
 def _(faulty):
     return of(Nets, faulty, register=("encoder",), outside=("decoder",))
 
 
-@report("an encoder's output is detached", "no gradient of the loss reaches 'encoder' (2 parameters)")
+@report(
+    "an encoder's output is detached",
+    "no gradient of the loss reaches 'encoder' (2 parameters)",
+    "https://github.com/showlab/Olaf-World/issues/8",
+)
 def _(faulty):
     return of(Nets, faulty, wrap=lambda self, z: z.detach())
 
 
-@report("an encoder's output through numpy", "no gradient of the loss reaches 'encoder' (2 parameters)")
+@report(
+    "an encoder's output through numpy",
+    "no gradient of the loss reaches 'encoder' (2 parameters)",
+    TORCH + "125532",
+)
 def _(faulty):
     return of(Nets, faulty, wrap=lambda self, z: torch.tensor(z.detach().numpy()))
 
 
-@report("layers in a plain list", "that requires a gradient and that Pyro does not know")
+@report("layers in a plain list", "that requires a gradient and that Pyro does not know", TORCH + "715")
 def _(faulty):
     torch.manual_seed(0)
 
@@ -195,7 +203,11 @@ def _(faulty):
     return (loc.item() if faulty else loc), pyro.param("scale", torch.tensor(0.4), constraint=POSITIVE)
 
 
-@report("a parameter under no_grad", "no gradient of the loss reaches 'log_scale', on which the loss depends")
+@report(
+    "a parameter under no_grad",
+    "no gradient of the loss reaches 'log_scale', on which the loss depends",
+    "https://github.com/scverse/scvi-tools/issues/214",
+)
 @guided
 def _(faulty):
     log_scale = pyro.param("log_scale", torch.tensor(-1.0))
@@ -204,14 +216,14 @@ def _(faulty):
     return pyro.param("loc", torch.tensor(0.3)), scale
 
 
-@report("a scale without a constraint", "give it a constraint, such as constraints.positive")
+@report("a scale without a constraint", "give it a constraint, such as constraints.positive", TORCH + "18133")
 @guided
 def _(faulty):
     settings = {} if faulty else {"constraint": POSITIVE}
     return pyro.param("loc", torch.tensor(0.3)), pyro.param("scale", torch.tensor(0.4), **settings)
 
 
-@report("a parameter that nothing uses", "has no part in the loss of this call", level="warning")
+@report("a parameter that nothing uses", "has no part in the loss of this call", PULL + "2388", "warning")
 @guided
 def _(faulty):
     if faulty:
@@ -307,14 +319,16 @@ class Own(dist.TorchDistribution):
         return Own(self.loc.expand(batch_shape), self.scale.expand(batch_shape), self.detached, self.normalized)
 
     def rsample(self, sample_shape=()):
-        scale = self.scale.detach() if self.detached else self.scale
-        return self.loc + scale * torch.randn((*sample_shape, *self.loc.shape))
+        shape = (*sample_shape, *self.loc.shape)
+        if self.detached:
+            return torch.normal(self.loc.expand(shape), self.scale.expand(shape))
+        return self.loc + self.scale * torch.randn(shape)
 
     def log_prob(self, value):
         return -0.5 * ((value - self.loc) / self.scale) ** 2 - self.scale.log() * self.normalized
 
 
-@report("an rsample that detaches its scale", "have a wrong derivative")
+@report("an rsample that draws by torch.normal", "have a wrong derivative", TORCH + "4620")
 def _(faulty):
     def guide(x):
         scale = pyro.param("scale", torch.tensor(0.4), constraint=POSITIVE)
@@ -323,7 +337,11 @@ def _(faulty):
     return Programs(mean_of, guide)
 
 
-@report("a likelihood of one's own without its normalizer", "do not follow its log_prob")
+@report(
+    "a likelihood of one's own without its normalizer",
+    "do not follow its log_prob",
+    "https://github.com/pyro-ppl/numpyro/issues/1489",
+)
 def _(faulty):
     def model(x):
         mean = pyro.sample("mean", dist.Normal(0.0, 1.0))
@@ -353,7 +371,11 @@ def _(faulty):
     return Programs(mean_of, guide, settings={"fitted": True})
 
 
-@report("a guide that was trained and is far too narrow", "no reweighting helps")
+@report(
+    "a mean-field guide that was trained and is far too narrow",
+    "no reweighting helps",
+    "https://discourse.pymc.io/t/how-to-interpret-the-different-variances-result-from-advi-and-nuts-mcmc/1224",
+)
 def _(faulty):
     def model(x):
         w = pyro.sample("w", dist.Normal(torch.zeros(6), 1.0).to_event(1))
@@ -364,7 +386,10 @@ def _(faulty):
         n = len(x)
         covariance = torch.eye(6) - n / (1 + 6 * n) * torch.ones(6, 6)
         mean = (x.sum() / (1 + 6 * n)) * torch.ones(6)
-        factor = pyro.param("factor", torch.tensor(0.15 if faulty else 1.0), constraint=POSITIVE)
-        pyro.sample("w", dist.MultivariateNormal(mean, covariance * factor**2))
+        factor = pyro.param("factor", torch.tensor(1.0), constraint=POSITIVE)
+        if faulty:  # the factors that the ELBO is highest for
+            pyro.sample("w", dist.Normal(mean, factor * (1 + n) ** -0.5).to_event(1))
+        else:
+            pyro.sample("w", dist.MultivariateNormal(mean, covariance * factor**2))
 
     return Programs(model, guide, settings={"fitted": True})

@@ -2,7 +2,7 @@
 
 import pyro
 import torch
-from helpers.reports.base import IMAGES, POSITIVE, PULL, THREAD, Programs, X, mean_of, normal, report
+from helpers.reports.base import IMAGES, ISSUE, POSITIVE, PULL, THREAD, Programs, X, mean_of, normal, report
 from pyro import distributions as dist
 from pyro import poutine
 from pyro.infer import Trace_ELBO, TraceEnum_ELBO, TraceMeanField_ELBO, config_enumerate
@@ -121,12 +121,20 @@ def _(faulty):
     return Programs(config_enumerate(components), of_scale, settings={"loss": loss})
 
 
-@report("nobody draws or sums out the assignments", "enumerate it in the model (config_enumerate and TraceEnum_ELBO)")
+@report(
+    "nobody draws or sums out the assignments",
+    "enumerate it in the model (config_enumerate and TraceEnum_ELBO)",
+    PULL + "2673",
+)
 def _(faulty):
     return Programs(components if faulty else config_enumerate(components), of_scale)
 
 
-@report("an enumerated latent outside of a subsampled plate", "take the whole plate, without subsample_size")
+@report(
+    "an enumerated latent outside of a subsampled plate",
+    "take the whole plate, without subsample_size",
+    "https://github.com/pyro-ppl/funsor/pull/606",
+)
 def _(faulty):
     @config_enumerate
     def model(x):
@@ -150,7 +158,7 @@ def _(faulty):
     return Programs(config_enumerate(model), normal, settings={"loss": TraceEnum_ELBO(max_plate_nesting=1)})
 
 
-@report("a mean-field ELBO with a discrete latent", "TraceMeanField_ELBO needs latents with rsample")
+@report("a mean-field ELBO with a discrete latent", "TraceMeanField_ELBO needs latents with rsample", ISSUE + "1710")
 def _(faulty):
     loss = TraceMeanField_ELBO() if faulty else TraceEnum_ELBO()
     return Programs(components, of_assignments if faulty else config_enumerate(of_assignments), settings={"loss": loss})
@@ -277,7 +285,7 @@ def _(faulty):
     return Programs(model, guide)
 
 
-@report("a normal guide for a uniform latent", "where the model's Uniform has no mass")
+@report("a normal guide for a uniform latent", "where the model's Uniform has no mass", ISSUE + "2047")
 def _(faulty):
     def model(x):
         p = pyro.sample("p", dist.Uniform(0.0, 1.0))
