@@ -122,6 +122,7 @@ def evaluate(
         importance_samples=samples if "nll" in found.rows else 0,
         metrics=metric_values(asked, means, scales, progress),
         extra=found.extra,
+        estimators=found.estimators,
         latent=pair.latent,
         sites=found.by_site(units),
         pareto_k=weights.pareto_k,

@@ -36,6 +36,7 @@ class Found:
         counted: the latents whose active units are counted.
         extra: means of charges and of what is watched.
         errors: standard errors of charges that are taken over all images.
+        estimators: how the numbers that are of all images together were estimated.
     """
 
     rows: dict[str, Tensor]
@@ -44,6 +45,7 @@ class Found:
     counted: set[str]
     extra: dict[str, float] = field(default_factory=dict)
     errors: dict[str, float] = field(default_factory=dict)
+    estimators: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def kl_per_latent(self) -> list[float] | None:
@@ -91,6 +93,8 @@ def terms_of(pair: Pair, source: Source, index: Tensor, how: Plan, batch_size: i
     counted: set[str] = set()
     charged: dict[str, list[Tensor]] = {}
     posteriors, drawn = [], []
+    tally: dict[str, Tensor] = {}
+    estimators: dict[str, dict[str, Any]] = {}
     assert how.dim is not None
     for batch, size in _batches(pair, source, index, batch_size, "ELBO", progress):
         once = run(pair, batch, nesting=how.nesting, enumerated=how.enumerated)
@@ -111,6 +115,8 @@ def terms_of(pair: Pair, source: Source, index: Tensor, how: Plan, batch_size: i
         first = next(iter(once.latents.values()))[0]
         for name, number in pair.monitored(first["fn"], first["value"], size).items():
             totals[name] = totals.get(name, 0.0) + float(number) * size
+        for name, part in pair.tally(first["fn"], first["value"]).items():
+            tally[name] = tally[name] + part.double() if name in tally else part.double()
         if type(pair).data_charges is not Pair.data_charges:
             posteriors.append(first["fn"])
             drawn.append(first["value"])
@@ -123,6 +129,11 @@ def terms_of(pair: Pair, source: Source, index: Tensor, how: Plan, batch_size: i
             values[: len(nats)] = _kept(nats)
             weighted[name], totals[name] = float(weight) * values, float(values.sum())
             errors |= {name: standard_error(_kept(nats))} if bool((nats != nats[0]).any()) else {}
+            estimators[name] = {"estimator": "pair's own", "images": len(index)}
+        estimators |= pair.estimators(len(index), min(len(index), PAIRED))
+    for name, number in pair.tallied(tally).items():
+        totals[name] = float(number) * len(index)
+        estimators[name] = {"estimator": "counts", "images": len(index)}
     columns["objective"] = sum(weighted.values(), columns["objective"])
     if "penalty" in columns:
         totals = {"penalty": float(columns.pop("penalty").sum())} | totals
@@ -133,6 +144,7 @@ def terms_of(pair: Pair, source: Source, index: Tensor, how: Plan, batch_size: i
         counted,
         {name: total / len(index) for name, total in totals.items()},
         errors,
+        estimators,
     )
 
 

@@ -44,7 +44,9 @@ class Scores(Mapping[str, float]):
         importance_samples: K of the nll.
         metrics: the values of the metrics by name, each with its estimator where it has one.
         extra: means of what the pair charges its guide (nats), of the penalty −log p(z) of a point, and of the numbers
-            that it watches; over batches, where they are of batches.
+            that it watches; of all images together where `estimators` has them, else means over batches.
+        estimators: of the numbers in `extra` that depend on all images together, such as a total correlation or a
+            perplexity: the estimator, how many images it used, and how many draws.
         latent: the number of latents.
         sites: of each site its term (reconstruction or kl) with its standard error, and of a latent its KL by
             dimension and its active units.
@@ -77,6 +79,7 @@ class Scores(Mapping[str, float]):
     importance_samples: int
     metrics: dict[str, float] = field(default_factory=dict)
     extra: dict[str, float] = field(default_factory=dict)
+    estimators: dict[str, dict[str, Any]] = field(default_factory=dict)
     latent: int = 0
     sites: dict[str, dict[str, Any]] = field(default_factory=dict)
     pareto_k: dict[str, float] | None = None
@@ -102,6 +105,17 @@ class Scores(Mapping[str, float]):
         values = {name: getattr(self, name) for name in TERMS if getattr(self, name) is not None}
         kls = {f"kl_{name}": site["kl"] for name, site in self.sites.items() if "kl" in site}
         return values | (kls if len(kls) > 1 else {}) | self.extra | self.metrics
+
+    def _estimated(self, name: str) -> str:
+        """Return by which estimator a number was found, as `print` says it."""
+        if name not in self.estimators:
+            return ""
+        estimator, *sizes = self._how(name)
+        return f" by the {estimator} estimator ({', '.join(sizes)})"
+
+    def _how(self, name: str) -> list[str]:
+        how = self.estimators.get(name, {})
+        return [str(how[k]) if k == "estimator" else f"{how[k]} {k}" for k in how]
 
     def _errors(self) -> dict[str, float]:
         return self.standard_errors | {f"kl_{n}": site["standard_error"] for n, site in self.sites.items()}
@@ -136,8 +150,9 @@ class Scores(Mapping[str, float]):
         rows = ""
         for name, value in self._values().items():
             error = f"{errors[name]:.3f}" if name in errors else ""
-            rows += f"<tr><td>{escape(name)}</td><td>{value:.3f}</td><td>{error}</td></tr>"
-        head = "<tr><th>score</th><th>value</th><th>standard error</th></tr>"
+            how = escape(", ".join(self._how(name)))
+            rows += f"<tr><td>{escape(name)}</td><td>{value:.3f}</td><td>{error}</td><td>{how}</td></tr>"
+        head = "<tr><th>score</th><th>value</th><th>standard error</th><th>estimator</th></tr>"
         return f"<table>{head}{rows}</table><p>Terms in {self.unit}, over {self.images} rows of data.</p>"
 
     @property
@@ -181,7 +196,7 @@ class Scores(Mapping[str, float]):
             )
         if self.codes not in ("posterior means", "draws of the guide"):
             lines.append(f"codes: {self.codes}")
-        lines += [f"{name.replace('_', ' '):<15}{value:10.3f}" for name, value in self.extra.items()]
+        lines += [f"{n.replace('_', ' '):<15}{value:10.3f}{self._estimated(n)}" for n, value in self.extra.items()]
         return "\n".join([*lines, *(_metric(*item) for item in self.metrics.items())])
 
 

@@ -179,6 +179,18 @@ class Pair(Described, Named, nn.Module, ABC):
         """
         return {}
 
+    def tally(self, q: dist.TorchDistribution, z: Tensor) -> dict[str, Tensor]:
+        """Return sums over a batch's images, such as counts of codes; ``pg.evaluate`` adds up those of all batches."""
+        return {}
+
+    def tallied(self, sums: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return those numbers of `monitored` that `tally`'s sums give, scalars; none by default."""
+        return {}
+
+    def estimators(self, images: int, draws: int) -> dict[str, dict[str, Any]]:
+        """Say how the numbers of `data_charges` were estimated: name to ``{"estimator": ..., "images": ...}``."""
+        return {}
+
     def data_charges(
         self, posteriors: Sequence[dist.TorchDistribution], z: Tensor, size: int
     ) -> dict[str, tuple[Tensor, Tensor]]:

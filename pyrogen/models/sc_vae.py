@@ -165,12 +165,16 @@ class SCVAE(Pair):
 
     def monitored(self, q: dist.TorchDistribution, z: Tensor, size: int) -> dict[str, Tensor]:
         """Return the share of entries that are exactly zero, how many atoms any code of the batch uses, and ρ."""
-        used = z != 0
-        return {
-            "zeros": 1 - used.to(z.dtype).mean(),
-            "active_atoms": used.flatten(0, -2).any(0).to(z.dtype).sum(),
-            "rate": self.log_rate.exp(),
-        }
+        zeros = 1 - (z != 0).to(z.dtype).mean()
+        return {"zeros": zeros} | self.tallied(self.tally(q, z)) | {"rate": self.log_rate.exp()}
+
+    def tally(self, q: dist.TorchDistribution, z: Tensor) -> dict[str, Tensor]:
+        """Return how many codes use each atom, (atoms,)."""
+        return {"uses": (z != 0).flatten(0, -2).to(z.dtype).sum(0)}
+
+    def tallied(self, sums: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return how many atoms any code uses."""
+        return {"active_atoms": (sums["uses"] > 0).to(sums["uses"].dtype).sum()}
 
     @torch.no_grad()
     def initialize(self, x: Tensor) -> None:

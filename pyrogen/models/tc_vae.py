@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pyro
 import torch
@@ -120,6 +121,11 @@ class TCVAE(Pair):
             "mutual_information": (self.alpha - 1, parts.mutual_information),
             "dimension_wise_kl": (self.gamma - 1, parts.dimension_wise_kl),
         }
+
+    def estimators(self, images: int, draws: int) -> dict[str, dict[str, Any]]:
+        """Return the estimator of each part, the images whose posteriors make up q(z), and the draws held to it."""
+        names = ("total_correlation", "mutual_information", "dimension_wise_kl")
+        return {name: {"estimator": self.estimator, "images": images, "draws": draws} for name in names}
 
     def prior(self) -> dist.TorchDistribution:
         """p(z) = N(0, I), batch shape (), event shape (L,)."""

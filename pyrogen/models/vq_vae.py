@@ -147,10 +147,19 @@ class VQVAE(Pair):
 
     def monitored(self, q: dist.TorchDistribution, z: Tensor, size: int) -> dict[str, Tensor]:
         """Of the batch: the perplexity exp(H) of how often each code is taken, and the share of codes taken at all."""
+        return self.tallied(self.tally(q, z))
+
+    def tally(self, q: dist.TorchDistribution, z: Tensor) -> dict[str, Tensor]:
+        """Return how often each code is taken, (K,)."""
         indices = q.indices.flatten()
-        counts = torch.zeros_like(self.codebook.counts).index_add(0, indices, torch.ones_like(indices, dtype=z.dtype))
-        share = counts / len(indices)
-        return {"perplexity": torch.special.entr(share).sum().exp(), "usage": (counts > 0).to(z.dtype).mean()}
+        ones = torch.ones_like(indices, dtype=z.dtype)
+        return {"codes": torch.zeros_like(self.codebook.counts).index_add(0, indices, ones)}
+
+    def tallied(self, sums: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return perplexity and usage, of all images that were counted."""
+        counts = sums["codes"]
+        share = counts / counts.sum()
+        return {"perplexity": torch.special.entr(share).sum().exp(), "usage": (counts > 0).to(counts.dtype).mean()}
 
     @torch.no_grad()
     def initialize(self, x: Tensor) -> None:

@@ -1,5 +1,7 @@
 """Charges that depend on other images are those of the data set, whatever the batch size."""
 
+import json
+
 import pytest
 import torch
 from pyro import distributions as dist
@@ -20,6 +22,23 @@ def tc_vae():
 def dip_vae():
     networks = pg.nn.MLPEncoder((4, 4), 3, hidden=(8,)), pg.nn.MLPDecoder((4, 4), 3, hidden=(8,))
     return pg.models.DIPVAE(*networks).double()
+
+
+def vq_vae():
+    torch.manual_seed(0)
+    encoder = pg.nn.ConvGridEncoder((1, 4, 4), dim=3, channels=(8,))
+    decoder = pg.nn.ConvGridDecoder((1, 4, 4), dim=3, channels=(8,))
+    pair = pg.models.VQVAE(encoder, decoder, pg.nn.Codebook(6, 3)).double()
+    pair.initialize(torch.bernoulli(torch.full((120, 1, 4, 4), 0.3)).double())
+    return pair
+
+
+def sc_vae():
+    torch.manual_seed(0)
+    dictionary = pg.nn.Dictionary(16, 24)
+    encoder = pg.nn.SparseLinearEncoder((1, 4, 4), pg.nn.FISTA(dictionary, 20))
+    decoder = pg.nn.SparseLinearDecoder((1, 4, 4), dictionary, pg.nn.Gaussian(0.5))
+    return pg.models.SCVAE(encoder, decoder, rate=3.0).double()
 
 
 @pytest.mark.parametrize("kind", [tc_vae, dip_vae])
@@ -61,3 +80,50 @@ def test_batches_together_are_one_batch(size, estimator, at_once):
     parts = decompose_all(posteriors, p, z, size, estimator, at_once)
     for name in PARTS:
         torch.testing.assert_close(getattr(parts, name), getattr(whole, name), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", [vq_vae, sc_vae])
+def test_counts_are_those_of_all_images_whatever_the_batch_size(kind):
+    pair, x = kind(), torch.bernoulli(torch.full((120, 1, 4, 4), 0.3)).double()
+    whole = pg.evaluate(pair, x, batch_size=120, importance_samples=1, nll_images=1)
+    counted = [name for name, how in whole.estimators.items() if how == {"estimator": "counts", "images": 120}]
+    assert counted == {vq_vae: ["perplexity", "usage"], sc_vae: ["active_atoms"]}[kind]
+    for batch_size in (1, 7, 50):
+        scores = pg.evaluate(pair, x, batch_size=batch_size, importance_samples=1, nll_images=1)
+        for name in whole.extra:
+            assert scores[name] == pytest.approx(whole[name], rel=1e-9), name
+    assert all(whole[name] > 1 / 12 for name in counted)
+
+
+@pytest.mark.parametrize("estimator", ["stratified", "weighted"])
+def test_print_and_json_name_the_estimator_with_its_images_and_draws(estimator):
+    networks = pg.nn.MLPEncoder((4, 4), 3, hidden=(8,)), pg.nn.MLPDecoder((4, 4), 3, hidden=(8,))
+    pair = pg.models.TCVAE(*networks, estimator=estimator)
+    x = torch.bernoulli(torch.full((2_050, 4, 4), 0.3))
+    scores = pg.evaluate(pair, x, importance_samples=1, nll_images=1)
+    how = {"estimator": estimator, "images": 2_050, "draws": 2_000}
+    assert scores.estimators == dict.fromkeys(PARTS, how) == json.loads(scores.to_json())["estimators"]
+    assert str(scores).count(f" by the {estimator} estimator (2050 images, 2000 draws)") == 3
+    assert f"<td>{estimator}, 2050 images, 2000 draws</td>" in scores._repr_html_()
+
+
+def test_moments_of_posteriors_need_no_draws():
+    x = torch.bernoulli(torch.full((20, 4, 4), 0.3)).double()
+    scores = pg.evaluate(dip_vae(), x, importance_samples=1, nll_images=1)
+    assert scores.estimators["diagonal"] == {"estimator": "posterior moments", "images": 20}
+    assert "by the posterior moments estimator (20 images)" in str(scores)
+
+
+def test_what_is_of_each_image_alone_has_no_estimator():
+    pair = pg.models.VAE(pg.nn.MLPEncoder((4, 4), 3), pg.nn.MLPDecoder((4, 4), 3))
+    assert pg.evaluate(pair, torch.ones(9, 4, 4), importance_samples=1).estimators == {}
+
+
+def test_a_pair_of_ones_own_that_names_no_estimator_has_its_own():
+    class Spread(pg.models.VAE):
+        def data_charges(self, posteriors, z, size):
+            return {"spread": (self.beta, torch.cat([q.mean for q in posteriors]).std().expand(len(z)))}
+
+    pair = Spread(pg.nn.MLPEncoder((4, 4), 3), pg.nn.MLPDecoder((4, 4), 3))
+    scores = pg.evaluate(pair, torch.ones(9, 4, 4), importance_samples=1)
+    assert scores.estimators == {"spread": {"estimator": "pair's own", "images": 9}}

@@ -194,6 +194,27 @@ FAULTS = [
         "evaluation/test_data_charges.py",
     ),
     Fault(
+        "a perplexity is the mean of the batches'",
+        PASSES,
+        "pair.tallied(tally).items():",
+        "().__iter__():",
+        "evaluation/test_data_charges.py::test_counts_are_those_of_all_images_whatever_the_batch_size",
+    ),
+    Fault(
+        "counts are those of the last batch",
+        PASSES,
+        "tally[name] + part.double() if name in tally else part.double()",
+        "part.double()",
+        "evaluation/test_data_charges.py::test_counts_are_those_of_all_images_whatever_the_batch_size",
+    ),
+    Fault(
+        "the estimator is named with the draws of all images",
+        PASSES,
+        "pair.estimators(len(index), min(len(index), PAIRED))",
+        "pair.estimators(len(index), len(index))",
+        "evaluation/test_data_charges.py::test_print_and_json_name_the_estimator_with_its_images_and_draws",
+    ),
+    Fault(
         "an image's own posterior counts like any other over many batches",
         "distributions/aggregate.py",
         "logs[i - start, i - before] = own_weight",
