@@ -238,8 +238,8 @@ FAULTS = [
     Fault(
         "active atoms are counted by entry",
         PAIR,
-        "used.flatten(0, -2).any(0)",
-        "used.flatten(1).any(0)",
+        "(z != 0).flatten(0, -2)",
+        "(z != 0).flatten(1)",
         OF_PAIR + "the_history_counts_zeros_and_active_atoms",
     ),
     Fault(
