@@ -324,9 +324,30 @@ FAULTS = [
     Fault(
         "rounded columns stay as they are",
         FACTORS,
-        "_log(table / table.sum(axis=0))",
-        "_log(table)",
+        "(factor, factor[1] / total)",
+        "(factor, factor[1])",
         OF_INFERENCE + "test_rounded_tables_are_divided_by_their_sum_so_that_barren_nodes_do_not_matter",
+    ),
+    Fault(
+        "entries below zero pass",
+        FACTORS,
+        "np.minimum.reduce(flat) >= 0",
+        "True",
+        OF_FACTORS + "test_bad_tables_are_refused",
+    ),
+    Fault(
+        "messages are not sent anew where evidence changes them",
+        PROBLEM,
+        "if up is None or changed:",
+        "if up is None:",
+        OF_COMPILED + "test_every_way_gives_the_joint_written_out",
+    ),
+    Fault(
+        "small networks get a tree",
+        PROBLEM,
+        "joined = sorted(present)",
+        "pass",
+        OF_COMPILED + "test_a_small_network_is_one_table_and_a_larger_one_a_tree",
     ),
     Fault(
         "columns may miss one by a tenth",

@@ -45,10 +45,9 @@ class CompiledNetwork:
         self._sizes = [len(states) for states in self.states.values()]
         numbers = self._places.numbers
         self._scopes = [tuple(numbers[name] for name in names) for names, _ in self._known.printed]
-        directed = self._known.directed
-        self._tables = [table / table.sum(axis=0) if directed else table for _, table in self._known.printed]
+        self._tables = self._known.tables
         self._problems: OrderedDict[Any, Problem] = OrderedDict()
-        self._log_partition: float | None = 0.0 if directed else None
+        self._log_partition: float | None = 0.0 if self._known.directed else None
 
     def __repr__(self) -> str:
         kind = "Bayesian" if self._known.directed else "Markov"
@@ -247,7 +246,7 @@ class CompiledNetwork:
 
     def names(self, factor: int) -> tuple[Node, ...]:
         """Return the variables of a factor."""
-        return self._known.factors[factor].names
+        return self._known.printed[factor][0]
 
     def log_table(self, factor: int) -> Table:
         """Return the logarithm of a factor's table."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -18,6 +19,7 @@ from pyrogen.graphs.structure import validation
 from pyrogen.graphs.structure.validation import Node, State
 
 Table: TypeAlias = NDArray[np.float64]
+Printed: TypeAlias = tuple[tuple[Node, ...], Table]
 
 ROUNDED = 0.01  # by this a conditional table's sums may miss one, since printed tables are rounded
 
@@ -84,15 +86,20 @@ class Tables:
 
     Args:
         states: the states of each node, in the order of the network's nodes.
-        factors: conditional tables (the node's own axis first) or potentials.
+        printed: for each factor its variables and its table as it was given; a node's own variable comes first.
+        tables: the same tables, where they are conditional divided by their sums.
         directed: whether each factor is a conditional table.
-        printed: for each factor its variables and its table as it was given: no logarithm, not divided by its sum.
     """
 
     states: dict[Node, tuple[State, ...]]
-    factors: tuple[Factor, ...]
+    printed: tuple[Printed, ...]
+    tables: tuple[Table, ...]
     directed: bool
-    printed: tuple[tuple[tuple[Node, ...], Table], ...] = ()
+
+    @cached_property
+    def factors(self) -> tuple[Factor, ...]:
+        """The factors, with the logarithms of their tables."""
+        return tuple(Factor(names, _log(table)) for (names, _), table in zip(self.printed, self.tables, strict=True))
 
     @property
     def sizes(self) -> dict[Node, int]:
@@ -150,19 +157,22 @@ def tables(network: Any) -> Tables:
             if not hasattr(table, "values") or not hasattr(table, "state_names"):
                 raise TypeError(f"expected a TabularCPD for each node, got {type(table).__name__}")
     states = validation.states(network)
-    factors = [_aligned(table, states) for table in held]
-    for factor in factors:
-        (_check_conditional if directed else _check_potential)(network, factor)
+    repeated = {node for node, names in states.items() if len(set(names)) < len(names)}
+    known = [_aligned(table, states, repeated) for table in held]
+    _check_entries(known)
     if not directed:
-        printed = tuple((factor.names, factor.log) for factor in factors)
-        return Tables(states, tuple(Factor(names, _log(table)) for names, table in printed), directed, printed)
-    own = {factor.names[0]: (factor.names, factor.log) for factor in factors}
+        for names, _ in known:
+            _check_potential(network, names)
+        return Tables(states, tuple(known), tuple(values for _, values in known), directed)
+    for names, _ in known:
+        _check_parents(network, names)
+    sums = [np.add.reduce(values, axis=0) for _, values in known]
+    _check_sums(known, sums)
+    own = {factor[0][0]: (factor, factor[1] / total) for factor, total in zip(known, sums, strict=True)}
     for node in states:
         if node not in own:  # its states are known from a child's table, which is not its own
             raise ValueError(f"expected a table for every node, but {node!r} has none")
-    printed = tuple(own[node] for node in states)
-    normalized = tuple(Factor(names, _log(table / table.sum(axis=0))) for names, table in printed)
-    return Tables(states, normalized, directed, printed)
+    return Tables(states, tuple(own[node][0] for node in states), tuple(own[node][1] for node in states), directed)
 
 
 def entries(names: Iterable[Node], sizes: Mapping[Node, int]) -> int:
@@ -170,45 +180,57 @@ def entries(names: Iterable[Node], sizes: Mapping[Node, int]) -> int:
     return math.prod(sizes[name] for name in names)
 
 
-def _aligned(table: Any, states: Mapping[Node, tuple[State, ...]]) -> Factor:
-    """Return the table itself, not yet its logarithm, each axis in the order of `states`."""
+def _aligned(table: Any, states: Mapping[Node, tuple[State, ...]], repeated: set[Node]) -> Printed:
+    """Return the variables and the table itself, each axis in the order of `states`."""
     values = np.array(table.values, dtype=np.float64)
     names = tuple(table.variables)
     for name in names:
         if name not in states:
             raise ValueError(f"the table over {names} names {name!r}, which is no node of the network")
-    expected = tuple(len(states[name]) for name in names)
-    if values.shape != expected or any(len(set(table.state_names[name])) != len(states[name]) for name in names):
+    expected = tuple([len(states[name]) for name in names])
+    if values.shape != expected or not repeated.isdisjoint(names):
         raise ValueError(f"the table over {names} must have the shape {expected} of their states, got {values.shape}")
     for axis, name in enumerate(names):
-        here = list(table.state_names[name])
+        here = table.state_names[name]
         if tuple(here) != states[name]:  # a state is known by its name, not by its place
-            values = values.take([here.index(state) for state in states[name]], axis=axis)
-    if not np.isfinite(values).all() or (values < 0).any():
-        raise ValueError(
-            f"the table over {names} must be finite and not negative, got {values.min()} to {values.max()}"
-        )
-    return Factor(names, values)
+            values = values.take([list(here).index(state) for state in states[name]], axis=axis)
+    return names, values
 
 
-def _check_conditional(network: Any, factor: Factor) -> None:
-    node, *parents = factor.names
+def _check_entries(known: Sequence[Printed]) -> None:
+    flat = np.concatenate([values.ravel() for _, values in known])
+    if np.minimum.reduce(flat) >= 0 and np.maximum.reduce(flat) < np.inf:  # neither holds of NaN
+        return
+    for names, values in known:
+        if not np.isfinite(values).all() or (values < 0).any():
+            raise ValueError(
+                f"the table over {names} must be finite and not negative, got {values.min()} to {values.max()}"
+            )
+
+
+def _check_parents(network: Any, names: Sequence[Node]) -> None:
+    node, *parents = names
     if set(parents) != set(network.predecessors(node)):
         raise ValueError(
             f"the table of {node!r} must be conditional on its parents {sorted(network.predecessors(node), key=str)}, "
             f"got {parents}"
         )
-    sums = factor.log.sum(axis=0)
-    worst = sums.flat[np.abs(sums - 1).argmax()]
-    if abs(worst - 1) > ROUNDED:
-        raise ValueError(
-            f"the table of {node!r} must sum to one for each state of its parents, got a sum of {worst:.6g}"
-        )
 
 
-def _check_potential(network: Any, factor: Factor) -> None:
-    for place, one in enumerate(factor.names):
-        for other in factor.names[place + 1 :]:
+def _check_sums(known: Sequence[Printed], sums: Sequence[Table]) -> None:
+    if np.abs(np.concatenate([total.ravel() for total in sums]) - 1).max() <= ROUNDED:
+        return
+    for (names, _), total in zip(known, sums, strict=True):
+        worst = total.flat[np.abs(total - 1).argmax()]
+        if abs(worst - 1) > ROUNDED:
+            raise ValueError(
+                f"the table of {names[0]!r} must sum to one for each state of its parents, got a sum of {worst:.6g}"
+            )
+
+
+def _check_potential(network: Any, names: Sequence[Node]) -> None:
+    for place, one in enumerate(names):
+        for other in names[place + 1 :]:
             if not network.has_edge(one, other):
                 raise ValueError(
                     f"a factor joins variables that are all neighbors, but {one!r} and {other!r} have no edge"

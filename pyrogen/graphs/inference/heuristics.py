@@ -28,13 +28,15 @@ def cheapest_order(scopes: Iterable[Sequence[int]], sizes: Sequence[int], last: 
     Args:
         scopes: the variables of each factor; every variable is in one at least.
         sizes: the number of states of each variable, by its number.
-        last: the nodes that are eliminated after all others.
+        last: the nodes that are eliminated after all others, each once.
 
     Example:
         >>> cheapest_order([(0, 1), (1, 2)], [2, 2, 2])
         {0: frozenset({1}), 1: frozenset({2}), 2: frozenset()}
     """
     near = neighbors([*scopes, last])
+    if len(near) == len(last):
+        return _chain(sorted(last, key=lambda node: sizes[node]))
     best: Later = {}
     least = math.inf
 
@@ -55,6 +57,11 @@ def cheapest_order(scopes: Iterable[Sequence[int]], sizes: Sequence[int], last: 
             rule = ("weighted_fill", "log_fill", "weight")[seed % 3]
             keep(_eliminate(near, sizes, last, RULES[rule], random.Random(seed)))
     return best
+
+
+def _chain(order: Sequence[int]) -> Later:
+    """Return what is left when nodes go that are all neighbors of each other."""
+    return {node: frozenset(order[place + 1 :]) for place, node in enumerate(order)}
 
 
 def neighbors(scopes: Iterable[Sequence[int]]) -> dict[int, set[int]]:

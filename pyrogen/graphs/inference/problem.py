@@ -16,6 +16,7 @@ from pyrogen.graphs.inference.schedule import Schedule
 Operands = list[list[Table]]
 Answer = TypeVar("Answer")
 
+SINGLE = 2**9  # entries: where one table over all variables has so few, it costs less than messages between cliques
 GONE_THROUGH = 64  # large tables are made in parts; this many times the limit on memory may be made in all
 
 
@@ -47,6 +48,9 @@ class Problem:
         self.scopes = [[node for node in scopes[number] if node not in self.seen] for number in self.used]
         self.full = [scopes[number] for number in self.used]
         self.tables = [tables[number] for number in self.used]
+        present = {node for scope in self.scopes for node in scope}
+        if math.prod([sizes[node] for node in present]) <= SINGLE:
+            joined = sorted(present)
         self.schedule = Schedule(self.scopes, sizes, joined)
         self.sizes = sizes
         self._holding: dict[tuple[int, ...], int] = {}
@@ -159,9 +163,11 @@ class Problem:
                     continue
             try:
                 with np.errstate(under="ignore" if ring is LOGS else "raise", over="raise"):
-                    up = upwards(
-                        self.schedule, operands, ring, scaled=scaled, before=before, changed=changed, kept=kept
-                    )
+                    up = before
+                    if up is None or changed:
+                        up = upwards(
+                            self.schedule, operands, ring, scaled=scaled, before=before, changed=changed, kept=kept
+                        )
                     return then(operands, ring, up), up.log_total + constant
             except FloatingPointError:
                 if ring is LOGS:

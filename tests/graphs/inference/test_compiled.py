@@ -52,10 +52,12 @@ def likelihoods(rng, names, states, evidence):
 
 WAYS = {
     "as it is": {},
-    "a tree for each evidence": {"FIXED": 0},
-    "in parts": {"FIXED": 0, "PART": 4, "KEPT": 1},
-    "one tree in parts": {"PART": 2, "KEPT": 1},
-    "strided": {"LARGE": 2, "KEPT": 10**6},
+    "one tree": {"SINGLE": 0},
+    "a tree for each evidence": {"SINGLE": 0, "FIXED": 0},
+    "in parts": {"SINGLE": 0, "FIXED": 0, "PART": 4, "KEPT": 1},
+    "one table in parts": {"PART": 2, "KEPT": 1},
+    "one tree in parts": {"SINGLE": 0, "PART": 2, "KEPT": 1},
+    "strided": {"SINGLE": 0, "LARGE": 2, "KEPT": 10**6},
 }
 
 
@@ -173,6 +175,18 @@ def test_draws_repeat_with_a_seed():
     assert one.equals(graphs.sample(network, 50, {"xray": "yes"}, seed=generator))
     assert not one.equals(graphs.sample(network, 50, {"xray": "yes"}, seed=generator))
     assert len(graphs.sample(network, 0)) == 0
+
+
+@pytest.mark.parametrize(("name", "one"), [("cancer", True), ("asia", True), ("sachs", False), ("alarm", False)])
+def test_a_small_network_is_one_table_and_a_larger_one_a_tree(name, one, monkeypatch):
+    network = loaded(name)
+    ready = graphs.compile(network)
+    answers = ready.marginals()
+    ((_, made),) = ready._problems.items()
+    assert (len(made.schedule.cliques) == 1) == one
+    monkeypatch.setattr(problem, "SINGLE", 0)
+    for node, answer in graphs.compile(network).marginals().items():
+        np.testing.assert_allclose(answers[node].table, answer.table, rtol=1e-12)
 
 
 def test_soft_evidence_of_one_state_is_that_state():
