@@ -137,10 +137,10 @@ def main(argv: list[str] | None = None) -> None:
         train, test = pg.datasets.Digits(levels="binary").split(1_297, 500, seed=0)
         nll, images = conditional(args, train, test)
         table = choose(args, train) if args.choose else []
-        if table:
-            args.latent, args.alpha = int(table[0]["latent"]), table[0]["alpha"]
+        best = {"latent": int(table[0]["latent"]), "alpha": table[0]["alpha"]} if table else {}
+        used = argparse.Namespace(**vars(args) | best)
         seen, held = labeled(train), labeled(test)
-        rows = {n: [few_labels(args, seen, held, n, s) for s in range(args.seeds)] for n in args.labels}
+        rows = {n: [few_labels(used, seen, held, n, s) for s in range(args.seeds)] for n in args.labels}
     except (ValueError, OSError, RuntimeError) as error:
         sys.exit(f"{Path(__file__).name}: {error}")
     pg.plots.samples(images, columns=10).savefig(args.out / "samples_by_digit.png")
@@ -155,7 +155,7 @@ def main(argv: list[str] | None = None) -> None:
             values = torch.tensor([run[key] for run in runs])
             cells.append(f"{values.mean():.3f} ({values.min():.3f} to {values.max():.3f})")
         lines.append(f"{number:>6}  " + "  ".join(f"{cell:>22}" for cell in cells))
-    lines.append(f"α {args.alpha:g} an image per label, {args.latent} latents, {args.seeds} seeds: mean and range")
+    lines.append(f"{used.latent} latents, α = {used.alpha:g} images per label; mean and range of {args.seeds} seeds")
     if table:
         lines += ["", f"latents  α     accuracy on {VALIDATION} validation digits, mean over the numbers of labels"]
         lines += [f"{row['latent']:>7}  {row['alpha']:<4g}  {row['accuracy']:.3f}" for row in table]
@@ -163,7 +163,7 @@ def main(argv: list[str] | None = None) -> None:
     if args.smoke:
         text += "\n\nThis was a smoke run of a few steps: its numbers mean nothing."
     result: dict[str, Any] = {"settings": {k: str(v) if k == "out" else v for k, v in vars(args).items()}, "nll": nll}
-    result |= {"accuracy": rows, "validation": table}
+    result |= {"accuracy": rows, "chosen": best, "validation": table}
     pg.report.write_atomically(
         args.out / "labels.json", (json.dumps(result, indent=2, ensure_ascii=False) + "\n").encode()
     )
