@@ -21,6 +21,7 @@ from pyrogen.graphs.inference.posterior import Posterior
 from pyrogen.graphs.inference.problem import Problem, floats
 from pyrogen.graphs.inference.propagation import downwards, upwards
 from pyrogen.graphs.inference.rings import GREATEST, Table
+from pyrogen.graphs.inference.some import most_probable_of_some
 from pyrogen.graphs.structure.validation import Node, Nodes, State
 
 FIXED = 2**20  # entries: up to this one tree serves all evidence; beyond, each set of observed nodes gets its own
@@ -114,9 +115,13 @@ class CompiledNetwork:
             self._log_partition = total
         return self._log_partition
 
-    def most_probable(self, k: int = 1, evidence: Evidence = None, do: Interventions = None) -> list[Assignment]:
-        """Return the k most probable assignments of all nodes that are not observed; see `most_probable`."""
+    def most_probable(
+        self, k: int = 1, evidence: Evidence = None, do: Interventions = None, variables: Nodes | None = None
+    ) -> list[Assignment]:
+        """Return the k most probable assignments of all nodes not observed, or of some; see `most_probable`."""
         k = checks.whole("k", k, least=1)
+        if variables is not None:
+            return most_probable_of_some(self, *self.question(variables, evidence, do), k)
         observed = self._places.observations(evidence, do)
         nodes = self._places.nodes
         left = [number for number in range(len(nodes)) if number not in observed.seen]

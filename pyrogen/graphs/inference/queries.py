@@ -14,19 +14,14 @@ All answers come from a junction tree of what bears on the question, or of the w
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pyrogen.graphs.inference.assignment import Assignment
 from pyrogen.graphs.inference.compiled import CompiledNetwork, compile_network
-from pyrogen.graphs.inference.elimination import eliminate
-from pyrogen.graphs.inference.factors import Factor
 from pyrogen.graphs.inference.memory import MEMORY
-from pyrogen.graphs.inference.observations import Evidence, Interventions, Observations
+from pyrogen.graphs.inference.observations import Evidence, Interventions
 from pyrogen.graphs.inference.posterior import Posterior
 from pyrogen.graphs.structure.validation import Node, Nodes
 
@@ -89,15 +84,22 @@ def marginals(
 
 
 def most_probable(
-    network: Any, k: int = 1, evidence: Evidence = None, do: Interventions = None, memory: int | None = None
+    network: Any,
+    k: int = 1,
+    evidence: Evidence = None,
+    do: Interventions = None,
+    memory: int | None = None,
+    *,
+    variables: Nodes | None = None,
 ) -> list[Assignment]:
-    """Return the k most probable assignments of all nodes that are not observed, the most probable first.
+    """Return the k most probable assignments of some variables, the most probable first; the others are summed out.
 
     There are fewer than k where no more have a probability above zero. Of equally probable ones the order is always the
     same. Args and errors are those of `query`.
 
     Args:
         k: how many, at least 1.
+        variables: one name or several; None for all nodes that are not observed.
 
     Example:
         >>> from pyrogen.graphs import bundled
@@ -105,8 +107,12 @@ def most_probable(
         ...     print(states, round(log_probability, 3))
         {'Pollution': 'low', 'Smoker': 'True', 'Xray': 'positive', 'Dyspnoea': 'True'} -0.898
         {'Pollution': 'low', 'Smoker': 'True', 'Xray': 'positive', 'Dyspnoea': 'False'} -1.517
+        >>> for states, log_probability in most_probable(bundled("cancer"), 2, variables=["Smoker", "Xray"]):
+        ...     print(states, round(log_probability, 3))
+        {'Smoker': 'False', 'Xray': 'negative'} -0.582
+        {'Smoker': 'True', 'Xray': 'negative'} -1.456
     """
-    return _compiled(network, memory).most_probable(k, evidence, do)
+    return _compiled(network, memory).most_probable(k, evidence, do, variables)
 
 
 def sample(
@@ -146,28 +152,7 @@ def map_assignment(
     What is neither asked for nor observed is summed out first. Where several assignments are equally probable, one of
     them comes back, always the same. Args and errors are those of `query`.
     """
-    compiled = _compiled(network, memory)
-    if variables is None:
-        return compiled.most_probable(1, evidence, do)[0]
-    asked, observed = compiled.question(variables, evidence, do)
-    nodes, sizes = list(compiled.states), {node: len(states) for node, states in compiled.states.items()}
-    names = [nodes[number] for number in asked]
-    factors = eliminate(_reduced(compiled, asked, observed), names, sizes, compiled.memory)
-    log_evidence = sum(float(factor.log) for factor in eliminate(factors, (), sizes, compiled.memory))
-    compiled.check_possible(log_evidence, observed)
-    best: list[tuple[Node, tuple[Node, ...], NDArray[np.intp]]] = []  # the best state of a node for each of the others
-
-    def maximize(factor: Factor, node: Node) -> Factor:
-        rest, argmax = factor.max_out(node)
-        best.append((node, rest.names, argmax))
-        return rest
-
-    top = eliminate(factors, (), sizes, compiled.memory, maximize)
-    chosen: dict[Node, int] = {}
-    for node, others, argmax in reversed(best):
-        chosen[node] = int(argmax[tuple(chosen[other] for other in others)])
-    log_probability = sum(float(factor.log) for factor in top) - log_evidence
-    return Assignment({node: compiled.states[node][chosen[node]] for node in names}, min(0.0, log_probability))
+    return _compiled(network, memory).most_probable(1, evidence, do, variables)[0]
 
 
 def evidence_probability(
@@ -208,20 +193,3 @@ def _compiled(network: Any, memory: int | None) -> CompiledNetwork:
     if isinstance(network, CompiledNetwork) and memory is None:
         return network
     return compile_network(network, MEMORY if memory is None else memory)
-
-
-def _reduced(compiled: CompiledNetwork, asked: Sequence[int], observed: Observations) -> list[Factor]:
-    """Return the factors, in logarithms, that bear on what is asked, at what was observed."""
-    nodes = list(compiled.states)
-    index: Mapping[Node, int] = {nodes[number]: place for number, place in observed.seen.items()}
-    done = {nodes[number] for number in observed.done}
-    relevant = compiled.relevant([*asked, *observed.bearing], observed.done)
-    factors = [
-        Factor(names, table).at(index)
-        for names, table in ((compiled.names(number), compiled.log_table(number)) for number in relevant)
-        if names[0] not in done
-    ]
-    for number, weights in observed.weights.items():
-        logs = [math.log(weight) if weight > 0 else -math.inf for weight in weights.tolist()]
-        factors.append(Factor((nodes[number],), np.array(logs)))
-    return factors

@@ -115,6 +115,14 @@ def test_every_way_gives_the_joint_written_out(make, seed, way, monkeypatch):
             np.testing.assert_allclose(table[place], math.exp(found.log_probability), rtol=1e-9)
         assert len({tuple(found.states.items()) for found in best}) == len(best)
         some = graphs.map_assignment(ready, asked, evidence | soft, done)
+        best = graphs.most_probable(ready, 5, evidence | soft, done, variables=asked)
+        wanted = np.sort(expected.ravel())[::-1]
+        wanted = wanted[wanted > 0][:5]
+        np.testing.assert_allclose([math.exp(found.log_probability) for found in best], wanted, rtol=1e-9)
+        for found in best:
+            np.testing.assert_allclose(posterior[found.states], math.exp(found.log_probability), rtol=1e-9)
+        assert len({tuple(found.states.items()) for found in best}) == len(best)
+        assert best[0] == some
         np.testing.assert_allclose(math.exp(some.log_probability), expected.max(), **CLOSE)
 
 
