@@ -1,4 +1,4 @@
-"""A recorded step and its optimizer, handed to TorchInductor as one program over one flat vector of parameters."""
+"""A recorded step and its optimizer, handed to TorchInductor as one program over the memory of one vector."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from pyrogen.training.step.batch import flat
 from pyrogen.training.step.record import RecordedStep
 
 WORTH = 50_000  # steps from which a run gains more than the 6 to 40 s that compiling takes
+LARGE = 65_536  # entries of a parameter whose gradient is not worth a copy into one vector
 
 
 def can_compile() -> bool:
@@ -56,6 +57,7 @@ class CompiledStep:
         self.ends = list(accumulate((p.numel() for p in parameters), initial=0))
         like = parameters[0].detach()
         self.vectors = [torch.zeros(self.ends[-1], dtype=like.dtype, device=like.device) for _ in range(3)]
+        self._apart = max(p.numel() for p in parameters) >= LARGE
         self._views: list[list[Tensor]] = []
         self._count, self._steps = 0, torch.zeros(len(parameters))
         self._adopt()
@@ -82,7 +84,7 @@ class CompiledStep:
         numbers = torch.tensor((rate / first, 1 / math.sqrt(second)), dtype=self._numbers.dtype)
         inputs = () if self.step.recording.fixed else flat(batch)[0]
         with torch.no_grad():
-            (row,) = self._run(self.step.weight(beta), numbers, *self.vectors, *inputs, *self.rest)
+            (row,) = self._run(self.step.weight(beta), numbers, *self._pieces(), *inputs, *self.rest)
         result: Tensor = row
         return result
 
@@ -118,6 +120,10 @@ class CompiledStep:
                 {"step": self._steps[i]} | dict(zip(names, (views[i] for views in self._views[1:]), strict=True))
             )
 
+    def _pieces(self) -> list[Tensor]:
+        """Parameters and averages as the program takes them: the vectors, or apart where a copy would cost more."""
+        return [view for views in self._views for view in views] if self._apart else self.vectors
+
     def _split(self, vector: Tensor) -> list[Tensor]:
         pieces = zip(pairwise(self.ends), self.parameters, strict=True)
         return [vector[start:end].view(parameter.shape) for (start, end), parameter in pieces]
@@ -128,22 +134,28 @@ class CompiledStep:
 
         first, second = self.betas
 
-        def program(beta: Tensor, numbers: Tensor, p: Tensor, m: Tensor, v: Tensor, *inputs: Tensor) -> tuple[Tensor]:
+        count = len(self._pieces()) // 3
+
+        def program(beta: Tensor, numbers: Tensor, *inputs: Tensor) -> tuple[Tensor]:
+            pieces, inputs = inputs[: 3 * count], inputs[3 * count :]
             batch, rest = inputs[: len(self._batch)], iter(inputs[len(self._batch) :])
-            views = self._split(p)
+            views = pieces[:count] if self._apart else self._split(pieces[0])
             bound = [next(rest) if slot is None else views[slot] for slot in self._slots]
             row, *gradients = self.step.module.forward(beta, *batch, *bound)
-            gradient = torch.cat([g.reshape(-1) for g in gradients])
-            mean = m + (1 - first) * (gradient - m)
-            square = second * v + (1 - second) * gradient * gradient
-            moved = p - numbers[0] * mean / (square.sqrt() * numbers[1] + self.eps)
-            m.copy_(mean)
-            v.copy_(square)
-            p.copy_(moved)
+            if not self._apart:
+                gradients = [torch.cat([g.reshape(-1) for g in gradients])]
+            triples = zip(pieces[:count], pieces[count : 2 * count], pieces[2 * count :], strict=True)
+            for (p, m, v), gradient in zip(triples, gradients, strict=True):
+                mean = m + (1 - first) * (gradient - m)
+                square = second * v + (1 - second) * gradient * gradient
+                moved = p - numbers[0] * mean / (square.sqrt() * numbers[1] + self.eps)
+                m.copy_(mean)
+                v.copy_(square)
+                p.copy_(moved)
             return (row,)
 
         kept = [tensor.clone() for tensor in (*self.vectors, *self.rest)]
-        inputs = (self.step.weight(1.0), self._numbers, *self.vectors, *self._batch, *self.rest)
+        inputs = (self.step.weight(1.0), self._numbers, *self._pieces(), *self._batch, *self.rest)
         with torch.no_grad(), warnings.catch_warnings(), config.patch(fallback_random=True, compile_threads=1):
             warnings.simplefilter("ignore")
             with torch.random.fork_rng():

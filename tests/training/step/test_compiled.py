@@ -10,7 +10,10 @@ from pyrogen.training.step import compiled
 
 
 @pytest.mark.skipif(not compiled.can_compile(), reason="needs a C++ compiler")
-def test_a_compiled_run_ends_as_a_recorded_one_and_its_checkpoint_goes_on(tmp_path):
+@pytest.mark.parametrize("large", [compiled.LARGE, 1], ids=["one vector", "apart"])
+def test_a_compiled_run_ends_as_a_recorded_one_and_its_checkpoint_goes_on(large, tmp_path, monkeypatch):
+    monkeypatch.setattr(compiled, "LARGE", large)
+
     def run(steps, compile, **settings):
         pair = make_pair()
         fit = pg.fit(pair, binary(), steps=steps, batch_size=20, lr=1e-2, compile=compile, progress=False, **settings)
