@@ -325,6 +325,13 @@ FAULTS = [
         OF_INFERENCE + "test_rounded_tables_are_divided_by_their_sum_so_that_barren_nodes_do_not_matter",
     ),
     Fault(
+        "latent nodes are observed",
+        OBSERVATIONS,
+        "if node in self.known.latents:",
+        "if False:",
+        OF_COMPILED + "test_a_latent_node_is_no_evidence_but_may_be_asked_for_and_set",
+    ),
+    Fault(
         "entries below zero pass",
         FACTORS,
         "np.minimum.reduce(flat) >= 0",

@@ -89,12 +89,14 @@ class Tables:
         printed: for each factor its variables and its table as it was given; a node's own variable comes first.
         tables: the same tables, where they are conditional divided by their sums.
         directed: whether each factor is a conditional table.
+        latents: the nodes that the network says are never observed.
     """
 
     states: dict[Node, tuple[State, ...]]
     printed: tuple[Printed, ...]
     tables: tuple[Table, ...]
     directed: bool
+    latents: frozenset[Node] = frozenset()
 
     @cached_property
     def factors(self) -> tuple[Factor, ...]:
@@ -169,10 +171,13 @@ def tables(network: Any) -> Tables:
     sums = [np.add.reduce(values, axis=0) for _, values in known]
     _check_sums(known, sums)
     own = {factor[0][0]: (factor, factor[1] / total) for factor, total in zip(known, sums, strict=True)}
+    latents = frozenset(validation.latents(network))
     for node in states:
         if node not in own:  # its states are known from a child's table, which is not its own
             raise ValueError(f"expected a table for every node, but {node!r} has none")
-    return Tables(states, tuple(own[node][0] for node in states), tuple(own[node][1] for node in states), directed)
+    return Tables(
+        states, tuple(own[node][0] for node in states), tuple(own[node][1] for node in states), directed, latents
+    )
 
 
 def entries(names: Iterable[Node], sizes: Mapping[Node, int]) -> int:

@@ -64,12 +64,16 @@ class Places:
 
         Raises:
             TypeError: if either is not a mapping.
-            ValueError: for unknown names and states, likelihoods that are not one finite number of at least 0 for each
-                state, a node in both, and interventions in a Markov network.
+            ValueError: for unknown names and states, latent nodes in evidence, likelihoods that are not one finite
+                number of at least 0 for each state, a node in both, and interventions in a Markov network.
         """
         found = Observations()
         for node, value in _mapping(evidence, "evidence", "'yes'").items():
             number = self._node(node, "evidence")
+            if node in self.known.latents:
+                raise ValueError(
+                    f"evidence names {node!r}, which is latent in this network, so that it is never observed"
+                )
             if isinstance(value, Mapping | list | np.ndarray):
                 found.weights[number] = self._likelihood(number, value)
             else:

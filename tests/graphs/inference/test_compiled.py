@@ -207,6 +207,16 @@ def test_soft_evidence_of_one_state_is_that_state():
     assert network.evidence_probability({"xray": [3.0, 3.0]}) == pytest.approx(3.0)
 
 
+def test_a_latent_node_is_no_evidence_but_may_be_asked_for_and_set():
+    network = loaded("cancer").copy()
+    network.latents = {"Cancer"}
+    for evidence in ({"Cancer": "True"}, {"Cancer": [0.2, 0.8]}):
+        with pytest.raises(ValueError, match="evidence names 'Cancer', which is latent"):
+            graphs.query(network, "Xray", evidence)
+    assert graphs.query(network, "Cancer", {"Xray": "positive"}).table.shape == (2,)
+    assert graphs.query(network, "Xray", do={"Cancer": "True"})[{"Xray": "positive"}] == pytest.approx(0.9)
+
+
 def test_a_markov_network_takes_no_interventions():
     with pytest.raises(ValueError, match="do needs a Bayesian network"):
         graphs.query(markov(np.random.default_rng(0)), "A", do={"B": "no"})
