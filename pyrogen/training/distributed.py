@@ -48,8 +48,7 @@ class Team:
         """Refuse processes that differ in `value`."""
 
     def seed(self, seed: int) -> None:
-        """Seed this process's noise."""
-        torch.manual_seed(seed)
+        """Do nothing: the one process goes on with the numbers of its seed, which `initialize` may have begun."""
 
     def spread(self, pair: Pair) -> None:
         """Give all processes the weights of the first."""
