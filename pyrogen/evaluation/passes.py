@@ -115,8 +115,8 @@ def terms_of(pair: Pair, source: Source, index: Tensor, how: Plan, batch_size: i
         first = next(iter(once.latents.values()))[0]
         for name, number in pair.monitored(first["fn"], first["value"], size).items():
             totals[name] = totals.get(name, 0.0) + float(number) * size
-        for name, part in pair.tally(first["fn"], first["value"]).items():
-            tally[name] = tally[name] + part.double() if name in tally else part.double()
+        for name, counts in pair.tally(first["fn"], first["value"]).items():
+            tally[name] = tally[name] + counts.double() if name in tally else counts.double()
         if type(pair).data_charges is not Pair.data_charges:
             posteriors.append(first["fn"])
             drawn.append(first["value"])

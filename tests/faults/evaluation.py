@@ -203,8 +203,8 @@ FAULTS = [
     Fault(
         "counts are those of the last batch",
         PASSES,
-        "tally[name] + part.double() if name in tally else part.double()",
-        "part.double()",
+        "tally[name] + counts.double() if name in tally else counts.double()",
+        "counts.double()",
         "evaluation/test_data_charges.py::test_counts_are_those_of_all_images_whatever_the_batch_size",
     ),
     Fault(
