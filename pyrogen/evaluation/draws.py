@@ -25,8 +25,8 @@ class Draws:
     """K draws of each latent, and log p(x | z) of each datum at them.
 
     Attributes:
-        posterior: site name to (K, *shape).
-        log_likelihood: observed site name to (K, *plates), nats; latents that are enumerated are summed out.
+        posterior: site name to ``(K, *shape)``.
+        log_likelihood: observed site name to ``(K, *plates)``, nats; latents that are enumerated are summed out.
         log_weights: log p(x, z) − log q(z | x), (K, B), or (K, 1) for all data together.
     """
 
