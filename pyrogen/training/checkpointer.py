@@ -21,6 +21,7 @@ from pyrogen.training.optimizer_state import pack, unpack
 from pyrogen.training.run import Run
 
 UNKNOWN_TO_FORMAT_1 = ("data", "optimizer")
+SINCE = {"processes": 1}  # settings that older checkpoints lack, and what they were then
 TOGETHER = 50  # steps after which several processes ask each other
 SAVE_EVERY = 30.0  # seconds between two checkpoints, unless a number of steps is asked for
 
@@ -172,7 +173,7 @@ class Checkpointer:
             )
             mine = {name: value for name, value in mine.items() if name not in UNKNOWN_TO_FORMAT_1}
         for name, value in mine.items():
-            if differing := difference(theirs.get(name), value, name):
+            if differing := difference(theirs.get(name, SINCE.get(name)), value, name):
                 where, was, now = differing
                 raise CheckpointError(
                     f"the checkpoint in {self.folder} belongs to another run: its {where} is {was}, and now it is "

@@ -105,7 +105,7 @@ def test_vae_dsprites(tmp_path):
         (["--betas", "4", "4"], "--betas must be different"),
         (["--device", "abacus"], "--device abacus cannot be used"),
         (["--steps", "0"], "steps must be a whole number"),
-        (["--latent", "0"], "latent must be a positive"),
+        (["--latent", "0"], "latent must be a whole number of at least 1, got 0"),
         (["--data", "no-such-file.npz"], "no-such-file.npz"),
     ],
 )

@@ -91,10 +91,10 @@ def test_bad_files_are_refused_in_one_sentence(tmp_path, name):
     (tmp_path / "file").write_text("")
     other = "markov_network" if name != "markov_network" else "bayesian_network"
     for arguments, message in (
-        (["--exercise", str(bad)], "this is no JSON"),
+        (["--exercise", str(bad)], "line 1 column 2"),
         (["--exercise", str(tmp_path / "none.json")], "there is no such file"),
         (["--exercise", str(EXAMPLES.parent / "data" / f"{other}.json")], "expected a "),
-        (["--draws", "0"], "draws must be at least 1"),
+        (["--draws", "0"], "draws must be a whole number"),
         (["--out", str(tmp_path / "file" / "out")], "cannot write in"),
     ):
         with pytest.raises(SystemExit) as stopped:

@@ -34,7 +34,7 @@ def test_sc_vae_example_smoke(tmp_path, capsys):
     ("arguments", "message"),
     [
         (["--sparsity", "1"], "below 1"),
-        (["--noise", "0"], "must be positive"),
+        (["--noise", "0"], "must be a finite number above 0"),
         (["--atoms", "0"], "whole number of at least 1"),
         (["--steps", "many"], "--steps"),
     ],

@@ -62,7 +62,7 @@ FAULTS = [
     Fault(
         "another run's checkpoint is taken for one's own",
         KEEPER,
-        "if differing := difference(theirs.get(name), value, name):",
+        "if differing := difference(theirs.get(name, SINCE.get(name)), value, name):",
         "if False:",
         OF_CHECKPOINT + "test_another_runs_checkpoint_is_refused",
     ),
