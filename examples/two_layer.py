@@ -59,7 +59,7 @@ def images(args: argparse.Namespace) -> tuple[Any, Any]:
     if args.data == "digits":
         return pg.datasets.Digits(levels="binary").split(1_297, 500, seed=0)
     train, test = pg.datasets.DSprites(cache=False).split(500 if args.smoke else 20_000, 500, seed=0)
-    return tuple(part.images(torch.arange(len(part))) for part in (train, test))
+    return train.images(torch.arange(len(train))), test.images(torch.arange(len(test)))
 
 
 def main(argv: list[str] | None = None) -> None:
