@@ -13,6 +13,7 @@ from torch.distributions import kl_divergence
 
 from pyrogen import checks
 from pyrogen.metrics import mutual_information
+from pyrogen.models.running import evaluating
 
 Array: TypeAlias = NDArray[Any]
 
@@ -82,11 +83,10 @@ class View:
         image: Array = self.decode_all(np.asarray(code, dtype=np.float64)[None])[0]
         return image
 
-    @torch.no_grad()
     def decode_all(self, codes: Array) -> Array:
         """Return the mean images ``(n, *shape)`` of codes (n, L)."""
         z = self._tensor(codes).reshape(-1, *self.pair.code_shape)
-        with _evaluation(self.pair):
+        with evaluating(self.pair):
             return _array(self.pair.decode(z).mean)
 
     def image(self, index: int) -> Array:
@@ -103,25 +103,22 @@ class View:
         """Return the decoded code of an image of the data."""
         return self.decode(self.code(index))
 
-    @torch.no_grad()
     def token_indices(self, index: int) -> Array:
         """Return which code of the codebook each place of an image's grid has."""
-        with _evaluation(self.pair):
+        with evaluating(self.pair):
             indices: Array = self.pair.encode(self._images([index])).indices[0].cpu().numpy()
         return indices
 
-    @torch.no_grad()
     def decode_tokens(self, indices: Any) -> Array:
         """Return the mean image of a grid of code numbers."""
         z = self.pair.codebook.lookup(torch.as_tensor(np.asarray(indices))[None])
-        with _evaluation(self.pair):
+        with evaluating(self.pair):
             image: Array = _array(self.pair.decode(z).mean)[0]
         return image
 
-    @torch.no_grad()
     def sample(self, n: int, seed: int = 0) -> Array:
         """Return codes (n, L) drawn from the prior."""
-        with torch.random.fork_rng(devices=[]), _evaluation(self.pair):
+        with torch.random.fork_rng(devices=[]), evaluating(self.pair):
             torch.manual_seed(seed)
             return _array(self.pair.prior().sample((n,))).reshape(n, -1)
 
@@ -181,9 +178,8 @@ class View:
             costs.append(self._cost(images))
         return np.concatenate(codes), np.concatenate(costs).mean(0)
 
-    @torch.no_grad()
     def _mean(self, images: Tensor) -> Array:
-        with _evaluation(self.pair):
+        with evaluating(self.pair):
             q = self.pair.encode(images)
             try:
                 mean = q.mean
@@ -191,10 +187,9 @@ class View:
                 mean = q.sample((DRAWS,)).mean(0)
         return _array(mean).reshape(len(images), -1)
 
-    @torch.no_grad()
     def _cost(self, images: Tensor) -> Array:
         """KL(q ‖ p) by latent, (n, L); where it does not split, the variance of the means says which are used."""
-        with _evaluation(self.pair):
+        with evaluating(self.pair):
             q, p = self.pair.encode(images), self.pair.prior()
             try:
                 cost = _array(kl_divergence(q.base_dist, p.base_dist))
@@ -240,21 +235,6 @@ class _Images:
 
     def index(self, factors: Any) -> int:
         return int(self._data.index(torch.as_tensor(np.asarray(factors))[None])[0])
-
-
-class _evaluation:
-    """Run a module in evaluation mode, and put each of its parts back."""
-
-    def __init__(self, module: Any) -> None:
-        self.modes = {part: part.training for part in module.modules()}
-
-    def __enter__(self) -> None:
-        for part in self.modes:
-            part.training = False
-
-    def __exit__(self, *_: object) -> None:
-        for part, mode in self.modes.items():
-            part.training = mode
 
 
 def _tensor(data: Any) -> Tensor:

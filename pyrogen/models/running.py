@@ -59,13 +59,13 @@ def is_discrete(distribution: Any) -> bool:
 
 def drawn_by_model(pair: Any, *args: Any, given: dict[str, Tensor] | None = None) -> Trace:
     """Return the trace of a model that observes nothing, or `given` alone, without a gradient, in evaluation mode."""
-    with _evaluating(pair):
+    with evaluating(pair):
         return traced(poutine.condition(poutine.uncondition(pair.model), data=given or {}), *args)
 
 
 def at_the_mean(pair: Any, *args: Any) -> Trace:
     """Return the trace of the model at the mean of each of the guide's latents."""
-    with _evaluating(pair):
+    with evaluating(pair):
         with AtTheMean():
             guide = traced(pair.guide, *args)
         return traced(poutine.replay(pair.model, trace=guide), *args)
@@ -78,8 +78,8 @@ def likelihood_value(site: dict[str, Any], mean: bool) -> Tensor:
 
 
 @contextmanager
-def _evaluating(pair: Any) -> Iterator[None]:
-    """In evaluation mode, so that nothing learns or is dropped; each part's mode comes back afterwards."""
+def evaluating(pair: Any) -> Iterator[None]:
+    """Run a pair in evaluation mode, so that nothing learns or is dropped; each part's mode comes back afterwards."""
     modes = [(module, module.training) for module in pair.modules()]
     try:
         pair.eval()

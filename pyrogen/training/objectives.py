@@ -10,11 +10,11 @@ import torch
 from pyro import poutine
 from pyro.distributions import TorchDistribution
 from pyro.distributions.util import scale_and_mask
-from pyro.poutine.messenger import Messenger
 from pyro.poutine.util import prune_subsample_sites
 from torch import Tensor
 
 from pyrogen.models import Pair
+from pyrogen.models.running import OwnParameters
 from pyrogen.training.divergence import ENUMERATED, divergence, enumerated, expectation, is_point
 
 KINDS = ("reconstruction", "kl", "penalty", "charge")
@@ -142,14 +142,6 @@ def different(names: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(names)) < len(names):
         raise ValueError(f"the history's columns need different names, and the pair gives {', '.join(names)}")
     return names
-
-
-class OwnParameters(Messenger):
-    """Reads ``pyro.module`` and ``pyro.param`` tensors from the module itself and leaves the global store alone."""
-
-    def _pyro_param(self, msg: Any) -> None:
-        if msg["value"] is None and len(msg["args"]) > 1 and isinstance(msg["args"][1], torch.Tensor):
-            msg["value"], msg["done"] = msg["args"][1], True
 
 
 def elbo_terms(pair: Pair, x: Any, size: int | None = None) -> Terms:
