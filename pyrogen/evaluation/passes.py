@@ -75,6 +75,7 @@ class Found:
 
 
 def planned(pair: Pair, source: Source, index: Tensor) -> Plan:
+    """Return how the programs are run: by a trial on the first images, before any work."""
     index = index[:8]
     how = plan(pair, moved(source.images(index), pair.beta.device), len(index))
     if how.dim is None:
@@ -86,6 +87,7 @@ def planned(pair: Pair, source: Source, index: Tensor) -> Plan:
 
 
 def terms_of(pair: Pair, source: Source, index: Tensor, how: Plan, batch_size: int, progress: bool) -> Found:
+    """Return the terms of each site, image by image in nats, over all batches of `index`."""
     rows: dict[str, list[Tensor]] = {}
     sites: dict[str, tuple[str, list[Tensor]]] = {}
     codes: dict[str, list[Codes]] = {}
@@ -174,6 +176,7 @@ class Weights:
 def weights_of(
     pair: Pair, source: Source, index: Tensor, samples: int, how: Plan, batch_size: int, progress: bool
 ) -> Weights:
+    """Return the importance-weighted bound and Pareto-k̂ of each image, from `samples` draws each."""
     bounds, tails, everything, collector = [], [], [], Collector()
     for batch, size in _batches(pair, source, index, min(batch_size, 50), "NLL", progress):
         weights = importance_weights(pair, batch, samples, how, size, each=collector.add).double().cpu()  # (K, B)
@@ -217,4 +220,5 @@ def _kept(value: Tensor) -> Tensor:
 
 
 def standard_error(values: Tensor) -> float:
+    """Return the standard error of the mean of values (N,); infinity for fewer than two."""
     return float(values.std() / math.sqrt(len(values))) if len(values) > 1 else math.inf

@@ -145,6 +145,7 @@ def _some(network: Any, scaled: Any, nodes: list[Node]) -> list[tuple[Node, Any,
 
 
 def by_query(network: Any, names: list[Node]) -> Table:
+    """Return P(names) by `pyrogen.graphs.query`, its axes in the order of `names`."""
     posterior = query(network, names)
     return posterior.marginal(*names).table if len(names) > 1 else posterior.table
 
@@ -169,6 +170,7 @@ def joint_states(network: Any, names: list[Node]) -> int:
 
 
 def unnormalized(network: Any, names: list[Node]) -> Table:
+    """Return the product of all factors as one table, its axes in the order of `names`."""
     factors = [one.to_factor() for one in network.cpds] if network.is_directed() else network.factors
     sizes = {name: size for one in factors for name, size in zip(one.variables, one.cardinality, strict=True)}
     table = np.ones([sizes[name] for name in names])
@@ -180,4 +182,5 @@ def unnormalized(network: Any, names: list[Node]) -> Table:
 
 
 def total(network: Any) -> float:
+    """Return Z, the sum of the product of all factors."""
     return float(unnormalized(network, list(network)).sum())

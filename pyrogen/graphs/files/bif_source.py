@@ -93,5 +93,6 @@ def readings(raw: str) -> Iterator[list[str]]:
 
 
 def unquoted(name: str) -> str:
+    """Return a name without blanks around it, and without the quotes around it if it has no others."""
     name = name.strip()
     return name[1:-1] if len(name) > 1 and name[0] == name[-1] == '"' and '"' not in name[1:-1] else name
