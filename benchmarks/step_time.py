@@ -33,7 +33,7 @@ from torch.nn import functional as F
 
 import pyrogen as pg
 from pyrogen.files import write_atomically
-from pyrogen.training.data import Order, TensorSource
+from pyrogen.training.data.sources import Order, TensorSource
 from pyrogen.training.run import Run
 from pyrogen.training.step import Precision
 

@@ -32,7 +32,7 @@ from torch.utils.data import Dataset
 
 import pyrogen as pg
 from pyrogen.files import write_atomically
-from pyrogen.training.data import Order, TensorSource
+from pyrogen.training.data.sources import Order, TensorSource
 from pyrogen.training.parts import Parts
 from pyrogen.training.run import Run
 from pyrogen.training.validation import Validation
@@ -114,7 +114,7 @@ class Slow(Dataset[torch.Tensor]):
 
 def data(steps: int) -> dict[str, Any]:
     """The share of a step that waits for a batch of 64, with two workers and with none."""
-    from pyrogen.training.loading import DatasetSource
+    from pyrogen.training.data.loading import DatasetSource
 
     result: dict[str, Any] = {}
     pair, x = conv()

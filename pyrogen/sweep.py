@@ -22,7 +22,7 @@ from pyrogen.errors import CheckpointError
 from pyrogen.evaluation import evaluate
 from pyrogen.files import check_writable, write_atomically
 from pyrogen.models import Pair
-from pyrogen.training.digest import digest_tree
+from pyrogen.training.data.digest import digest_tree
 from pyrogen.training.fit import fit
 
 if TYPE_CHECKING:

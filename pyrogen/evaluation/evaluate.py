@@ -14,7 +14,7 @@ from pyrogen.evaluation.metric_calls import bound_metrics, check_metrics, metric
 from pyrogen.evaluation.passes import Weights, active, planned, standard_error, terms_of, weights_of
 from pyrogen.evaluation.scores import Scores
 from pyrogen.models import Pair, Programs
-from pyrogen.training.data import as_source
+from pyrogen.training.data.sources import as_source
 
 
 def evaluate(

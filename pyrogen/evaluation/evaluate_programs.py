@@ -17,8 +17,8 @@ from pyrogen.evaluation.runs import Run, is_charge, log_prob, sampled
 from pyrogen.evaluation.scores import Scores
 from pyrogen.evaluation.weights import contracted, enumerated_in_model
 from pyrogen.models import Programs
+from pyrogen.training.data.program_data import ProgramSource, moved
 from pyrogen.training.divergence import expectation
-from pyrogen.training.program_data import ProgramSource, moved
 
 
 @torch.no_grad()

@@ -18,8 +18,8 @@ from pyrogen.evaluation.runs import run
 from pyrogen.evaluation.terms import SiteTerm, elbo_terms
 from pyrogen.models import Pair
 from pyrogen.progress import progress_bar
-from pyrogen.training.data import Source
-from pyrogen.training.program_data import moved
+from pyrogen.training.data.program_data import moved
+from pyrogen.training.data.sources import Source
 
 PAIRED = 2_000  # images at most whose draws are held against all posteriors
 ACTIVE = 0.01  # the variance above which Burda et al. call a unit active

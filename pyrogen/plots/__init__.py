@@ -4,22 +4,22 @@ They are built with matplotlib's object interface: no pyplot state, no backend c
 scikit-learn are imported when a figure is made, not when this package is. No function trains, or moves a generator.
 """
 
-from pyrogen.plots.codebook_use import codebook_use
-from pyrogen.plots.curves import loss_curves
-from pyrogen.plots.elbo import elbo_paths, guide_and_posterior
-from pyrogen.plots.graphs import graph
-from pyrogen.plots.grids import reconstructions, samples
-from pyrogen.plots.information import mutual_information
-from pyrogen.plots.kl import kl_per_latent
-from pyrogen.plots.latent_space import latent_space
-from pyrogen.plots.prior_plane import prior_plane
-from pyrogen.plots.ranks import ranks
-from pyrogen.plots.rate_distortion import rate_distortion
-from pyrogen.plots.rows import image_rows
-from pyrogen.plots.sparse import atoms, convergence, error_by_active
-from pyrogen.plots.sweep import sweep
-from pyrogen.plots.tables import conditional_tables
-from pyrogen.plots.traversal import traversals
+from pyrogen.plots.codes.codebook_use import codebook_use
+from pyrogen.plots.codes.information import mutual_information
+from pyrogen.plots.codes.kl import kl_per_latent
+from pyrogen.plots.codes.latent_space import latent_space
+from pyrogen.plots.codes.prior_plane import prior_plane
+from pyrogen.plots.codes.sparse import atoms, convergence, error_by_active
+from pyrogen.plots.graphs.drawing import graph
+from pyrogen.plots.graphs.tables import conditional_tables
+from pyrogen.plots.images.grids import reconstructions, samples
+from pyrogen.plots.images.rows import image_rows
+from pyrogen.plots.images.traversal import traversals
+from pyrogen.plots.runs.curves import loss_curves
+from pyrogen.plots.runs.elbo import elbo_paths, guide_and_posterior
+from pyrogen.plots.runs.ranks import ranks
+from pyrogen.plots.runs.rate_distortion import rate_distortion
+from pyrogen.plots.runs.sweep import sweep
 
 __all__ = [
     "atoms",

@@ -9,7 +9,7 @@ from pyrogen.training.callbacks import (
     State,
     TensorBoard,
 )
-from pyrogen.training.checkpoint import load, save
+from pyrogen.training.checkpoints.checkpoint import load, save
 from pyrogen.training.feedback import Feedback, HoldKL, TargetKL
 from pyrogen.training.fit import Fit, fit
 from pyrogen.training.history import History

@@ -9,12 +9,12 @@ from typing import Any
 import torch
 
 from pyrogen.models import Pair, Programs
-from pyrogen.training.data import Order
-from pyrogen.training.program_data import Whole, moved
-from pyrogen.training.reading import batch_at
+from pyrogen.training.data.program_data import Whole, moved
+from pyrogen.training.data.reading import batch_at
+from pyrogen.training.data.sources import Order
+from pyrogen.training.data.streams import StreamOrder, StreamSource
 from pyrogen.training.step.choice import First
 from pyrogen.training.step.objective import Precision, ProgramsObjective
-from pyrogen.training.streams import StreamOrder, StreamSource
 
 USUAL = 64  # the batch size where none is asked for
 FAR = 50.0  # how many times σ the data's spread is before a Gaussian likelihood gets a warning

@@ -14,10 +14,18 @@ from pyrogen.config import describe, difference
 from pyrogen.errors import CheckpointError, DivergenceError
 from pyrogen.files import check_writable, remove_leftovers
 from pyrogen.locks import FolderLock
-from pyrogen.training import packing
-from pyrogen.training.checkpoint import FILE_NAME, FORMAT, State, read_state, set_weights, weights_of, write_state
+from pyrogen.training.checkpoints import packing
+from pyrogen.training.checkpoints.checkpoint import (
+    FILE_NAME,
+    FORMAT,
+    State,
+    read_state,
+    set_weights,
+    weights_of,
+    write_state,
+)
+from pyrogen.training.checkpoints.optimizer_state import pack, unpack
 from pyrogen.training.distributed import Team
-from pyrogen.training.optimizer_state import pack, unpack
 from pyrogen.training.run import Run
 
 UNKNOWN_TO_FORMAT_1 = ("data", "optimizer")

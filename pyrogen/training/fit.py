@@ -17,12 +17,14 @@ from pyrogen.models import Pair, Programs
 from pyrogen.training.begin import begin, order_of, warn_of_scale
 from pyrogen.training.callbacks import State
 from pyrogen.training.checkpointer import Checkpointer
-from pyrogen.training.data import as_source
-from pyrogen.training.digest import digest_data
+from pyrogen.training.checkpoints.optimizer_state import settings_of
+from pyrogen.training.data.digest import digest_data
+from pyrogen.training.data.program_data import Whole
+from pyrogen.training.data.sources import as_source
+from pyrogen.training.data.streams import StreamOrder, StreamSource, as_stream, is_stream
 from pyrogen.training.distributed import team_of
 from pyrogen.training.history import History
 from pyrogen.training.lock import one_at_a_time
-from pyrogen.training.optimizer_state import settings_of
 from pyrogen.training.optimizers import (
     MakeOptimizer,
     MakeSchedule,
@@ -32,12 +34,10 @@ from pyrogen.training.optimizers import (
     make_optimizer,
 )
 from pyrogen.training.parts import Parts, check_parts
-from pyrogen.training.program_data import Whole
 from pyrogen.training.run import Run
 from pyrogen.training.schedules import Constant, Schedule
 from pyrogen.training.signals import interruptible
 from pyrogen.training.step import Precision, trainable
-from pyrogen.training.streams import StreamOrder, StreamSource, as_stream, is_stream
 from pyrogen.training.validation import Validation
 
 INITIAL = 4096  # images at most that a pair may start from, such as a codebook by k-means

@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 
 from pyrogen import checks
 from pyrogen.models import Pair, Programs
-from pyrogen.training.items import image_of
+from pyrogen.training.data.items import image_of
 from pyrogen.training.objectives import elbo_terms
 from pyrogen.training.step.trainable import trainable
 

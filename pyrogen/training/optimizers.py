@@ -11,7 +11,7 @@ from torch.optim import LBFGS, Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from pyrogen.checks import shown
-from pyrogen.training.packing import pack
+from pyrogen.training.checkpoints.packing import pack
 
 MakeOptimizer = type[Optimizer] | Callable[[list[Tensor]], Optimizer]
 MakeSchedule = Callable[[Optimizer], Any]

@@ -23,16 +23,16 @@ from pyrogen.models import Pair, Programs
 from pyrogen.progress import progress_bar
 from pyrogen.training.begin import batches_of
 from pyrogen.training.callbacks.state import State
-from pyrogen.training.data import Order, Source
+from pyrogen.training.data.program_data import Whole
+from pyrogen.training.data.reading import reading
+from pyrogen.training.data.sources import Order, Source
+from pyrogen.training.data.streams import StreamOrder
 from pyrogen.training.distributed import Team
 from pyrogen.training.feedback import Feedback
 from pyrogen.training.history import CLOCK, History
 from pyrogen.training.parts import Parts
-from pyrogen.training.program_data import Whole
-from pyrogen.training.reading import reading
 from pyrogen.training.step import First, Precision, Step, objective_of, trainable
 from pyrogen.training.step.compiled import CompiledStep
-from pyrogen.training.streams import StreamOrder
 
 SHOWN = {"objective": "objective", "reconstruction": "reconstruction", "kl": "KL", "penalty": "penalty"}
 FLUSH_EVERY = 50  # steps between two looks at the terms: on an accelerator each look waits for it

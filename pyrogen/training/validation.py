@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from pyrogen.models import Pair, Programs
-from pyrogen.training.data import Source
+from pyrogen.training.data.program_data import moved
+from pyrogen.training.data.sources import Source
 from pyrogen.training.history import History
 from pyrogen.training.objectives import elbo_terms
-from pyrogen.training.program_data import moved
 from pyrogen.training.step.elbo import loss_and_gradients
 
 BATCH = 512  # images at once: no gradients are kept, so a batch may be larger than in training

@@ -160,17 +160,17 @@ FAULTS = [
     ),
     Fault(
         "the prior is drawn around the codes",
-        "plots/latent_space.py",
+        "plots/codes/latent_space.py",
         "_draw_ellipses(ax, -mean @ axis, deviation)",
         "_draw_ellipses(ax, 0 * mean @ axis, deviation)",
-        "plots/test_latent_space.py::test_the_ellipses_are_two_standard_deviations_of_the_prior_and_of_the_codes",
+        "plots/codes/test_latent_space.py::test_the_ellipses_are_two_standard_deviations_of_the_prior_and_of_the_codes",
     ),
     Fault(
         "a fitted ellipse is of one standard deviation",
-        "plots/latent_space.py",
+        "plots/codes/latent_space.py",
         "*(4 * deviation)",
         "*(2 * deviation)",
-        "plots/test_latent_space.py::test_the_ellipses_are_two_standard_deviations_of_the_prior_and_of_the_codes",
+        "plots/codes/test_latent_space.py::test_the_ellipses_are_two_standard_deviations_of_the_prior_and_of_the_codes",
     ),
     Fault(
         "distances are taken from draws in their own unit",

@@ -2,10 +2,10 @@
 
 from faults.fault import Fault
 
-KEEPER, CHECKPOINT = "training/checkpointer.py", "training/checkpoint.py"
+KEEPER, CHECKPOINT = "training/checkpointer.py", "training/checkpoints/checkpoint.py"
 FILES, DESCRIBED = "files.py", "config.py"
 RESUME = "training/test_fit.py::test_resume_is_bit_exact"
-OF_CHECKPOINT = "training/test_checkpoint.py::"
+OF_CHECKPOINT = "training/checkpoints/test_checkpoint.py::"
 OF_FILES = "test_files.py::"
 OF_DESCRIBED = "test_config.py::"
 

@@ -2,10 +2,14 @@
 
 from faults.fault import Fault
 
-DIGEST, LOCKS, READER = "training/digest.py", "locks.py", "training/tensor_file.py"
-OPTIMIZER, BUILD, CHECKPOINT = "training/optimizer_state.py", "training/bounded_build.py", "training/checkpoint.py"
+DIGEST, LOCKS, READER = "training/data/digest.py", "locks.py", "training/checkpoints/tensor_file.py"
+OPTIMIZER, BUILD, CHECKPOINT = (
+    "training/checkpoints/optimizer_state.py",
+    "training/checkpoints/bounded_build.py",
+    "training/checkpoints/checkpoint.py",
+)
 CHECKPOINTER, CONFIG, FILES = "training/checkpointer.py", "config.py", "files.py"
-OF_DIGEST, OF_CRAFTED = "training/test_digest.py::", "training/test_crafted.py::"
+OF_DIGEST, OF_CRAFTED = "training/data/test_digest.py::", "training/checkpoints/test_crafted.py::"
 
 FAULTS = [
     Fault(
@@ -38,7 +42,7 @@ FAULTS = [
     ),
     Fault(
         "the digest moves torch's generator",
-        "training/loading.py",
+        "training/data/loading.py",
         "        torch.set_rng_state(torchs)\n",
         "",
         OF_DIGEST + "test_a_digest_reads_few_items_and_leaves_the_random_numbers_alone",

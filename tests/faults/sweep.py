@@ -35,9 +35,9 @@ FAULTS = [
     ),
     Fault(
         "failed runs are drawn",
-        "plots/sweep.py",
+        "plots/runs/sweep.py",
         'rows = table[table["error"] == ""] if "error" in table.columns else table',
         "rows = table",
-        "plots/test_sweep_plot.py::test_what_cannot_be_drawn_is_refused",
+        "plots/runs/test_sweep_plot.py::test_what_cannot_be_drawn_is_refused",
     ),
 ]

@@ -4,7 +4,7 @@ from faults.fault import Fault
 
 OBJECTIVES, STEP, RUN, FIT = "training/objectives.py", "training/step/record.py", "training/run.py", "training/fit.py"
 SIMPLIFY = "training/step/simplify.py"
-BATCHES, SCHEDULES, HISTORY = "training/data.py", "training/schedules.py", "training/history.py"
+BATCHES, SCHEDULES, HISTORY = "training/data/sources.py", "training/schedules.py", "training/history.py"
 CONTRACT = "models/test_contract.py::"
 OF_FIT = "training/test_fit.py::"
 OF_CHARGES = "training/test_charges.py::"
@@ -261,10 +261,10 @@ FAULTS = [
     ),
     Fault(
         "the digest of the data does not look at their values",
-        "training/digest.py",
+        "training/data/digest.py",
         "        digest.update(block.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)\n",
         "        pass\n",
-        "training/test_checkpoint.py::test_another_pairs_checkpoint_is_refused",
+        "training/checkpoints/test_checkpoint.py::test_another_pairs_checkpoint_is_refused",
     ),
     Fault(
         "only the first items of a Dataset are checked",

@@ -2,8 +2,8 @@
 
 from faults.fault import Fault
 
-LOADING, STREAMS, ITEMS = "training/loading.py", "training/streams.py", "training/items.py"
-TESTS = "training/test_data.py::"
+LOADING, STREAMS, ITEMS = "training/data/loading.py", "training/data/streams.py", "training/data/items.py"
+TESTS = "training/data/test_data.py::"
 
 FAULTS = [
     Fault(

@@ -253,17 +253,17 @@ FAULTS = [
     ),
     Fault(
         "usage is drawn under the name of perplexity",
-        "plots/codebook_use.py",
+        "plots/codes/codebook_use.py",
         'to_array(history[column], f"{column} of',
         'to_array(history["usage"], f"{column} of',
-        "plots/test_codes.py::test_perplexity_and_usage_are_drawn_as_they_are",
+        "plots/codes/test_codes.py::test_perplexity_and_usage_are_drawn_as_they_are",
     ),
     Fault(
         "rate and distortion change places",
-        "plots/rate_distortion.py",
+        "plots/runs/rate_distortion.py",
         "ax.plot(*rows.T,",
         "ax.plot(*rows.T[::-1],",
-        "plots/test_codes.py::test_rates_and_distortions_are_drawn_as_they_are",
+        "plots/codes/test_codes.py::test_rates_and_distortions_are_drawn_as_they_are",
     ),
     Fault(
         "a second run starts from new codes",

@@ -8,7 +8,7 @@ import safetensors
 import safetensors.torch
 import torch
 
-from pyrogen.training.checkpoint import _digest
+from pyrogen.training.checkpoints.checkpoint import _digest
 
 
 def parts(path: Path) -> tuple[dict[str, str], dict[str, Any], dict[str, torch.Tensor]]:

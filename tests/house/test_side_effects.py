@@ -24,7 +24,7 @@ import pyrogen as pg
 from pyrogen import progress
 from pyrogen.evaluation import scores as scores_module
 from pyrogen.nn.dictionary import MOST_ROWS, largest_eigenvalue
-from pyrogen.plots.style import COLORS
+from pyrogen.plots.canvas.style import COLORS
 from pyrogen.training import checkpointer as keeping
 
 

@@ -16,7 +16,7 @@ import pyrogen as pg
 from pyrogen.distributions import UniformCodes
 from pyrogen.oracles import vector_quantization as exact
 from pyrogen.training import elbo_terms
-from pyrogen.training.data import Order
+from pyrogen.training.data.sources import Order
 
 Codebook = pg.nn.Codebook
 

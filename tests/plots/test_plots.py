@@ -13,7 +13,7 @@ from sklearn.decomposition import PCA
 
 import pyrogen as pg
 from pyrogen import plots
-from pyrogen.plots.montage import GAP
+from pyrogen.plots.canvas.montage import GAP
 
 RNG = np.random.default_rng(0)
 STEP = np.arange(1, 401)

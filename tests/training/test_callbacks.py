@@ -8,7 +8,7 @@ from helpers.small import binary, make_pair, quiet, same, weights
 
 import pyrogen as pg
 from pyrogen.training import CsvLog, EarlyStopping, KeepBest, MovingAverage, TensorBoard
-from pyrogen.training.checkpoint import FILE_NAME, read_state
+from pyrogen.training.checkpoints.checkpoint import FILE_NAME, read_state
 
 VALIDATED = {"validation": binary(20), "validate_every": 5}
 

@@ -10,6 +10,7 @@ from pyro.infer import Trace_ELBO, TraceGraph_ELBO, TraceMeanField_ELBO
 
 import pyrogen as pg
 from pyrogen.training import elbo_terms
+from pyrogen.training.data.sources import Order
 
 
 class Charged(pg.models.VAE):
@@ -126,7 +127,7 @@ def test_the_steps_are_those_of_a_loop_over_the_programs():
     looped.train()
     looped.initialize(binary())
     torch.manual_seed(3)
-    order = pg.training.data.Order(100, 100, 3)
+    order = Order(100, 100, 3)
     for step in range(5):
         optimizer.zero_grad()
         elbo_terms(looped, binary()[order(step)], 100).objective.backward()

@@ -12,7 +12,7 @@ import torch
 from helpers.small import SHAPE, binary
 
 import pyrogen as pg
-from pyrogen.training.data import Order
+from pyrogen.training.data.sources import Order
 from pyrogen.training.distributed import Processes, _Share, team_of
 
 SCRIPT = """

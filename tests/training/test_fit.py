@@ -16,8 +16,8 @@ from helpers.small import SHAPE, binary, make_pair, quiet, same, weights
 from torch.utils.data import Dataset, TensorDataset
 
 import pyrogen as pg
-from pyrogen.training.checkpoint import FILE_NAME
-from pyrogen.training.data import Order
+from pyrogen.training.checkpoints.checkpoint import FILE_NAME
+from pyrogen.training.data.sources import Order
 
 
 def test_fit_is_the_hand_written_loop():

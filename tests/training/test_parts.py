@@ -12,7 +12,7 @@ from helpers.small import binary, make_pair, quiet
 from pyro import distributions as dist
 
 from pyrogen.training import Constant, Cyclical, History, LinearWarmup, elbo_terms
-from pyrogen.training.data import Order
+from pyrogen.training.data.sources import Order
 
 
 def test_every_epoch_shows_every_image_once_in_a_new_order():

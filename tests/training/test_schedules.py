@@ -12,7 +12,7 @@ from torch.optim import lr_scheduler as torchs
 
 import pyrogen as pg
 from pyrogen.training import Cyclical, Geometric, HoldKL, LinearWarmup, TargetKL
-from pyrogen.training.packing import pack, unpack
+from pyrogen.training.checkpoints.packing import pack, unpack
 
 SCHEDULERS = {
     "OneCycleLR": lambda o: torchs.OneCycleLR(o, max_lr=0.1, total_steps=60),

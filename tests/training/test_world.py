@@ -10,7 +10,7 @@ import torch
 from helpers.small import binary, make_pair, quiet, same
 
 import pyrogen as pg
-from pyrogen.training.checkpoint import FILE_NAME
+from pyrogen.training.checkpoints.checkpoint import FILE_NAME
 
 
 @contextlib.contextmanager

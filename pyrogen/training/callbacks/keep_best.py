@@ -12,7 +12,7 @@ from torch import Tensor
 from pyrogen.checks import flag
 from pyrogen.models import Pair
 from pyrogen.training.callbacks.state import Monitor, State
-from pyrogen.training.checkpoint import save, set_weights, weights_of
+from pyrogen.training.checkpoints.checkpoint import save, set_weights, weights_of
 
 BEST = "best.safetensors"
 

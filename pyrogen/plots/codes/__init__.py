@@ -1,0 +1,1 @@
+"""Figures of codes: where they lie, what they cost, what they know."""

@@ -1,0 +1,1 @@
+"""Figures of graphs: nodes and arrows, and the tables of a network."""

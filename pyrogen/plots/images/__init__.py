@@ -1,0 +1,1 @@
+"""Figures that show images: grids, rows, traversals."""

@@ -1,0 +1,154 @@
+r"""Curves of training."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyrogen.plots.canvas.inputs import refuse_pair, to_array
+from pyrogen.plots.canvas.style import COLORS, panels, styled
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+TITLES = {
+    "objective": "Total objective",
+    "reconstruction": "Reconstruction term",
+    "kl": "KL term",
+    "penalty": "Penalty −log p(z)",
+    "dimension_wise_kl": "Dimension-wise KL",
+}
+
+
+USUAL = ("objective", "reconstruction", "kl")
+
+
+@styled
+def loss_curves(
+    histories: Mapping[str, Any] | Any,
+    x: str = "step",
+    smooth: float = 0.02,
+    skip: float = 0.02,
+    terms: Sequence[str] | None = None,
+) -> "Figure":
+    r"""Draw objective, reconstruction and KL by step (or epoch), one panel each and one color a run.
+
+    Each run is a faint raw line under its moving average. Held-out terms (``history.validation``) are dashed, a dot a
+    validation. The vertical axis is fitted to what comes after the first `skip` of the steps: the start of training
+    lies so much higher that it would flatten all the rest.
+
+    Args:
+        histories: The runs by label, or one run alone; a run's `[x]`, `["objective"]`, `["reconstruction"]`, `["kl"]`
+            are (T,), in nats per image. A term that a run lacks (no such key, or None) is left out of its panel.
+        x: The horizontal axis, "step" or another column of the runs such as "epoch".
+        smooth: The width of the moving average, as a share of the steps.
+        skip: The share of steps that does not count for the vertical axis.
+        terms: The columns to draw, in nats per image, such as "penalty" or "commitment" for a pair that has them, each
+            of them in at least one run. The default is objective, reconstruction and KL; a panel says so where no run
+            has one.
+
+    Returns:
+        A figure with a panel for each term.
+
+    Raises:
+        ValueError: If no run or no term is given, a run is empty, a value is not finite, or a term has not one value a
+            step. Also if a term that is asked for is in no run.
+
+    Example:
+        >>> import numpy as np
+        >>> from pyrogen.plots import loss_curves
+        >>> step = np.arange(100)
+        >>> history = {"step": step, "objective": 50 - step / 9, "reconstruction": 30 - step / 9, "kl": 20 + 0 * step}
+        >>> fig = loss_curves({"β = 1": history})
+        >>> [axes.get_title() for axes in fig.axes]
+        ['Total objective', 'Reconstruction term', 'KL term']
+    """
+
+    for one in histories.values() if isinstance(histories, Mapping) else [histories]:
+        refuse_pair(one, "histories")
+    if "objective" in getattr(histories, "columns", histories):  # one run in place of runs by label
+        histories = {"": histories}
+    if not histories:
+        raise ValueError("histories must hold at least one run, got none.")
+    for name, share in (("smooth", smooth), ("skip", skip)):
+        if not 0 <= share < 1:
+            raise ValueError(f"{name} must be a share of the steps in [0, 1), got {share}.")
+
+    if terms is None:
+        terms = USUAL
+    elif isinstance(terms, str) or not terms:
+        raise ValueError(f"terms must be a list of columns such as ['objective', 'kl'], got {terms!r}.")
+    else:
+        known = {column: None for history in histories.values() for column in _columns(history)}
+        for term in terms:
+            if term not in known:
+                raise ValueError(f"terms must be columns of the runs, which are {', '.join(known)}, got {term!r}.")
+    fig, axes = panels(len(terms), height=3.3)
+    handles: dict[str, Any] = {}
+    for ax, term in zip(axes, terms, strict=True):
+        settled = []
+        for i, (label, history) in enumerate(histories.items()):
+            step, value = _curve(history, x, term, str(label))
+            if value is None:
+                continue
+            color = COLORS[i % len(COLORS)]
+            ax.plot(step, value, color=color, alpha=0.22, linewidth=0.8)
+            average = _moving_average(value, round(smooth * len(value)))
+            handles[str(label)] = ax.plot(step, average, color=color, linewidth=1.8, label=str(label))[0]
+            settled.append(value[int(skip * len(value)) :])
+            held_out = getattr(history, "validation", None)
+            if held_out is not None and len(held_out) and x in held_out and term in held_out:
+                ax.plot(held_out[x], held_out[term], "o--", color=color, markersize=3, linewidth=1.0, gid="held out")
+                settled.append(np.asarray(held_out[term])[int(skip * len(held_out)) :])
+        ax.set_title(TITLES.get(term, term.replace("_", " ").capitalize()))
+        ax.set_xlabel("training step" if x == "step" else x)
+        ax.grid(axis="y")
+        if settled:
+            _fit(ax, np.concatenate(settled))
+            if x == "step":
+                ax.locator_params(axis="x", integer=True)
+        else:
+            ax.text(0.5, 0.5, "no such term", transform=ax.transAxes, ha="center", va="center")
+            ax.set(xticks=[], yticks=[])
+    axes[0].set_ylabel("nats per image")
+    if len(handles) > 1 or "" not in handles:
+        fig.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=min(len(handles), 6) or 1)
+    return fig
+
+
+def _columns(history: Any) -> list[str]:
+    return [str(name) for name in getattr(history, "columns", history) if history[name] is not None]
+
+
+def _curve(history: Any, x: str, term: str, label: str) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    step = to_array(history[x], f"{x} of {label!r}", 1)
+    try:
+        value = history[term]
+    except KeyError:
+        value = None
+    if value is None:
+        return step, None
+    value = to_array(value, f"{term} of {label!r}", 1)
+    if len(value) != len(step):
+        raise ValueError(
+            f"{term} of {label!r} must have one value a step, got {len(value)} values of {len(step)} steps."
+        )
+    return step, value
+
+
+def _moving_average(value: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+    r"""Return the mean over a window centered at each point, which at the ends holds only the points there are."""
+
+    reach = width // 2
+    total = np.concatenate([[0.0], np.cumsum(value)])
+    start = np.maximum(np.arange(len(value)) - reach, 0)
+    stop = np.minimum(np.arange(len(value)) + reach + 1, len(value))
+    result: NDArray[np.float64] = (total[stop] - total[start]) / (stop - start)
+    return result
+
+
+def _fit(ax: Any, values: NDArray[np.float64]) -> None:
+    low, high = values.min(), values.max()
+    margin = 0.05 * (high - low) or 0.05 * abs(high) or 1.0
+    ax.set_ylim(low - margin, high + margin)

@@ -1,0 +1,1 @@
+"""Where batches come from: tensors, tables, data sets, loaders, and the arguments of programs."""

@@ -1,0 +1,126 @@
+"""A map-style torch ``Dataset`` as a source: in our order, by worker processes, with randomness seeded by the step."""
+
+from __future__ import annotations
+
+import random
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from pyrogen.models import Pair
+from pyrogen.training.data.items import batch_of, remedy
+
+PREFETCH = 4  # batches that each worker has ready
+
+
+class DatasetSource:
+    """A map-style torch ``Dataset``, whose items are what `image_of` takes. Each batch is checked.
+
+    The batch of a step depends on (seed, step) alone: the random numbers of torch, NumPy and Python that an item draws,
+    as augmentation does, are seeded for each step, in worker processes and without. So a resumed run sees what an
+    uninterrupted one would have seen.
+
+    Args:
+        dataset: has ``__len__`` and ``__getitem__``, or ``__getitems__``.
+        pair: checks the batches.
+        workers: processes that read ahead; 0 reads in this one.
+        seed: of the items' random numbers.
+    """
+
+    def __init__(self, dataset: Any, pair: Pair, workers: int = 0, seed: int = 0) -> None:
+        self.dataset, self.pair, self.workers, self.seed = dataset, pair, workers, seed
+        self._batches: Iterator[Tensor] | None = None
+        self._next = -1
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def images(self, index: Tensor) -> Tensor:
+        """Return the items of `index` as one tensor."""
+        return self._checked(batch_of(_items(self.dataset, index.tolist())))
+
+    def start(self, order: Callable[[int], Tensor], step: int, steps: int) -> None:
+        """Let the workers read ahead, from `step` to `steps`."""
+        if not self.workers:
+            return
+        ahead = (torch.tensor([t, *order(t).tolist()]) for t in range(step, steps))
+        loader: DataLoader[Tensor] = DataLoader(
+            _Steps(self.dataset, self.seed),  # type: ignore[arg-type]
+            batch_size=None,
+            sampler=ahead,
+            num_workers=self.workers,
+            prefetch_factor=PREFETCH,
+            worker_init_fn=_ignore_interrupts,
+            generator=torch.Generator(),  # else it draws from the training's
+        )
+        self._batches, self._next = iter(loader), step
+
+    def stop(self) -> None:
+        """Let the workers go."""
+        self._batches, self._next = None, -1
+
+    def at(self, step: int, index: Tensor) -> Tensor:
+        """Return the batch of a step."""
+        if self._batches is not None and step == self._next:
+            self._next += 1
+            return self._checked(next(self._batches))
+        with kept_random_numbers():
+            seed_step(self.seed, step)
+            return self.images(index)
+
+    def _checked(self, x: Tensor) -> Tensor:
+        shape = self.pair.shape
+        if tuple(x.shape[1:]) != shape:
+            said = remedy(tuple(x.shape), shape, "tensor").replace("data", "batches").removeprefix(": ")
+            raise ValueError(
+                f"the data set's items must have shape {shape}, got {tuple(x.shape[1:])}"
+                + (f" (for a batch: {said})" if said else "")
+            )
+        self.pair.check(x)
+        return x
+
+
+class _Steps:
+    """A data set whose items are whole batches, for ``DataLoader(batch_size=None)``."""
+
+    def __init__(self, dataset: Any, seed: int) -> None:
+        self.dataset, self.seed = dataset, seed
+
+    def __getitem__(self, step_and_index: Tensor) -> Tensor:
+        step, *index = step_and_index.tolist()
+        seed_step(self.seed, step)
+        return batch_of(_items(self.dataset, index))
+
+
+@contextmanager
+def kept_random_numbers() -> Iterator[None]:
+    """Put the generators of torch (on the CPU), NumPy and Python back to where they were."""
+    torchs, pythons, numpys = torch.get_rng_state(), random.getstate(), np.random.get_state()  # noqa: NPY002 (items may use it)
+    try:
+        yield
+    finally:
+        torch.set_rng_state(torchs)
+        random.setstate(pythons)
+        np.random.set_state(numpys)  # noqa: NPY002
+
+
+def _items(dataset: Any, index: list[int]) -> list[Any]:
+    return list(dataset.__getitems__(index)) if hasattr(dataset, "__getitems__") else [dataset[i] for i in index]
+
+
+def seed_step(seed: int, step: int) -> None:
+    """Seed the generators of torch (on the CPU), NumPy and Python for a step."""
+    mixed = int(np.random.SeedSequence([abs(seed), step]).generate_state(1)[0])
+    torch.default_generator.manual_seed(mixed)
+    random.seed(mixed)
+    np.random.seed(mixed)  # noqa: NPY002
+
+
+def _ignore_interrupts(worker: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run itself ends them
