@@ -14,7 +14,7 @@ help:
 	@echo "make explore open a page on which the latents of a trained pair are moved; ARGS=\"NAME or FILE\""
 	@echo "make test   run the whole test suite"
 	@echo "make fuzz   call every public callable with hostile arguments, 50,000 times, and list what is not refused well"
-	@echo "make faults plant some 550 small faults in copies of the package, one at a time: the tests must see each"
+	@echo "make faults plant small faults in copies of the package, one at a time: the tests must see each"
 	@echo "make docs   build the documentation into docs/_build/html"
 	@echo "make lint   ruff and mypy --strict"
 	@echo "make wheel  build the wheel, install it in a fresh environment without constraints, train one pair"
