@@ -1,6 +1,7 @@
 r"""What the figures draw: panels, labels with units, data equal to the input."""
 
 import io
+import pickle
 import subprocess
 import sys
 
@@ -76,6 +77,12 @@ def legend(fig):
 
 
 # --- every figure
+
+
+def test_a_notebook_gets_a_picture_of_a_figure_and_a_copy_too():
+    fig = plots.samples(IMAGES)
+    for one in (fig, pickle.loads(pickle.dumps(fig))):
+        assert one._repr_png_().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("name", EVERY)

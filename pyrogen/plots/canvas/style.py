@@ -1,8 +1,9 @@
 r"""One look for all figures: a color-blind-safe palette, fonts legible at 100 to 150 dpi, panels in a row."""
 
+import io
 from collections.abc import Callable
-from functools import wraps
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from functools import partial, wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,12 +62,25 @@ def styled(plot: Callable[P, R]) -> Callable[P, R]:
 
 
 def figure(width: float, height: float, **pads: Any) -> "Figure":
-    r"""Return an empty figure of that size in inches, its layout constrained so that no label is cut."""
+    r"""Return an empty figure of that size in inches, its layout constrained so that no label is cut.
+
+    A notebook shows it, without `%matplotlib inline` and without pyplot.
+    """
 
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    return Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(**pads))
+    made: Any = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(**pads))
+    made._repr_png_ = partial(_png, made)  # which IPython calls
+    return cast("Figure", made)
+
+
+def _png(fig: "Figure") -> bytes:
+    r"""Return the picture as a file."""
+
+    file = io.BytesIO()
+    fig.savefig(file, format="png")
+    return file.getvalue()
 
 
 def panels(number: int, height: float, columns: int = 3, **settings: Any) -> tuple["Figure", list["Axes"]]:
