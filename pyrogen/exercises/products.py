@@ -82,7 +82,7 @@ def read(text: str, graph: Graph) -> Stated:
         'P(a) P(b | a)'
     """
     if not isinstance(text, str):
-        raise TypeError(f"expected a factorization as text, got {type(text).__name__}")
+        raise TypeError(f"a factorization must be text, got {type(text).__name__}")
     form = "P(A) P(B | A) …" if graph.is_directed() else "1/Z φ(A, B) φ(B, C) …"
     rest, left = text.translate(SAME).strip(), None
     if "\\" in rest or rest.startswith("$"):
@@ -98,16 +98,16 @@ def read(text: str, graph: Graph) -> Stated:
     while rest := rest[len(BETWEEN.match(rest).group()) :]:  # type: ignore[union-attr]  # it matches nothing too
         match = FACTOR.match(rest)
         if match is None:
-            raise ValueError(f"expected a factorization of the form {form}, got {_short(text)}")
+            raise ValueError(f"a factorization must be of the form {form}, got {_short(text)}")
         head, bar, tail = match["inside"].partition("|")
         conditional = match["letter"] in ("P", "p", "Pr", "ℙ")
         if not _listed(head) or (bar and not (_listed(tail) and conditional)):
-            raise ValueError(f"expected a factorization of the form {form}, got {_short(match.group())} in it")
+            raise ValueError(f"a factorization must be of the form {form}, got {_short(match.group())} in it")
         before, after = (_known(graph, _listed(side), f"the factor {match.group()}") for side in (head, tail))
         parts.append(Part(conditional, before, after))
         rest = rest[match.end() :]
     if not parts:
-        raise ValueError(f"expected a factorization of the form {form}, got {_short(text)}")
+        raise ValueError(f"a factorization must be of the form {form}, got {_short(text)}")
     return Stated(tuple(parts), constant is not None, left)
 
 
@@ -143,7 +143,7 @@ def parse(text: str, graph: Graph) -> Factorization:
     """
     stated = read(text, graph)
     if wrong := flaw(stated, graph):
-        raise ValueError(f"expected a factorization of the graph, got {_short(text)}: {wrong}")
+        raise ValueError(f"the factorization must be one of the graph, got {_short(text)}: {wrong}")
     return formed(stated, graph)
 
 

@@ -189,7 +189,7 @@ def test_a_rounded_table_is_no_reason_for_the_ways_to_disagree(tmp_path):
         (claim("factorization", stated="P(rain) P(wet | rain"), "of the form P"),
         (claim("factorization", stated="P(rain) P(wet |)"), "of the form P"),
         (claim("factorization", stated=""), "of the form P"),
-        (claim("factorization", stated=3), "a factorization as text, got int"),
+        (claim("factorization", stated=3), "a factorization must be text, got int"),
         (claim("maximal_cliques", stated=["rain"]), "a list of lists"),
         (claim("moral_graph", stated=[["rain"]]), "a list of edges, each a list of two names"),
         (claim("chordal", witness=["rain", "snow"]), "\"witness\" names 'snow'"),

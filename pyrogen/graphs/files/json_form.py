@@ -1,7 +1,7 @@
 """Our JSON of a network: the object it is, and the checks of what a stranger's file may say.
 
-The JSON of a Bayesian network, in which the innermost lists each sum to one over the node's states, in their order, and
-each list around them runs over a parent's, in the order of ``parents``::
+The JSON of a Bayesian network. The innermost lists each sum to one over the node's states, in their order. Each list
+around them runs over the states of a parent, in the order of ``parents``::
 
     {"kind": "bayesian",
      "note": "any text, such as where the numbers are from",
@@ -145,7 +145,7 @@ def add_edges(network: Any, edges: Any) -> None:
 def _checked_fields(content: Any) -> tuple[str, list[Any] | None, dict[str, list[Any]]]:
     """Return the kind, the entries of tables or factors if there are any, and the states of each node."""
     if not isinstance(content, Mapping):
-        raise ValueError(f"expected a JSON object, got {type(content).__name__}")
+        raise ValueError(f"the JSON must be an object, got {type(content).__name__}")
     kind = content.get("kind")
     if not isinstance(kind, str) or kind not in FIELDS:
         raise ValueError(f'"kind" must be "bayesian" or "markov", got {_repr.repr(kind)}')
@@ -238,7 +238,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _constant(text: str) -> NoReturn:
-    raise ValueError(f"expected finite numbers, got {text}")
+    raise ValueError(f"numbers must be finite, got {text}")
 
 
 def _is_state(state: Any) -> bool:

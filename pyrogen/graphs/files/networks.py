@@ -59,9 +59,9 @@ def read_network(path: str | os.PathLike[str]) -> Any:
     Raises:
         TypeError: if `path` is another kind of value.
         FileNotFoundError: if the file does not exist.
-        ValueError: for another kind of file, one that cannot be parsed, a cycle, an unknown node, a table of the wrong
-            shape or that does not sum to one, a node without a table; the message begins with the path, and names line
-            and column of a BIF file.
+        ValueError: for another kind of file, one that cannot be parsed, a cycle or an unknown node. For a node without
+            a table, and a table of the wrong shape or that does not sum to one. The message begins with the path, and
+            names line and column of a BIF file.
     """
     known = ("bif", "json", *OTHERS)
     if isinstance(path, str | os.PathLike):

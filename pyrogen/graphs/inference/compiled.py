@@ -246,7 +246,7 @@ class CompiledNetwork:
             if node in observed.seen:
                 side = "do" if node in observed.done else "evidence"
                 name = self._places.nodes[node]
-                raise ValueError(f"a node belongs to one side of a query, but {name!r} is in variables and in {side}")
+                raise ValueError(f"a node must be on one side of a query, but {name!r} is in variables and in {side}")
         return asked, observed
 
     def names(self, factor: int) -> tuple[Node, ...]:

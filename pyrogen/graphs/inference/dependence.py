@@ -4,22 +4,21 @@ In nats, with sums over all states,
 
     I(x; y | z) = Σ p(x, y, z) log [p(x, y, z) p(z) / (p(x, z) p(y, z))] ≥ 0,
 
-which is zero exactly if x ⊥ y | z. If a graph separates x from y given z, it is zero for every choice of tables; if
-not, it is positive for all tables but a set of measure zero (Meek, Strong completeness and faithfulness in Bayesian
-networks, UAI 1995, https://arxiv.org/abs/1302.4973). So random tables decide, and share no step with a search for
+which is zero exactly if x ⊥ y | z. If a graph separates x from y given z, it is zero for every choice of tables. If
+not, it is positive for all tables but a set of measure zero. (Meek, Strong completeness and faithfulness in Bayesian
+networks, UAI 1995, https://arxiv.org/abs/1302.4973.) So random tables decide, and share no step with a search for
 trails.
 
-**What counts as zero.** All terms are positive, so that no sum cancels: each entry of a marginal comes with a relative
-error of at most n ε, where ε = 2⁻⁵², and n counts the factors multiplied and the terms summed. The ratio r of the
-products above is then off by D = 4 n ε. Written as Σ p · (r − 1 − log r), which is the same sum as Σ p (r − 1) = 0,
-an exact independence computes to at most D²/2 + ε D < D². `Dependence.bound` is D², about 10⁻²⁵ for eight binary nodes;
-the dependences of random tables lie near 10⁻³, and above 10⁻¹⁰ even after long trails.
+**What counts as zero.** All terms are positive, so that no sum cancels. Each entry of a marginal has a relative error
+of at most n ε, where ε = 2⁻⁵² and n counts the factors multiplied and the terms summed. The ratio r of the products
+above is then off by D = 4 n ε. The sum is written as Σ p · (r − 1 − log r), which is the same since Σ p (r − 1) = 0. So
+an exact independence computes to at most D²/2 + ε D < D². `Dependence.bound` is D², about 10⁻²⁵ for eight binary nodes.
+The dependences of random tables lie near 10⁻³, and above 10⁻¹⁰ even after long trails.
 
 **Zeros.** With q = p(x, z) p(y, z) / p(z) the sum is Σ (q − p − p log (q / p)), where a state of p = 0 counts q. A sum
-of products that are not negative is zero only if each of them has a factor zero, so that a zero is exact, and under an
-exact independence q is zero where p is: the bound stays. What float64 is too coarse for is lost, less than 10⁻³⁰⁰
-of a Bayesian network. The potentials of a Markov network are divided by powers of two until none exceeds one, and one
-whose Z is then below e⁻⁶⁰⁰ is refused.
+of nonnegative products is zero only if each of them has a factor zero, so a zero is exact. Under an exact independence
+q is zero where p is, and the bound stays. Float64 loses less than 10⁻³⁰⁰ of a Bayesian network. The potentials of a
+Markov network are divided by powers of two until none exceeds one. A network whose Z is then below e⁻⁶⁰⁰ is refused.
 """
 
 from __future__ import annotations
@@ -53,7 +52,7 @@ class Dependence(NamedTuple):
 
     def __bool__(self) -> bool:
         if math.isnan(self.nats):
-            raise ValueError("whether it is zero cannot be said, as its value is no number")
+            raise ValueError("the value must be a number to be compared with its bound, got nan")
         return self.nats > self.bound
 
 
@@ -134,12 +133,12 @@ def conditional_mutual_information(network: Any, x: Nodes, y: Nodes, given: Node
     names = [node for side in sides for node in side]
     size = math.prod(len(states[node]) for node in names)
     if size > JOINT:
-        raise ValueError(f"expected at most {JOINT:,} joint states of x, y and given, got {size:,}")
+        raise ValueError(f"x, y and given must have at most {JOINT:,} joint states, got {size:,}")
     cuts = len(sides[0]), len(sides[0]) + len(sides[1])
     axes = tuple(range(cuts[0])), tuple(range(*cuts))
     table = exact_table(network if network.is_directed() else _scaled(network), names)
     if not np.isfinite(table).all():
-        raise ValueError("expected a distribution, but some entries of its tables are no finite numbers")
+        raise ValueError("the tables must have finite entries, got nan or inf")
     return dependence(table, *axes, terms(network))
 
 

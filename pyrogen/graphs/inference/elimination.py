@@ -44,8 +44,8 @@ def eliminate(
 def elimination_sequence(graph: Any, keep: Iterable[Node], sizes: Mapping[Node, int]) -> list[Node]:
     """Return an order in which to eliminate all nodes but `keep`, by min-fill.
 
-    Each part that `keep` cuts off is eliminated from the leaves of its junction tree towards a root that holds the kept
-    nodes around it, so that no table grows beyond a clique of that tree.
+    Each part that `keep` cuts off is eliminated from the leaves of its junction tree towards a root. The root holds the
+    kept nodes around the part, so no table grows beyond a clique of that tree.
     """
     import networkx as nx
 

@@ -1,7 +1,7 @@
 """Factors: tables over named discrete variables, and the checked tables of a network.
 
-A factor holds the logarithm of its table in float64, −inf for zero, so that a product of a thousand small numbers does
-not vanish: log Π fᵢ = Σ log fᵢ, and log Σₓ f = m + log Σₓ exp(log f − m) with m = maxₓ log f.
+A factor holds the logarithm of its table in float64, −inf for zero. So a product of a thousand small numbers does not
+vanish: log Π fᵢ = Σ log fᵢ. A sum is log Σₓ f = m + log Σₓ exp(log f − m) with m = maxₓ log f.
 """
 
 from __future__ import annotations
@@ -136,28 +136,29 @@ def tables(network: Any) -> Tables:
 
     Raises:
         TypeError: for anything else.
-        ValueError: for an empty network, a cycle, a node without a table, tables whose shapes, states or variables
-            disagree with each other or with the graph, columns that do not sum to one, negative or infinite entries.
+        ValueError: for an empty network, a cycle, and a node without a table. For tables whose shapes, states or
+            variables disagree with each other or with the graph. For columns that do not sum to one, and negative or
+            infinite entries.
     """
     from pgmpy.models import DiscreteBayesianNetwork, DiscreteMarkovNetwork
 
     if not isinstance(network, DiscreteBayesianNetwork | DiscreteMarkovNetwork):
         raise TypeError(
-            "expected a DiscreteBayesianNetwork or a DiscreteMarkovNetwork of pgmpy with tables, "
+            "network must be a DiscreteBayesianNetwork or a DiscreteMarkovNetwork of pgmpy with tables, "
             f"got {type(network).__name__}"
         )
     directed = isinstance(network, DiscreteBayesianNetwork)
     held = network.cpds if directed else network.factors
     if len(network) and not held:
         raise ValueError(
-            f"the network has no {'conditional tables (add_cpds)' if directed else 'factors (add_factors)'}: "
-            f"expected one for each of its {len(network)} nodes"
+            f"the network must have {'conditional tables (add_cpds)' if directed else 'factors (add_factors)'}, "
+            f"got none: add one for each of its {len(network)} nodes"
         )
     if directed:
         validation.directed(network)
         for table in held:
             if not hasattr(table, "values") or not hasattr(table, "state_names"):
-                raise TypeError(f"expected a TabularCPD for each node, got {type(table).__name__}")
+                raise TypeError(f"the tables must be of TabularCPD, got {type(table).__name__}")
     states = validation.states(network)
     repeated = {node for node, names in states.items() if len(set(names)) < len(names)}
     known = [_aligned(table, states, repeated) for table in held]
@@ -174,7 +175,7 @@ def tables(network: Any) -> Tables:
     latents = frozenset(validation.latents(network))
     for node in states:
         if node not in own:  # its states are known from a child's table, which is not its own
-            raise ValueError(f"expected a table for every node, but {node!r} has none")
+            raise ValueError(f"every node must have a table, but {node!r} has none")
     return Tables(
         states, tuple(own[node][0] for node in states), tuple(own[node][1] for node in states), directed, latents
     )
@@ -191,7 +192,7 @@ def _aligned(table: Any, states: Mapping[Node, tuple[State, ...]], repeated: set
     names = tuple(table.variables)
     for name in names:
         if name not in states:
-            raise ValueError(f"the table over {names} names {name!r}, which is no node of the network")
+            raise ValueError(f"the table over {names} must name nodes of the network, got {name!r}")
     expected = tuple([len(states[name]) for name in names])
     if values.shape != expected or not repeated.isdisjoint(names):
         raise ValueError(f"the table over {names} must have the shape {expected} of their states, got {values.shape}")

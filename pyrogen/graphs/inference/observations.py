@@ -64,8 +64,8 @@ class Places:
 
         Raises:
             TypeError: if either is not a mapping.
-            ValueError: for unknown names and states, latent nodes in evidence, likelihoods that are not one finite
-                number of at least 0 for each state, a node in both, and interventions in a Markov network.
+            ValueError: for unknown names and states, latent nodes in evidence, and a node in both. For likelihoods
+                that are not one finite number of at least 0 for each state, and interventions in a Markov network.
         """
         found = Observations()
         for node, value in _mapping(evidence, "evidence", "'yes'").items():
@@ -80,13 +80,11 @@ class Places:
                 found.seen[number] = self._state(number, value, "evidence")
         done = _mapping(do, "do", "1")
         if done and not self.known.directed:
-            raise ValueError(
-                "do needs a Bayesian network, as a Markov network has no directions: give evidence instead"
-            )
+            raise ValueError("do must be left out for a Markov network, which has no directions: give evidence instead")
         for node, value in done.items():
             number = self._node(node, "do")
             if number in found.seen or number in found.weights:
-                raise ValueError(f"a node belongs to one side of a query, but {node!r} is in evidence and in do")
+                raise ValueError(f"a node must be on one side of a query, but {node!r} is in evidence and in do")
             found.seen[number] = self._state(number, value, "do")
         found.done = frozenset(self.numbers[node] for node in done)
         return found

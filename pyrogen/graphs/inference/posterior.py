@@ -44,7 +44,9 @@ class Posterior:
     def __getitem__(self, assignment: Mapping[Node, State]) -> float:
         """Return the probability that the variables named are in these states; the others are summed out."""
         if not isinstance(assignment, Mapping):
-            raise TypeError(f"expected a mapping from variables to states, got {type(assignment).__name__}")
+            raise TypeError(
+                f"the assignment must be a mapping from variables to states, got {type(assignment).__name__}"
+            )
         index: list[int | slice] = [slice(None)] * self.table.ndim
         for name, state in assignment.items():
             axis = self._axis(name)
@@ -57,7 +59,7 @@ class Posterior:
         """Return the distribution of some of the variables, the axes in the order of `names`."""
         axes = [self._axis(name) for name in names]
         if not names or len(set(axes)) != len(axes):
-            raise ValueError(f"expected one or several different variables, got {list(names)}")
+            raise ValueError(f"variables must be one or several different ones, got {list(names)}")
         rest = tuple(axis for axis in range(self.table.ndim) if axis not in axes)
         summed = self.table.sum(axis=rest)
         kept = sorted(axes)

@@ -1,8 +1,8 @@
 """Messages in a junction tree: up to the roots, and down again. Large tables are made in parts and never held whole.
 
 A message is the sender's table summed to the separator. On the way down a clique's table is multiplied by the ratio of
-its parent's sum to the message that went up, after which it holds P(clique, evidence) (Lauritzen & Spiegelhalter,
-J. R. Statist. Soc. B 50, 1988, https://www.jstor.org/stable/2345762).
+its parent's sum to the message that went up. It then holds P(clique, evidence). Source: Lauritzen & Spiegelhalter,
+J. R. Statist. Soc. B 50, 1988, https://www.jstor.org/stable/2345762.
 """
 
 from __future__ import annotations

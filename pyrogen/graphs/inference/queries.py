@@ -4,8 +4,8 @@ For Bayesian and Markov networks of pgmpy alike, p(x) = 1/Z Π φ(x_c) with Z = 
 factors are conditional tables. Everything returned is normalized. Each function takes a network of pgmpy, whose tables
 are then checked at each call, or a compiled one (`compile_network`), whose tables were checked once.
 
-**Evidence** maps a node to its state, or to a likelihood of each of its states (soft evidence): a mapping from all
-states to numbers, or a list in the order of the states. Likelihoods of one and zeros are the same as the state itself.
+**Evidence** maps a node to its state, or to a likelihood of each of its states (soft evidence). Likelihoods are a
+mapping from all states to numbers, or a list in the order of the states. One and zeros mean the state itself.
 ``do`` maps a node to the state that it is set to from outside, which cuts the arrows into it (J. Pearl, Causality,
 2009, https://doi.org/10.1017/CBO9780511803161).
 

@@ -1,8 +1,8 @@
 """The schedule of a junction tree: cliques, the way up and down, and how each table is laid out. It holds no numbers.
 
 All tables have their axes in one order, the reverse of the elimination order. In each clique the separator's axes come
-first, so that a message upwards is a sum over the last axis of a ``(separator, rest)`` view, and a message enters its
-parent by a reshape alone.
+first. So a message upwards is a sum over the last axis of a ``(separator, rest)`` view, and enters its parent by a
+reshape alone.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 r"""Dirichlet distributions as an exponential family: for tables whose rows each are one, q(θ) ∝ Π θₖ^(αₖ − 1).
 
-Its natural parameters are the concentrations α and its mean parameters μ = E[log θ], so that the natural gradient of a
-function of q is its gradient with respect to μ, F(α)⁻¹ ∇_α, F = ∂μ/∂α being the Fisher matrix
-diag ψ′(αₖ) − ψ′(Σα) 1 1ᵀ (Khan & Lin 2017, https://arxiv.org/abs/1703.04265).
+Its natural parameters are the concentrations α, its mean parameters μ = E[log θ]. So the natural gradient of a function
+of q is its gradient with respect to μ, which is F(α)⁻¹ ∇_α. F = ∂μ/∂α is the Fisher matrix diag ψ′(αₖ) − ψ′(Σα) 1 1ᵀ
+(Khan & Lin 2017, https://arxiv.org/abs/1703.04265).
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def sample_log(alpha: Tensor, particles: int) -> Tensor:
 
 
 def prior(value: Any, node: Node, shape: list[int], parents: Sequence[Node] = ()) -> NDArray[np.float64]:
-    """Return a stated prior as concentrations in the shape of the node's table; refuse what is none.
+    """Return a stated prior as concentrations in the shape of the node's table; refuse anything else.
 
     Args:
         value: one number, an array in that shape, or pgmpy's ``pseudo_counts``: own states by the joint states of the

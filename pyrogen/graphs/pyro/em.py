@@ -56,10 +56,10 @@ def expectation_maximization(
     r"""Return the most probable tables θ of a Bayesian network, given observations with gaps.
 
     The objective is log P(data | θ) + Σ (α − 1) log θ, in nats: the likelihood of what was seen, the gaps summed out,
-    and a Dirichlet prior of concentrations α. With α = 1 it is the likelihood alone. A step counts each family as often
-    as the tables say it is there, given what each row shows, from one junction tree a distinct row, and takes the
-    best tables for these counts, θ ∝ α − 1 + counts; so the objective never falls (Dempster, Laird & Rubin, J. R.
-    Statist. Soc. B 39, 1977, https://www.jstor.org/stable/2984875). It may end in a local maximum.
+    and a Dirichlet prior of concentrations α. With α = 1 it is the likelihood alone. A step takes the expected count of
+    each family given what each row shows, from one junction tree a distinct row. It then takes the best tables for
+    these counts, θ ∝ α − 1 + counts, so the objective never falls. It may end in a local maximum. Source: Dempster,
+    Laird & Rubin, J. R. Statist. Soc. B 39, 1977, https://www.jstor.org/stable/2984875.
 
     Beside `learn`: this gives one set of tables, and `learn` gives a posterior. With nothing missing, α + 1 here gives
     the means of `learn` with α. A column of a table for which nothing counts, and no prior either, is uniform.

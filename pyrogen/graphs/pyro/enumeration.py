@@ -48,8 +48,8 @@ class Plan:
     """The walk over the variables of a network with cliques (families, or the scopes of factors).
 
     Pyro gives each enumerated variable a tensor dimension of its own, and a tensor has at most 64. Two variables need
-    different dimensions only if some table holds both, so each is told (in the form that ``pyro.markov`` uses inside
-    Pyro) to avoid those of its neighbors alone. Dimensions are then reused, and hundreds of variables fit.
+    different dimensions only if some table holds both. So each is told to avoid those of its neighbors alone, in the
+    form that ``pyro.markov`` uses inside Pyro. Dimensions are then reused, and hundreds of variables fit.
 
     Args:
         order: the variables, parents before children.

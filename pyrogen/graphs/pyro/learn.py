@@ -61,8 +61,10 @@ class Learned:
         )
 
     def model(self, data: Any) -> None:
-        """p(θ) Π p(row | θ), a Pyro program: sites ``"theta <site>"`` ``(rows, K)`` and one for each node in a
-        ``pyro.plate("data", N)``, named as by `to_pyro`; missing entries are enumerable."""
+        """p(θ) Π p(row | θ), a Pyro program with sites ``"theta <site>"`` ``(rows, K)``.
+
+        Each node has a site in a ``pyro.plate("data", N)``, named as by `to_pyro`; missing entries are enumerable.
+        """
         problem = self._problem
         prior = {node: pyro.sample(site, _rows(problem.prior[node])) for node, site in self._theta_sites().items()}
         seen = encode(columns(data), self.states)
@@ -98,26 +100,27 @@ def learn(
 
         ELBO(α) = n · E_q log θ + E_q f(θ) − KL(Dirichlet(α) ‖ Dirichlet(prior)).
 
-    Only E_q f is estimated by draws from q; the step is the natural gradient, α ← prior + n + ∇_μ E_q f with
-    μ = E_q log θ (Hoffman et al. 2013, https://jmlr.org/papers/v14/hoffman13a.html; for terms that are not conjugate,
-    Khan & Lin 2017, https://arxiv.org/abs/1703.04265). Where f is linear in log θ the draws' noise cancels. **With
-    nothing missing one step is taken, and α = prior + counts is the exact posterior, to rounding**; the ELBO is then
-    the exact log evidence. Otherwise each step does what one of EM does, in expectation under q; the second half of
-    the iterates is averaged. Since the gaps are summed out and not guessed, they add no false certainty: a row in which
-    nothing is seen leaves q as it was. q takes the rows of the tables for independent, which they are given complete
-    data alone.
+    Only E_q f is estimated by draws from q. The step is the natural gradient, α ← prior + n + ∇_μ E_q f with
+    μ = E_q log θ (Hoffman et al. 2013, https://jmlr.org/papers/v14/hoffman13a.html). For terms that are not conjugate
+    see Khan & Lin 2017, https://arxiv.org/abs/1703.04265. Where f is linear in log θ the draws' noise cancels.
 
-    Its cost at each step is that of every family's table for each particle and each distinct incomplete row: a few
-    hundredths of a second for four nodes, some 3 s for the 37 of `alarm` with 4 particles and 850 such rows.
+    **With nothing missing one step is taken, and α = prior + counts is the exact posterior, to rounding.** The ELBO is
+    then the exact log evidence. Otherwise each step does what a step of EM does, in expectation under q, and the second
+    half of the iterates is averaged. The gaps are summed out and not guessed, so they add no false certainty: a row in
+    which nothing is seen leaves q as it was. q takes the rows of the tables for independent. That is exact only for
+    complete data.
+
+    A step costs every family's table for each particle and each distinct incomplete row. That is a few hundredths of a
+    second for four nodes, and some 3 s for the 37 of `alarm` with 4 particles and 850 such rows.
 
     Args:
         structure: a DAG of pgmpy or a networkx.DiGraph. If it has tables, they tell the states (and nothing else).
         data: a pandas DataFrame (or a mapping from names to columns) of state names, one observation a row, a column
             for every node; None, NaN and NA are missing. Other columns are left out, with a warning. The categories of
             a Categorical column are its states.
-        prior: the concentration of every entry, or for each node one number or an array in the shape of its table
-            (own states, then those of each parent in the order of ``structure.predecessors``), or pgmpy's
-            ``pseudo_counts``: an array (own states, joint states of the parents sorted by name).
+        prior: the concentration of every entry, or for each node one number or an array. An array has the shape of the
+            node's table: own states, then those of each parent in the order of ``structure.predecessors``. Or it is
+            pgmpy's ``pseudo_counts``: own states by the joint states of the parents sorted by name.
         states: the states of nodes whose data need not show all of them. A column that is wholly missing, a hidden
             variable, needs this; it is learned up to a renaming of its states, from a random start.
         steps: of the iteration where something is missing. An EM that would take more steps than half of this needs
@@ -131,9 +134,9 @@ def learn(
 
     Raises:
         TypeError: for a structure or data of another kind.
-        ValueError: for a cycle or an empty graph, nodes that are no columns, no rows,
-            states that are not among those given, a node of fewer than two states, a prior that is not positive or of
-            another shape, and steps or particles below one.
+        ValueError: for a cycle or an empty graph, a node without a column, and data without rows. For states that are
+            not among those given, and a node of fewer than two states. For a prior that is not positive or of another
+            shape, and steps or particles below one.
 
     Example:
         >>> import networkx as nx

@@ -40,7 +40,7 @@ def known_columns(graph: Any, found: dict[Node, Any]) -> dict[Node, Any]:
     others = [name for name in found if name not in graph]
     if others:
         listed = ", ".join(map(repr, others[: validation.SHOWN])) + (", …" if len(others) > validation.SHOWN else "")
-        warnings.warn(f"data has columns that are no nodes of the structure and are left out: {listed}", stacklevel=3)
+        warnings.warn(f"data has columns beside the nodes of the structure, which are left out: {listed}", stacklevel=3)
     return {name: column for name, column in found.items() if name in graph}
 
 
@@ -57,7 +57,7 @@ def states_of(
     places = ", ".join(map(repr, list(graph.nodes)[: validation.SHOWN]))
     for name in given or {}:
         if name not in graph:
-            raise ValueError(f"states names {name!r}, which is no node of the structure: its nodes are {places}")
+            raise ValueError(f"states must name nodes of the structure, got {name!r}: its nodes are {places}")
     tabled = validation.states(graph) if getattr(graph, "cpds", None) else {}
     shown = observed_states(found)
     known: dict[Node, tuple[State, ...]] = {}
@@ -83,7 +83,7 @@ def problem_of(graph: Any, seen: Indices, known: Mapping[Node, tuple[State, ...]
     each = dict(prior) if isinstance(prior, Mapping) else dict.fromkeys(known, prior)
     for name in each:
         if name not in known:
-            raise ValueError(f"prior names {name!r}, which is no node of the structure")
+            raise ValueError(f"prior must name nodes of the structure, got {name!r}")
     for node in known:
         if node not in each:
             raise ValueError(f"prior must be one number or have an entry for every node, but has none for {node!r}")

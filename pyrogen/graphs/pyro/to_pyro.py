@@ -32,8 +32,8 @@ def to_pyro(network: Any, limit: int = LIMIT) -> PyroNetwork:
     which is log Z of a Markov network without evidence. Zeros in tables stay exact zeros. Evidence of probability zero
     has an infinite loss, and marginals that are NaN (which Pyro refuses with an error while its validation is on).
 
-    **Sites.** A node that is a string is its own site; any other has its ``repr`` as name, and a name that is taken
-    (``data``, ``particles`` and ``volume`` are) gets ``" #2"``; ``model.sites`` tells. Values are places in
+    **Sites.** A node that is a string is its own site; any other has its ``repr`` as name. A name that is taken
+    (``data``, ``particles`` and ``volume`` are) gets ``" #2"``. ``model.sites`` tells. Values are places in
     ``model.states[node]``, int64, also where `poutine.condition` sets them. A node with one state is observed, and so
     is one that evidence or data give in every row. One given in some rows stays a latent site, enumerable, tied to what
     was seen by a site ``"<site> seen"`` of log weight 0 or −∞. Markov networks have sites ``"volume"`` and
@@ -41,7 +41,7 @@ def to_pyro(network: Any, limit: int = LIMIT) -> PyroNetwork:
 
     **What it is for.** `TraceEnum_ELBO` (loss and `compute_marginals`), `infer_discrete` for exact draws given
     evidence, a part of a larger model. `Predictive` draws from a Bayesian network without evidence, or with evidence on
-    ancestors of what is asked; with evidence below, and from a Markov network, it draws from the proposal, whose
+    ancestors of what is asked. With evidence below, and from a Markov network, it draws from the proposal, whose
     weights are in the trace: use `infer_discrete` there.
 
     **Where it stops.** Tensor dimensions are shared between variables that no table joins, so Pyro's limit of 64 does
@@ -111,9 +111,9 @@ class PyroNetwork:
 
         Args:
             evidence: the state, by its name, of each node that is observed; in every row, if there are data.
-            data: observations, one a row, in a ``pyro.plate("data", N)``: a DataFrame (or a mapping from names to
-                columns) of state names with None or NaN for what is missing, or what `indices` made of one. Nodes
-                without a column are missing in every row.
+            data: observations, one a row, in a ``pyro.plate("data", N)``. A DataFrame or a mapping from names to
+                columns holds state names, with None or NaN for what is missing. What `indices` made of one serves too.
+                Nodes without a column are missing in every row.
 
         Returns:
             The value of each node, the place of its state; ``()`` or ``(N,)`` unless Pyro enumerates.
@@ -168,10 +168,12 @@ class PyroNetwork:
         lengths = set()
         for node, column in data.items():
             if node not in self.states:
-                raise ValueError(f"data has the column {node!r}, which is no node of the network")
+                raise ValueError(f"data must have columns of the network's nodes, got {node!r}")
             size = len(self.states[node])
             if column.dim() != 1 or column.dtype != torch.int64 or not bool(((column >= -1) & (column < size)).all()):
-                raise ValueError(f"places of states of {node!r} must be int64 (N,) from −1 (missing) to {size - 1}")
+                raise ValueError(
+                    f"places of states of {node!r} must be int64 (N,) from −1 (missing) to {size - 1}, got others"
+                )
             lengths.add(len(column))
         if len(lengths) != 1 or lengths == {0}:
             raise ValueError(f"data must have columns of one length of at least 1, got {sorted(lengths)}")

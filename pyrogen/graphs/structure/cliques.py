@@ -1,8 +1,8 @@
 """The maximal cliques of an undirected graph, and whether every cycle in it has a chord.
 
 A Markov network is a product of one potential on each maximal clique. A graph is *chordal* when every cycle of four or
-more nodes has a chord, an edge between two nodes that are not neighbors on the cycle; exactly then a directed graph
-can assert the same independences.
+more nodes has a chord: an edge between two nodes that are not neighbors on the cycle. Exactly then a directed graph can
+assert the same independences.
 
 Sources: Bron & Kerbosch, 1973, https://doi.org/10.1145/362342.362367, with the pivot of Tomita, Tanaka & Takahashi,
 2006, https://doi.org/10.1016/j.tcs.2006.06.015; Tarjan & Yannakakis, 1984, https://doi.org/10.1137/0213035.
@@ -116,10 +116,10 @@ def chords(ug: Graph, cycle: Iterable[Node]) -> tuple[tuple[Node, Node], ...]:
     cycle = (cycle,) if isinstance(cycle, str) else tuple(cycle)
     validation.names(validation.undirected(ug), list(cycle), "cycle")
     if len(cycle) < 3:
-        raise ValueError(f"expected a cycle of three or more nodes, got {len(cycle)}")
+        raise ValueError(f"a cycle must have three or more nodes, got {len(cycle)}")
     for a, b in zip(cycle, cycle[1:] + cycle[:1], strict=True):
         if not ug.has_edge(a, b):
-            raise ValueError(f"expected a cycle of the graph, but no edge joins {a!r} and {b!r}")
+            raise ValueError(f"a cycle must follow edges of the graph, but no edge joins {a!r} and {b!r}")
     return tuple(
         (a, b)
         for i, a in enumerate(cycle)
@@ -148,8 +148,8 @@ def cardinality_order(ug: Graph) -> tuple[Node, ...]:
 def _through(ug: Graph, v: Node, around: list[Node], without: Iterable[Node]) -> Cycle:
     """Return a chordless cycle through v in the graph without some nodes; `around` are the neighbors of v there.
 
-    Two of these that are not joined are its neighbors on the cycle, and the rest is a way from one to the other that
-    avoids v and its other neighbors. It is a shortest one, so that no chord is left.
+    Two of the neighbors that are not joined are next to v on the cycle. The rest is a way from one to the other that
+    avoids v and its other neighbors. It is a shortest way, so that no chord is left.
     """
     for a, b in combinations(around, 2):
         if not ug.has_edge(a, b):

@@ -1,14 +1,13 @@
 """Which independences does a graph assert, and are they so in another graph?
 
 A graph asserts x ⊥ y | z whenever it separates x from y given z: by d-separation if it is directed, by cutting all
-paths if it is not. It is an *I-map* of another graph over the same nodes if all it asserts holds there, *minimal* if no
-edge can go, and *perfect* if it asserts all that holds there.
+paths if it is not. A graph is an *I-map* of another over the same nodes if all it asserts holds there. It is *minimal*
+if no edge can go, and *perfect* if it asserts all that holds there.
 
 The independences of a graph over n nodes may be as many as n² · 2ⁿ, but a few imply all others, because separation in
 any graph is a graphoid. For a directed map these are n: each node is independent of its non-descendants given its
-parents. For an undirected one, one for each missing edge: its two ends are independent given all other nodes, which
-holds in a directed graph exactly if they are not joined in its moral graph either. No table is needed, nor a joint
-distribution.
+parents. An undirected map has one for each missing edge: its two ends are independent given all other nodes. A directed
+graph has that independence exactly if the ends are not joined in its moral graph either. No table is needed.
 
 Sources: Pearl, Probabilistic Reasoning in Intelligent Systems, 1988, chapter 3; Koller & Friedman, Probabilistic
 Graphical Models, 2009, sections 3.3, 3.4 and 4.5.
@@ -113,9 +112,9 @@ def minimal_i_map(of: Graph, *, directed: bool, order: Iterable[Node] | None = N
     Args:
         of: the graph whose independences are to be mapped; pgmpy's or networkx's.
         directed: which kind of map.
-        order: for a directed map, all nodes in order, parents before children. None is the order of a directed `of`
-            itself, which gives it back, or that of a maximum cardinality search of an undirected `of`, which gives a
-            perfect map if `of` is chordal.
+        order: for a directed map, all nodes in order, parents before children. For a directed `of`, None is its own
+            order, which gives it back. For an undirected `of`, None is the order of a maximum cardinality search, which
+            gives a perfect map if `of` is chordal.
 
     Raises:
         TypeError, ValueError: for another kind of value, a cycle, an empty graph, an order that does not name each node
@@ -132,7 +131,7 @@ def minimal_i_map(of: Graph, *, directed: bool, order: Iterable[Node] | None = N
     validation.without_latents(validation.either(of))
     if not directed:
         if order is not None:
-            raise ValueError("an undirected map has no order of nodes, but one was given")
+            raise ValueError("order must be None for an undirected map, got an order")
         if of.is_directed():
             return moral_graph(of)
         found = UndirectedGraph()

@@ -1,7 +1,7 @@
 """From a directed graph to an undirected one: marry the parents of each common child, and drop the arrows.
 
-The moral graph asserts no independence that the directed graph does not, and has no edge to spare: its neighbors of a
-node are the node's Markov blanket, given which the node is independent of all others.
+The moral graph asserts only independences of the directed graph, and every edge of it is needed. A node's neighbors in
+it are the node's Markov blanket: given these, the node is independent of all others.
 
 Source: Koller & Friedman, Probabilistic Graphical Models, 2009, section 4.5.1.
 """

@@ -13,9 +13,9 @@ collider   a → m ← b      shut, unless m or a descendant of m is observed
 =========  =============  ============================================
 
 A trail is *active* when every middle node on it is open, and x and y are d-separated given z when no trail is. There
-may be exponentially many trails, so `d_separated` does not list them. It throws a ball, as Shachter's Bayes-ball does:
-what the ball may do next depends only on the node it has come to and on whether it came along an arrow or against one,
-so that each node is visited at most twice and each edge a constant number of times.
+may be exponentially many trails, so `d_separated` does not list them. It throws a ball, as Shachter's Bayes-ball does.
+What the ball may do next depends only on its node and on whether it came along an arrow or against one. So each node is
+visited at most twice, and each edge a constant number of times.
 
 Sources: Shachter, Bayes-Ball, UAI 1998, https://arxiv.org/abs/1301.7412; Koller & Friedman, Probabilistic Graphical
 Models, 2009, section 3.3 and algorithm 3.1.
@@ -163,8 +163,7 @@ def ancestors(dag: Graph, nodes: Iterable[Node]) -> set[Node]:
 
 
 def _way_back(came_from: dict[V, V | None], ends: Iterator[V], key: Callable[[V], Node]) -> Trail | None:
-    """Return the nodes from a source to the first of `ends`, which are visits in order of distance; None if there are
-    none."""
+    """Return the nodes from a source to the first of `ends`, which are visits in order of distance, or None."""
     visit = next(ends, None)
     if visit is None:
         return None

@@ -1,8 +1,8 @@
 """The fewest nodes to observe so that x and y become independent.
 
-Whether x ⊥ y | z in a directed graph can be read off the moral graph of x, y, z and their ancestors, and a smallest z
-lies among the ancestors of x and y. So it is a smallest cut of nodes between x and y in the moral graph of those
-ancestors, and by Menger's theorem as large as the number of disjoint paths between them there.
+Whether x ⊥ y | z in a directed graph can be read off the moral graph of x, y, z and their ancestors. A smallest z lies
+among the ancestors of x and y. So z is a smallest cut of nodes between x and y in the moral graph of those ancestors.
+By Menger's theorem it is as large as the number of disjoint paths between them there.
 
 Sources: Tian, Paz & Pearl, Finding minimal d-separators, UCLA R-254, 1998,
 https://ftp.cs.ucla.edu/pub/stat_ser/r254.pdf; Acid & de Campos, UAI 1996, https://arxiv.org/abs/1302.3549.

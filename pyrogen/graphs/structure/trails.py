@@ -74,7 +74,7 @@ def blocked_trails(
     trails = tuple(islice(_trails(dag, sources, targets), limit + 1))
     if len(trails) > limit:
         raise ValueError(
-            f"expected at most limit={limit} trails between x and y, got more: raise the limit, or ask d_separated, "
+            f"limit must be at least the number of trails between x and y, got {limit}: raise it, or ask d_separated, "
             "which lists none"
         )
     shut = set(observed)
@@ -146,7 +146,7 @@ def draw_trail(graph: Graph, trail: Trail) -> str:
     text = str(trail[0]) if trail else ""
     for a, b in pairwise(trail):
         if not (graph.has_edge(a, b) or graph.has_edge(b, a)):
-            raise ValueError(f"expected a trail along edges of the graph, but {a!r} and {b!r} are not joined")
+            raise ValueError(f"a trail must follow edges of the graph, but {a!r} and {b!r} are not joined")
         text += f" {'–' if not graph.is_directed() else '→' if graph.has_edge(a, b) else '←'} {b}"
     return text
 
@@ -154,8 +154,8 @@ def draw_trail(graph: Graph, trail: Trail) -> str:
 def _trails(dag: Graph, sources: Trail, targets: Trail) -> Iterator[Trail]:
     """Yield every simple trail, by depth-first search that takes no step from which y can no longer be reached.
 
-    So each trail costs at most one search of the graph for each edge at each of its nodes, and no time is lost in dead
-    ends, of which there may be exponentially many too.
+    So each trail costs at most one search of the graph for each edge at each of its nodes. The search enters no dead
+    end, of which there may be exponentially many.
     """
     place = {node: number for number, node in enumerate(dag)}
     near = {node: sorted({*dag.predecessors(node), *dag.successors(node)}, key=place.__getitem__) for node in dag}

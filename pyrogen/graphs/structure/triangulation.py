@@ -2,9 +2,9 @@
 
 Summing a variable out of a product of tables joins all its neighbors in one table. Done on the graph alone, this adds
 edges (the *fill-in*) that make it chordal, and its maximal cliques are the tables that exact inference needs. They can
-be hung on a tree such that each node's cliques hang together, a *junction tree*. Which order adds the least is NP-hard
-to say; min-fill, which eliminates next the node that adds the fewest edges, is a good guess, and adds none if none is
-needed.
+be hung on a tree such that each node's cliques hang together, a *junction tree*. To find the order that adds the fewest
+edges is NP-hard. Min-fill, which eliminates next the node that adds the fewest, is a good guess. It adds none to a
+chordal graph.
 
 Sources: Koller & Friedman, Probabilistic Graphical Models, 2009, sections 9.4 and 10.4; Blair & Peyton, An introduction
 to chordal graphs and clique trees, 1993, https://doi.org/10.1007/978-1-4613-8369-7_1.
@@ -55,7 +55,9 @@ def elimination_order(
     if heuristic not in get_args(Heuristic):
         raise ValueError(f"heuristic must be one of {', '.join(get_args(Heuristic))}, got {heuristic!r}")
     if heuristic == "min_weight" and sizes is None:
-        raise ValueError("heuristic='min_weight' needs sizes, the number of states of each node")
+        raise ValueError(
+            "sizes must be given for heuristic='min_weight', got None: pass the number of states of each node"
+        )
     states = _sizes(ug, sizes)
     near = {node: set(ug.neighbors(node)) for node in ug}
     place = {node: number for number, node in enumerate(ug)}

@@ -1,7 +1,7 @@
 """The boundary of the graphs: what comes in is checked here, in one sentence each, and trusted afterwards.
 
-Graphs are pgmpy's or networkx's. A name may be any hashable object, as there: the string ``"rain"``, the integer 0 and
-the tuple ``("rain", 3)`` are one node each where the graph has them, and a string is never taken apart into letters.
+Graphs are pgmpy's or networkx's. A name may be any hashable object, as there: the string ``"rain"``, the integer 0 or
+the tuple ``("rain", 3)``. Each is one node where the graph has it. A string is never taken apart into letters.
 A latent variable of a pgmpy graph passes influence on and is never observed: it may be asked about, may not stand in
 ``given``, and is in no separator. Maps and equivalence refuse graphs with latent variables, since what holds among the
 observed ones need not be what a graph says.
@@ -32,18 +32,16 @@ def directed(graph: Graph) -> Graph:
         >>> import networkx as nx
         >>> directed(nx.DiGraph([("A", "B"), ("B", "A")]))
         Traceback (most recent call last):
-        ValueError: expected a directed graph without cycles, got the cycle A → B → A
+        ValueError: a directed graph must have no cycle, got A → B → A
     """
     import networkx as nx
 
     if not isinstance(graph, nx.DiGraph) or graph.is_multigraph():
-        raise TypeError(f"expected a directed graph (a pgmpy DAG or a networkx DiGraph), got {_kind(graph)}")
+        raise TypeError(f"the graph must be directed (a pgmpy DAG or a networkx DiGraph), got {_kind(graph)}")
     _not_empty(graph)
     if not nx.is_directed_acyclic_graph(graph):
         cycle = [edge[0] for edge in nx.find_cycle(graph)]
-        raise ValueError(
-            f"expected a directed graph without cycles, got the cycle {' → '.join(map(str, [*cycle, cycle[0]]))}"
-        )
+        raise ValueError(f"a directed graph must have no cycle, got {' → '.join(map(str, [*cycle, cycle[0]]))}")
     return graph
 
 
@@ -58,11 +56,11 @@ def undirected(graph: Graph) -> Graph:
 
     if not isinstance(graph, nx.Graph) or graph.is_directed() or graph.is_multigraph():
         raise TypeError(
-            f"expected an undirected graph (a pgmpy UndirectedGraph or a networkx Graph), got {_kind(graph)}"
+            f"the graph must be undirected (a pgmpy UndirectedGraph or a networkx Graph), got {_kind(graph)}"
         )
     _not_empty(graph)
     for node in nx.nodes_with_selfloops(graph):
-        raise ValueError(f"expected edges between two nodes each, got one that joins {node!r} to itself")
+        raise ValueError(f"edges must join two different nodes, got one that joins {node!r} to itself")
     return graph
 
 
@@ -72,7 +70,7 @@ def either(graph: Graph) -> Graph:
     import networkx as nx
 
     if not isinstance(graph, nx.Graph):
-        raise TypeError(f"expected a graph of pgmpy or networkx, got {_kind(graph)}")
+        raise TypeError(f"the graph must be one of pgmpy or networkx, got {_kind(graph)}")
     return directed(graph) if graph.is_directed() else undirected(graph)
 
 
@@ -141,14 +139,14 @@ def apart(**sides: Iterable[Node]) -> None:
     Example:
         >>> apart(x=("A",), y=("B",), given=("A", "C"))
         Traceback (most recent call last):
-        ValueError: a node belongs to one side of a query, but 'A' is in x and in given
+        ValueError: a node must be on one side of a query, but 'A' is in x and in given
     """
     seen: dict[Node, str] = {}
     for side, nodes in sides.items():
         for node in nodes:
             if node in seen:
                 raise ValueError(
-                    f"a node belongs to one side of a query, but {node!r} is in {seen[node]} and in {side}"
+                    f"a node must be on one side of a query, but {node!r} is in {seen[node]} and in {side}"
                 )
             seen[node] = side
 
@@ -189,7 +187,7 @@ def states(network: Any) -> dict[Node, tuple[State, ...]]:
     """
     tables = getattr(network, "cpds", None) if hasattr(network, "get_cpds") else getattr(network, "factors", None)
     if tables is None or not hasattr(network, "nodes"):
-        raise TypeError(f"expected a discrete Bayesian or Markov network of pgmpy, got {_kind(network)}")
+        raise TypeError(f"network must be a discrete Bayesian or Markov network of pgmpy, got {_kind(network)}")
     _not_empty(network)
     found: dict[Node, tuple[State, ...]] = {
         table.variable: tuple(table.state_names[table.variable]) for table in tables if hasattr(table, "variable")
@@ -201,7 +199,7 @@ def states(network: Any) -> dict[Node, tuple[State, ...]]:
                 raise ValueError(f"the tables must agree on the states of {node!r}, got {found[node]} and {here}")
     for node in network.nodes:
         if node not in found:
-            raise ValueError(f"expected a table for every node, but {node!r} has none")
+            raise ValueError(f"every node must have a table, but {node!r} has none")
     return {node: found[node] for node in network.nodes}
 
 
@@ -233,12 +231,12 @@ def same_nodes(a: Graph, b: Graph) -> None:
     for one, other, which in ((a, b, "first"), (b, a, "second")):
         for node in one:
             if node not in other:
-                raise ValueError(f"expected two graphs over the same nodes, but only the {which} has {node!r}")
+                raise ValueError(f"two graphs must be over the same nodes, but only the {which} has {node!r}")
 
 
 def _not_empty(graph: Graph) -> None:
     if len(graph.nodes) == 0:
-        raise ValueError("expected a graph with at least one node, got an empty one")
+        raise ValueError("the graph must have at least one node, got an empty one")
 
 
 def _has(container: Any, value: Any) -> bool:

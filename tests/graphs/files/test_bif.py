@@ -134,8 +134,16 @@ def test_tables_run_over_the_last_parent_fastest():
         ("  (yes)", "  default 0.5 0.5; default", "line 14, column 20: the table of 'wet' gives 'default' twice"),
         ("probability ( rain )", "probability ( wet )", "line 12, column 14: 'wet' has two probability blocks"),
         ("variable wet", "variable rain", "line 6, column 10: the variable 'rain' is declared twice"),
-        ("( wet | rain )", "( wet | snow )", "line 12, column 21: 'snow' is no variable of this file"),
-        ("( wet | rain )", "( wet | Rain )", r"'Rain' is no variable of this file \(did you mean 'rain'\?\)"),
+        (
+            "( wet | rain )",
+            "( wet | snow )",
+            "line 12, column 21: a table must name variables of this file, got 'snow'",
+        ),
+        (
+            "( wet | rain )",
+            "( wet | Rain )",
+            r"a table must name variables of this file, got 'Rain' \(did you mean 'rain'\?\)",
+        ),
         ("( wet | rain )", "( wet | wet )", "the parents of 'wet' must be other variables"),
         (
             "probability ( rain ) {\n  table 0.8, 0.2;\n}\n",

@@ -129,7 +129,7 @@ def test_other_formats_go_through_pgmpy(tmp_path):
         ("uai", "x" * 2**17, "must hold at most 65,536 bytes"),
         ("uai", "MARKOV", "pgmpy cannot read this as .uai"),
         ("xdsl", "<smile", "pgmpy cannot read this as .xdsl"),
-        ("net", "net {", "expected a graph with at least one node"),
+        ("net", "net {", "the graph must have at least one node"),
     ],
 )
 def test_what_pgmpy_cannot_read_is_said_in_a_sentence(kind, text, message):

@@ -218,7 +218,7 @@ def test_a_latent_node_is_no_evidence_but_may_be_asked_for_and_set():
 
 
 def test_a_markov_network_takes_no_interventions():
-    with pytest.raises(ValueError, match="do needs a Bayesian network"):
+    with pytest.raises(ValueError, match="do must be left out for a Markov network"):
         graphs.query(markov(np.random.default_rng(0)), "A", do={"B": "no"})
 
 

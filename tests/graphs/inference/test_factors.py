@@ -147,10 +147,10 @@ ONE, TWO = (["a"], [2], [1, 1]), (["a", "b"], [2, 2], [1, 1, 1, 1])
     ("make", "message"),
     [
         (lambda: network(edges=()), "at least one node, got an empty one"),
-        (lambda: network(), r"no conditional tables \(add_cpds\): expected one for each of its 2 nodes"),
-        (lambda: network(cpd("a", 2, [[0.5], [0.5]])), "expected a table for every node, but 'b' has none"),
-        (lambda: network(cpd("b", 2, [[0.5] * 2] * 2, ["a"], [2])), "a table for every node, but 'a' has none"),
-        (cyclic, "without cycles, got the cycle"),
+        (lambda: network(), r"must have conditional tables \(add_cpds\), got none: add one for each of its 2 nodes"),
+        (lambda: network(cpd("a", 2, [[0.5], [0.5]])), "every node must have a table, but 'b' has none"),
+        (lambda: network(cpd("b", 2, [[0.5] * 2] * 2, ["a"], [2])), "every node must have a table, but 'a' has none"),
+        (cyclic, "must have no cycle, got"),
         (lambda: network(cpd("a", 2, [[0.5], [0.5]]), cpd("b", 2, [[0.5], [0.5]])), r"parents \['a'\], got \[\]"),
         (
             lambda: network(cpd("a", 2, [[0.5], [0.52]]), cpd("b", 2, [[0.5, 0.5], [0.5, 0.5]], ["a"], [2])),
@@ -167,14 +167,14 @@ ONE, TWO = (["a"], [2], [1, 1]), (["a", "b"], [2, 2], [1, 1, 1, 1])
         (lambda: spoilt([-0.5, 1.5]), "finite and not negative, got -0.5 to 1.5"),
         (lambda: spoilt([np.nan, 1.0]), "finite and not negative"),
         (lambda: spoilt([1.0]), r"must have the shape \(2,\) of their states, got \(1,\)"),
-        (lambda: markov([("a", "b")]), r"no factors \(add_factors\): expected one for each of its 2 nodes"),
-        (lambda: markov([("a", "b")], ONE), "expected a table for every node, but 'b' has none"),
-        (lambda: markov([("a", "b")], ONE, TWO, nodes=["c"]), "expected a table for every node, but 'c' has none"),
+        (lambda: markov([("a", "b")]), r"must have factors \(add_factors\), got none: add one for each of its 2 nodes"),
+        (lambda: markov([("a", "b")], ONE), "every node must have a table, but 'b' has none"),
+        (lambda: markov([("a", "b")], ONE, TWO, nodes=["c"]), "every node must have a table, but 'c' has none"),
         (lambda: markov([], TWO, nodes=["a", "b"]), "'a' and 'b' have no edge"),
         (lambda: markov([("a", "b")], TWO, (["b"], [3], [1, 1, 1])), "must agree on the states of 'b'"),
         (lambda: markov([("a", "b")], (["a", "b"], [2, 2], [1, 1, -1, 1])), "not negative, got -1.0 to 1.0"),
         (lambda: markov([("a", "b")], (["a", "b"], [2, 2], [1, 1, np.inf, 1])), "finite and not negative"),
-        (unknown_scope, "names 'c', which is no node of the network"),
+        (unknown_scope, "must name nodes of the network, got 'c'"),
     ],
 )
 def test_bad_tables_are_refused(make, message):
@@ -184,7 +184,9 @@ def test_bad_tables_are_refused(make, message):
 
 @pytest.mark.parametrize("thing", [None, "network", 3])
 def test_other_things_are_refused(thing):
-    with pytest.raises(TypeError, match="expected a DiscreteBayesianNetwork or a DiscreteMarkovNetwork of pgmpy"):
+    with pytest.raises(
+        TypeError, match="network must be a DiscreteBayesianNetwork or a DiscreteMarkovNetwork of pgmpy"
+    ):
         tables(thing)
 
 

@@ -310,14 +310,14 @@ def test_a_posterior_gives_marginals_in_the_order_asked_for():
 def test_a_posterior_refuses_unknown_names_and_states():
     for ask, message in (
         (lambda: weather().marginal("snow"), "the variables are .*, got 'snow'"),
-        (lambda: weather().marginal(), "one or several different variables"),
-        (lambda: weather().marginal(0, 0), "one or several different variables"),
+        (lambda: weather().marginal(), "must be one or several different ones"),
+        (lambda: weather().marginal(0, 0), "must be one or several different ones"),
         (lambda: weather()[{"snow": 1}], "the variables are .*, got 'snow'"),
         (lambda: weather()[{"wet": "yes"}], r"'wet' has the states \[0, 1\], got 'yes'"),
     ):
         with pytest.raises(ValueError, match=message):
             ask()
-    with pytest.raises(TypeError, match="expected a mapping from variables to states, got str"):
+    with pytest.raises(TypeError, match="the assignment must be a mapping from variables to states, got str"):
         weather()["rain"]
 
 

@@ -123,7 +123,7 @@ def test_declared_categories_are_states_and_other_columns_are_left_out_with_a_wa
     frame = pd.DataFrame({"a": pd.Categorical(["x", "y", "x"], categories=["z", "y", "x"]), "more": [1, 2, 3]})
     structure = nx.DiGraph()
     structure.add_node("a")
-    with pytest.warns(UserWarning, match="are no nodes of the structure and are left out: 'more'"):
+    with pytest.warns(UserWarning, match="beside the nodes of the structure, which are left out: 'more'"):
         fit = learn(structure, frame, progress=False)
     assert fit.states == {"a": ("z", "y", "x")}
     np.testing.assert_allclose(fit.posterior["a"], [1, 2, 3])

@@ -190,7 +190,7 @@ def test_trails_are_listed_without_a_walk_through_the_dead_ends():
 def test_more_trails_than_the_limit_are_refused():
     dag = nx.DiGraph([("x", i) for i in range(5)] + [(i, "y") for i in range(5)])
     assert len(graphs.blocked_trails(dag, "x", "y", given=range(5), limit=5)) == 5
-    with pytest.raises(ValueError, match="at most limit=4 trails"):
+    with pytest.raises(ValueError, match="limit must be at least the number of trails between x and y, got 4"):
         graphs.blocked_trails(dag, "x", "y", given=range(5), limit=4)
     with pytest.raises(ValueError, match="limit must be at least 1, got 0"):
         graphs.blocked_trails(dag, "x", "y", limit=0)

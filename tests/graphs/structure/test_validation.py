@@ -55,7 +55,7 @@ def refused(kind, message, function, *args, **settings):
 
 @pytest.mark.parametrize("function", [*ON_DIRECTED.values(), *ON_EITHER.values()], ids=[*ON_DIRECTED, *ON_EITHER])
 def test_a_cycle_is_named(function):
-    refused(ValueError, "expected a directed graph without cycles, got the cycle A → B → C → A", function, CYCLIC)
+    refused(ValueError, "a directed graph must have no cycle, got A → B → C → A", function, CYCLIC)
 
 
 @pytest.mark.parametrize("function", [*ON_UNDIRECTED.values(), *ON_EITHER.values()], ids=[*ON_UNDIRECTED, *ON_EITHER])
@@ -66,29 +66,29 @@ def test_an_edge_from_a_node_to_itself_is_named(function):
 @pytest.mark.parametrize("function", ON_DIRECTED.values(), ids=ON_DIRECTED)
 @pytest.mark.parametrize("graph", [UG, nx.MultiDiGraph(DAG), [("A", "B")], None, nx.complete_graph(3)])
 def test_what_is_no_directed_graph_is_refused(function, graph):
-    refused(TypeError, "expected a directed graph (a pgmpy DAG or a networkx DiGraph), got ", function, graph)
+    refused(TypeError, "the graph must be directed (a pgmpy DAG or a networkx DiGraph), got ", function, graph)
 
 
 @pytest.mark.parametrize("function", ON_UNDIRECTED.values(), ids=ON_UNDIRECTED)
 @pytest.mark.parametrize("graph", [DAG, nx.MultiGraph(UG), {"A": ["B"]}, None])
 def test_what_is_no_undirected_graph_is_refused(function, graph):
-    refused(TypeError, "expected an undirected graph (a pgmpy UndirectedGraph or a networkx Graph)", function, graph)
+    refused(TypeError, "the graph must be undirected (a pgmpy UndirectedGraph or a networkx Graph)", function, graph)
 
 
 @pytest.mark.parametrize("function", ON_EITHER.values(), ids=ON_EITHER)
 def test_what_is_no_graph_is_refused(function):
-    refused(TypeError, "expected a graph of pgmpy or networkx, got dict", function, {"A": ["B"]})
+    refused(TypeError, "the graph must be one of pgmpy or networkx, got dict", function, {"A": ["B"]})
     refused(TypeError, "got networkx's MultiGraph", function, nx.MultiGraph(UG))
 
 
 @pytest.mark.parametrize("function", [*ON_DIRECTED.values(), *ON_EITHER.values()], ids=[*ON_DIRECTED, *ON_EITHER])
 def test_an_empty_directed_graph_is_refused(function):
-    refused(ValueError, "expected a graph with at least one node, got an empty one", function, nx.DiGraph())
+    refused(ValueError, "the graph must have at least one node, got an empty one", function, nx.DiGraph())
 
 
 @pytest.mark.parametrize("function", [*ON_UNDIRECTED.values(), *ON_EITHER.values()], ids=[*ON_UNDIRECTED, *ON_EITHER])
 def test_an_empty_undirected_graph_is_refused(function):
-    refused(ValueError, "expected a graph with at least one node, got an empty one", function, nx.Graph())
+    refused(ValueError, "the graph must have at least one node, got an empty one", function, nx.Graph())
 
 
 QUERIES = [
@@ -122,7 +122,7 @@ def test_other_arguments_that_are_wrong():
     refused(ValueError, "'A' is in x and in y", graphs.minimum_d_separator, DAG, "A", "A")
     refused(ValueError, "cycle names 'E'", graphs.chords, UG, ["A", "B", "E"])
     refused(ValueError, "cycle names 'ABCD'", graphs.chords, UG, "ABCD")
-    refused(ValueError, "a cycle of three or more nodes, got 2", graphs.chords, UG, ["A", "B"])
+    refused(ValueError, "a cycle must have three or more nodes, got 2", graphs.chords, UG, ["A", "B"])
     refused(ValueError, "no edge joins 'A' and 'C'", graphs.chords, UG, ["A", "C", "B"])
     refused(ValueError, "heuristic must be one of min_fill", graphs.elimination_order, UG, "fastest")
     refused(ValueError, "needs sizes", graphs.elimination_order, UG, "min_weight")
@@ -213,7 +213,9 @@ def test_evidence_that_is_wrong(network):
     )
     refused(ValueError, "evidence says '0' for 0, whose states are 1, 0", validation.evidence, network, {0: "0"})
     refused(ValueError, "evidence says [0] for 0", validation.evidence, network, {0: [0]})
-    refused(TypeError, "expected a discrete Bayesian or Markov network of pgmpy", validation.evidence, DAG, {"A": 0})
+    refused(
+        TypeError, "network must be a discrete Bayesian or Markov network of pgmpy", validation.evidence, DAG, {"A": 0}
+    )
 
 
 def test_networks_whose_tables_are_wanting(network):
@@ -222,7 +224,7 @@ def test_networks_whose_tables_are_wanting(network):
 
     refused(ValueError, "at least one node", validation.states, DiscreteBayesianNetwork())
     bare = DiscreteBayesianNetwork([("A", "B")])
-    refused(ValueError, "expected a table for every node, but 'A' has none", validation.states, bare)
+    refused(ValueError, "every node must have a table, but 'A' has none", validation.states, bare)
     markov = DiscreteMarkovNetwork([("A", "B"), ("B", "C")])
     markov.add_factors(DiscreteFactor(["A", "B"], [2, 2], [1, 2, 3, 4]))
     refused(ValueError, "but 'C' has none", validation.states, markov)
