@@ -63,9 +63,8 @@ def parse_bif(text: str) -> Content:
     """Return the content of a BIF file.
 
     Raises:
-        ValueError: with line and column, for what the grammar does not allow. For a block or an entry that is given
-            twice or missing, and a wrong number of states. For probabilities that do not sum to one within the
-            rounding of their digits.
+        ValueError: with line and column, for what the grammar does not allow, an entry given twice or missing, a wrong
+            number of states, and probabilities that do not sum to one within the rounding of their digits.
 
     Example:
         >>> text = "network n {} variable A { type discrete [ 2 ] { y, n }; } probability (A) { table 0.2 0.8; }"
@@ -248,9 +247,8 @@ class _Parser(Source):
             if name not in known:
                 like = [other for other in known if other.lower() == name.lower()]
                 hint = f" (did you mean {like[0]!r}?)" if like else ""
-                self.fail(
-                    max(at, self.text.find(name, at)), f"a table must name variables of this file, got {name!r}{hint}"
-                )
+                place = max(at, self.text.find(name, at))
+                self.fail(place, f"a table must name variables of this file, got {name!r}{hint}")
         for place, name in enumerate(parents):
             if name == child or name in parents[:place]:
                 self.fail(at, f"the parents of {child!r} must be other variables, each once, got {name!r}")

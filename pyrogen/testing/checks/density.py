@@ -25,9 +25,8 @@ def density(tested: Tested, false_alarm: float) -> Result:
     r"""Return whether draws, their derivatives and ``log_prob`` of the programs' own distributions belong together.
 
     If draws follow the density, E_q[∂ log q(z)/∂φ] = 0 for every parameter φ. If their derivatives are right too, then
-    E_q[∂h/∂z · ∂z/∂φ] = ∂E_q[h]/∂φ = E_q[h(z) ∂ log q(z)/∂φ] for any h, here a sum of
-    tanh(u) + u²/(1 + u²) over standardized entries u.
-    Both are estimated from 128 × 64 draws along a direction that other draws chose, and put to a t-test. Distributions
+    for any h E_q[∂h/∂z · ∂z/∂φ] = ∂E_q[h]/∂φ = E_q[h(z) ∂ log q(z)/∂φ]. Here h is a sum of tanh(u) + u²/(1 + u²) over
+    standardized entries u. Both are estimated from 128 × 64 draws along a direction that other draws chose, and put to a t-test. Distributions
     of torch and Pyro are trusted. Of the model's own, observed ones too, the first is asked; one without ``sample``, or
     on which no parameter has a bearing, is named as not tested.
 

@@ -93,8 +93,8 @@ def _unfitted(guide: Trace, model: Trace) -> list[Finding]:
         return [
             Finding(
                 "runs",
-                "neither the model nor the guide draws a latent, so that SVI maximizes the likelihood of the "
-                "parameters and there is no posterior: draw by pyro.sample what you want to infer",
+                "neither the model nor the guide draws a latent, so SVI maximizes the likelihood of the parameters: "
+                "draw by pyro.sample what you want to infer",
                 level="warning",
             )
         ]

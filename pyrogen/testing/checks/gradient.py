@@ -52,9 +52,8 @@ class _Evidence:
         bias, error = self.difference.mean, self.difference.error
         return Finding(
             "gradient",
-            f"the gradient in {self.group.spoken} is {bias:+.3g} ± {error:.2g} off along a fixed direction, where it "
-            f"is of size {self.size:.3g}: look for detach, no_grad or rounding on the way of a latent, and for an "
-            "rsample whose derivative is wrong",
+            f"the gradient in {self.group.spoken} is {bias:+.3g} ± {error:.2g} off along a fixed direction, where its "
+            f"size is {self.size:.3g}: look for detach, no_grad or rounding on the way of a latent, or a wrong rsample",
             self.group.names[0],
             figures={"bias": bias, "standard_error": error, "size": self.size},
         )
@@ -63,18 +62,18 @@ class _Evidence:
 def gradient(tested: Tested, false_alarm: float) -> Result:
     r"""Return whether the gradient of the loss, as SVI takes it, is that of the loss's expectation.
 
-    The parameters φ (unconstrained) fall into groups; for each a direction v is fixed and g · v, the gradient that
-    back-propagation returns, is compared with a reference on the same random numbers:
+    The parameters φ (unconstrained) fall into groups, each with a fixed direction v. The gradient g of back-propagation
+    along it, g · v, is compared with a reference on the same random numbers:
 
-    - where every draw of the guide is a smooth function of its parameters and of noise (Gamma, Beta, Dirichlet
-      and Student's t too, drawn by inversion), with the central difference (L(φ + hv) − L(φ − hv)) / 2h at equal noise,
-      extrapolated from h and h/2;
-    - else (von Mises, a mixture, a distribution of the user's own) with the score-function estimator of the same ELBO,
-      E_q[(log p − log q) ∇ log q + ∇ log p], which no path through a draw enters.
+    - Where every draw of the guide is a smooth function of its parameters and of noise, the reference is the central
+      difference (L(φ + hv) − L(φ − hv)) / 2h at equal noise, extrapolated from h and h/2. Gamma, Beta, Dirichlet and
+      Student's t are smooth too, drawn by inversion.
+    - Else (von Mises, a mixture, a distribution of the user's own) the reference is the score-function estimator of the
+      same ELBO, E_q[(log p − log q) ∇ log q + ∇ log p]. It uses no path through a draw.
 
     A fault is a mean difference that is beyond doubt greater than 2 % of the gradient and than what halving h changes,
-    by Student's t at `false_alarm` / groups. Runs are added until the answer is clear; where it never is, to a fifth of
-    the gradient's size, the result says so, and is "skipped" if that holds for every group.
+    by Student's t at `false_alarm` / groups. Runs are added until the answer is clear. Where it stays unclear to a
+    fifth of the gradient's size, the result says so. If that holds for every group, the check is "skipped".
 
     Args:
         tested: the pair.

@@ -45,10 +45,10 @@ class Group:
 
 
 def groups_of(tested: Tested, loss: Any) -> list[Group]:
-    """At most eight groups of the parameters that the loss trains, in the order in which it meets them.
+    """Return at most eight groups of the parameters that the loss trains, in the order in which it meets them.
 
-    A direction is of each parameter's size; three quarters of its signs are those of a gradient, so that g · v is not
-    lost in noise, and the rest are random, so that it is not the gradient's alone.
+    A direction is of each parameter's size. Three quarters of its signs are those of a gradient, so that g · v is not
+    lost in noise. The rest are random, so that other directions are seen too.
     """
     _, found = tested.gradients(loss, 0)
     names = [n for n, (p, _) in found.items() if p.requires_grad and p.is_floating_point() and p.numel()]

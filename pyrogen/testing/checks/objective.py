@@ -29,8 +29,8 @@ def objective(tested: Tested, false_alarm: float) -> Result:
     """Return whether the loss is −Σ weight · (log p − log q) over the sites of guide and model, on average over draws.
 
     The weights are those of ``poutine.scale`` and of the plates. A difference of more than 1 % beyond doubt is a fault
-    for an ELBO of Pyro. A loss of the user's own may be meant to be something else, and is a fault only where its terms
-    have another sign, or log p(z) and log q(z) other weights (`terms`); else it is a warning.
+    for an ELBO of Pyro. A loss of the user's own may be meant to be something else. It is a fault only where its terms
+    have another sign, or log p(z) and log q(z) other weights (`terms`), and else a warning.
     """
     question = "the loss is the negative ELBO of these two programs"
     loss = tested.elbo()
@@ -77,10 +77,10 @@ def _negative_elbo(tested: Tested, run: int) -> float:
 def minibatch(tested: Tested, false_alarm: float, batch: Batch | None, size: int | None) -> Result:
     """Return whether the objective of a batch is on average that of the full data.
 
-    The full data are what the plates take without subsampling or, with `batch`, what `tested` is called with; `batch`
-    makes the arguments of a batch from its row indices. In each run the data are shuffled and cut into batches, so that
-    every row counts alike (the first 64 batches, if there are more), and the noise of the latents starts from the same
-    place. A mean difference of more than 1 % beyond doubt is a fault.
+    The full data are what the plates take without subsampling or, with `batch`, what `tested` is called with. `batch`
+    makes the arguments of a batch from its row indices. In each run the data are shuffled and cut into batches (the
+    first 64, if there are more), so that every row counts alike. The noise of the latents starts from the same place. A
+    mean difference of more than 1 % beyond doubt is a fault.
     """
     question = "a batch's objective is that of the full data, on average"
     loss = tested.elbo()
@@ -96,8 +96,8 @@ def minibatch(tested: Tested, false_alarm: float, batch: Batch | None, size: int
     except (RuntimeError, IndexError, ValueError) as error:
         said = spoken_error(error, 100)
         message = (
-            f"with whole plates the programs fail ({said}), so that batches cannot be held against the full data: "
-            "something beside the observations is not indexed by the plate, or B stands there as a number"
+            f"with whole plates the programs fail ({said}), so batches cannot be compared with the full data: index "
+            "everything of the data by the plate, and write no B as a number"
         )
         return Result.of("minibatch", question, [Finding("minibatch", message, level="warning")])
     rows = size or next((len(a) for a in tested.args if isinstance(a, Tensor) and a.dim()), 0)
@@ -117,8 +117,8 @@ def minibatch(tested: Tested, false_alarm: float, batch: Batch | None, size: int
         findings.append(
             Finding(
                 "minibatch",
-                f"a batch's objective is {full.mean + difference.mean:.5g} nats on average and the full data's "
-                f"{full.mean:.5g} ({difference.mean:+.3g} ± {difference.error:.2g}): weigh the rows of a batch by N/B, "
+                f"a batch's objective is {full.mean + difference.mean:.5g} nats on average, the full data's "
+                f"{full.mean:.5g} ({difference.mean:+.3g} ± {difference.error:.2g}): weigh a batch's rows by N/B "
                 "in model and guide, by pyro.plate(name, N, subsample=indices)",
                 figures={"difference": difference.mean, "standard_error": difference.error, "full": full.mean},
             )

@@ -56,8 +56,8 @@ def _thawed(frozen: Sequence[tuple[str, Tensor]]) -> Iterator[Finding]:
     if thawed:
         yield Finding(
             "registration",
-            f"requires_grad=False stands at {listed(thawed, verb=False)}, and Pyro's parameter store turns it on "
-            "again, so that SVI trains it all the same: keep it as a buffer (register_buffer), or .detach() it where "
+            f"requires_grad=False stands at {listed(thawed, verb=False)}, but Pyro's parameter store turns it on "
+            "again and SVI trains it: make it a buffer (register_buffer), or .detach() it where "
             "it is used and hide it with poutine.block",
             thawed[0],
         )
@@ -88,24 +88,21 @@ def _unregistered(tested: Tested, guide: Trace, model: Trace, known: Mapping[int
         if names[0].startswith("a tensor"):
             yield Finding(
                 "registration",
-                f"the densities depend on {owner} that requires a gradient and that Pyro does not know, so SVI leaves "
-                "it as it is: register it by pyro.param or its module by pyro.module (one made anew on each call can "
-                "never be trained)",
+                f"the densities depend on {owner} that requires a gradient but is unknown to Pyro, so SVI leaves it as "
+                "it is: make it once, outside of the programs, and register it by pyro.param or pyro.module",
             )
         elif elsewhere.intersection(names):
             yield Finding(
                 "registration",
-                f"{owner!r} is registered outside of model and guide alone, where SVI does not look, so it leaves its "
-                f"{len(names)} parameter(s) as they are: call pyro.module({owner!r}, {owner}), or pyro.param, inside "
-                "of the program that uses it",
+                f"{owner!r} is registered only outside of model and guide, so SVI leaves its {len(names)} parameter(s) "
+                f"as they are: call pyro.module({owner!r}, {owner}), or pyro.param, inside of the program that uses it",
                 owner,
             )
         else:
             yield Finding(
                 "registration",
                 f"the module {owner!r} is used and not registered, so SVI leaves its {len(names)} parameter(s) as they "
-                f"are: call pyro.module({owner!r}, {owner}) in the program that uses it, under a name that no other "
-                "module has",
+                f"are: call pyro.module({owner!r}, {owner}) in the program that uses it, under a name of its own",
                 owner,
             )
 

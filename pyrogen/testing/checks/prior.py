@@ -48,7 +48,7 @@ def prior(tested: Tested) -> Result:
     finding = Finding(
         "prior",
         f"the guide draws {listed(sorted(same), verb=False)} from the model's prior, whatever its parameters and the "
-        "data are, so that nothing is learnt of it: give its distribution parameters, or let it depend on the data",
+        "data are, so it learns nothing: give its distribution parameters, or let it depend on the data",
         min(same),
         level="fault" if same == every and not weighs else "warning",
     )

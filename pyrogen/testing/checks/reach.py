@@ -46,14 +46,14 @@ def reach(tested: Tested) -> Result:
         else:
             (cut if _matters(tested, loss, parameters[name]) else idle).setdefault(module, []).append(name)
     findings = [
-        *_told(stuck, "fault", "{who} cannot move, whatever its gradient: its constraint leaves one value alone (a "
-               "simplex over an axis of size 1?); look at its shape and at the axis that the constraint is about"),
+        *_told(stuck, "fault", "{who} cannot move, as its constraint allows one value alone (a simplex over an axis of "
+               "size 1?): look at its shape and at the constraint's axis"),
         *_told(cut, "fault", "no gradient of the loss reaches {who}, on which the loss depends: look for detach, "
                "no_grad, .data or .item on the way to the densities"),
         *_told(flat, "warning", "the gradient of the loss in {who} is always exactly zero: look for a dead unit or a "
                "factor of 0 on its way to the densities"),
-        *_told(idle, "warning", "{who} has no part in the loss of this call, so this step leaves it as it is: let it "
-               "be if other calls use it; else use it or do not register it"),
+        *_told(idle, "warning", "{who} has no part in the loss of this call, so this step leaves it as it is: use it, "
+               "or do not register it, unless other calls use it"),
     ]  # fmt: skip
     count = len(moved)
     return Result.of("gradient reach", QUESTION, findings, "" if findings else f"{count} parameter{'s' * (count != 1)}")

@@ -18,7 +18,7 @@ from pyrogen.testing.running.programs import Tested
 from pyrogen.testing.running.sites import is_auxiliary, latents, observed
 
 _MOST = 2_000_000  # numbers of a tensor whose rows are looked up
-_FEW = 4  # distinct rows from which on a row that comes again is no chance
+_FEW = 4  # with so many distinct rows, a row that comes again is hardly chance
 
 
 def tensors_of(*values: Any) -> Iterator[Tensor]:
@@ -98,10 +98,9 @@ def few_rows(tested: Tested, guide: Trace, model: Trace, size: int | None) -> It
             who = f"the parameter {kept!r}" if kept else f"the {type(program).__name__}"
             yield Finding(
                 "subsampling",
-                f"{who} holds {frame.size} rows for {name!r}, those of one batch, where plate {frame.name!r} stands "
-                f"for {total}, so that each batch overwrites what another has learnt: keep {total} rows and take those "
-                "that the plate gives (AutoNormal does so where the plate draws them), or compute them from the data "
-                "by a network",
+                f"{who} holds {frame.size} rows for {name!r}, as many as one batch, but plate {frame.name!r} stands "
+                f"for {total}. Each batch overwrites what another has learnt: keep {total} rows and take those that "
+                "the plate gives, or compute them from the data by a network",
                 name,
             )
 

@@ -121,17 +121,17 @@ def _scales(model: Trace, guide: Trace) -> Iterator[Finding]:
         if _differ(a, b):
             yield Finding(
                 "scale",
-                f"{name!r} is weighted by {_number(a)} in the model and by {_number(b)} in the guide, so its KL is not "
-                f"weighted by either: enter the same poutine.scale around it on both sides",
+                f"{name!r} is weighted by {_number(a)} in the model and by {_number(b)} in the guide, so its KL has "
+                f"neither weight: enter the same poutine.scale around it on both sides",
                 name,
                 figures={"model": float(a.double().mean()), "guide": float(b.double().mean())},
             )
         if _differ(_mask(ours), _mask(theirs)):
             if name.endswith("_unobserved"):
                 message = (
-                    f"Pyro's obs_mask masks {name!r} in the model alone, so that the guide's entropy at the observed "
-                    "entries grows without bound: write the guide of this site by hand under "
-                    "poutine.mask(mask=~obs_mask), or give missing rows a site of their own"
+                    f"Pyro's obs_mask masks {name!r} in the model alone, so the guide's entropy grows without bound: "
+                    "guide this site by hand under poutine.mask(mask=~obs_mask), or give missing rows a site of their "
+                    "own"
                 )
             else:
                 message = (
@@ -219,7 +219,7 @@ def _repeated(site: Message) -> Any:
 def _undeclared(site: Message, nesting: float) -> str:
     """Return what is wrong with the shapes of a site's value and log density, or an empty string.
 
-    As in Pyro's own validation, a dimension between the plates of a site is free, and so are those to the left of
+    As in Pyro's own validation, a dimension between the plates of a site is free. So are those to the left of
     `nesting`, a loss's ``max_plate_nesting``, where Pyro puts enumeration and particles.
     """
     fn, value = site["fn"], site["value"]
@@ -277,9 +277,9 @@ def _enumeration(model: Trace, guide: Trace, tested: Tested) -> Iterator[Finding
         forgotten = isinstance(loss, _ENUMERATING) and not marked
         yield Finding(
             "enumeration",
-            f"the guide draws the discrete {listed(drawn, verb=False)}, through which no gradient passes, so that SVI "
-            "falls back on the score-function gradient, which is noisy: enumerate it (config_enumerate and "
-            "TraceEnum_ELBO), or take TraceGraph_ELBO with a baseline",
+            f"the guide draws the discrete {listed(drawn, verb=False)}, through which no gradient passes, so SVI falls "
+            "back on the noisy score-function gradient: enumerate it (config_enumerate and TraceEnum_ELBO), or take "
+            "TraceGraph_ELBO with a baseline",
             drawn[0],
             level="fault" if forgotten else "warning",
         )

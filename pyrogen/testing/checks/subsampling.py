@@ -56,8 +56,8 @@ def _drawn_elsewhere(tested: Tested, model: Trace) -> Iterator[Finding]:
         if bool(((weight - 1).abs() < 1e-6).all()):
             yield Finding(
                 "subsampling",
-                f"the observations of {name!r} differ between two runs on the same arguments, and nothing weights "
-                "them: draw the batch by pyro.plate(name, N, subsample_size=B), which weighs each row by N/B",
+                f"the observations of {name!r} differ between two runs on the same arguments without a weight: draw "
+                "the batch by pyro.plate(name, N, subsample_size=B), which weighs each row by N/B",
                 name,
             )
 
@@ -80,9 +80,9 @@ def _overridden(tested: Tested) -> Iterator[Finding]:
         if deafs:
             yield Finding(
                 "subsampling",
-                f"plate {name!r} is given its indices in the model, and the guide draws others, which take their place "
-                f"without a word, so that the latents in it are not those of the rows of {deafs[0]!r}: let the guide "
-                "enter the plate with the same subsample=, for an AutoGuide by create_plates=",
+                f"plate {name!r} is given its indices in the model, and the guide draws others, which Pyro uses "
+                f"silently. So the latents are not those of the rows of {deafs[0]!r}: let the guide enter the plate "
+                "with the same subsample=, for an AutoGuide by create_plates=",
                 name,
             )
 
@@ -109,7 +109,7 @@ def _twice(run: Trace) -> Iterator[Finding]:
             yield Finding(
                 "subsampling",
                 f"the rows of {name!r} weigh N/B twice, by their plate and by a poutine.scale of {extra.max():.4g}: "
-                "drop the scale, since a plate with a subsample weighs its rows by itself",
+                "drop the scale, as the plate weighs its rows already",
                 name,
             )
 

@@ -75,9 +75,9 @@ def calibrate(
 ) -> Calibration:
     r"""Return the simulation-based calibration of a guide (Talts et al. 2018, https://arxiv.org/abs/1804.06788).
 
-    Again and again z* ~ p(z) and x* ~ p(x | z*) are drawn, the guide is fitted to x*, and the rank r of z* among L
-    draws of it is taken: r = #{z₁ … z_L < z*}, ties at random. If the guide is the posterior, r is uniform on 0 … L.
-    A guide too narrow piles ranks up at both ends, one too wide in the middle, a biased one at one end.
+    Each simulation draws z* ~ p(z) and x* ~ p(x | z*) and fits the guide to x*. It then takes the rank r of z* among L
+    draws of the guide: r = #{z₁ … z_L < z*}, ties at random. If the guide is the posterior, r is uniform on 0 … L. A
+    guide too narrow piles ranks up at both ends, one too wide in the middle, a biased one at one end.
 
     The ranks of latents alone cannot see a guide that returns the prior: over data made by the model the truth has the
     prior's distribution too. So log p(x, z) is ranked as well (Modrák et al. 2023, https://arxiv.org/abs/2211.02383),
@@ -93,8 +93,8 @@ def calibrate(
         model, guide, args, kwargs: the pair, and arguments like those that it is meant for. Their tensors that are
             what the model observes (the same tensor, a view of it, or an equal one) are replaced by simulations.
         simulations: how many data sets. At a rate of 1e-6 and for one latent, a guide 0.5 posterior sds off is found
-            with probability 0.35 by 200 and 0.95 by 400, one 0.6 times as wide as the posterior 0.5 by 200; below 60
-            only gross misfits are.
+            with probability 0.35 by 200 and 0.95 by 400. A guide 0.6 times as wide as the posterior is found with
+            probability 0.5 by 200. Fewer than 60 find only gross misfits.
         num_samples: L, how many draws of the guide the truth is ranked among.
         train: how the guide is fitted to each data set, always from the parameters at which it stands now: None for
             an amortized guide, which needs none; a number of Adam steps on the guide's parameters; or a callable

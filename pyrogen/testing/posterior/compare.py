@@ -42,14 +42,14 @@ def compare(
 
     With t the tolerance, the guide of a site is granted
 
-    - KL(guide ‖ exact) ≤ t²/2 nats an element, the KL of a mean that is t standard deviations off, where both are one
-      distribution and torch knows their KL (computed, so that there is no chance in it); else
+    - KL(guide ‖ exact) ≤ t²/2 nats an element, the KL of a mean that is t standard deviations off. This holds where
+      both are one distribution whose KL torch computes exactly, without draws; else
     - \|mean of guide − mean\| ≤ t sd and \|log(sd of guide / sd)\| ≤ t, each a z-test on draws, and
     - for one number, \|F_guide − F\| ≤ 0.4 t, by Kolmogorov and Smirnov with the bound of Dvoretzky, Kiefer, Wolfowitz
       and Massart (1990, https://doi.org/10.1214/aop/1176990746). 0.4 t is what a normal's mean t sds off makes.
 
-    What is estimated from draws is a fault only if it is beyond its margin by more than the draws' noise explains at
-    the rate `false_alarm`; a site of which nothing is beyond it passes.
+    An estimate from draws is a fault only if it exceeds its margin by more than the draws' noise explains at the rate
+    `false_alarm`. Else the site passes.
 
     The ELBO, without ``poutine.scale`` and with whole plates, must not lie above `evidence`; the gap between them
     is KL(guide ‖ posterior) in nats if model and evidence are right. Where all weights are equal, the guide is the
@@ -58,7 +58,7 @@ def compare(
     Args:
         model, guide, args, kwargs: the pair and the arguments of both.
         exact: by site, the posterior: a distribution of the site's shape, a pair (mean, sd), or an array of exact
-            independent draws ``(n, *shape)``; or a callable that makes this mapping from ``*args, **kwargs``.
+            independent draws ``(n, *shape)``. A callable that makes this mapping from ``*args, **kwargs`` serves too.
         evidence: log p(x) in nats.
         num_samples: draws from the guide.
         seed: of all draws.
@@ -71,8 +71,7 @@ def compare(
 
     Raises:
         ValueError: for a site that the guide does not draw, shapes that disagree, or nothing to compare with.
-        TypeError: for an `exact` that is not a mapping, an entry of another kind, a setting that is no
-            number.
+        TypeError: for an `exact` that is not a mapping, an entry of another kind, a setting that is not a number.
 
     Example:
         >>> import pyrogen as pg

@@ -21,7 +21,7 @@ SURE = 5.0  # standard errors
 LOOSE = 1.0  # nats an element that the bound may lie above the ELBO
 MATTERS = 0.5  # with more effective draws than this share, a tail is noise: k̂ errs by 0.2 for S = 1000
 QUESTION = "the guide's draws can be weighted to the posterior"
-_TIED = 5  # draws of the largest weight: it is then the bound, and there is no tail
+_TIED = 5  # draws of the largest weight: it is then the weights' upper bound, without a tail
 
 
 def importance(tested: Tested, samples: int = 1000, fitted: bool = True, false_alarm: float = 1e-6) -> list[Result]:
@@ -39,18 +39,19 @@ def importance(tested: Tested, samples: int = 1000, fitted: bool = True, false_a
     - A bound more than 1 nat for each number that the guide draws above the ELBO, at the rate `false_alarm`, is a
       fault: that far is a normal guide 2.2 times as wide as a normal posterior.
 
-    Where more than half of the draws are effective k̂ counts for nothing: of equal weights it is noise. From the M
-    largest weights k̂ errs by about (1 + k)/√M, so a guide is called a fault at the rate `false_alarm` only if its k is
-    above k₀ = (1 − z/√M)/(1 + z/√M), z the normal quantile of that rate: k₀ = 0.34 for 1000 draws and 1e-6. Between
-    k₀ and 1 the chance grows: 2 % for k = 0.7, half for 1. k is that of the M largest weights: log-normal ones, as of
-    a guide that is off to one side, have k = 0 in the limit and look like 1 to 1000 draws when they vary enough.
+    Where more than half of the draws are effective, k̂ counts for nothing, because that of equal weights is noise. From
+    the M largest weights k̂ errs by about (1 + k)/√M. So a guide is called a fault at the rate `false_alarm` only if
+    its k is above k₀ = (1 − z/√M)/(1 + z/√M), with z the normal quantile of that rate. For 1000 draws and 1e-6
+    k₀ = 0.34. Between k₀ and 1 the chance grows: 2 % for k = 0.7, half for 1. k is that of the M largest weights. A
+    guide that is off to one side has log-normal weights. Their k is 0 in the limit, but looks like 1 to 1000 draws when
+    they vary enough.
 
     The weights leave out ``poutine.scale`` (β) and take whole plates; see `log_weights`. Where all sites share a plate
     (an amortized guide) each element has its own weights and its own k̂.
 
     Figures of the result: ``pareto_k`` (of the elements the median, with ``pareto_k_max`` and ``share_above``),
-    ``threshold``; in nats, summed over elements, ``elbo``, ``bound`` (importance-weighted, of S/20 draws),
-    ``gap`` = bound − ELBO, at most KL(q ‖ posterior) on average, each with its ``_error``; ``effective_samples`` of S.
+    ``threshold``, and ``effective_samples`` of S. In nats, summed over elements, each with its ``_error``: ``elbo``,
+    ``bound`` (importance-weighted, of S/20 draws) and ``gap`` = bound − ELBO, at most KL(q ‖ posterior) on average.
 
     Args:
         tested: the pair.
@@ -107,7 +108,7 @@ def pareto_k(weights: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # ArviZ announces its next version when it is imported
         import arviz
-    # differences below the rounding of the log densities are no tail
+    # ignore differences below the rounding of the log densities
     rounded = np.round(weights - weights.max(1, keepdims=True), 4)
     smoothed, k = arviz.psislw(rounded)
     tied = (rounded == 0).sum(1) >= _TIED
@@ -156,9 +157,9 @@ def _tail(k: NDArray[np.float64], elements: int, threshold: float, samples: int,
     level: Level = "fault" if (k > bound).any() else "warning"
     where = "" if elements == 1 else f" in {int((k > threshold).sum())} of {elements} elements, at most"
     message = (
-        f"Pareto-k̂ is{where} {k.max():.2f} (a warning above {threshold:.2f}, a fault above {bound:.2f}, where the "
-        "weights have no mean and no reweighting helps): the guide is narrower than the posterior or beside it; train "
-        "longer or take a richer or wider guide"
+        f"Pareto-k̂ is{where} {k.max():.2f} (a warning above {threshold:.2f}, a fault above {bound:.2f}, where no "
+        "reweighting helps), as the guide is narrower than the posterior or beside it: train longer, or take a richer "
+        "or wider guide"
     )
     return [Finding("importance", message, level=level, figures={"pareto_k": float(k.max()), "threshold": threshold})]
 

@@ -63,10 +63,10 @@ def against_nuts(
             with correlation 0.67 stands at that bound.
 
     Returns:
-        A report of two questions: ``"nuts"``, whether NUTS itself converged (R̂ at most 1.05, 100 effective draws, at
-        most 2 % divergent; else a warning), and ``"against_nuts"``, whose figures have the worst shift and ratio of
-        each site. Where the first is a warning the second is ``"unjudged"``, so that the report is not ok; what it
-        finds then is a warning.
+        A report of two questions. ``"nuts"`` says whether NUTS itself converged: R̂ at most 1.05, 100 effective draws,
+        at most 2 % divergent; else it is a warning. ``"against_nuts"`` has the worst shift and ratio of each site as
+        figures. Where the first is a warning the second is ``"unjudged"``, so that the report is not ok; what it finds
+        then is a warning.
 
     Raises:
         TypeError: for a setting that is not a number.

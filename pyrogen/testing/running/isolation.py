@@ -21,10 +21,10 @@ _LARGEST = 1000  # a longer list is data
 def nothing_changed(*programs: Program) -> Iterator[None]:
     """Restore, on the way out, everything that a run of the programs may have changed.
 
-    That is Pyro's parameter store, the random states of Python, numpy and torch, the values, gradients and
-    ``requires_grad`` of all known parameters, the buffers of modules that the programs refer to (running means of a
-    batch norm) and their train or eval modes. What a program keeps in other places (a counter, a list) is its own
-    affair; an AutoGuide that was never called sets itself up, as at its first call.
+    These are Pyro's parameter store, the random states of Python, numpy and torch, and the values, gradients and
+    ``requires_grad`` of all known parameters. Modules that the programs refer to get back their buffers (running means
+    of a batch norm) and their train or eval modes. What a program keeps in other places (a counter, a list) stays as
+    the run left it. An AutoGuide that was never called sets itself up, as at its first call.
     """
     store, rng = pyro.get_param_store(), get_rng_state()
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None

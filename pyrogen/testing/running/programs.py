@@ -171,7 +171,7 @@ class Tested:
 
     @property
     def own_loss(self) -> bool:
-        """Whether the loss is none of ``pyro.infer``: a callable, or an ELBO that the user or a library wrote."""
+        """Whether the loss is from outside of ``pyro.infer``: a callable, or an ELBO of the user or a library."""
         if not isinstance(self.loss, ELBO):  # EnergyDistance is one that Pyro wrote
             return self.loss is not None
         return not type(self.loss).__module__.startswith("pyro.infer.")

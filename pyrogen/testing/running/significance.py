@@ -41,11 +41,11 @@ class Sample:
 
 
 def exceeds(sample: Sample, margin: float, false_alarm: float) -> bool:
-    """Return whether the mean lies outside ±margin beyond doubt; a true mean within says so at the rate `false_alarm`
-    at most.
+    """Return whether the mean lies outside ±margin beyond doubt, with false alarms at the rate `false_alarm` at most.
 
-    Few numbers are put to Student's t. From 64 on, four blocks of them must each exceed the margin to the same side, at
-    the level 2 (false_alarm / 2)^¼: no test then leans on the far tail of t, which skewed numbers do not follow.
+    Fewer than 64 numbers are put to Student's t. From 64 on, four blocks of them must each exceed the margin to the
+    same side, at the level 2 (false_alarm / 2)^¼. So no test needs the far tail of t, which skewed numbers do not
+    follow.
     """
     values = sample.values
     if len(values) < 2 or not all(math.isfinite(value) for value in values):
