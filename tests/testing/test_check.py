@@ -139,7 +139,7 @@ def test_two_modules_of_one_name():
     Trace_ELBO().loss(*first, x)
     report = pg.testing.check(*second, (x,), progress=False)
     assert [finding.check for finding in report.findings][:1] == ["registration"]
-    assert "under a name that no other" in report.findings[0].message
+    assert "under a name of its own" in report.findings[0].message
 
 
 def test_a_loss_of_your_own_is_held_against_the_elbo():

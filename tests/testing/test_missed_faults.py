@@ -60,7 +60,7 @@ def test_what_is_registered_outside_alone(way):
 
     fault = the_fault(decoded, encoded)
     assert fault.check == "registration"
-    assert "is registered outside of model and guide alone" in fault.message
+    assert "is registered only outside of model and guide" in fault.message
 
 
 class TestSize:
@@ -175,7 +175,7 @@ class TestLocalParametersOfABatch:
     def test_automatic(self, kind):
         message = the_fault(self.model, kind(self.model)).message
         assert kind.__name__ in message
-        assert "holds 5 rows for 'z', those of one batch, where plate 'data' stands for 30" in message
+        assert "holds 5 rows for 'z', as many as one batch, but plate 'data' stands for 30" in message
 
     def test_of_a_batch_that_was_cut_before(self):
         def model(batch):

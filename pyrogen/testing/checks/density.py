@@ -26,9 +26,9 @@ def density(tested: Tested, false_alarm: float) -> Result:
 
     If draws follow the density, E_q[∂ log q(z)/∂φ] = 0 for every parameter φ. If their derivatives are right too, then
     for any h E_q[∂h/∂z · ∂z/∂φ] = ∂E_q[h]/∂φ = E_q[h(z) ∂ log q(z)/∂φ]. Here h is a sum of tanh(u) + u²/(1 + u²) over
-    standardized entries u. Both are estimated from 128 × 64 draws along a direction that other draws chose, and put to a t-test. Distributions
-    of torch and Pyro are trusted. Of the model's own, observed ones too, the first is asked; one without ``sample``, or
-    on which no parameter has a bearing, is named as not tested.
+    standardized entries u. Both are estimated from 128 × 64 draws along a direction that other draws chose, and put to
+    a t-test. Distributions of torch and Pyro are trusted. Of the model's own, observed ones too, the first is asked.
+    One without ``sample``, or that depends on no parameter, is named as not tested.
 
     Args:
         tested: the pair.

@@ -135,7 +135,9 @@ def test_other_arguments_that_are_wrong():
     refused(ValueError, "order names 'ABCD'", graphs.junction_tree, UG, "ABCD")
     refused(ValueError, "order names 'E'", graphs.minimal_i_map, DAG, directed=True, order=["A", "B", "E"])
     refused(ValueError, "order must name all 3 nodes", graphs.minimal_i_map, DAG, directed=True, order=[])
-    refused(ValueError, "an undirected map has no order", graphs.minimal_i_map, DAG, directed=False, order="A")
+    refused(
+        ValueError, "order must be None for an undirected map", graphs.minimal_i_map, DAG, directed=False, order="A"
+    )
 
 
 @pytest.mark.parametrize("function", [graphs.is_i_map, graphs.is_perfect_map, graphs.disagreement])

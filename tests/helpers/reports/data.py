@@ -38,7 +38,7 @@ def _(faulty):
     return Programs(batch(len(X) if faulty else DATA), normal, settings={"size": DATA})
 
 
-@report("rows drawn by hand", "differ between two runs on the same arguments, and nothing weights them", ISSUE + "235")
+@report("rows drawn by hand", "differ between two runs on the same arguments without a weight", ISSUE + "235")
 def _(faulty):
     def rows(x):
         return torch.randperm(len(x))[:6]
@@ -113,7 +113,7 @@ def _(faulty):
     return Programs(local, guide)
 
 
-@report("indices that a guide overrides", "the guide draws others, which take their place", ISSUE + "3468")
+@report("indices that a guide overrides", "the guide draws others, which Pyro uses silently", ISSUE + "3468")
 def _(faulty):
     def model(x, rows):
         mu = pyro.sample("mean", dist.Normal(0.0, 1.0))
@@ -178,7 +178,7 @@ def _(faulty):
     return vae(faulty, masked, scaled(1.0))
 
 
-@report("obs_mask with an automatic guide", "write the guide of this site by hand", THREAD + "bayesian-imputation/3443")
+@report("obs_mask with an automatic guide", "guide this site by hand", THREAD + "bayesian-imputation/3443")
 def _(faulty):
     seen = torch.arange(len(X)) % 3 > 0
 

@@ -45,7 +45,7 @@ def _(faulty):
     return of(Nets, faulty, register=("decoder",))
 
 
-@report("modules registered once, before training", "is registered outside of model and guide alone", ISSUE + "995")
+@report("modules registered once, before training", "is registered only outside of model and guide", ISSUE + "995")
 def _(faulty):
     return of(Nets, faulty, register=("encoder",), outside=("decoder",))
 
@@ -68,7 +68,7 @@ def _(faulty):
     return of(Nets, faulty, wrap=lambda self, z: torch.tensor(z.detach().numpy()))
 
 
-@report("layers in a plain list", "that requires a gradient and that Pyro does not know", TORCH + "715")
+@report("layers in a plain list", "that requires a gradient but is unknown to Pyro", TORCH + "715")
 def _(faulty):
     torch.manual_seed(0)
 
@@ -109,7 +109,7 @@ def _(faulty):
     return Programs(mean_of, guide)
 
 
-@report("a network made anew on each call", "one made anew on each call can never be trained")
+@report("a network made anew on each call", "make it once, outside of the programs")
 def _(faulty):
     kept = nn.Linear(1, 1)
 
@@ -171,14 +171,14 @@ class Module(PyroModule):
 
 @report(
     "one name for two parameters",
-    "under a name that no other module has",
+    "under a name of its own",
     "https://github.com/ciemss/pyciemss/pull/261",
 )
 def _(faulty):
     return Programs(Module("loc" if faulty else "prior"), normal)
 
 
-@report("a frozen parameter of a PyroModule", "SVI trains it all the same", PULL + "1779")
+@report("a frozen parameter of a PyroModule", "SVI trains it", PULL + "1779")
 def _(faulty):
     return Programs(Module("prior", trained=not faulty), normal)
 

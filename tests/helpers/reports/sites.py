@@ -100,7 +100,7 @@ def of_assignments(x):
         pyro.sample("k", dist.Categorical(logits=logits))
 
 
-@report("assignments drawn under Trace_ELBO", "the score-function gradient, which is noisy", FORUM_1110, "warning")
+@report("assignments drawn under Trace_ELBO", "the noisy score-function gradient", FORUM_1110, "warning")
 def _(faulty):
     if faulty:
         return Programs(components, of_assignments, settings={"loss": Trace_ELBO()})
