@@ -25,6 +25,7 @@ from pyrogen.training.data.streams import StreamOrder, StreamSource, as_stream, 
 from pyrogen.training.distributed import team_of
 from pyrogen.training.history import History
 from pyrogen.training.lock import one_at_a_time
+from pyrogen.training.memory import kept_memory
 from pyrogen.training.optimizers import (
     MakeOptimizer,
     MakeSchedule,
@@ -253,7 +254,8 @@ def fit(
             run = Run(pair, source, order, made, parts, begun, compile, precision, team)
             if checkpointer:
                 checkpointer.restore(run)
-            run.train(steps, interrupted, checkpointer, progress and team.leads)
+            with kept_memory():
+                run.train(steps, interrupted, checkpointer, progress and team.leads)
             team.spread(pair)  # a callback of the first process may have changed them
         finally:
             pair.eval()

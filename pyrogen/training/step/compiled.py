@@ -15,6 +15,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from torch.optim import Adam, Optimizer
 
 from pyrogen.training.step.batch import flat
+from pyrogen.training.step.convolutions import REWRITES
 from pyrogen.training.step.record import RecordedStep
 
 WORTH = 50_000  # steps from which a run gains more than the 6 to 40 s that compiling takes
@@ -159,7 +160,7 @@ class CompiledStep:
         with torch.no_grad(), warnings.catch_warnings(), config.patch(fallback_random=True, compile_threads=1):
             warnings.simplefilter("ignore")
             with torch.random.fork_rng():
-                graph = make_fx(program)(*inputs)
+                graph = make_fx(program, REWRITES)(*inputs)
             for tensor, value in zip((*self.vectors, *self.rest), kept, strict=True):
                 tensor.copy_(value)
             run: Callable[..., Any] = lower(graph, list(inputs))
