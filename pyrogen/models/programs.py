@@ -76,6 +76,7 @@ class Programs(Pair):
         self.parts, self.params = nn.ModuleDict(), nn.ParameterDict()
         self._values = _Values()  # what Pyro's store holds while the programs run
         self._constraints: dict[str, Any] = {}
+        self._own: dict[str, Tensor] = {}  # the parameters among them, once the programs have run
         self._trained: tuple[str, ...] | None = None  # of named_parameters; None before the programs have run
         self._register_modules()
         for parameter in self.parts.parameters():
@@ -136,7 +137,21 @@ class Programs(Pair):
         try:
             yield
         finally:
+            self._values.update(self._own)
             store._params, store._constraints, store._param_to_name = before
+
+    @torch.no_grad()
+    def settle(self) -> set[int]:
+        """Move what the programs have put into the store, such as a running average, to the parameters of these names.
+
+        Returns:
+            The identities of the parameters that were set so; as in SVI, no gradient moves them.
+        """
+        put = {name: self._values[name] for name, own in self._own.items() if self._values[name] is not own}
+        for name, value in put.items():
+            self._own[name].copy_(value)
+        self._values.update(self._own)
+        return {id(self._own[name]) for name in put}
 
     @property
     def store_names(self) -> tuple[str, ...]:
@@ -194,11 +209,14 @@ class Programs(Pair):
         """Register the parameters that the programs have asked for, and forget the others."""
         for name in [name for name in self._values if name not in used]:
             del self._values[name], self._constraints[name]
+        put = {name: value for name, value in self._values.items() if not isinstance(value, nn.Parameter)}
+        self._values.update({name: nn.Parameter(value.detach()) for name, value in put.items()})
         self._register_modules()  # an AutoGuide makes modules when it is first used
         own = {id(parameter) for parameter in self.parameters()}
         for name, value in self._values.items():
             if id(value) not in own:
                 self.params[_key(name, self.params)] = value
+        self._own = dict(self._values)
         names = {id(parameter): name for name, parameter in self.named_parameters()}
         self._trained = tuple(dict.fromkeys(names[id(value)] for value in self._values.values()))
 
@@ -211,10 +229,11 @@ class Programs(Pair):
 
 
 class _Values(dict[str, Tensor]):
-    """Unconstrained values by name, each an ``nn.Parameter``, so that a module can own it."""
+    """Unconstrained values by name; the first of a name is an ``nn.Parameter``, so that a module can own it."""
 
     def __setitem__(self, name: str, value: Tensor) -> None:
-        super().__setitem__(name, value if isinstance(value, nn.Parameter) else nn.Parameter(value.detach()))
+        made = isinstance(value, nn.Parameter) or name in self
+        super().__setitem__(name, value if made else nn.Parameter(value.detach()))
 
 
 class _Seen(Messenger):

@@ -118,7 +118,7 @@ def test_labels_of_the_guide_are_averaged_over():
 def test_a_guide_through_an_auxiliary_variable_has_a_density():
     torch.manual_seed(0)
     pair = pg.models.Programs(level, AutoMultivariateNormal(level))
-    pg.fit(pair, Y, steps=800, lr=0.02, progress=False, compile=False)
+    pg.fit(pair, Y, steps=800, lr=0.02, progress=False)
     scores = pg.evaluate(pair, Y, importance_samples=400)
     assert scores.nll == pytest.approx(-evidence(), abs=0.05)
     assert scores.nll <= -scores.elbo + Z * scores.standard_errors["elbo"]

@@ -45,9 +45,10 @@ def loss_and_gradients(
         warnings.filterwarnings("ignore", "Encountered (NaN|inf)", UserWarning)  # a run looks at its terms itself
         with _traces_of(pair.loss) as traces:
             loss = _loss_and_grads(pair.loss)(model, guide, *args, **kwargs)
-        columns = _columns(loss) | _terms(traces, pair.loss)
+        columns = {name: detach_provenance(nats) for name, nats in (_columns(loss) | _terms(traces, pair.loss)).items()}
+        put = pair.settle()
     parameters = pair.trainable()
-    gradients = {name: parameter.grad for name, parameter in parameters.items()}
+    gradients = {name: None if id(parameter) in put else parameter.grad for name, parameter in parameters.items()}
     for parameter in parameters.values():
         parameter.grad = None
     return columns, gradients
@@ -72,10 +73,15 @@ def _loss_and_grads(loss: Any) -> Callable[..., Any]:
 
 
 def _columns(loss: Any) -> dict[str, Tensor]:
-    parts = [torch.as_tensor(part).detach().reshape(()) for part in (loss if isinstance(loss, tuple) else (loss,))]
+    parts = [_double(part) for part in (loss if isinstance(loss, tuple) else (loss,))]
     several = {f"loss_{i}": part for i, part in enumerate(parts)} if len(parts) > 1 else {}
     total: Tensor = sum(parts[1:], parts[0])
     return {"objective": total} | several
+
+
+def _double(part: Any) -> Tensor:
+    """A loss's number, or its tensor, with all the digits of a Python float."""
+    return torch.as_tensor(part, dtype=None if isinstance(part, Tensor) else torch.float64).detach().reshape(())
 
 
 @contextmanager

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, Literal, Protocol
 
-import pyro
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -17,6 +16,7 @@ from pyrogen.models import Pair, Programs
 from pyrogen.training.objectives import elbo_terms
 from pyrogen.training.step.elbo import loss_and_gradients
 from pyrogen.training.step.trainable import trainable
+from pyrogen.training.step.watch import unchecked
 
 Precision = Literal["float32", "bf16"]
 Result = tuple[Tensor, list[Tensor | None]]
@@ -199,5 +199,5 @@ class PlainStep:
 
     def __call__(self, batch: Any, beta: float | Tensor) -> Result:
         """Return the row of terms and the gradients."""
-        with pyro.validation_enabled(False):
+        with unchecked():
             return self.objective(batch, self._beta(beta))

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pyro
 import torch
 from torch import Tensor, fx, nn
 
@@ -15,7 +14,7 @@ from pyrogen.training.step.batch import flat, rebuilt
 from pyrogen.training.step.objective import Objective, Result, Weight
 from pyrogen.training.step.simplify import reuse_memory, simplify
 from pyrogen.training.step.tape import Tape
-from pyrogen.training.step.watch import Unrecordable, place_of, values_stay_tensors
+from pyrogen.training.step.watch import ClassesStayTensors, Unrecordable, place_of, unchecked, values_stay_tensors
 
 
 @dataclass
@@ -59,9 +58,9 @@ def record(objective: Objective, batch: Any, fixed: bool = False, places: bool =
     beta = torch.ones_like(pair.beta)
     tape = Tape({id(tensor) for tensor in (*pair.parameters(), *pair.buffers())}, (beta, *inputs), places)
     try:
-        with pyro.validation_enabled(False), warnings.catch_warnings():
+        with unchecked(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the plain run before this has given them
-            with tape, values_stay_tensors():
+            with tape, values_stay_tensors(), ClassesStayTensors():
                 row, gradients = objective(batch if fixed else rebuilt(form, inputs), beta)
     except Unrecordable:
         raise

@@ -13,6 +13,8 @@ from typing import Any
 import pyro
 import pyro.util
 import torch
+from torch.distributions import Distribution
+from torch.overrides import TorchFunctionMode
 
 LIBRARIES = tuple(
     os.path.realpath(folder) + os.sep
@@ -28,6 +30,22 @@ LIBRARIES = tuple(
 RECORDER = os.path.join("step", "record.py")  # what calls the programs
 
 
+class ClassesStayTensors(TorchFunctionMode):
+    """Has ``one_hot`` with a given number of classes write its ones without a look at the values first."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is not torch.nn.functional.one_hot:
+            return func(*args, **(kwargs or {}))
+        return self._one_hot(*args, **(kwargs or {}))
+
+    @staticmethod
+    def _one_hot(tensor: torch.Tensor, num_classes: int = -1) -> torch.Tensor:
+        if num_classes < 1 or tensor.dtype != torch.long:
+            return torch.nn.functional.one_hot(tensor, num_classes)
+        zeros = torch.zeros(*tensor.shape, num_classes, dtype=torch.long, device=tensor.device)
+        return zeros.scatter_(-1, tensor.unsqueeze(-1), 1)
+
+
 class Unrecordable(Exception):
     """Programs that no recording can stand for; the message is the cause."""
 
@@ -40,7 +58,9 @@ def values_stay_tensors() -> Iterator[None]:
 
     def item(tensor: torch.Tensor) -> Any:
         name = str(sys._getframe(1).f_globals.get("__name__", ""))
-        return tensor.detach().clone() if name.startswith("pyro.infer.") else read(tensor)
+        if not name.startswith("pyro.infer."):
+            return read(tensor)
+        return tensor.detach().double() if tensor.is_floating_point() else tensor.detach().clone()  # as Python counts
 
     def state() -> Any:
         name = str(sys._getframe(1).f_globals.get("__name__", ""))
@@ -55,6 +75,18 @@ def values_stay_tensors() -> Iterator[None]:
         del torch.Tensor.item
         torch._C._get_tracing_state = tracing
         pyro.util.torch_isnan, pyro.util.torch_isinf = nan, inf
+
+
+@contextmanager
+def unchecked() -> Iterator[None]:
+    """Let no distribution check its parameters or values, those too that were made before with their checks on."""
+    check = Distribution._validate_sample
+    Distribution._validate_sample = lambda self, value: None  # type: ignore[method-assign]
+    try:
+        with pyro.validation_enabled(False):
+            yield
+    finally:
+        Distribution._validate_sample = check  # type: ignore[method-assign]
 
 
 def here() -> str:

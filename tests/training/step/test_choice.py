@@ -89,10 +89,11 @@ PLAIN = {
         {"norm": nn.BatchNorm1d(3, momentum=None)},
         "reads the value",
     ),
-    "one_hot": (lambda net, loc: loc * F.one_hot((loc[:, 0] > 0).long(), 3), {}, ""),
+    "one_hot": (lambda net, loc: loc * F.one_hot((loc[:, 0] > 0).long()).sum(), {}, "reads the value"),
     "shapes by data": (lambda net, loc: loc + loc[loc > 0].view(-1)[: len(loc[loc > 1e9])].sum(), {}, ""),
 }
 RECORDED = {
+    "one_hot of a given width": (lambda net, loc: loc * F.one_hot((loc[:, 0] > 0).long(), 3), {}),
     "an autograd function": (lambda net, loc: Twice.apply(loc), {}),
     "dropout and batch norm": (
         lambda net, loc: net.norm(F.dropout(loc, 0.3)),
