@@ -18,8 +18,9 @@ class Described:
     """Records the arguments of its constructor; `describe` turns them into JSON and `rebuild` back into the object.
 
     Subclass it beside ``torch.nn.Module`` (first in the bases) and write an ordinary ``__init__``. Arguments may be
-    numbers, strings, booleans, ``None``, sequences of these, tensors that end up as parameters or buffers (their
-    values travel with the weights), and other `Described` objects; one object that is passed twice stays one object.
+    numbers, strings, booleans, ``None``, sequences of these, and other `Described` objects. Tensors may be arguments if
+    they end up as parameters or buffers, whose values travel with the weights. One object that is passed twice stays
+    one object.
     """
 
     _arguments: dict[str, Any] = {}  # noqa: RUF012 (replaced, never changed)

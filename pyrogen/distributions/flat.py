@@ -11,7 +11,7 @@ from torch.distributions import constraints
 
 
 class Flat(dist.ImproperUniform):
-    """p(z) ∝ 1 on all vectors of L real numbers: log p(z) is 0, and there is nothing to draw from.
+    """p(z) ∝ 1 on all vectors of L real numbers: log p(z) is 0, and nothing can be drawn.
 
     A prior for guides that are points. With it the log joint is the likelihood alone, as in a plain autoencoder. The
     best point is then the one of maximal likelihood. Its integral is infinite, so neither the evidence nor a KL or an
@@ -50,6 +50,6 @@ class Flat(dist.ImproperUniform):
     def sample(self, sample_shape: Any = ()) -> NoReturn:
         """Always a ``ValueError``."""
         raise ValueError(
-            "a flat prior is no distribution to draw from: choose the codes, for instance "
+            "a flat prior cannot be drawn from: choose the codes, for instance "
             f"pair.decode(torch.randn(n, {self.event_shape[0]})).mean, or fit a distribution to the codes of data"
         )

@@ -41,13 +41,13 @@ def evaluate(
             errors over the `importance_samples` draws; latents that are enumerated are summed out.
         data: held-out images: a tensor, a pyrogen data set or a map-style torch ``Dataset``; images and labels for a
             pair that takes both; of `Programs` what they take.
-        metrics: functions of (codes, factors), such as ``pg.metrics.mig`` or a ``functools.partial`` of it; codes
-            (N, L) are the posterior means, flattened and side by side where there are several latents. A guide that
-            states no mean, such as a flow, gives the mean of 100 draws, and ``scores.codes`` says so. A metric that
-            takes ``scale`` is also given the posterior standard deviations, one that takes ``factor_names`` the names.
-            The data must then have ``factors(index)``. Of :mod:`pyrogen.metrics` these are mig, latent_gap, dci, sap,
-            modularity, explicitness, factor_vae_score, beta_vae_score, info_modularity, info_compactness and
-            info_explicitness. A metric of your own names its first two parameters codes and factors.
+        metrics: functions of (codes, factors), such as ``pg.metrics.mig`` or a ``functools.partial`` of it. The data
+            must then have ``factors(index)``. Codes (N, L) are the posterior means, with several latents side by side.
+            A guide that states no mean, such as a flow, gives the mean of 100 draws, and ``scores.codes`` says so. A
+            metric that takes ``scale`` is also given the posterior standard deviations, one that takes
+            ``factor_names`` the names. Of :mod:`pyrogen.metrics` these are mig, latent_gap, dci, sap, modularity,
+            explicitness, factor_vae_score, beta_vae_score, info_modularity, info_compactness and info_explicitness. A
+            metric of your own names its first two parameters codes and factors.
         images: at most how many images the ELBO and the metrics are computed on, drawn by `seed`.
         nll_images: at most how many of them the NLL is computed on.
         importance_samples: K of the NLL; the estimate falls towards −log p(x) as K grows.
@@ -57,8 +57,8 @@ def evaluate(
 
     Raises:
         TypeError, ValueError: before any work, for sizes that are not whole numbers of at least 1, data that do not
-            fit, weights that are not finite, metrics that are not functions of codes and factors, or metrics on data
-            without factors or whose factors they cannot score.
+            fit, and weights that are not finite. For metrics that are not functions of codes and factors. For metrics
+            on data without factors, or whose factors they cannot score.
         ValueError: for a latent that is in one of the programs only.
         TypeError, ValueError, RuntimeError: naming the metric, if one fails on the codes.
 

@@ -15,21 +15,25 @@ from pyrogen.progress import progress_bar
 Metric = Callable[..., float]
 Asked = tuple[Metric, Any, dict[str, Any]]  # the metric, the factors, and what else it takes but the scale
 _WHAT = (
-    "metrics is a list of functions of (codes, factors): those of pg.metrics that compare codes with factors, such as "
-    "pg.metrics.mig, a functools.partial of one, or your own"
+    "metrics must be a list of functions of (codes, factors), such as pg.metrics.mig, a functools.partial of one, or "
+    "your own"
 )
 
 
 def check_metrics(metrics: Any, data: Any) -> None:
     """Refuse anything but a list of functions of (codes, factors), and metrics on data without factors."""
     if callable(metrics):
-        raise TypeError("metrics must be a list of functions: metrics=[pg.metrics.mig]")
+        raise TypeError(
+            "metrics must be a list of functions, got one function: pass it in a list, metrics=[pg.metrics.mig]"
+        )
     if not isinstance(metrics, Sequence) or isinstance(metrics, str | bytes):
         raise TypeError(f"{_WHAT}, got {metrics!r}")
     for metric in metrics:
         _check_signature(metric)
     if metrics and not hasattr(data, "factors"):
-        raise ValueError("metrics compare codes with known factors, and these data have no factors(index) method")
+        raise ValueError(
+            "data must have a factors(index) method for metrics, got none: leave the metrics out, or give the factors"
+        )
 
 
 def bound_metrics(metrics: Sequence[Metric], data: Any, index: Tensor) -> dict[str, Asked]:
@@ -81,16 +85,16 @@ def _check_signature(metric: Any) -> None:
     try:
         names = list(inspect.signature(metric).parameters)[:2]
     except (TypeError, ValueError):  # no function, or one that does not say what it takes
-        raise TypeError(f"{_WHAT}, and one entry is {metric!r}") from None
+        raise TypeError(f"{_WHAT}, got the entry {metric!r}") from None
     shown = next(iter(_names(metric, 1)))
     if _is_ours(metric) and names != ["codes", "factors"]:  # a distance of two samples, an entropy
-        raise TypeError(f"{_WHAT}, and {shown} takes ({', '.join(names)})")
+        raise TypeError(f"{_WHAT}, got {shown}, which takes ({', '.join(names)})")
     try:
         inspect.signature(metric).bind(
             "codes", "factors", **{key: None for key in ("scale", "factor_names") if _takes(metric, key)}
         )
     except TypeError as error:
-        raise TypeError(f"{_WHAT}, and {shown} cannot be called so: {error}") from None
+        raise TypeError(f"{_WHAT}, got {shown}, which cannot be called so: {error}") from None
 
 
 def _check_settings(metric: Metric, factors: Any, settings: Mapping[str, Any]) -> None:

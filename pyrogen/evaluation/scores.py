@@ -44,7 +44,7 @@ class Scores(Mapping[str, float]):
         importance_samples: K of the nll.
         metrics: the values of the metrics by name, each with its estimator where it has one.
         extra: means of what the pair charges its guide (nats), of the penalty −log p(z) of a point, and of the numbers
-            that it watches; of all images together where `estimators` has them, else means over batches.
+            that it watches. They are of all images together where `estimators` has them, else means over batches.
         estimators: of the numbers in `extra` that depend on all images together, such as a total correlation or a
             perplexity: the estimator, how many images it used, and how many draws.
         latent: the number of latents.

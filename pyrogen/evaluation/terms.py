@@ -36,9 +36,9 @@ class SiteTerm:
 def elbo_terms(run: Run, dim: int | None) -> list[SiteTerm]:
     """Return the terms of a run of one draw; `dim` is the plate of the data.
 
-    A KL is analytic where it is known and may be used at one draw of the other latents: if all latents that come
-    before it in the model come before it in the guide too. Else it is log q − log p at the draw. Over the latents that
-    the guide enumerates the expectation is taken.
+    A KL is analytic where it is known, if all latents that come before it in the model come before it in the guide too.
+    Only then may it be used at one draw of the other latents. Else it is log q − log p at the draw. Over the latents
+    that the guide enumerates the expectation is taken.
     """
     mean = expectation(run.guide, run.nesting)
     order = {name: place for place, name in enumerate(run.latents)}

@@ -118,7 +118,7 @@ def read_exercise(path: str | os.PathLike[str]) -> Exercise:
     Raises:
         FileNotFoundError: if the file does not exist, or not the one with the network.
         ValueError: for a file that is not JSON, a missing, unknown or wrong field, an unknown kind or node, and all
-            that `read_network` refuses; the message begins with the path and says which claim.
+            that `read_network` refuses. The message begins with the path and says which claim.
     """
     path = file_path(path)
     try:

@@ -83,8 +83,8 @@ def interactions(joint: Table) -> dict[tuple[int, ...], float]:
     """Return the largest entry, in nats, of each interaction of a positive joint table; by its axes.
 
     With a first state 0 for each axis, log p = Σ_S u_S, u_S(x_S) = Σ_{T ⊆ S} (−1)^|S − T| log p(x_T, 0 elsewhere).
-    p is a product of functions on given sets exactly if u_S = 0 for every S that lies in none of them (Hammersley and
-    Clifford's theorem, in the form of Grimmett 1973, https://doi.org/10.1112/blms/5.1.81).
+    By Hammersley and Clifford's theorem p is a product of functions on given sets exactly if u_S = 0 for every S that
+    lies in none of them (Grimmett 1973, https://doi.org/10.1112/blms/5.1.81).
 
     Example:
         >>> table = np.array([[0.4, 0.1], [0.1, 0.4]])

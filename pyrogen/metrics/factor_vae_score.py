@@ -79,7 +79,7 @@ def factor_vae_score(
 
     Returns:
         A `Score`, whose details are the `votes` (L, K), the `best_factor` C(j) of each latent (None without votes), the
-        `active_latents`, the `accuracy` of each factor, the `rows_left_out` for too few of a value, and the
+        `active_latents` and the `accuracy` of each factor. Also the `rows_left_out` for too few of a value, and the
         `fewest_rows` that share a value drawn. (Variances of few rows say little.) With `evaluation` votes they hold
         the `standard_error` of their draws, not of the choice of images.
 

@@ -58,8 +58,8 @@ def mutual_information(
     - `"histogram"`: z_j is the posterior mean, cut into equal-width bins from its least to its greatest value, and I is
       the plug-in value of the table of counts. It is never negative, and near (B - 1)(V - 1) / 2N too high (B bins, V
       values, N images). That is large for a factor of many values on few images. `scale` is not used.
-    - `"posterior"`: z_j is a draw from q(z_j|x). The entropies are those of the aggregate posterior q(z_j) = 1/N Σ_n
-      N(z_j; μ_nj, σ_nj²) and of q(z_j|v_k), the same mean over the images with that value (Chen et al., 2018). Both
+    - `"posterior"` (Chen et al., 2018): z_j is a draw from q(z_j|x). The entropies are those of the aggregate posterior
+      q(z_j) = 1/N Σ_n N(z_j; μ_nj, σ_nj²), and of q(z_j|v_k), the same mean over the images with that value. Both
       come from the same draws, n in the data and z ~ q(z|x_n), so that most of the noise cancels. The estimate is
       unbiased for the given images and can fall below 0 by its noise. The images of a value are those in the sample. On
       the full grid of dSprites these are all there are. On a random subset with few images a value, q(z_j|v_k) is a

@@ -36,7 +36,7 @@ def split(
         train, test = int(str(settings["train"])), int(str(settings["test"]))
         if train + test > rows:
             raise ValueError(
-                f"preset={preset!r} takes {train} training and {test} test rows and there are {rows} rows; "
+                f"preset={preset!r} takes {train} training and {test} test rows, got {rows} rows: "
                 "give more, or say how many to take: train=..., test=..."
             )
     both = split_rows(rows, train, test, seed)

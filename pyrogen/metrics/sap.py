@@ -74,9 +74,9 @@ def sap(
 
     Raises:
         TypeError: If factors are floats and none is said to be continuous.
-        ValueError: If there is one latent only, shapes disagree, a number is not finite, a factor has a single value,
-            the preset is unknown, or there are fewer rows than asked for. `"disentanglement_lib"` refuses codes beyond
-            ±1,000.
+        ValueError: If there is one latent only, shapes disagree, a number is not finite, or a factor has a single
+            value. Also if the preset is unknown, or there are fewer rows than asked for. `"disentanglement_lib"`
+            refuses codes beyond ±1,000.
 
     References:
         | Variational Inference of Disentangled Latent Concepts from Unlabeled Observations (Kumar et al., 2018)

@@ -148,7 +148,7 @@ def squared_mmd(
         median = float(np.median(distance[np.triu_indices(len(distance), 1)]))
         if median == 0:
             raise ValueError(
-                "more than half of the pairs of draws are equal, so their median distance is no bandwidth; give one."
+                "bandwidth must be given, as more than half of the pairs of draws are equal and their median distance 0"
             )
         widths = [median]
     kernel = np.zeros_like(distance)

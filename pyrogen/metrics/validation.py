@@ -217,8 +217,7 @@ def _column(item: int | str, names: Sequence[str], named: bool, argument: str) -
         return names.index(item)
     if isinstance(item, int | np.integer) and not isinstance(item, bool) and 0 <= item < len(names):
         return int(item)
-    expected = f"0..{len(names) - 1} or one of {list(names)}"
-    raise ValueError(f"{argument} has {item!r}, which is no factor; expected {expected}.")
+    raise ValueError(f"{argument} must name factors, 0 to {len(names) - 1} or one of {list(names)}, got {item!r}")
 
 
 def _listed(names: Sequence[str]) -> str:

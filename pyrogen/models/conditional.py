@@ -19,9 +19,9 @@ from pyrogen.nn import Decoder, Encoder
 class ConditionalVAE(Pair):
     r"""z ~ p(z), x ~ p(x | z, y), fitted through q(z | x, y), for images x with labels y.
 
-    Training maximizes, in nats per image, E_q(z|x,y) [log p(x | z, y)] − β KL(q(z | x, y) ‖ p(z)), for β = 1 a lower
-    bound on log p(x | y) (Kingma et al. 2014, https://arxiv.org/abs/1406.5298, model M2 with all labels; Sohn et al.
-    2015). What the label says need not be in z, so z is left for what it does not say, such as the style of a digit.
+    Training maximizes, in nats per image, E_q(z|x,y) [log p(x | z, y)] − β KL(q(z | x, y) ‖ p(z)). For β = 1 this is a
+    lower bound on log p(x | y) (Kingma et al. 2014, https://arxiv.org/abs/1406.5298, model M2 with all labels; Sohn et
+    al. 2015). What the label says need not be in z. So z is left for the rest, such as the style of a digit.
 
     Args:
         encoder: q(z | x, y), a network of shape ``(D + C,)`` for D pixels and C classes, such as

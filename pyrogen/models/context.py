@@ -62,8 +62,8 @@ def joined(x: Tensor, code: Tensor, shape: tuple[int, ...], into: tuple[int, ...
         x: ``(*batch, *shape)``.
         code: ``(*batch, C)``.
         shape: of one image.
-        into: ``(D + C,)`` for the pixels and the code in one vector, ``(channels + C, height, width)`` for a plane of
-            each class, or `shape` itself for a network that does not look at the label.
+        into: ``(D + C,)`` for the pixels and the code in one vector, or ``(channels + C, height, width)`` for a plane
+            of each class. `shape` itself leaves the label out.
     """
     batch = torch.broadcast_shapes(x.shape[: x.dim() - len(shape)], code.shape[:-1])
     x = x.expand(*batch, *shape)

@@ -16,9 +16,9 @@ from pyrogen.models.vae import VAE
 class MissingVAE(VAE):
     r"""z ~ p(z), x ~ p(x | z), fitted through q(z | what was seen of x).
 
-    Pixels that were not seen are NaN. The likelihood leaves them out, so the ELBO is a bound on the density of the
-    pixels that were seen, log p(x_seen), for which the missing ones are integrated out. The encoder gets 0 in their
-    place. That is right if pixels are missing at random (Mattei and Frellsen 2019, https://arxiv.org/abs/1812.02633,
+    Pixels that were not seen are NaN. The likelihood leaves them out. So the ELBO is a bound on log p(x_seen), the
+    density of the seen pixels with the missing ones integrated out. The encoder gets 0 in their place. That is right if
+    pixels are missing at random (Mattei and Frellsen 2019, https://arxiv.org/abs/1812.02633,
     with one importance sample: Nazábal et al. 2020, https://arxiv.org/abs/1807.03653).
 
     `reconstruct` keeps what was seen and fills in the rest with the mean of p(x | z).

@@ -40,8 +40,8 @@ class SCVAE(Pair):
         decoder: see above, with the same dictionary; your own as a `pg.nn.SparseDecoder`.
         rate: ρ > 0 of the prior, the reciprocal of E|z|. The threshold λ grows with it.
         sparsity: the share of entries to be exactly zero, in [0, 1). If given, ρ is adapted to it while training. Each
-            step, log ρ moves by 0.1 (a / a* − 1), where a is the share of active entries in the last batch and a* the
-            one asked for (more than twice as many count as twice). `set_sparsity` sets it at once.
+            step, log ρ moves by 0.1 (a / a* − 1). Here a is the share of active entries in the last batch, counted up
+            to twice a*, and a* the one asked for. `set_sparsity` sets it at once.
         beta: β ≥ 0.
 
     Attributes:
@@ -202,7 +202,7 @@ class SCVAE(Pair):
         sparsity = checks.real("sparsity", sparsity, least=0, below=1)
         x = self.as_data(x)
         if not x.numel():
-            raise ValueError(f"the sparsity is set on images, and there are none in {tuple(x.shape)}")
+            raise ValueError(f"x must have at least one image to set the sparsity on, got shape {tuple(x.shape)}")
         self.check(x)
         if not self.beta > 0:
             raise ValueError("with beta=0 nothing is penalized and no sparsity can be asked for")

@@ -24,11 +24,13 @@ class SemiSupervisedVAE(Pair):
     Some images have a label and most do not. Where it is missing, all C labels are tried (Pyro enumerates the site),
     and the ELBO is the sum that Kingma et al. 2014 write out (https://arxiv.org/abs/1406.5298, model M2, equation 7),
 
-        U(x) = Σ_y q(y | x) [L(x, y) − log q(y | x)],    L(x, y) = E_q(z|x,y) log p(x | z, y) + log p(y) − KL_z(x, y).
+        U(x) = Σ_y q(y | x) [L(x, y) − log q(y | x)],
+
+        L(x, y) = E_q(z|x,y) log p(x | z, y) + log p(y) − KL_z(x, y).
 
     Where it is known, q(y | x) is that label with certainty, and the same formula gives L(x, y). Training minimizes
-    −Σ L − Σ U with β on KL_z, plus α times the ``classification`` −log q(y | x) of the labels that are known, without
-    which they would teach the classifier nothing (their equation 9).
+    −Σ L − Σ U with β on KL_z, plus α times the ``classification`` −log q(y | x) of the known labels. Without that term
+    these would teach the classifier nothing (their equation 9).
 
     Args:
         encoder: q(z | x, y), as for `ConditionalVAE`.

@@ -23,7 +23,7 @@ class BroadcastDecoder(Decoder):
     broadcast code. Moving a shape is then a shift of (u, v) that a latent can make alone, so positions
     become axes of the code sooner than with other decoders.
 
-    The first layer is linear in z and (u, v) together, so their two parts are computed apart and added: the broadcast
+    The first layer is linear in z and (u, v) together, so their two parts are computed apart and added. The broadcast
     tensor of shape (B, L + 2, H, W) is never made. Weights: a few thousand. Work: that of the layers at each patch,
     so a `patch` of 2 takes a quarter of the time of single pixels.
 

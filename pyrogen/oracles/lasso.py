@@ -5,8 +5,8 @@ z ~ Laplace(0, 1/ρ) independently and x | z ~ N(Dz, σ²I) have, up to a consta
     F(z) = ½‖x − Dz‖² + λ‖z‖₁,    λ = ρσ²,
 
 which is convex. z is a minimum exactly if Dᵀ(x − Dz) is λ sign z where z ≠ 0, and within ±λ elsewhere. So z = 0 for
-every λ ≥ max |Dᵀx|. Any u with ‖Dᵀu‖∞ ≤ λ bounds F from below by ½‖x‖² − ½‖x − u‖², with equality for u = x − Dz at the
-minimum: the gap is a certificate of how far a point is from it. With orthonormal columns z = S(Dᵀx, λ), S soft
+every λ ≥ max |Dᵀx|. Any u with ‖Dᵀu‖∞ ≤ λ bounds F from below by ½‖x‖² − ½‖x − u‖². The two are equal for u = x − Dz at
+the minimum, so the gap certifies how far a point is from it. With orthonormal columns z = S(Dᵀx, λ), S soft
 thresholding.
 
 Sources: Tibshirani 1996, https://doi.org/10.1111/j.2517-6161.1996.tb02080.x. Beck and Teboulle 2009,

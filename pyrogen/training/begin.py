@@ -50,7 +50,7 @@ def warn_of_scale(pair: Pair, x: Any) -> None:
         return
     sigma = float(likelihood.log_scale.detach().exp().double().mean())
     values = x.detach().reshape(-1)[:: max(1, x.numel() // 100_000)].double().sort().values
-    outer = len(values) // 50  # a few outliers are no unit of measurement
+    outer = len(values) // 50  # outliers on each side that do not count
     spread = float(values[outer : len(values) - outer].std())
     if spread > FAR * sigma:
         warnings.warn(

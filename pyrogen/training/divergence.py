@@ -51,7 +51,7 @@ def divergence(q: Any, p: Any, z: Tensor, exact: bool = True, enumerated: bool =
         p: the model's.
         z: the guide's draw.
         exact: whether the closed form may be used. It may not where p depends on a latent that the guide draws after z,
-            and so given z: the closed form averages over z with that latent held fixed, which is another number.
+            and so given z. The closed form would average over z with that latent held fixed, which is another number.
         enumerated: whether z are all values, whose expectation is taken afterwards; then log q − log p of each.
     """
     if not (enumerated or q.has_rsample):

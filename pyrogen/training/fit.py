@@ -105,10 +105,10 @@ def fit(
     Args:
         pair: a pyrogen pair; ``pg.models.Programs(model, guide)`` makes one of any Pyro programs.
         data: a tensor, array or memory map ``(N, *shape)``, a DataFrame, a pyrogen data set, or a map-style torch
-            ``Dataset`` whose items are, begin with or (in a dict) hold an image. Batches run through a new permutation
-            each epoch; its incomplete last batch is left out. A ``DataLoader`` or ``IterableDataset`` of your own gives
-            its batches in its own order. Of `Programs`: a tensor, a tuple of arguments, a dict of keyword arguments, or
-            None for programs that hold their data.
+            ``Dataset`` of images. Its items may also be tuples that begin with an image, or dicts that hold one.
+            Batches run through a new permutation each epoch; its incomplete last batch is left out. A ``DataLoader`` or
+            ``IterableDataset`` of your own gives its batches in its own order. Of `Programs`: a tensor, a tuple of
+            arguments, a dict of keyword arguments, or None for programs that hold their data.
         steps: the step to train up to, counted from the start of the first run.
         batch_size: B, at most N; by default 64, or N if that is less. `Programs` take all data at each step, unless a
             size is given or both have a parameter ``size``, by which they can weigh a batch with N / B.
@@ -131,9 +131,9 @@ def fit(
         device: where to train; by default where the pair is.
         checkpoint: a folder that receives the whole state while training runs, and ``history.csv`` at its end.
         checkpoint_every: steps between two checkpoints; by default about 30 seconds pass.
-        resume: go on from the folder's checkpoint, bit for bit as if the run had never stopped (on an accelerator as
-            far as its kernels are deterministic); start if it has none. ``"weights"`` goes on from its weights, step
-            and history with the settings of this call: another lr, schedule, optimizer, β or batch size.
+        resume: go on from the folder's checkpoint, bit for bit as if the run had never stopped; start if it has none.
+            (On an accelerator this holds as far as its kernels are deterministic.) ``"weights"`` goes on from its
+            weights, step and history with the settings of this call: another lr, schedule, optimizer, β or batch size.
         precision: "bf16" runs the networks in bfloat16 under autocast; weights and the optimizer's state stay float32.
         compile: False runs the programs at each step, as SVI does; True has the step
             and Adam compiled. None takes the fastest way that is proven to mean the same: see docs/concepts/step.md.
@@ -146,8 +146,8 @@ def fit(
 
     Under ``torchrun`` each process takes its part of each batch, and the first one writes. Noise differs between them.
 
-    SIGINT (Ctrl-C) or SIGTERM ends the run after the current step with a checkpoint and returns, and ``Fit.stopped``
-    says so: a script that should end there too asks for it. A second signal interrupts at once. The pair is left in
+    SIGINT (Ctrl-C) or SIGTERM ends the run after the current step with a checkpoint and returns. ``Fit.stopped`` then
+    says so, for a script that should end there too. A second signal interrupts at once. The pair is left in
     evaluation mode, in which dropout and running statistics stand still: call ``pair.train()`` for a loop of your own.
 
     A checkpoint compares with its run all data in memory, and a seeded sample of what is not (see `digest_data`). One

@@ -32,8 +32,8 @@ class History(dict[str, Column]):
     is the number of rows.
 
     Columns: step (1, 2, ...), epoch (fractions of one), beta (the β in force), seconds (of training, over all
-    resumptions), objective, reconstruction, kl and, where the KL splits over latents, kl_0 ... kl_{L-1}; the terms in
-    nats per image of that step's batch. A pair whose guide is a point has ``penalty``, −log p(z), in place of kl.
+    resumptions), objective, reconstruction and kl. Where the KL splits over latents, kl_0 ... kl_{L-1} follow. Terms
+    are in nats per image of that step's batch. A pair whose guide is a point has ``penalty``, −log p(z), and no kl.
     What a pair charges its guide beside these follows, such as a commitment, then what it only watches, such as a
     perplexity. Where several sites are of one kind, each has a column too, such as ``kl_z1`` (and ``kl_z1_0``, ...) or
     ``reconstruction_x``. The rows of ``pg.models.Programs`` are in nats, as their loss is; ``history["loss"]`` is the

@@ -26,8 +26,8 @@ class SiteTerm:
 
     Attributes:
         name: the site.
-        kind: ``"reconstruction"`` (−log p(x | z)), ``"kl"``, ``"penalty"`` (−log p(z) at the one code of a guide that
-            is a point) or ``"charge"`` (see ``Pair.charge``).
+        kind: ``"reconstruction"`` is −log p(x | z), ``"kl"`` the KL. ``"penalty"`` is −log p(z) at the one code of a
+            guide that is a point. For ``"charge"`` see ``Pair.charge``.
         nats: unweighted, in the site's batch shape: (B,) in the plate of the data alone. Where a KL splits over the
             latents, their dimension (L,) follows.
         scale: the weight, with N / B in it where a batch stands for N images.
@@ -147,8 +147,8 @@ def different(names: tuple[str, ...]) -> tuple[str, ...]:
 def elbo_terms(pair: Pair, x: Any, size: int | None = None) -> Terms:
     """Return the β-weighted negative ELBO of a batch, with what the guide is charged, from one run of guide and model.
 
-    The estimator is that of Pyro's ``TraceMeanField_ELBO`` (which reads each term to the host): an analytic KL where
-    one is registered, else the one-sample estimate log q(z) − log p(z).
+    The estimator is that of Pyro's ``TraceMeanField_ELBO``: an analytic KL where one is registered, else the one-sample
+    estimate log q(z) − log p(z). Pyro's reads each term to the host, and this one does not.
 
     Args:
         pair: the pair.

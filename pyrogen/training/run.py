@@ -280,6 +280,6 @@ class Run:
         site = self.objective.sites.get(name, name)
         raise DivergenceError(
             f"at step {first + at} the {SHOWN.get(name, name)} term of site {site!r} became "
-            f"{rows[at, column]}: try a smaller lr, a β warm-up or data on a smaller scale; the checkpoint before it, "
-            "if one was asked for, is kept"
+            f"{rows[at, column]}: try a smaller lr, a β warm-up or data on a smaller scale. An earlier checkpoint is "
+            "kept"
         )

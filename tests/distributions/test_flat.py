@@ -28,7 +28,7 @@ def test_it_expands_like_any_other():
 
 def test_a_draw_is_refused_in_one_sentence():
     for draw in (lambda: Flat(3).sample(), lambda: Flat(3).sample((5,)), lambda: pyro.sample("z", Flat(3))):
-        with pytest.raises(ValueError, match="a flat prior is no distribution to draw from: choose the codes") as error:
+        with pytest.raises(ValueError, match="a flat prior cannot be drawn from: choose the codes") as error:
             draw()
         assert "torch.randn(n, 3)" in str(error.value)
 

@@ -262,7 +262,7 @@ def test_a_setting_that_is_fixed_is_not_given_again():
 
 
 def test_metrics_need_factors():
-    with pytest.raises(ValueError, match=r"compare codes with known factors, and these data have no factors\(index\)"):
+    with pytest.raises(ValueError, match=r"data must have a factors\(index\)"):
         pg.evaluate(pair_of(), binary(10), [pg.metrics.mig])
 
 
@@ -272,11 +272,15 @@ def of_nothing(*_):
 
 LEFT_OUT = functools.partial(pg.metrics.mig, leave_out="top")
 NO_METRIC = {
-    "a name": (["mig"], TypeError, "metrics is a list of functions of .*, and one entry is 'mig'$"),
-    "one name": ("mig", TypeError, "metrics is a list of functions of .*, got 'mig'$"),
-    "a score": ([0.5], TypeError, "and one entry is 0.5$"),
-    "of factors": ([pg.metrics.entropy], TypeError, r"and entropy takes \(.*\)$"),
-    "of samples": ([pg.metrics.mig, pg.metrics.energy_distance], TypeError, r"and energy_distance takes \(x, y\)$"),
+    "a name": (["mig"], TypeError, "metrics must be a list of functions of .*, got the entry 'mig'$"),
+    "one name": ("mig", TypeError, "metrics must be a list of functions of .*, got 'mig'$"),
+    "a score": ([0.5], TypeError, "got the entry 0.5$"),
+    "of factors": ([pg.metrics.entropy], TypeError, r"got entropy, which takes \(.*\)$"),
+    "of samples": (
+        [pg.metrics.mig, pg.metrics.energy_distance],
+        TypeError,
+        r"got energy_distance, which takes \(x, y\)$",
+    ),
     "one more": ([lambda codes, factors, depth: 0.0], TypeError, "cannot be called so: missing .* 'depth'$"),
     "no preset": (
         [functools.partial(pg.metrics.dci, preset="papr")],

@@ -113,13 +113,13 @@ def test_claims_on_a_collider_and_its_child(tmp_path, claim, agrees, words):
 @pytest.mark.parametrize(
     ("claim", "agrees", "words"),
     [
-        ({"kind": "chordal", "stated": False, "witness": ["A", "B", "C", "D"]}, True, "A – C and B – D are no edges"),
-        ({"kind": "chordal", "stated": False, "witness": ["A", "B", "D"]}, False, "B – D is no edge"),
+        ({"kind": "chordal", "stated": False, "witness": ["A", "B", "C", "D"]}, True, "A – C and B – D are not edges"),
+        ({"kind": "chordal", "stated": False, "witness": ["A", "B", "D"]}, False, "B – D is not an edge"),
         ({"kind": "chordal", "stated": True}, False, "has no chord"),
         (
             {"kind": "maximal_cliques", "stated": [["A", "B"], ["B", "C"], ["C", "D", "A"], ["X"]]},
             False,
-            "A – C is no edge",
+            "A – C is not an edge",
         ),
         ({"kind": "maximal_cliques", "stated": [["A", "B"], ["B", "C"], ["C", "D"], ["X"]]}, False, "{A, D}"),
         ({"kind": "scaling", "nodes": ["B", "A"], "by": 0.5, "stated": True}, True, "0.5 times as much"),
@@ -294,7 +294,7 @@ FACTORED = {"kind": "markov", "nodes": ["a", "b", "c"], "edges": [["a", "b"], ["
         (FACTORED, "phi(a,b) phi(b,c)", "NO", "no 1/Z: the product does not sum to one"),
         (FACTORED, "phi(a,b)", "NO", "the list misses the maximal clique {b, c}"),
         (FACTORED, "1/Z phi(a,a) phi(b,c)", "NO", "φ(a, a) names a twice"),
-        (FACTORED, "1/Z phi(a,b,c)", "NO", "a – c is no edge"),
+        (FACTORED, "1/Z phi(a,b,c)", "NO", "a – c is not an edge"),
         (
             FACTORED,
             "1/Z phi(a,b) phi(b,a) phi(b,c)",

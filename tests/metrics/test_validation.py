@@ -98,7 +98,7 @@ def test_torch_tensors_are_taken_and_nothing_given_is_changed(metric):
             "whole numbers, and these do not: '1'; name them in continuous",
         ),
         (CODES, np.where(MIXED[4, 1] == MIXED, np.nan, MIXED), {"continuous": 1}, ValueError, "factors must be finite"),
-        (CODES, MIXED, {"continuous": 2}, ValueError, r"continuous has 2, which is no factor; expected 0\.\.1"),
+        (CODES, MIXED, {"continuous": 2}, ValueError, r"continuous must name factors, 0 to 1 or one of .*, got 2"),
         (CODES, MIXED, {"continuous": "size"}, ValueError, "continuous names 'size' but factor_names is not given"),
         (CODES, FACTORS.astype(str), {}, TypeError, "factors must be numbers"),
         (CODES, FACTORS * [1, 0], {}, ValueError, "a single value cannot be scored, leave them out: '1'"),
@@ -119,7 +119,7 @@ def test_what_cannot_be_scored_is_said_in_one_sentence(metric, codes, factors, s
     ("settings", "words"),
     [
         ({"preset": "best"}, "unknown preset 'best'; expected one of '"),
-        ({"preset": "disentanglement_lib"}, "takes 10000 training and 5000 test rows and there are 60 rows"),
+        ({"preset": "disentanglement_lib"}, "takes 10000 training and 5000 test rows, got 60 rows"),
         ({"train": 0}, "train must be a positive number of rows, got 0"),
         ({"test": 2.5}, "test must be a positive number of rows, got 2.5"),
         ({"train": 60}, "disjoint, and train=60 ask for more than the 60 rows"),

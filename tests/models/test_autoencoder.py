@@ -155,7 +155,7 @@ def test_saving_and_loading_keeps_every_bit(tmp_path):
 def test_samples_are_refused_in_one_sentence_and_chosen_codes_are_decoded():
     pair, x = mlp(), binary(6)
     for draw in (lambda: pair.sample(3), lambda: pair.prior().sample(), lambda: pair.model(x)):
-        with pytest.raises(ValueError, match="a flat prior is no distribution to draw from: choose the codes") as error:
+        with pytest.raises(ValueError, match="a flat prior cannot be drawn from: choose the codes") as error:
             draw()
         assert "\n" not in str(error.value)
         assert "pair.decode(torch.randn(n, 2)).mean" in str(error.value)

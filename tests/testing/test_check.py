@@ -81,7 +81,7 @@ def test_the_pairs_of_the_package_are_sound(case):
         assert "have a wrong derivative" in report.findings[0].message
     elif not case.proper:
         assert report.findings == ()
-        assert "a flat prior is no distribution to draw from" in report["density"].detail
+        assert "a flat prior cannot be drawn from" in report["density"].detail
     else:
         assert report.findings == ()
 

@@ -45,7 +45,7 @@ def colliders(subject: Subject, claim: Claim) -> Row:
             continue
         missing = [f"{end} → {m}" for end in (a, b) if not subject.graph.has_edge(end, m)]
         if missing:
-            wrong.append(f"{_drawn(a, m, b)}: {explanations.listing(missing)} is no arrow")
+            wrong.append(f"{_drawn(a, m, b)}: the graph lacks {explanations.listing(missing)}")
         else:
             wrong.append(f"{_drawn(a, m, b)}: {explanations.edge(a, b)} is an edge, so the parents are married")
     named = {_triple(tuple(one)) for one in stated or ()}
@@ -151,14 +151,14 @@ def essential_graph(subject: Subject, claim: Claim) -> Row:
                     if there
                     else f"{a} → {b} can be turned"
                     if can
-                    else f"{a} → {b} is no edge"
+                    else f"{a} → {b} is not an edge"
                 )
         for a, b in stated["lines"]:
             arrow = next((e for e in ((a, b), (b, a)) if e in arrows), None)
             if arrow:
                 wrong.append(f"{arrow[0]} → {arrow[1]} cannot be turned")
             elif (a, b) not in lines and (b, a) not in lines:
-                wrong.append(f"{explanations.edge(a, b)} is no edge")
+                wrong.append(f"{explanations.edge(a, b)} is not an edge")
         named = {frozenset(pair) for pair in [*stated["arrows"], *stated["lines"]]}
         wrong += [f"{explanations.edge(a, b)} is missing" for a, b in subject.graph.edges if {a, b} not in named]
     return Row(
@@ -167,7 +167,7 @@ def essential_graph(subject: Subject, claim: Claim) -> Row:
         "" if stated is None else _listed(stated["arrows"], stated["lines"]),
         _listed(arrows, lines),
         None if stated is None else not wrong,
-        tuple(evidence or ["there are no edges"]),
+        tuple(evidence or ["there are not edges"]),
         ways,
         "; ".join(wrong),
     )

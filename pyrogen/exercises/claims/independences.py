@@ -202,7 +202,7 @@ def chordal(subject: Subject, claim: Claim) -> Row:
             (a, b) for a, b in zip(witness, [*witness[1:], witness[0]], strict=True) if not subject.graph.has_edge(a, b)
         ]
         if gaps:
-            wrong_witness = f"{drawn} is no cycle, as {explanations.edge(*gaps[0])} is no edge"
+            wrong_witness = f"{drawn} is not a cycle, as {explanations.edge(*gaps[0])} is not an edge"
         elif len(witness) < 4:
             wrong_witness = f"{drawn} is a triangle"
         elif found := chords(subject.graph, witness):
@@ -251,7 +251,7 @@ def judged(
 def _no_chord(subject: Subject, cycle: Any) -> str:
     gaps = [explanations.edge(a, b) for a, b in explanations.missing_edges(subject.graph, list(cycle))]
     drawn = " – ".join(map(str, [*cycle, cycle[0]]))
-    edges = "is no edge" if len(gaps) == 1 else "are no edges"
+    edges = "is not an edge" if len(gaps) == 1 else "are not edges"
     return f"the cycle {drawn} has no chord: {explanations.listing(gaps)} {edges}"
 
 

@@ -1,8 +1,8 @@
 """Claims that are judged by numbers: equal conditionals, and a scaled potential.
 
 The numbers are those of the exercise's own tables if it has any, besides random ones. They are computed by
-`pyrogen.graphs.query`, by pgmpy, and from the joint distribution written out, and compared up to the rounding that each
-can have: n ε for each entry (see `pyrogen.graphs.inference.dependence`), and in logarithms 16 times that to be safe.
+`pyrogen.graphs.query`, by pgmpy, and from the joint distribution written out. They are compared up to their rounding,
+n ε for each entry (see `pyrogen.graphs.inference.dependence`), and in logarithms 16 times that to be safe.
 """
 
 from __future__ import annotations

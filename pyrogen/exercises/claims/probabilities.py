@@ -213,7 +213,7 @@ def assigned(states: States) -> str:
 
 
 def intervened(network: Any, do: States) -> Any:
-    """Return the network after do(...): the arrows into each of these nodes are cut, and it has the given state."""
+    """Return the network after do(...): the arrows into these nodes are cut, and each has the given state."""
     from pgmpy.factors.discrete import TabularCPD
 
     if not do:

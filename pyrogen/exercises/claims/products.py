@@ -52,7 +52,7 @@ def compare_cliques(subject: Subject, stated: list[frozenset[Node]]) -> tuple[li
     for one in stated:
         gaps = explanations.missing_edges(graph, subject.order(one))
         if gaps:
-            reasons.append(f"{name(one)} is no clique, as {explanations.edge(*gaps[0])} is no edge")
+            reasons.append(f"{name(one)} is not a clique, as {explanations.edge(*gaps[0])} is not an edge")
     for clique in found:
         if clique in stated:
             continue
@@ -104,10 +104,10 @@ def product(subject: Subject, claim: Claim) -> Row:
     holds = all(way for way in ways.values() if way is not None)
     agrees, reason, remark = None if read_as is None else holds and not wrong, wrong, ""
     if wrong:
-        lines.append("what is said to be the same by all is the computed product: the stated one is none")
+        lines.append("all ways agree on the computed product; the stated one is not a product of this graph")
     elif stated is not None and read_as is not None and not subject.directed:
         more, reasons = compare_cliques(subject, [frozenset(part) for part in stated.parts])
-        agrees = holds and read_as.constant and not any("is no clique" in reason for reason in reasons)
+        agrees = holds and read_as.constant and not any("is not a clique" in reason for reason in reasons)
         lines += more + _twice(stated)
         if not holds:
             reasons.append("so not every distribution of the graph is such a product")

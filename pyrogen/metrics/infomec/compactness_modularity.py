@@ -78,8 +78,8 @@ def info_modularity(
         seed: The seed of the tiny noise that parts equal codes for `"knn"`; no global generator is touched.
 
     Returns:
-        A `Score`, whose details are the `information` N (L, K), with None for latents that are not active, the
-        `active_latents`, and the share max / sum of each latent (`shares`, None for those that are not active).
+        A `Score`, whose details are the `information` N (L, K), the `active_latents`, and the `shares` max / sum of
+        each latent. Information and shares are None for latents that are not active.
 
     Raises:
         TypeError: If factors are floats and none is said to be continuous.
@@ -156,8 +156,8 @@ def info_compactness(
     Arguments, estimators, presets and errors are those of `info_modularity`, but a single factor will do.
 
     Returns:
-        A `Score`, whose details are the `information` N (L, K), with None for latents that are not active, the
-        `active_latents`, and the share max / sum of each factor by name (`shares`, None without any information).
+        A `Score`, whose details are the `information` N (L, K), with None for latents that are not active, and the
+        `active_latents`. Also the `shares` max / sum of each factor by name, None without any information.
 
     References:
         | Disentanglement via Latent Quantization (Hsu et al., 2023)

@@ -78,9 +78,9 @@ def info_explicitness(
 
     Raises:
         TypeError: If factors are floats and none is said to be continuous.
-        ValueError: If shapes disagree, a number is not finite, a factor has a single value, a setting is unknown or too
-            small, or rows are so few that their codes fit any factor. `"one_hot"` refuses codes with less than two rows
-            a level.
+        ValueError: If shapes disagree, a number is not finite, a factor has a single value, or a setting is unknown or
+            too small. Also if rows are so few that their codes fit any factor. `"one_hot"` refuses codes with less than
+            two rows a level.
 
     References:
         | Disentanglement via Latent Quantization (Hsu et al., 2023)

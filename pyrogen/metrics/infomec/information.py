@@ -78,8 +78,8 @@ def _check_neighbors(labels: NDArray[np.int64], names: Sequence[str], neighbors:
     for name, label in zip(names, labels.T, strict=True):
         if label.max() + 1 == len(label):
             raise ValueError(
-                f'estimator="knn" compares rows that share a value, and each value of factor {name!r} occurs in one '
-                "row only; leave the factor out, cut it into fewer values, or use another estimator."
+                f'estimator="knn" compares rows that share a value, but each value of factor {name!r} occurs in one '
+                "row only: leave the factor out, cut it into fewer values, or use another estimator"
             )
 
 

@@ -44,7 +44,7 @@ def image_rows(rows: Mapping[str, Any], label_width: float = 2.6) -> "Figure":
         if images.shape != shape:
             raise ValueError(
                 f"{label!r} must have {shape[0]} images of {shape[1]} × {shape[2]} pixels, as {first!r} has, "
-                f"and it has {images.shape[0]} of {images.shape[1]} × {images.shape[2]}."
+                f"got {images.shape[0]} of {images.shape[1]} × {images.shape[2]}"
             )
     number, height, width, _ = shape
     tile = min(TILE, (WIDTH - label_width) / number)

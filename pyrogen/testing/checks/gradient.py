@@ -65,9 +65,9 @@ def gradient(tested: Tested, false_alarm: float) -> Result:
     The parameters φ (unconstrained) fall into groups, each with a fixed direction v. The gradient g of back-propagation
     along it, g · v, is compared with a reference on the same random numbers:
 
-    - Where every draw of the guide is a smooth function of its parameters and of noise, the reference is the central
-      difference (L(φ + hv) − L(φ − hv)) / 2h at equal noise, extrapolated from h and h/2. Gamma, Beta, Dirichlet and
-      Student's t are smooth too, drawn by inversion.
+    - Where every draw of the guide is a smooth function of its parameters and of noise, a central difference at equal
+      noise: (L(φ + hv) − L(φ − hv)) / 2h, extrapolated from h and h/2. Gamma, Beta, Dirichlet and Student's t are
+      smooth too, drawn by inversion.
     - Else (von Mises, a mixture, a distribution of the user's own) the reference is the score-function estimator of the
       same ELBO, E_q[(log p − log q) ∇ log q + ∇ log p]. It uses no path through a draw.
 

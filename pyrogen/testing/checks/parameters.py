@@ -57,8 +57,7 @@ def _thawed(frozen: Sequence[tuple[str, Tensor]]) -> Iterator[Finding]:
         yield Finding(
             "registration",
             f"requires_grad=False stands at {listed(thawed, verb=False)}, but Pyro's parameter store turns it on "
-            "again and SVI trains it: make it a buffer (register_buffer), or .detach() it where "
-            "it is used and hide it with poutine.block",
+            "again and SVI trains it: make it a buffer, or .detach() it where it is used under poutine.block",
             thawed[0],
         )
 

@@ -68,8 +68,8 @@ def save(pair: Pair, path: str | os.PathLike[str]) -> None:
 def load(path: str | os.PathLike[str], into: Pair | None = None) -> Pair:
     """Return the pair of a file that `save` or ``pg.fit(checkpoint=...)`` wrote.
 
-    The file may come from a stranger: it can name no code to run, and whatever is wrong with it ends in
-    `CheckpointError`, in at most some twice the file's size of memory.
+    The file may come from a stranger: it can name no code to run. Whatever is wrong with it ends in `CheckpointError`.
+    Loading takes at most some twice the file's size of memory.
 
     Args:
         path: the file, or the checkpoint folder of a training run.

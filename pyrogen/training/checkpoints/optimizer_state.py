@@ -75,7 +75,7 @@ def unpack(optimizer: Optimizer, tensors: dict[str, Tensor], facts: dict[str, An
     expected = _after_a_step(optimizer)
     for number, entry in entries.items():
         if number >= len(weights):
-            raise ValueError(f"the optimizer's state is of weight {number}, and there are {len(weights)}")
+            raise ValueError(f"the optimizer's state must be of {len(weights)} weights, got one of weight {number}")
         known = None if expected is None else expected.get(number, {})
         if known is not None and set(known) != set(entry):
             raise ValueError(f"the optimizer keeps {sorted(known)} of weight {number}, and the file {sorted(entry)}")
@@ -87,16 +87,17 @@ def unpack(optimizer: Optimizer, tensors: dict[str, Tensor], facts: dict[str, An
 def _check_entry(what: str, key: str, value: Any, weight: Tensor, like: Any) -> None:
     shape = weight.shape if like is None and key in ONE_A_WEIGHT else getattr(like, "shape", None)
     if like is not None and isinstance(like, Tensor) != isinstance(value, Tensor):
-        raise ValueError(f"{what} in the optimizer's state is a {type(value).__name__}, not a {type(like).__name__}")
+        kind, due = type(value).__name__, type(like).__name__
+        raise ValueError(f"{what} in the optimizer's state must be a {due}, got a {kind}")
     if not isinstance(value, Tensor):
         if isinstance(value, int | float) and not math.isfinite(value):
             raise ValueError(f"{what} in the optimizer's state is {value}")
         return
     if shape is not None and value.shape != shape:
-        raise ValueError(f"{what} in the optimizer's state has shape {tuple(value.shape)}, and {tuple(shape)} is due")
+        raise ValueError(f"{what} in the optimizer's state must have shape {tuple(shape)}, got {tuple(value.shape)}")
     wanted = like.dtype if isinstance(like, Tensor) else None
     if (wanted is not None and value.dtype != wanted) or value.is_complex():
-        raise ValueError(f"{what} in the optimizer's state is {value.dtype}, and {wanted} is due")
+        raise ValueError(f"{what} in the optimizer's state must be {wanted}, got {value.dtype}")
     if value.is_floating_point() and not torch.isfinite(value).all():
         raise ValueError(f"{what} in the optimizer's state is not finite")
     if key == "step" and value.numel() and float(value.min()) < 0:
@@ -119,7 +120,7 @@ def _after_a_step(optimizer: Optimizer) -> dict[int, dict[str, Any]] | None:
 
 def _check_groups(theirs: Any, mine: list[dict[str, Any]]) -> None:
     if not isinstance(theirs, list) or len(theirs) != len(mine) or not all(isinstance(g, dict) for g in theirs):
-        raise ValueError(f"the optimizer has {len(mine)} groups of weights, and the file has others")
+        raise ValueError(f"the file must have the optimizer's {len(mine)} groups of weights, got others")
     for number, (their, my) in enumerate(zip(theirs, mine, strict=True)):
         if their.get("params") != my["params"]:
             raise ValueError(f"group {number} of the optimizer is of other weights")

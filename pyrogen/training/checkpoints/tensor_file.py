@@ -50,7 +50,7 @@ def read_tensor_file(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
         with path.open("rb") as file:
             return _read(file, path.stat().st_size)
     except (OSError, ValueError, MemoryError) as error:
-        raise CheckpointError(f"{path} is damaged or is no safetensors file ({error}): choose another") from error
+        raise CheckpointError(f"{path} is damaged, or not a safetensors file ({error}): choose another") from error
 
 
 def _read(file: IO[bytes], size: int) -> tuple[dict[str, str], dict[str, Tensor]]:

@@ -70,8 +70,8 @@ def as_context_source(data: Any, pair: Pair, device: torch.device | None) -> Any
     """Return images and context of `data` as a source for `pair`, checked.
 
     Args:
-        data: images alone, where the pair can do without context; a tuple or a dict of tensors; a pyrogen data set with
-            one factor; or a map-style torch ``Dataset`` of tuples or dicts.
+        data: a tuple or a dict of tensors, a pyrogen data set with one factor, or a map-style torch ``Dataset`` of
+            tuples or dicts. Images alone, where the pair can do without context.
         pair: a pair with a `context`.
         device: where tensors go; as they are by default.
 

@@ -15,8 +15,9 @@ KEYS = ("image", "images", "img", "x", "pixel_values", "data")
 def image_of(item: Any) -> Tensor:
     """Return the image of an item as a tensor.
 
-    An item may be a tensor, an array, a PIL image, a tuple or list that begins with one of these, or a dict with one
-    of them under ``"image"``, ``"x"`` or the like. A PIL image becomes ``(channels, height, width)`` in [0, 1].
+    An item may be a tensor, an array or a PIL image. It may be a tuple or list that begins with one of these, or a dict
+    with one of them under ``"image"``, ``"x"`` or the like. A PIL image becomes ``(channels, height, width)`` in
+    [0, 1].
 
     Raises:
         TypeError: for anything else.

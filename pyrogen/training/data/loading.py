@@ -22,9 +22,9 @@ PREFETCH = 4  # batches that each worker has ready
 class DatasetSource:
     """A map-style torch ``Dataset``, whose items are what `image_of` takes. Each batch is checked.
 
-    The batch of a step depends on (seed, step) alone: the random numbers of torch, NumPy and Python that an item draws,
-    as augmentation does, are seeded for each step, in worker processes and without. So a resumed run sees what an
-    uninterrupted one would have seen.
+    The batch of a step depends on (seed, step) alone, with worker processes and without. An item may draw random
+    numbers of torch, NumPy and Python, as augmentation does: they are seeded for each step. So a resumed run sees what
+    an uninterrupted one would have seen.
 
     Args:
         dataset: has ``__len__`` and ``__getitem__``, or ``__getitems__``.

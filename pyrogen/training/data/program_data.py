@@ -27,7 +27,7 @@ class ProgramSource:
         if not (data is None or isinstance(data, torch.Tensor | np.ndarray | tuple | Mapping)):
             raise TypeError(
                 "`data` of programs must be a tensor, a tuple of arguments, a dict of keyword arguments or None, got a "
-                f"{type(data).__name__}: pass it in a tuple if the programs take it as it is"
+                f"{type(data).__name__}: pass it in a tuple"
             )
         if isinstance(data, Mapping) and not all(isinstance(key, str) for key in data):
             raise TypeError(f"`data` must have names of arguments as its keys, got {list(data)}: use strings")

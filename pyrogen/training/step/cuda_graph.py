@@ -17,8 +17,9 @@ WARM_UP = 3  # replays before the capture, in which libraries choose their kerne
 class CudaGraphStep:
     """Replays a recording that has been captured as a CUDA graph.
 
-    The batch and β are copied to where the graph reads them; the row of terms is copied out, the gradients are handed
-    out where they are, for the optimizer reads them before the next step. Random numbers go on from torch's own state.
+    The batch and β are copied to where the graph reads them, and the row of terms is copied out. The gradients are
+    handed out where they are, since the optimizer reads them before the next step. Random numbers go on from torch's
+    own state.
 
     Args:
         step: the recorded step, on a CUDA device.

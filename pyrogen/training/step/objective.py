@@ -42,7 +42,7 @@ class Objective(Protocol):
     units: str
 
     def __call__(self, batch: Any, beta: Tensor) -> Result:
-        """Return the row of terms and the gradient of each trained parameter, None where there is none."""
+        """Return the row of terms and the gradient of each trained parameter, or None in its place."""
 
 
 class PairObjective:

@@ -24,7 +24,7 @@ def proven(objective: Objective, batch: Any, fixed: bool, beta: float) -> Record
     """Return the recorded step of programs that do nothing but tensor operations, always the same.
 
     The programs have run before, so that what is made at first use is there. They are run once more for each of two
-    recordings, with other random numbers, other rows of the batch and slightly other weights, and the two must agree
+    recordings, with other random numbers, other rows of the batch and slightly other weights. The two must agree
     operation by operation, constants included. Between the runs no Python state may change. Then a replay must give
     the plain step's terms, gradients, buffers and random state on a batch that it was not made from. All is put back.
 

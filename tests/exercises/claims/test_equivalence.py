@@ -19,7 +19,7 @@ CHAIN = bare("bayesian", ["ab", "bc"])
         (COLLIDER, [["a", "m", "b"]], True, ""),
         (COLLIDER, [["b", "m", "a"]], True, ""),
         (COLLIDER, [], False, "the list misses a → m ← b"),
-        (COLLIDER, [["a", "m", "b"], ["a", "d", "b"]], False, "a → d ← b: a → d and b → d is no arrow"),
+        (COLLIDER, [["a", "m", "b"], ["a", "d", "b"]], False, "a → d ← b: the graph lacks a → d and b → d"),
         (
             bare("bayesian", ["am", "bm", "ab"]),
             [["a", "m", "b"]],

@@ -325,7 +325,7 @@ CODES, FACTORS = np.arange(12.0).reshape(6, 2), np.array([[0, 0], [0, 1], [1, 0]
             np.stack([FACTORS[:, 0], np.arange(6)], axis=1),
             {"neighbors": 3, "factor_names": ("a", "b")},
             ValueError,
-            "^estimator=.knn. compares rows that share a value, and each value of factor 'b' occurs in one row only",
+            "^estimator=.knn. compares rows that share a value, but each value of factor 'b' occurs in one row only",
         ),
         ("MC", CODES, FACTORS, {"seed": -1}, ValueError, r"seed must be a whole number from 0 to 4294967295, got -1"),
         ("MC", CODES, FACTORS, {"preset": ["x"]}, ValueError, "unknown preset .'x'.; expected one of 'standalone', "),

@@ -84,7 +84,7 @@ def test_foreign_files_are_refused(tmp_path):
     with pytest.raises(pg.CheckpointError, match="pyrogen did not write"):
         pg.load(foreign)
     (tmp_path / "text").write_text("hello")
-    with pytest.raises(pg.CheckpointError, match="damaged or is no safetensors"):
+    with pytest.raises(pg.CheckpointError, match="damaged, or not a safetensors"):
         pg.load(tmp_path / "text")
     with pytest.raises(FileNotFoundError, match="no file"):
         pg.load(tmp_path / "absent")

@@ -267,14 +267,14 @@ HEADERS = {
 @pytest.mark.parametrize("header", HEADERS.values(), ids=HEADERS)
 def test_headers_that_are_not_sound_are_refused(tmp_path, header):
     (tmp_path / "file").write_bytes(struct.pack("<Q", len(header)) + header + b"\2" * 8)
-    with pytest.raises(pg.CheckpointError, match="is damaged or is no safetensors file"):
+    with pytest.raises(pg.CheckpointError, match="is damaged, or not a safetensors file"):
         pg.load(tmp_path / "file")
 
 
 @pytest.mark.parametrize("length", [0, 1, 2**24 + 1, 2**40, 2**64 - 1])
 def test_a_header_of_another_length_than_it_says_is_refused(tmp_path, length):
     (tmp_path / "file").write_bytes(struct.pack("<Q", length) + b"{}")
-    with pytest.raises(pg.CheckpointError, match="is damaged or is no safetensors file"):
+    with pytest.raises(pg.CheckpointError, match="is damaged, or not a safetensors file"):
         pg.load(tmp_path / "file")
 
 
