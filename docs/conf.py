@@ -65,5 +65,5 @@ nitpick_ignore_regex = [
     (
         r"py:class",
         r"pyrogen\.\w+(\.\w+)*\.(Monitor|Observations|Server)",
-    ),  # what functions return or are given  # aliases, which are no objects
+    ),  # what functions return or are given
 ]

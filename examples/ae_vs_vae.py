@@ -3,8 +3,8 @@
 
 Part one. Both are trained with equal networks, data and steps. A VAE is told to keep its codes near N(0, I), so draws
 from N(0, I) should decode to new images. An autoencoder's codes lie anywhere, so they should not. Energy distance and
-squared MMD say how far the samples of each are from held-out images, and a permutation p-value whether that is more
-than two halves of the data differ (first row). A third way is in no textbook's figure: a Gaussian fitted afterwards to
+squared MMD say how far the samples of each are from held-out images. A permutation p-value says whether that is more
+than two halves of the data differ (first row of the table). A third way to sample is a Gaussian fitted afterwards to
 the autoencoder's codes (Ghosh et al. 2020, https://arxiv.org/abs/1903.12436).
 
 Part two. Squared error is −log p(x | z) of a Gaussian with fixed noise, cross-entropy that of a Bernoulli. On binary
@@ -56,7 +56,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     if args.latent < 2:
         parser.error("--latent must be at least 2, for a figure of the plane")
     if args.permutations < 1:
-        parser.error(f"--permutations must be at least 1, and it is {args.permutations}")
+        parser.error(f"--permutations must be at least 1, got {args.permutations}")
     return args
 
 

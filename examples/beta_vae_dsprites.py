@@ -1,10 +1,10 @@
 #!/usr/bin/env python
 """Train VAEs on dSprites: one that draws sharply, and one whose latents are positions and scale.
 
-The first is a VAE at β = 1; --betas 1 4 8 trains the sweep of the exercise, from the same initial weights and on the
-same batches. The second is a β-TCVAE with a broadcast decoder, whose β falls from a high start. Held-out scores and
-figures follow. The report sets the numbers of a course's solution beside those measured. A second run reads the
-checkpoints of the first, and goes on from there if they are not at the last step; --no-resume trains anew.
+The first is a VAE at β = 1; --betas 1 4 8 trains a sweep over β, from the same initial weights and on the same batches.
+The second is a β-TCVAE with a broadcast decoder, whose β falls from a high start. Held-out scores and figures follow.
+The report sets the numbers of a course's solution beside those measured. A second run reads the checkpoints of the
+first, and goes on from there if they are not at the last step; --no-resume trains anew.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
-    add("--betas", type=float, nargs="+", default=[1.0], help="the values of β; 1 4 8 is the exercise (default: 1)")
+    add("--betas", type=float, nargs="+", default=[1.0], help="the values of β, such as 1 4 8 (default: 1)")
     add("--steps", type=int, default=7200, help="training steps for each β (default: %(default)s)")
     add("--tc-steps", type=int, default=5000, help="steps of the β-TCVAE; 0 leaves it out (default: %(default)s)")
     add("--latent", type=int, default=10, help="latent dimensions (default: %(default)s)")
@@ -247,8 +247,8 @@ def tell_stated_and_measured(page: pg.report.Report, args: argparse.Namespace, s
         "The stated numbers are those of a course's solution to the same task; it does not say how long it trained. "
         "With this budget the reconstruction would still fall with more steps: compare how the "
         "columns move with β before their levels. Measured numbers are on held-out images, from one seed. A MIG "
-        "says something only with its estimator: *histogram* takes the mutual information from "
-        "20 equal bins of the posterior means, with all five factors; *posterior* is the estimator of Chen et al. "
+        "says something only with its estimator. *histogram* takes the mutual information from "
+        "20 equal bins of the posterior means, with all five factors. *posterior* is the estimator of Chen et al. "
         "(2018), who leave shape out. The course takes for MIG the gap between the two best factors of each "
         "latent. That is another quantity, and stands last."
     )
@@ -307,7 +307,8 @@ def draw_images(
     kept = {label: rotation_kept(pair, data) for label, pair in pairs.items()}
     caption = (
         "Squared difference of the reconstructions of two orientations (square 45°, ellipse 90°, heart 180° apart), "
-        "as a share of that of the images; 0 is none of the rotation, 1 all of it. Largest scale, 64 positions."
+        "as a share of that of the images: 0 where the rotation is lost, 1 where it is kept. Largest scale, 64 "
+        "positions."
     )
     page.table(["model", *SHAPES], [[label, *values] for label, values in kept.items()], caption)
 

@@ -2,11 +2,11 @@
 """The ELBO in closed form: fit θ of the gamma guide by SVI and hold it against θ = x + 1.
 
 p(z) = e^(−z), p(x | z) = z e^(−zx), q(z) = θ² z e^(−θz). Then ELBO(θ) = −2(x + 1)/θ − 2 log θ + 2, which is greatest at
-θ = x + 1. There q is the exact posterior and the ELBO is log p(x) = −2 log(1 + x), in nats. With n observations the
-posterior is Gamma(n + 1, 1 + S), S their sum, the guide is not, and the ELBO stays below log p(x) by their KL.
+θ = x + 1. There q is the exact posterior and the ELBO is log p(x) = −2 log(1 + x), in nats. With n observations of sum
+S the posterior is Gamma(n + 1, 1 + S). The guide cannot be that, and the ELBO stays below log p(x) by their KL.
 
-SVI takes steps of Adam on log θ with gradients from samples, so single iterates never come to rest. What is reported is
-the mean of log θ over the last two thirds of them, of standard error 1 / √(2 · particles · iterates averaged) of θ.
+SVI takes steps of Adam on log θ with gradients from samples, so single iterates never come to rest. The script reports
+the mean of log θ over the last two thirds of them. Its standard error is 1 / √(2 · particles · iterates averaged) of θ.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def exact_data(x: Tensor) -> Tensor:
-    """x, or a ValueError where it is no observation."""
+    """Return x in float64; raise a ValueError if it has a value that cannot be observed."""
     return pg.models.GammaExponential().double().as_data(x)
 
 

@@ -1,12 +1,12 @@
 #!/usr/bin/env python
 """Digits with labels: samples of a class from a conditional VAE, and a classifier that learns from few labels.
 
-The first part trains a VAE and a ConditionalVAE on the digits of scikit-learn, and compares their
-−log p.
+The first part trains a VAE and a ConditionalVAE on the digits of scikit-learn, and compares their −log p.
+
 The second part keeps the labels of a few images and removes the others. It compares a SemiSupervisedVAE, which sees all
 images, with the same classifier trained on the labeled ones alone. With --choose, α and the number of latents of the
-SemiSupervisedVAE are chosen first, by the accuracy on 250 of the images that are trained on; the 500 held-out images
-are looked at once, with the settings that were chosen.
+SemiSupervisedVAE are chosen first, by the accuracy on 250 of the training images. The 500 held-out images are then
+looked at once, with the settings that were chosen.
 """
 
 from __future__ import annotations

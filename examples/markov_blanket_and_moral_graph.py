@@ -24,7 +24,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     file = DATA / "markov_blanket_and_moral_graph.json"
-    add("--exercise", type=Path, default=file, help="an exercise's file, with a Bayesian network")
+    add("--exercise", type=Path, default=file, help="a JSON file of claims about a Bayesian network")
     add("--draws", type=int, default=5, help="random networks behind the numbers (default: %(default)s)")
     add("--seed", type=int, default=0, help="of these (default: %(default)s)")
     folder = Path("out/markov_blanket_and_moral_graph")

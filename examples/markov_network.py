@@ -22,7 +22,12 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
-    add("--exercise", type=Path, default=DATA / "markov_network.json", help="an exercise's file, with a Markov network")
+    add(
+        "--exercise",
+        type=Path,
+        default=DATA / "markov_network.json",
+        help="a JSON file of claims about a Markov network",
+    )
     add("--draws", type=int, default=5, help="random networks behind the numbers (default: %(default)s)")
     add("--seed", type=int, default=0, help="of these (default: %(default)s)")
     add("--out", type=Path, default=Path("out/markov_network"), help="output folder (default: %(default)s)")

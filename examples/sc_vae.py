@@ -1,15 +1,15 @@
 #!/usr/bin/env python
-"""Sparse codes: a dictionary is learned, most entries of a code are exactly zero; what is claimed of it is measured.
+"""Learn a dictionary for sparse codes, in which most entries are exactly zero, and measure what is claimed of them.
 
-Part one, the code. With the learned dictionary held, ISTA, FISTA and a trained LISTA go towards the minimum F* of the
+Part one, the code. The learned dictionary is kept. ISTA, FISTA and a trained LISTA go towards the minimum F* of the
 lasso, which coordinate descent finds with a certificate. The theorems' bounds are drawn beside them.
 
 Part two, sparsity. One trained pair, its Laplace rate set to several shares of zeros. It shows the error on held-out
 images by the number of active entries, beside PCA with as many components, and the reconstructions.
 
-Part three, "each active entry one interpretable feature". Of each atom: how many digits (or values of another factor)
-it is used for, in effect (exp of the entropy of the digit where it is active), how much its activity says about the
-digit (mutual information in bits), and whether another seed finds it again (the cosine of the nearest atom).
+Part three asks whether each active entry is "one interpretable feature". It shows for each atom how many digits (or
+values of another factor) it is used for: exp of the entropy of the digit where it is active. It shows how much its
+activity says about the digit (mutual information in bits), and the cosine of the nearest atom of another seed.
 
 Part four, the same on a convolutional feature map with LISTA, as in Xiao et al. 2023
 (https://arxiv.org/abs/2303.16666).

@@ -2,10 +2,10 @@
 """Three priors at equal budgets: N(0, I), a learned mixture of Gaussians, and the VampPrior.
 
 A VAE's rate splits into two parts: I(n; z), what a code tells of its image, and KL(q(z) ‖ p(z)) of the aggregated
-posterior q(z) = 1/N Σ q(z | xₙ) to the prior. The VampPrior p(z) = 1/K Σ q(z | uₖ) at learned pseudo-inputs is said to
-be "multi-modal and near the aggregated posterior" (Tomczak and Welling 2018, https://arxiv.org/abs/1705.07120). So this
-measures the second part for each prior, beside the held-out NLL by importance weighting, over several seeds. Priors
-with one seed share initial weights and batches, so their differences are taken seed by seed.
+posterior q(z) = 1/N Σ q(z | xₙ) to the prior. Tomczak and Welling 2018 (https://arxiv.org/abs/1705.07120) say that the
+VampPrior p(z) = 1/K Σ q(z | uₖ) at learned pseudo-inputs is "multi-modal and near the aggregated posterior". So this
+script measures the second part for each prior, beside the held-out NLL by importance weighting, over several seeds.
+Priors with one seed share initial weights and batches, so their differences are taken seed by seed.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ class Name(SphinxRole):
 
 
 def unlinked(app: Sphinx, env: BuildEnvironment, node: nodes.Element, text: nodes.Node) -> nodes.Node | None:
-    """A backticked word that is no object of the package, such as an argument's name, stays plain code."""
+    """Leave as plain code a backticked word that names something else, such as an argument."""
     return text if node.get("maybe") else None
 
 

@@ -287,7 +287,7 @@ NO_METRIC = {
         ValueError,
         "^the metric 'dci_papr' cannot score these data: unknown preset 'papr'; expected one of 'forest'",
     ),
-    "no factor": ([LEFT_OUT], ValueError, "^the metric 'mig_top' cannot score these data: leave_out has 'top', which"),
+    "no factor": ([LEFT_OUT], ValueError, "^the metric 'mig_top' cannot score these data: leave_out must name factors"),
 }
 
 

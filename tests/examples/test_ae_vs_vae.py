@@ -39,7 +39,7 @@ def test_ae_vs_vae_smoke(tmp_path, capsys):
     [
         (["--latent", "1"], "--latent must be at least 2"),
         (["--steps", "0"], "steps must be a whole number"),
-        (["--permutations", "0"], "--permutations must be at least 1, and it is 0"),
+        (["--permutations", "0"], "--permutations must be at least 1, got 0"),
     ],
 )
 def test_bad_options_give_one_sentence(tmp_path, capsys, arguments, message):
