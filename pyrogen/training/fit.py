@@ -149,6 +149,7 @@ def fit(
     SIGINT (Ctrl-C) or SIGTERM ends the run after the current step with a checkpoint and returns. ``Fit.stopped`` then
     says so, for a script that should end there too. A second signal interrupts at once. The pair is left in
     evaluation mode, in which dropout and running statistics stand still: call ``pair.train()`` for a loop of your own.
+    The modules of `Programs` keep their modes.
 
     A checkpoint compares with its run all data in memory, and a seeded sample of what is not (see `digest_data`). One
     run at a time uses a folder; another is told which process does.
@@ -258,7 +259,8 @@ def fit(
                 run.train(steps, interrupted, checkpointer, progress and team.leads)
             team.spread(pair)  # a callback of the first process may have changed them
         finally:
-            pair.eval()
+            if not isinstance(pair, Programs):  # whose modules keep the mode that their owner gave them
+                pair.eval()
             for parameter in parameters:
                 parameter.grad = None
             if checkpointer:

@@ -195,6 +195,17 @@ def test_an_interrupted_run_goes_on_bit_for_bit(tmp_path):
     assert all(torch.equal(whole.param(name), again.param(name)) for name in ("loc", "scale", "noise"))
 
 
+def test_modules_keep_their_modes():
+    dropout, frozen = nn.Dropout(0.5), nn.Dropout(0.5).eval()
+
+    def model(x):
+        pyro.sample("x", dist.Normal(frozen(dropout(x)) * pyro.param("a", torch.ones(20)), 1.0).to_event(1), obs=x)
+
+    runs = [pg.fit(pg.models.Programs(model, nothing), X, steps=5, progress=False) for _ in range(2)]
+    np.testing.assert_array_equal(runs[0].history["loss"], runs[1].history["loss"])
+    assert (dropout.training, frozen.training) == (True, False)
+
+
 def test_bad_programs_data_and_losses_get_a_sentence():
     with pytest.raises(TypeError, match="`model` must be a Pyro program"):
         pg.models.Programs(3, nothing)

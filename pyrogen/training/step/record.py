@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from pyrogen.training.step.batch import flat, rebuilt
+from pyrogen.training.step.fold import fold
 from pyrogen.training.step.objective import Objective, Result, Weight
 from pyrogen.training.step.simplify import reuse_memory, simplify
 from pyrogen.training.step.tape import Tape
@@ -121,10 +122,15 @@ class RecordedStep:
     def __init__(self, recording: Recording, device: torch.device) -> None:
         self.recording, self.device = recording, device
         simplify(recording.graph)
+        graph = copied(recording.graph)
+        with torch.no_grad(), torch.autocast(device.type, enabled=False):
+            fold(graph, recording.root)
+        reuse_memory(graph)
+        self._bound = bind(graph, recording.root)
+        self._replay: Callable[..., Any] = fx.GraphModule(nn.Module(), graph).forward
         reuse_memory(recording.graph)
-        self.bound = bind(recording)
-        self.module = fx.GraphModule(nn.Module(), recording.graph)
-        self._replay: Callable[..., Any] = self.module.forward
+        self.bound = bind(recording.graph, recording.root)
+        self.module = fx.GraphModule(nn.Module(), recording.graph)  # for a compiler
         self.weight = Weight(torch.empty(0, dtype=next(iter(recording.graph.nodes)).meta["of"][1], device=device))
 
     def __call__(self, batch: Any, beta: float | Tensor) -> Result:
@@ -137,18 +143,25 @@ class RecordedStep:
         """Run the operations; to be called without autograd."""
         if self.recording.autocast:
             with torch.autocast(self.device.type, enabled=False):  # its casts are among the operations
-                row, *gradients = self._replay(beta, *inputs, *self.bound)
+                row, *gradients = self._replay(beta, *inputs, *self._bound)
         else:
-            row, *gradients = self._replay(beta, *inputs, *self.bound)
+            row, *gradients = self._replay(beta, *inputs, *self._bound)
         if all(self.recording.present):
             return row, gradients
         rest: Iterator[Tensor] = iter(gradients)
         return row, [next(rest) if present else None for present in self.recording.present]
 
 
-def bind(recording: Recording) -> tuple[Tensor, ...]:
-    """Turn a recording's attributes, which are slow to read, into inputs at its end; return their values."""
-    graph, bound, inputs = recording.graph, list[Tensor](), dict[str, fx.Node]()
+def copied(graph: fx.Graph) -> fx.Graph:
+    """Return a copy of a graph with what is known of each node."""
+    copy = fx.Graph()
+    copy.output(copy.graph_copy(graph, {}))
+    return copy
+
+
+def bind(graph: fx.Graph, root: nn.Module) -> tuple[Tensor, ...]:
+    """Turn the attributes that a recording reads, which is slow, into inputs at its end; return their values."""
+    bound, inputs = list[Tensor](), dict[str, fx.Node]()
     last = [node for node in graph.nodes if node.op == "placeholder"][-1]
     for node in [node for node in graph.nodes if node.op == "get_attr"]:
         name = str(node.target)
@@ -156,7 +169,7 @@ def bind(recording: Recording) -> tuple[Tensor, ...]:
             with graph.inserting_after(last):
                 last = inputs[name] = graph.placeholder(f"bound_{len(bound)}")
             last.meta = dict(node.meta)
-            bound.append(getattr(recording.root, name))
+            bound.append(getattr(root, name))
         node.replace_all_uses_with(inputs[name])
         graph.erase_node(node)
     return tuple(bound)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -16,7 +17,7 @@ def simplify(graph: fx.Graph) -> None:
 
     Only exact rewrites, so the recording's numbers stay those of the programs to the last bit.
     """
-    written = {_origin(node.args[0]) for node in graph.nodes if _writes(node) and node.args}
+    written = {origin(place) for node in graph.nodes for place in written_by(node)}
     for node in list(graph.nodes):
         if node.op != "call_function":
             continue
@@ -32,9 +33,9 @@ def simplify(graph: fx.Graph) -> None:
             node.target is aten.lift_fresh_copy.default
             or (node.target in (aten.mul.Tensor, aten.div.Tensor) and _is(node.args[1], 1.0))
             or (node.target is aten.pow.Tensor_Scalar and _is(node.args[1], 1.0))
-            or (node.target is aten.add.Tensor and _is(node.args[1], 0.0) and not node.kwargs)
+            or (node.target in (aten.add.Tensor, aten.sub.Tensor) and _is(node.args[1], 0.0) and not node.kwargs)
         )
-        nothing = view or (copy and not {node, _origin(source)} & written)
+        nothing = view or (copy and not {node, origin(source)} & written)
         if nothing:
             node.replace_all_uses_with(source)
         elif node.target is aten.t.default and source.target is aten.t.default:
@@ -67,9 +68,12 @@ def _alike(a: fx.Node, b: fx.Node) -> bool:
     return bool(ours == theirs and ours[2] == torch.empty(ours[0], device="meta").stride())
 
 
-def _origin(node: Any) -> Any:
+def origin(node: Any) -> Any:
     """Return the node whose memory a chain of views and writes ends in."""
     while isinstance(node, fx.Node) and node.op == "call_function":
+        if node.target is operator.getitem:  # a part of what, such as split, gives views
+            node = node.args[0]
+            continue
         schema = getattr(node.target, "_schema", None)
         if schema is None or not any(result.alias_info for result in schema.returns) or not node.args:
             return node
@@ -77,9 +81,21 @@ def _origin(node: Any) -> Any:
     return node
 
 
-def _writes(node: fx.Node) -> bool:
+def writes(node: fx.Node) -> bool:
+    """Return whether an operation writes into one of its arguments."""
     schema = getattr(node.target, "_schema", None)
     return node.op == "call_function" and schema is not None and schema.is_mutable
+
+
+def written_by(node: fx.Node) -> Iterator[fx.Node]:
+    """Yield the nodes whose memory an operation writes into; batch norm moves its means without saying so."""
+    if node.op == "call_function" and "batch_norm" in str(node.target):
+        yield from node.all_input_nodes
+    elif writes(node):
+        arguments = [*zip(node.args, node.target._schema.arguments, strict=False)]  # type: ignore[union-attr]
+        for place in (value for value, spec in arguments if spec.alias_info and spec.alias_info.is_write):
+            yield from place if isinstance(place, list | tuple) else (place,)
+        yield from (value for value in node.kwargs.values() if isinstance(value, fx.Node))
 
 
 def _is(argument: Any, number: float) -> bool:
