@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Train the pairs of docs/results/dsprites.md: many VAEs at once, as one step that a CUDA graph captures.
 
-The members of an ensemble have the same networks and each its own seed, batches and weights of the objective; their
+The members of an ensemble have the same networks and each its own seed, batches and weights of the objective. Their
 matrices are stacked, so that a step is a few batched products. A trained member becomes a pyrogen pair (`pair_of`),
 and what is stated of it comes from `pg.evaluate` and `pg.metrics` on the held-out images of
 ``DSprites().split(727_280, 10_000, seed=0)``. Some eight minutes on one H200; --smoke runs a few steps on the CPU.

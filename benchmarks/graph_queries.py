@@ -1,11 +1,11 @@
 #!/usr/bin/env python
 """Time exact inference on bundled networks: ours, pyAgrum's lazy propagation and pgmpy, one thread each.
 
-The question is all single-node posteriors. It is asked thrice: of a network not seen before (``first_s``: our compiling
-and checking, or the making of pyAgrum's engine, included), with other states of the same observed nodes (``again_s``),
-and of one node with its evidence (``query_s``). Reading the file is timed apart. Every case runs in a process of its
-own under limits of time and memory; figures are seconds of CPU time, the least of several runs, since a busy machine
-falsifies wall time. pyAgrum (``pip install pyagrum``) is only needed here.
+The question is all single-node posteriors. ``first_s`` is of a network not seen before, with our compiling and checking
+or the making of pyAgrum's engine included. ``again_s`` is with other states of the same observed nodes. ``query_s`` is
+of one node with its evidence. Reading the file is timed apart. Every case runs in a process of its own under limits of
+time and memory. Figures are seconds of CPU time, the least of several runs, since a busy machine falsifies wall time.
+pyAgrum (``pip install pyagrum``) is only needed here.
 
     OMP_NUM_THREADS=1 python benchmarks/graph_queries.py
 """

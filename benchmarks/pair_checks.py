@@ -2,7 +2,7 @@
 """How often `pg.testing.check` finds something: in sound programs (never, one hopes) and in faulty ones.
 
 Every pair of tests/helpers/tutorials is checked at many seeds, which choose its parameters and the random numbers of
-the checks, and so is every fault planted there, and every report of tests/helpers/reports, faulty and mended. The
+the checks. So is every fault planted there, and every report of tests/helpers/reports, faulty and mended. The
 faults of a poor fit are told that training is over. A report counts as found if the sentence about it is found.
 Published programs are checked by published_programs.py.
 """

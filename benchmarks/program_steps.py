@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Time one training step of eight schools under AutoNormal: `SVI.step`, `pg.fit`'s two ways, NumPyro's jitted update.
 
-One thread. The contenders take turns in short blocks, so that a machine whose speed drifts slows them alike; a ratio is
+One thread. The contenders take turns in short blocks, so that a machine whose speed drifts slows them alike. A ratio is
 the median over the blocks of ratios taken next to each other. NumPyro is timed if it is installed.
 """
 

@@ -4,7 +4,7 @@
 (a) a tiny host-bound network, (b) the convolutional pair at batch 64, (c) an MLP pair with 512 hidden units at batch
 128, (d) a TC-VAE with 512 hidden units at batch 256. The hand-written loop is the fastest plain one: eager float32 with
 fused Adam; it draws its batches from the same tensor in the same way, and logs nothing. (d) is compared with `fit`'s
-recorded step. The contenders take turns in short blocks, so that a machine whose speed drifts slows them alike; a ratio
+recorded step. The contenders take turns in short blocks, so that a machine whose speed drifts slows them alike. A ratio
 is the median over the blocks of ratios taken next to each other. With one thread the clock is the process's processor
 time, which other work on the machine disturbs less; with more threads it is wall time. A result replaces that of its
 case in the JSON, and the other cases stay.
