@@ -97,9 +97,15 @@ def _attributes(value: Any) -> Iterator[tuple[str, Any]]:
                 yield from item.items()
             elif not key.startswith("_cached"):  # what a transform has computed last
                 yield key, item
+    yield from slots_of(value)
+
+
+def slots_of(value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield (name, value) of the attributes that an object keeps in ``__slots__`` of its classes."""
     for base in type(value).__mro__:
-        for key in getattr(base, "__slots__", ()) if not is_library(base.__module__) else ():
-            if isinstance(key, str) and hasattr(value, key):
+        slots = getattr(base, "__slots__", ()) if not is_library(base.__module__) else ()
+        for key in (slots,) if isinstance(slots, str) else slots:
+            if hasattr(value, key):
                 yield key, getattr(value, key)
 
 
@@ -107,11 +113,7 @@ def _of_function(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
     name = function.__name__
     if is_library(function.__module__) and not function.__closure__:
         return
-    for variable, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
-        try:
-            yield variable, cell.cell_contents
-        except ValueError:  # a variable that has no value yet
-            continue
+    yield from _closed(function)
     if is_library(function.__module__):
         return
     yield from ((f"{name}'s default", item) for item in function.__defaults__ or ())
@@ -120,6 +122,32 @@ def _of_function(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
     for variable in sorted(_names(function.__code__)):
         if variable in function.__globals__:
             yield variable, function.__globals__[variable]
+    for module, named in modules_of(function):
+        yield from ((f"{module.__name__}.{name}", item) for name, item in named.items())
+
+
+def _closed(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
+    for variable, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
+        try:
+            yield variable, cell.cell_contents
+        except ValueError:  # a variable that has no value yet
+            continue
+
+
+def modules_of(function: types.FunctionType) -> Iterator[tuple[types.ModuleType, dict[str, Any]]]:
+    """Yield the imported modules, other than libraries, whose attributes a function's code names, and these."""
+    names = _names(function.__code__)
+    closed = {name: item for name, item in _closed(function) if isinstance(item, types.ModuleType)}
+    held = closed | {name: item for name, item in function.__globals__.items() if name in names}
+    waiting = [held.get(name, sys.modules.get(name)) for name in sorted(names | closed.keys())]
+    seen: set[int] = set()
+    while waiting:
+        module = waiting.pop()
+        if isinstance(module, types.ModuleType) and not is_library(module.__name__) and id(module) not in seen:
+            seen.add(id(module))
+            named = {name: vars(module)[name] for name in sorted(names & vars(module).keys())}
+            yield module, named
+            waiting.extend(named.values())
 
 
 def _names(code: types.CodeType) -> set[str]:

@@ -191,7 +191,7 @@ def fit(
         raise ValueError(f"resume={resume!r} needs a folder to go on from: pass checkpoint=")
     if isinstance(pair, Programs) and schedule is not None:
         raise ValueError("`schedule` multiplies the pair's β, and programs have none: weigh their sites yourself")
-    if any(weight.is_inference() for weight in pair.parameters()):
+    if any(weight.is_inference() for weight in pair.parameters() if not torch.nn.parameter.is_lazy(weight)):
         raise ValueError(
             "the pair was made under torch.inference_mode, where weights cannot be trained: make it outside"
         )

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from pyrogen.models.reach import CONTAINERS, children, is_library, reachable
+from pyrogen.models.reach import CONTAINERS, children, is_library, modules_of, reachable, slots_of
 
 SIMPLE = (bool, int, float, complex, str, bytes, type(None))
 LARGEST = 1 << 28  # bytes of one tensor that is still copied so that it can be put back
@@ -131,11 +131,14 @@ def _undo(value: Any) -> Iterator[Undo]:
                 continue
         names = [path for path, _ in children("", value) if path in value.__globals__]
         yield functools.partial(value.__globals__.update, {name: value.__globals__[name] for name in names})
+        yield functools.partial(_refill, vars(value), dict(vars(value)))
+        yield from (functools.partial(vars(module).update, named) for module, named in modules_of(value))
     elif isinstance(value, type):
         for name, item in vars(value).items():
             if name[:2] != "__" and isinstance(item, SIMPLE) and not is_library(value.__module__):
                 yield functools.partial(setattr, value, name, item)
     else:
+        yield from (functools.partial(setattr, value, name, item) for name, item in slots_of(value))
         own = getattr(value, "__dict__", None)
         if isinstance(own, dict):
             yield functools.partial(_refill, own, dict(own))

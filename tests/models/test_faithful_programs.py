@@ -1,0 +1,262 @@
+"""Programs with state, hooks, derivatives and losses of their own end as under SVI, step for step."""
+
+import random
+import sys
+import types
+from collections import deque
+
+import numpy as np
+import pyro
+import pytest
+import torch
+from pyro import distributions as dist
+from pyro.contrib.gp.kernels import RBF
+from pyro.distributions import constraints
+from pyro.infer import (
+    SVI,
+    EnergyDistance,
+    ReweightedWakeSleep,
+    Trace_ELBO,
+    Trace_MMD,
+    TraceMeanField_ELBO,
+    TraceTMC_ELBO,
+    config_enumerate,
+)
+from pyro.infer.autoguide import AutoGaussian, AutoNormal, AutoStructured
+from torch import nn
+from torch.nn.utils.parametrizations import spectral_norm
+from torch.utils.checkpoint import checkpoint
+
+import pyrogen as pg
+
+X = torch.linspace(-1, 2, 12)
+
+
+class Slotted:
+    __slots__ = "calls"
+
+
+class Box:
+    calls = 0
+
+
+class Counted(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        Box.calls += 1
+        return gradient * Box.calls
+
+
+def nothing(*args):
+    """A guide without latents."""
+
+
+def observed(loc):
+    """A model whose location is a function of data and weight, and no guide."""
+
+    def model(x):
+        weight = pyro.param("weight", torch.tensor(0.5))
+        pyro.sample("x", dist.Normal(loc(x, weight), 1.0).to_event(1), obs=x)
+
+    return model, nothing, Trace_ELBO()
+
+
+def counting(holder):
+    holder.calls = 0
+
+    def loc(x, weight):
+        holder.calls += 1
+        return x * weight * holder.calls
+
+    return observed(loc)
+
+
+def imported():
+    sys.modules["state_of_programs"] = state = types.ModuleType("state_of_programs")
+    state.calls = 0
+
+    def loc(x, weight):
+        import state_of_programs
+
+        state_of_programs.calls += 1
+        return x * weight * state_of_programs.calls
+
+    return observed(loc)
+
+
+def on_itself():
+    def loc(x, weight):
+        loc.calls += 1
+        return x * weight * loc.calls
+
+    loc.calls = 0
+    return observed(loc)
+
+
+def queue():
+    last = deque([1.0], maxlen=3)
+
+    def loc(x, weight):
+        last.append(1.1 * last[-1])
+        return x * weight * sum(last)
+
+    return observed(loc)
+
+
+def backward_counts():
+    Box.calls = 0
+    return observed(lambda x, weight: Counted.apply(x * weight))
+
+
+def average():
+    mean = torch.zeros(())
+    return observed(lambda x, weight: x * weight + mean.mul_(0.9).add_(weight.detach(), alpha=0.1))
+
+
+def hooked():
+    def loc(x, weight):
+        y = x * weight
+        y.register_hook(lambda gradient: 2 * gradient)
+        return y
+
+    return observed(loc)
+
+
+def inner_gradient():
+    def loc(x, weight):
+        (slope,) = torch.autograd.grad((x * weight).pow(2).sum(), weight, create_graph=True)
+        return x * slope
+
+    return observed(loc)
+
+
+def networks(make):
+    torch.manual_seed(0)
+    net = make()
+
+    def model(x):
+        y = net(x[:, None])[:, 0]
+        pyro.module("net", net)
+        pyro.sample("x", dist.Normal(y, 1.0).to_event(1), obs=x)
+
+    return model, nothing, Trace_ELBO()
+
+
+def loss_counts():
+    calls = [0]
+
+    def loss(model, guide, x):
+        calls[0] += 1
+        return -pyro.poutine.trace(model).get_trace(x).log_prob_sum() * calls[0] * torch.rand(())
+
+    return *observed(lambda x, weight: x * weight)[:2], loss
+
+
+def level(x):
+    mean = pyro.sample("mean", dist.Normal(0.0, 1.0))
+    mean = mean.unsqueeze(-1) if mean.dim() else mean
+    pyro.sample("x", dist.Normal(mean, 1.0).expand((*mean.shape[:-1], 12)).to_event(1), obs=x)
+
+
+def level_guide(x):
+    scale = pyro.param("scale", torch.tensor(1.0), constraints.positive)
+    pyro.sample("mean", dist.Normal(pyro.param("loc", torch.tensor(0.1)), scale))
+
+
+thrice = config_enumerate(level_guide, "parallel", expand=False, num_samples=3)
+
+
+def scaled(x):
+    mean, sd = pyro.sample("mean", dist.Normal(0.0, 1.0)), pyro.sample("sd", dist.Gamma(2.0, 2.0))
+    with pyro.plate("data", 12):
+        pyro.sample("x", dist.Normal(mean, sd), obs=x)
+
+
+def nested(x):
+    rows = x.reshape(3, 4)
+    with pyro.plate("a", 4, subsample_size=3) as i, pyro.plate("b", 3, dim=-2, subsample_size=2) as j:
+        z = pyro.sample("z", dist.Normal(0.0, 1.0))
+        pyro.sample("x", dist.Normal(z, 1.0), obs=rows[j][:, i])
+
+
+def constrained(x):
+    shares = pyro.param("shares", torch.ones(3) / 3, constraints.simplex)
+    locs = pyro.param("locs", torch.tensor([0.0, 1.0, 2.0]), constraints.ordered_vector)
+    factor = pyro.param("factor", torch.eye(2), constraints.lower_cholesky)
+    with pyro.plate("data", 12):
+        pyro.sample("x", dist.MixtureSameFamily(dist.Categorical(shares), dist.Normal(locs, 1.0)), obs=x)
+    pyro.sample("y", dist.MultivariateNormal(torch.zeros(2), scale_tril=factor), obs=torch.ones(2))
+
+
+STRUCTURE = {"conditionals": {"mean": "mvn", "sd": "normal"}, "dependencies": {"mean": {"sd": "linear"}}}
+KINDS = {
+    "slots": (lambda: counting(Slotted()), "plain"),
+    "an imported module": (imported, "plain"),
+    "an attribute of a function": (on_itself, "plain"),
+    "a queue": (queue, "plain"),
+    "a count of backward passes": (backward_counts, "plain"),
+    "a loss that counts": (loss_counts, "plain"),
+    "Python's and NumPy's numbers": (
+        lambda: observed(lambda x, weight: x * weight * random.random() + np.random.rand()),  # noqa: NPY002
+        "plain",
+    ),
+    "a loop until a draw": (
+        lambda: observed(lambda x, weight: x * weight * next(i for i in range(99) if torch.rand(()) < 0.5)),
+        "plain",
+    ),
+    "a running average": (average, "recorded"),
+    "a hook": (hooked, "recorded"),
+    "a gradient inside": (inner_gradient, "recorded"),
+    "a checkpointed function": (
+        lambda: observed(lambda x, weight: checkpoint(lambda y: (y * weight).exp(), x, use_reentrant=False)),
+        "recorded",
+    ),
+    "vmap": (lambda: observed(lambda x, weight: torch.vmap(lambda entry: entry * weight)(x)), "recorded"),
+    "a lazy network": (lambda: networks(lambda: nn.LazyLinear(1)), "recorded"),
+    "spectral norm": (lambda: networks(lambda: spectral_norm(nn.Linear(1, 1))), "recorded"),
+    "constraints": (lambda: (constrained, nothing, Trace_ELBO()), "recorded"),
+    "nested subsamples": (lambda: (nested, AutoNormal(nested), TraceMeanField_ELBO()), "recorded"),
+    "a structured guide": (lambda: (scaled, AutoStructured(scaled, **STRUCTURE), Trace_ELBO()), "recorded"),
+    "a Gaussian guide": (lambda: (scaled, AutoGaussian(scaled), Trace_ELBO()), "recorded"),
+    "wake and sleep": (lambda: (level, level_guide, ReweightedWakeSleep(2, max_plate_nesting=0)), "recorded"),
+    "TMC": (
+        lambda: (
+            level,
+            pyro.infer.config_enumerate(level_guide, "parallel", False, 3),
+            TraceTMC_ELBO(max_plate_nesting=0),
+        ),
+        "recorded",
+    ),
+    "MMD": (lambda: (level, level_guide, Trace_MMD(RBF(1), True, 4, max_plate_nesting=1)), "recorded"),
+    "energy distance": (lambda: (level, level_guide, EnergyDistance(num_particles=2, max_plate_nesting=1)), "recorded"),
+}
+
+
+@pytest.mark.filterwarnings("ignore:the step of Programs is run plain")
+@pytest.mark.parametrize("name", KINDS)
+def test_programs_end_as_under_svi(name):
+    make, way = KINDS[name]
+
+    def seeded():
+        pyro.clear_param_store()
+        made = make()
+        pyro.set_rng_seed(7)
+        random.seed(7)
+        np.random.seed(7)  # noqa: NPY002
+        return made
+
+    svi = SVI(*(made := seeded())[:2], pyro.optim.Adam({"lr": 0.02}), made[2])
+    expected = [float(np.sum(svi.step(X))) for _ in range(5)]
+    values = {key: value.detach().clone() for key, value in pyro.get_param_store()._params.items()}
+    made = seeded()
+    fit = pg.fit(pg.models.Programs(*made), X, steps=5, lr=0.02, seed=7, progress=False)
+    assert fit.way == way
+    np.testing.assert_allclose(fit.history["loss"], expected, rtol=2e-6)
+    assert fit.pair.store_names == tuple(values)
+    for key, value in values.items():
+        torch.testing.assert_close(fit.pair._values[key].detach(), value, rtol=1e-5, atol=1e-6)
+    pyro.clear_param_store()
