@@ -59,6 +59,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     )
     add("--batch-size", type=int, default=128, help="images a step (default: %(default)s)")
     add("--lr", type=float, default=4e-3, help="Adam's highest learning rate (default: %(default)s)")
+    add("--precision", choices=("float32", "bf16"), help="of the networks (default: bf16 where the CPU computes in it)")
     add("--seed", type=int, default=0, help="of weights, batches and noise (default: %(default)s)")
     add("--seeds", type=int, default=1, help="runs of each β with seeds of their own (default: %(default)s)")
     add("--workers", type=int, default=1, help="how many of these runs at a time (default: %(default)s)")
@@ -77,9 +78,18 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
         torch.empty(0, device=args.device)
     except (RuntimeError, AssertionError) as error:
         parser.error(f"--device {args.device} cannot be used here: {str(error).splitlines()[0]}")
+    if args.precision is None:
+        args.precision = "bf16" if computes_in_bf16(args.device) else "float32"
     if args.smoke:
         args.steps, args.tc_steps = min(args.steps, 5), min(args.tc_steps, 5)
     return args
+
+
+def computes_in_bf16(device: str) -> bool:
+    """Whether the device has instructions for bfloat16; a CPU without them is slower in it than in float32."""
+    if torch.device(device).type == "cpu":
+        return bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
+    return torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
 
 
 def build(args: argparse.Namespace, beta: float) -> pg.models.VAE:
@@ -153,6 +163,7 @@ def train_one(
         schedule=schedule,
         seed=args.seed,
         device=args.device,
+        precision=args.precision,
         checkpoint=folder,
         resume=True,
     )
@@ -183,6 +194,7 @@ def sweep_seeds(args: argparse.Namespace, images: Any, test: Any) -> pd.DataFram
         lr_schedule=partial(one_cycle, args.steps),
         schedule=pg.training.LinearWarmup(max(1, 8 * args.steps // 10)),
         device=args.device,
+        precision=args.precision,
     )
 
 
@@ -400,7 +412,7 @@ def budget(args: argparse.Namespace, histories: dict[str, pg.training.History]) 
     each = [f"{label} saw {len(history):,} batches" for label, history in histories.items()]
     return (
         f"{', '.join(each)} of {args.batch_size} images ({args.network} networks), the β-TCVAE of 64; "
-        f"{args.latent} latents, Adam with a learning rate of one cycle, seed {args.seed}."
+        f"{args.latent} latents, Adam with a learning rate of one cycle in {args.precision}, seed {args.seed}."
     )
 
 

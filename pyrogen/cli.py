@@ -175,7 +175,7 @@ def _add_explore(commands: Any) -> None:
         description="Open a page with a slider for each latent, the decoded image, and the data beside it.",
     )
     parser.add_argument("pair", nargs="?", help="a name of pg.pretrained(), or a file that pg.save wrote; by default "
-                        "the first pretrained pair")  # fmt: skip
+                        "dsprites-tcvae")  # fmt: skip
     parser.add_argument("--data", help="dsprites, digits, none, or an array (N, *shape) in a .npy file; by default "
                         "the data set that has the pair's shape")  # fmt: skip
     parser.add_argument("--port", type=int, default=0, help="of the page on this machine (default: a free one)")
@@ -188,7 +188,7 @@ def _explore(args: argparse.Namespace) -> int:
     from pyrogen.training import load
 
     pretrained: Any = import_module("pyrogen").pretrained
-    name = args.pair or next(iter(pretrained()))
+    name = args.pair or "dsprites-tcvae"
     pair = load(name) if Path(name).is_file() else pretrained(name)
     explore(pair, _data_of(pair, args.data), title=Path(name).stem, port=args.port, show=not args.no_show)
     return 0

@@ -149,6 +149,23 @@ def _dip_charges(pair, x, z, size):
 DIP = {"charges": _dip_charges, "additive": False}
 
 
+def _factor_vae():
+    encoder = pg.nn.MLPEncoder((4, 4), LATENT, hidden=(16,))
+    decoder = pg.nn.MLPDecoder((4, 4), LATENT, hidden=(16,))
+    return pg.models.FactorVAE(encoder, decoder, gamma=3.0, beta=4.0, hidden=(8, 8)).double()
+
+
+def _factor_charges(pair, x, z, size):
+    """The logit at each code, and the cross-entropy of codes against rows whose entry l is of the image l places on."""
+    places = (torch.arange(len(z))[:, None] + torch.arange(LATENT)) % len(z)
+    mine, other = pair.discriminator(z).squeeze(-1), pair.discriminator(z.gather(0, places)).squeeze(-1)
+    loss = -0.5 * torch.sigmoid(mine).log() - 0.5 * torch.sigmoid(-other).log()
+    return {"total_correlation": (3.0, mine), "discriminator": (1.0, loss)}
+
+
+FACTOR = {"charges": _factor_charges, "additive": False}
+
+
 def _sparse(beta=1.0):
     dictionary = pg.nn.Dictionary(16, atoms=24)
     encoder = pg.nn.SparseLinearEncoder((4, 4), pg.nn.FISTA(dictionary, steps=6))
@@ -277,6 +294,7 @@ CASES = [
     Case("sparse, beta 4", lambda: _sparse(beta=4.0), (4, 4), "real", laplace_log_density, **SPARSE),
     Case("sparse, conv", _sparse_conv, (2, 8, 8), "binary", laplace_log_density, **SPARSE_CONV),
     Case("total correlation", _tc_vae, (4, 4), "binary", standard_log_density, **TC),
+    Case("density ratio", _factor_vae, (4, 4), "binary", standard_log_density, **FACTOR),
     Case("covariance", _dip_vae, (4, 4), "binary", standard_log_density, **DIP),
     Case("quantized, by loss", lambda: _quantized("loss"), (1, 4, 4), "binary", uniform_log_mass, **QUANTIZED),
     Case("quantized, moving", lambda: _quantized("ema"), (1, 4, 4), "binary", uniform_log_mass, **QUANTIZED),

@@ -8,6 +8,7 @@ from pyrogen.models.autoencoder import Autoencoder
 from pyrogen.models.base import Pair
 from pyrogen.models.conditional import ConditionalVAE
 from pyrogen.models.dip_vae import DIPVAE
+from pyrogen.models.factor_vae import FactorVAE
 from pyrogen.models.gamma_exponential import GammaExponential
 from pyrogen.models.missing import MissingVAE
 from pyrogen.models.programs import Programs
@@ -26,6 +27,7 @@ __all__ = [
     "VQVAE",
     "Autoencoder",
     "ConditionalVAE",
+    "FactorVAE",
     "GammaExponential",
     "MissingVAE",
     "Pair",

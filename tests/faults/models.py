@@ -3,6 +3,7 @@
 from faults.fault import Fault
 
 BASE, VAE, GAMMA = "models/base.py", "models/vae.py", "models/gamma_exponential.py"
+FACTOR, OF_FACTOR = "models/factor_vae.py", "models/test_factor_vae.py::test_"
 CONTRACT = "models/test_contract.py::"
 OF_VAE = "models/test_vae.py::"
 OF_GAMMA = "models/test_gamma_exponential.py::test_gamma_"
@@ -36,6 +37,41 @@ FAULTS = [
         "            with self.kl_weight():",
         "            if True:",
         "models/test_dip_vae.py::test_without_a_price_it_is_the_vae",
+    ),
+    Fault(
+        "the FactorVAE's price trains its discriminator too",
+        FACTOR,
+        "weight.detach() for name, weight",
+        "weight for name, weight",
+        OF_FACTOR + "each_loss_has_gradients_to_its_own_networks_alone",
+    ),
+    Fault(
+        "the FactorVAE's discriminator moves the codes",
+        FACTOR,
+        "codes = z.detach()",
+        "codes = z",
+        OF_FACTOR + "each_loss_has_gradients_to_its_own_networks_alone",
+    ),
+    Fault(
+        "the FactorVAE's discriminator takes codes for shuffled ones",
+        FACTOR,
+        "F.softplus(-mine) + F.softplus(other)",
+        "F.softplus(mine) + F.softplus(-other)",
+        OF_FACTOR + "the_minimum_of_its_loss_is_the_density_ratio_and_its_mean_the_total_correlation",
+    ),
+    Fault(
+        "the FactorVAE's latents are shuffled together",
+        FACTOR,
+        "column.roll(-latent)",
+        "column.roll(-1)",
+        OF_FACTOR + "shuffled_codes_keep_each_latent_and_take_it_from_other_images",
+    ),
+    Fault(
+        "the FactorVAE's price is not weighed",
+        FACTOR,
+        ", weight=self.gamma)",
+        ")",
+        OF_FACTOR + "without_its_weight_it_trains_as_the_vae_does",
     ),
     Fault(
         "the guide forgets beta",

@@ -388,6 +388,13 @@ ENTRIES: dict[str, Callable[[], Arguments]] = {
         "diagonal": 10.0,
         "beta": 1.0,
     },
+    "models.FactorVAE": lambda: {
+        "encoder": encoder(),
+        "decoder": decoder(),
+        "gamma": 10.0,
+        "beta": 1.0,
+        "hidden": (4, 4),
+    },
     "models.SemiSupervisedVAE": lambda: {
         "encoder": labelled_encoder(),
         "decoder": labelled_decoder(),

@@ -24,6 +24,6 @@ assert scores.elbo is not None
 assert scores.elbo > before
 pg.save(pair, "pair.safetensors")
 assert torch.equal(pg.load("pair.safetensors").beta, pair.beta)
-assert len(pg.pretrained()) == 5
+assert len(pg.pretrained()) == 9
 assert pg.pretrained("dsprites-tcvae").sample(2).shape == (2, 1, 64, 64)
 print(f"pyrogen {pg.__version__} with torch {torch.__version__}: ELBO {before:.1f} -> {scores.elbo:.1f} nats per image")
