@@ -120,6 +120,7 @@ class Checkpointer:
             "pair": describe(run.pair),
             "settings": self.settings,
             "step": run.step,
+            "way": run.way,
             "seconds": run.seconds,
             "columns": run.history.columns,
             "parts": parts,
@@ -149,6 +150,7 @@ class Checkpointer:
         try:
             if self.resume != "weights":
                 unpack(run.optimizer, state.part("optimizer"), facts)
+                run.go_on(facts.get("way"))
                 run.parts.load_state_dict(packing.unpack(facts.get("parts", {"dict": []}), state.tensors))
             torch.set_rng_state(run.team.own_random(state.tensors))
             if "random.cuda" in state.tensors and run.device.type == "cuda":

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -231,6 +231,10 @@ class Run:
                 checkpointer.save(self)
                 error.add_note(f"the checkpoint in {checkpointer.folder} holds the run at step {self.step}")
             raise
+
+    def go_on(self, way: Any) -> None:
+        """Take the steps in the way of an earlier run's checkpoint, if this way has other last digits."""
+        self._take.insist(way == "compiled")
 
     def resume_history(self, columns: tuple[str, ...], rows: NDArray[np.float64]) -> None:
         """Go on from the rows of an earlier run; a column that it lacks is NaN there."""

@@ -106,6 +106,10 @@ class Step:
         """Whether step 0 has been taken already, and is to be handed out."""
         return self._first is not None
 
+    def insist(self, compiled: bool) -> None:
+        """Have the step compiled however few steps are left, if `compiled`, unless the plain step is asked for."""
+        self._ask = True if compiled and self._ask is None else self._ask
+
     def forget_first(self, step: int) -> None:
         """Drop the result of step 0 in a run that begins at a later one."""
         if step:
