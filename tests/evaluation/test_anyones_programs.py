@@ -110,8 +110,17 @@ def test_labels_of_the_guide_are_averaged_over():
             pyro.sample("label", dist.Categorical(logits=each), infer={"enumerate": "parallel"})
 
     scores = pg.evaluate(pg.models.Programs(model, guide), X, importance_samples=2)
-    exact_value = logsumexp(norm.logpdf(X.numpy()[:, None], [-2.0, 2.0], 1.0) + np.log([0.3, 0.7]), axis=1).sum()
+    joint = norm.logpdf(X.numpy()[:, None], [-2.0, 2.0], 1.0) + np.log([0.3, 0.7])
+    exact_value = logsumexp(joint, axis=1).sum()
     assert scores.elbo == pytest.approx(exact_value, rel=1e-5)
+    assert scores.nll == pytest.approx(-exact_value, rel=1e-5)
+
+    def indifferent(x):
+        with pyro.plate("data", len(x)):
+            pyro.sample("label", dist.Categorical(torch.ones(2)), infer={"enumerate": "parallel"})
+
+    scores = pg.evaluate(pg.models.Programs(model, indifferent), X, importance_samples=2)
+    assert scores.elbo == pytest.approx((joint.mean(1) + np.log(2)).sum(), rel=1e-5)  # no draw has a part in it
     assert scores.nll == pytest.approx(-exact_value, rel=1e-5)
 
 

@@ -73,11 +73,11 @@ FAULTS = [
         OF_BOUNDARY + "test_states_and_evidence",
     ),
     Fault(
-        "a node may be asked for and observed",
+        "a node may stand on two sides of a query",
         BOUNDARY,
         "            if node in seen:",
         "            if False:",
-        OF_INFERENCE + "test_bad_questions_are_refused",
+        "graphs/structure/test_validation.py::test_a_query_names_known_nodes_each_on_one_side",
     ),
     Fault(
         "a collider is open although nothing is observed",

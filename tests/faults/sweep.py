@@ -33,11 +33,4 @@ FAULTS = [
         "    except OSError as error:\n        where",
         TESTS + "test_a_run_that_fails_is_a_row_with_its_error",
     ),
-    Fault(
-        "failed runs are drawn",
-        "plots/runs/sweep.py",
-        'rows = table[table["error"] == ""] if "error" in table.columns else table',
-        "rows = table",
-        "plots/runs/test_sweep_plot.py::test_what_cannot_be_drawn_is_refused",
-    ),
 ]

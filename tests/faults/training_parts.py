@@ -83,7 +83,7 @@ FAULTS = [
         "training/callbacks/early_stopping.py",
         "self.best, self.best_step, self.waited = value, state.step, 0",
         "self.best, self.best_step = value, state.step",
-        OF_CALLBACKS + "test_early_stopping_counts_only_what_is_better_by_min_delta",
+        OF_CALLBACKS + "test_early_stopping_waits_anew_after_an_improvement",
     ),
     Fault(
         "the ELBO is followed as if lower were better",

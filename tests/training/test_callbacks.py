@@ -8,6 +8,7 @@ from helpers.small import binary, make_pair, quiet, same, weights
 
 import pyrogen as pg
 from pyrogen.training import CsvLog, EarlyStopping, KeepBest, MovingAverage, TensorBoard
+from pyrogen.training.callbacks.state import State
 from pyrogen.training.checkpoints.checkpoint import FILE_NAME, read_state
 
 VALIDATED = {"validation": binary(20), "validate_every": 5}
@@ -64,6 +65,16 @@ def test_early_stopping_counts_only_what_is_better_by_min_delta():
     assert fit.steps == 15
     fit = quiet(make_pair(), binary(), steps=100, lr=1e-3, callbacks=[EarlyStopping(2, monitor="elbo")], **VALIDATED)
     assert fit.steps > 15
+
+
+def test_early_stopping_waits_anew_after_an_improvement():
+    stopping, state = EarlyStopping(2), State(make_pair(), 100, None, None, True)
+    for step, value in enumerate([5.0, 6.0, 4.0, 6.0]):
+        state.step, state.validated, state.validation = step, True, {"objective": value}
+        stopping(state)
+        assert state.reason is None
+    stopping(state)
+    assert "in 2 validations since step 2" in state.reason
 
 
 def test_the_best_weights_are_those_of_the_lowest_validation(tmp_path):

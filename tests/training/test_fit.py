@@ -336,11 +336,14 @@ def test_bad_data_are_refused_before_any_work(data, error, message, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_a_gray_pixel_in_a_later_batch_of_a_dataset_is_refused():
+@pytest.mark.parametrize("mapped", [False, True])
+def test_a_gray_pixel_in_a_later_batch_of_a_dataset_is_refused(mapped, tmp_path):
     x = binary()
-    x[57, 2, 2] = 0.5
+    x[77, 2, 2] = 0.5
+    np.save(tmp_path / "x.npy", x.numpy())
+    data = np.load(tmp_path / "x.npy", mmap_mode="r") if mapped else TensorDataset(x)
     with pytest.raises(ValueError, match="continuous_bernoulli"):
-        quiet(make_pair(), TensorDataset(x), steps=10)
+        quiet(make_pair(), data, steps=10)
 
 
 def test_only_pairs_are_fitted():

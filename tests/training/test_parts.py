@@ -113,3 +113,9 @@ def test_a_notebook_shows_the_last_terms():
     assert f"<td>{fit.history.validation['elbo'][-1]:.2f}</td>" in page
     assert "7 steps" in page
     assert "0 steps" in History(["objective"])._repr_html_()
+
+
+def test_the_latents_of_a_history_are_the_numbered_columns():
+    history = History(("objective", "kl", "kl_0", "kl_1", "kl_z2"))
+    history.append(np.arange(9.0)[None])
+    assert history["kl_per_latent"].tolist() == [[6.0, 7.0]]

@@ -157,6 +157,7 @@ def test_wrong_settings_of_schedules_are_refused(make, error, message):
 
 def test_a_target_kl_charges_the_distance_from_a_rising_target():
     schedule = TargetKL(end=2.0, steps=10, gamma=3.0)
+    assert [schedule.target(t) for t in (0, 5, 10, 20)] == [0.0, 1.0, 2.0, 2.0]
     history = quiet(make_pair(beta=1.0), binary(), steps=30, lr=0.01, schedule=schedule).history
     above = history["kl"][:-1] > [schedule.target(t) for t in range(1, 30)]
     assert history["beta"][0] == 3.0

@@ -49,8 +49,7 @@ def sweep(
     for column in (x, *terms, *([by] if by else [])):
         if column not in table.columns:
             raise ValueError(f"table must have a column {column!r}, got {', '.join(map(str, table.columns))}.")
-    rows = table[table["error"] == ""] if "error" in table.columns else table
-    rows = rows.dropna(subset=list(terms), how="all")
+    rows = table.dropna(subset=list(terms), how="all")
     if not len(rows):
         raise ValueError("table must have a run that succeeded, got none.")
     fig, axes = panels(len(terms), height=3.3)
