@@ -1,6 +1,6 @@
 """Handwritten digits of 8 x 8, the real images that come with scikit-learn."""
 
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias, get_args
 
 import torch
 from torch import Tensor
@@ -8,6 +8,7 @@ from torch import Tensor
 from pyrogen import checks
 from pyrogen.datasets.images import Images
 
+Levels: TypeAlias = Literal["gray", "binary"]
 GRAYS = 16  # a pixel counts the dark ones of 4 x 4 finer pixels
 
 
@@ -43,8 +44,8 @@ class Digits(Images):
     factor_sizes = (10,)
     image_shape = (1, 8, 8)
 
-    def __init__(self, levels: Literal["gray", "binary"] = "gray") -> None:
-        checks.one_of("levels", levels, ("gray", "binary"))
+    def __init__(self, levels: Levels = "gray") -> None:
+        checks.one_of("levels", levels, get_args(Levels))
         from sklearn.datasets import load_digits
 
         pixels, digits = load_digits(return_X_y=True)

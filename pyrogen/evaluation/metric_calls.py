@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from pyrogen import checks
 from pyrogen.progress import progress_bar
 
 Metric = Callable[..., float]
@@ -106,9 +107,8 @@ def _check_settings(metric: Metric, factors: Any, settings: Mapping[str, Any]) -
         return  # another's rules are not known
     function = metric.func if isinstance(metric, partial) else metric
     presets = getattr(inspect.getmodule(function), "PRESETS", None)
-    preset = settings.get("preset")
-    if presets and "preset" in settings and preset not in list(presets):
-        raise ValueError(f"unknown preset {preset!r}; expected one of {', '.join(map(repr, presets))}.")
+    if presets and "preset" in settings:
+        checks.one_of("preset", settings["preset"], presets)
     rules = {key: settings[key] for key in ("continuous", "factor_names", "leave_out") if key in settings}
     values = as_mixed_factors(np.asarray(factors), **rules)
     if len(values.names) < 2 and function in (ours.factor_vae_score, ours.beta_vae_score, ours.info_modularity):

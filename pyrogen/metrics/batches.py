@@ -97,9 +97,7 @@ def settled(
     `least` holds the least value of each count; numbers that are in it as -1 need only be finite and not negative.
     """
 
-    if preset not in list(presets):  # which compares, where a mapping would hash
-        raise ValueError(f"unknown preset {preset!r}; expected one of {', '.join(map(repr, presets))}.")
-    settings: dict[str, Any] = dict(presets[preset]) | {
+    settings: dict[str, Any] = dict(presets[checks.one_of("preset", preset, presets)]) | {
         name: value for name, value in given.items() if value is not None
     }
     for name, smallest in least.items():

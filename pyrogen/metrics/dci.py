@@ -1,7 +1,7 @@
 r"""Disentanglement, completeness and informativeness: who predicts what, and how well."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,13 +18,13 @@ PRESETS: dict[str, dict[str, object]] = {
     "paper_lasso": {"predictor": "lasso"},
     "paper_forest": {"predictor": "paper_forest"},
 }
-PARTS = ("disentanglement", "completeness", "informativeness")
+Part: TypeAlias = Literal["disentanglement", "completeness", "informativeness"]
 
 
 def dci(
     codes: ArrayLike,
     factors: ArrayLike,
-    part: Literal["disentanglement", "completeness", "informativeness"] = "disentanglement",
+    part: Part = "disentanglement",
     *,
     preset: Literal["forest", "disentanglement_lib", "paper_lasso", "paper_forest"] = "forest",
     continuous: bool | int | str | Sequence[int | str] = (),
@@ -118,7 +118,7 @@ def dci(
     """
 
     settings = chosen(preset, PRESETS)
-    checks.one_of("part", part, PARTS)
+    checks.one_of("part", part, get_args(Part))
     table = as_codes(codes)
     values = as_mixed_factors(factors, continuous, factor_names, rows=len(table), leave_out=leave_out)
     regressed = any(values.continuous) or settings["predictor"] in ("lasso", "paper_forest")

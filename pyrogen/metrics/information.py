@@ -1,7 +1,7 @@
 r"""Mutual information of each latent with each factor, by a named estimator."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,7 +11,7 @@ from pyrogen.metrics.histogram import histogram_information
 from pyrogen.metrics.posterior import posterior_log_ratios
 from pyrogen.metrics.validation import as_codes, as_factors, as_scale
 
-ESTIMATORS = ("histogram", "posterior")
+Estimator: TypeAlias = Literal["histogram", "posterior"]
 
 
 def entropy(factors: ArrayLike) -> NDArray[np.float64]:
@@ -42,7 +42,7 @@ def entropy(factors: ArrayLike) -> NDArray[np.float64]:
 def mutual_information(
     codes: ArrayLike,
     factors: ArrayLike,
-    estimator: Literal["histogram", "posterior"] = "histogram",
+    estimator: Estimator = "histogram",
     *,
     scale: ArrayLike | None = None,
     bins: int = 20,
@@ -121,13 +121,11 @@ def estimate(
         checks.whole("samples", samples, least=2, most=checks.LARGEST_COUNT),
     )
     seed = checks.seed("seed", seed)
-    checks.one_of("estimator", estimator, ("histogram", "posterior"))
+    checks.one_of("estimator", estimator, get_args(Estimator))
     if estimator == "histogram":
         return histogram_information(codes, factors, bins), None, {"bins": int(bins)}
-    if estimator == "posterior":
-        ratios = posterior_log_ratios(codes, as_scale(scale, codes.shape), factors, samples, seed)
-        return ratios.mean(axis=0), ratios, {"samples": int(samples), "seed": int(seed)}
-    raise ValueError(f"unknown estimator {estimator!r}; expected one of {_listed(ESTIMATORS)}.")
+    ratios = posterior_log_ratios(codes, as_scale(scale, codes.shape), factors, samples, seed)
+    return ratios.mean(axis=0), ratios, {"samples": int(samples), "seed": int(seed)}
 
 
 def _entropy(counts: NDArray[np.int64]) -> float:

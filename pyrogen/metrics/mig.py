@@ -1,12 +1,11 @@
 r"""The mutual information gap: how much more the best latent knows of a factor than the second best."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pyrogen.metrics.information import entropy, estimate
+from pyrogen.metrics.information import Estimator, entropy, estimate
 from pyrogen.metrics.score import Score
 from pyrogen.metrics.validation import MixedFactors, as_codes, as_mixed_factors, binned
 
@@ -14,7 +13,7 @@ from pyrogen.metrics.validation import MixedFactors, as_codes, as_mixed_factors,
 def mig(
     codes: ArrayLike,
     factors: ArrayLike,
-    estimator: Literal["histogram", "posterior"] = "histogram",
+    estimator: Estimator = "histogram",
     *,
     scale: ArrayLike | None = None,
     bins: int = 20,
@@ -103,7 +102,7 @@ def mig(
 def latent_gap(
     codes: ArrayLike,
     factors: ArrayLike,
-    estimator: Literal["histogram", "posterior"] = "histogram",
+    estimator: Estimator = "histogram",
     *,
     scale: ArrayLike | None = None,
     bins: int = 20,

@@ -1,12 +1,11 @@
 r"""Modularity: whether a latent knows of one factor only."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pyrogen.metrics.information import estimate
+from pyrogen.metrics.information import Estimator, estimate
 from pyrogen.metrics.score import Score
 from pyrogen.metrics.validation import as_codes, as_mixed_factors, binned
 
@@ -14,7 +13,7 @@ from pyrogen.metrics.validation import as_codes, as_mixed_factors, binned
 def modularity(
     codes: ArrayLike,
     factors: ArrayLike,
-    estimator: Literal["histogram", "posterior"] = "histogram",
+    estimator: Estimator = "histogram",
     *,
     scale: ArrayLike | None = None,
     bins: int = 20,

@@ -5,15 +5,14 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from pyrogen import checks
 from pyrogen.metrics.validation import MixedFactors, split_rows
 
 
 def chosen(preset: str, presets: Mapping[str, Mapping[str, object]]) -> Mapping[str, object]:
     r"""Return the settings of a preset."""
 
-    if not isinstance(preset, str) or preset not in presets:
-        raise ValueError(f"unknown preset {preset!r}; expected one of {', '.join(map(repr, presets))}.")
-    return presets[preset]
+    return presets[checks.one_of("preset", preset, presets)]
 
 
 def split(

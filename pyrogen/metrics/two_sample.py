@@ -1,7 +1,7 @@
 r"""Are two samples of one distribution? The energy distance and the squared MMD, each with a permutation p-value."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,6 +11,7 @@ from pyrogen.metrics.score import Score
 from pyrogen.metrics.validation import _to_numpy, as_codes
 
 Array = NDArray[np.float64]
+Estimator: TypeAlias = Literal["unbiased", "biased"]
 _AT_ONCE = 256  # permutations, which bounds the memory beside the matrix of all pairs
 
 
@@ -41,7 +42,7 @@ class TwoSampleScore(Score):
 def energy_distance(
     x: ArrayLike,
     y: ArrayLike,
-    estimator: Literal["unbiased", "biased"] = "unbiased",
+    estimator: Estimator = "unbiased",
     permutations: int = 999,
     seed: int = 0,
 ) -> TwoSampleScore:
@@ -94,7 +95,7 @@ def energy_distance(
 def squared_mmd(
     x: ArrayLike,
     y: ArrayLike,
-    estimator: Literal["unbiased", "biased"] = "unbiased",
+    estimator: Estimator = "unbiased",
     bandwidth: float | Sequence[float] | None = None,
     permutations: int = 999,
     seed: int = 0,
@@ -237,7 +238,7 @@ def _distances(draws: Array) -> Array:
 
 
 def _check(estimator: str, permutations: int, seed: int) -> tuple[int, int]:
-    checks.one_of("estimator", estimator, ("unbiased", "biased"))
+    checks.one_of("estimator", estimator, get_args(Estimator))
     return checks.whole("permutations", permutations, least=0, most=checks.LARGEST_COUNT), checks.seed("seed", seed)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Literal, TypeAlias, get_args
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from pyrogen import checks
 from pyrogen.config import Described
 
-UPDATES = ("ema", "loss")
+Update: TypeAlias = Literal["ema", "loss"]
 UNUSED = 1e-12  # a running count below it has underflowed in all but name: the code stays where it is
 CLUSTERED = 10_000  # distinct features that k-means looks at, at most (and at least 50 a code)
 
@@ -62,12 +62,10 @@ class Codebook(Described, nn.Module):
     sums: Tensor
     placed: Tensor
 
-    def __init__(
-        self, codes: int, dim: int, update: Literal["ema", "loss"] = "ema", decay: float = 0.99, revive: float = 0.01
-    ) -> None:
+    def __init__(self, codes: int, dim: int, update: Update = "ema", decay: float = 0.99, revive: float = 0.01) -> None:
         super().__init__()
         self.codes, self.dim = checks.whole("codes", codes, least=1), checks.whole("dim", dim, least=1)
-        self.update = checks.one_of("update", update, UPDATES)
+        self.update = checks.one_of("update", update, get_args(Update))
         self.decay, self.revive = checks.real("decay", decay, 0, below=1), checks.real("revive", revive, 0, below=1)
         self.frozen = False
         vectors = torch.randn(self.codes, self.dim) / math.sqrt(self.dim)

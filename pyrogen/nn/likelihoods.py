@@ -122,7 +122,7 @@ def _noise(scale: Any) -> Tensor:
     return values
 
 
-_BY_NAME: dict[str, type[Likelihood]] = {
+_BY_NAME: dict[LikelihoodName, type[Likelihood]] = {
     "bernoulli": Bernoulli,
     "continuous_bernoulli": ContinuousBernoulli,
     "gaussian": Gaussian,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -181,7 +181,7 @@ def fit(
     resume = resume if resume == "weights" else checks.flag("resume", resume)
     progress = checks.flag("progress", progress)
     check_optimizer(optimizer)
-    precision = checks.one_of("precision", precision, ("float32", "bf16"))
+    precision = checks.one_of("precision", precision, get_args(Precision))
     if compile is not None:
         compile = checks.flag("compile", compile)
     check_parts(schedule, callbacks, validation, validate_every)

@@ -285,7 +285,7 @@ NO_METRIC = {
     "no preset": (
         [functools.partial(pg.metrics.dci, preset="papr")],
         ValueError,
-        "^the metric 'dci_papr' cannot score these data: unknown preset 'papr'; expected one of 'forest'",
+        "^the metric 'dci_papr' cannot score these data: preset must be one of 'forest'",
     ),
     "no factor": ([LEFT_OUT], ValueError, "^the metric 'mig_top' cannot score these data: leave_out must name factors"),
 }

@@ -1,9 +1,12 @@
 """Defaults that come from a paper or a library, each pinned with its source."""
 
 import inspect
+import typing
+from typing import get_args
 
 import pyrogen as pg
 from pyrogen.metrics import beta_vae_score, dci, factor_vae_score, mig
+from pyrogen.nn import likelihoods
 
 
 def default(function, name):
@@ -51,3 +54,21 @@ def test_an_objective_starts_plain():
     assert default(pg.models.SCVAE, "beta") == 1.0
     assert default(pg.nn.Gaussian, "scale") == 1.0
     assert default(pg.nn.Gaussian, "learned") is False
+
+
+def test_string_options_are_literals_of_what_is_accepted():
+    """A preset or an estimator that is added to a table, and not to the type that editors show, or the reverse."""
+    tables = 0
+    for name in pg.metrics.__all__:
+        function = getattr(pg.metrics, name)
+        module = inspect.getmodule(function)
+        for option, table in (("preset", "PRESETS"), ("estimator", "ESTIMATORS")):
+            parameters = inspect.signature(function).parameters if inspect.isfunction(function) else {}
+            if option in parameters and hasattr(module, table):
+                assert get_args(typing.get_type_hints(function)[option]) == tuple(getattr(module, table)), (
+                    name,
+                    option,
+                )
+                tables += 1
+    assert tables >= 9
+    assert get_args(likelihoods.LikelihoodName) == tuple(likelihoods._BY_NAME)

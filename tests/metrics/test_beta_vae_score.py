@@ -178,13 +178,13 @@ CODES, FACTORS = np.arange(12.0).reshape(6, 2), np.array([[0, 0], [0, 1], [1, 0]
         (CODES, FACTORS[:, :1], {}, ValueError, "needs at least two, got '0' alone"),
         (CODES, FACTORS * 1.0, {}, TypeError, "factors must be integers"),
         (CODES, FACTORS * 1.0, {"continuous": True}, ValueError, "set bins.*: '0', '1'"),
-        (CODES, FACTORS, {"preset": "higgins"}, ValueError, "unknown preset 'higgins'"),
+        (CODES, FACTORS, {"preset": "higgins"}, ValueError, "preset must be one of .*, got 'higgins'"),
         (CODES, FACTORS, {"points": 1}, ValueError, "points must be a whole number of at least 2, got 1"),
         (CODES, FACTORS, {"evaluation": 0}, ValueError, "evaluation must be a whole number of at least 1, got 0"),
         (CODES, FACTORS, {"batch_size": True}, TypeError, "batch_size must be a whole number of at least 1, got True"),
         (CODES, FACTORS, {"penalty": np.inf}, ValueError, "penalty must be a finite number of at least 0, got inf"),
         (CODES, FACTORS, {"seed": None}, TypeError, "seed must be a whole number from 0 to 4294967295, got None"),
-        (CODES, FACTORS, {"preset": ["x"]}, ValueError, "unknown preset .'x'."),
+        (CODES, FACTORS, {"preset": ["x"]}, TypeError, "preset must be one of"),
     ],
 )
 def test_what_cannot_be_scored_is_said_in_one_sentence(codes, factors, settings, error, words):

@@ -18,6 +18,7 @@ from math import prod
 from numbers import Integral
 from typing import Any, Literal, get_args
 
+from pyrogen import checks
 from pyrogen.graphs.structure import validation
 from pyrogen.graphs.structure.moral import moral_graph
 from pyrogen.graphs.structure.validation import Graph, Node
@@ -52,8 +53,7 @@ def elimination_order(
         ('E', 'A', 'B', 'C', 'D')
     """
     validation.undirected(ug)
-    if heuristic not in get_args(Heuristic):
-        raise ValueError(f"heuristic must be one of {', '.join(get_args(Heuristic))}, got {heuristic!r}")
+    checks.one_of("heuristic", heuristic, get_args(Heuristic))
     if heuristic == "min_weight" and sizes is None:
         raise ValueError(
             "sizes must be given for heuristic='min_weight', got None: pass the number of states of each node"

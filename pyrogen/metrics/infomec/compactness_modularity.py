@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pyrogen import checks
 from pyrogen.metrics.batches import settled
-from pyrogen.metrics.infomec.information import ESTIMATORS, normalized_information
+from pyrogen.metrics.infomec.information import ESTIMATORS, Estimator, normalized_information
 from pyrogen.metrics.score import Score
 from pyrogen.metrics.validation import MixedFactors, as_codes, as_mixed_factors
 
@@ -21,7 +21,7 @@ PRESETS: dict[str, dict[str, object]] = {
 def info_modularity(
     codes: ArrayLike,
     factors: ArrayLike,
-    estimator: Literal["knn", "histogram", "discrete"] = "knn",
+    estimator: Estimator = "knn",
     *,
     preset: Literal["standalone", "experiments"] = "standalone",
     neighbors: int | None = None,
@@ -131,7 +131,7 @@ def info_modularity(
 def info_compactness(
     codes: ArrayLike,
     factors: ArrayLike,
-    estimator: Literal["knn", "histogram", "discrete"] = "knn",
+    estimator: Estimator = "knn",
     *,
     preset: Literal["standalone", "experiments"] = "standalone",
     neighbors: int | None = None,
@@ -198,7 +198,7 @@ def info_compactness(
 def _checked(
     codes: ArrayLike,
     factors: ArrayLike,
-    estimator: str,
+    estimator: Estimator,
     preset: str,
     continuous: bool | int | str | Sequence[int | str],
     leave_out: int | str | Sequence[int | str],

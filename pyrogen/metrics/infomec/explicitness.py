@@ -1,11 +1,12 @@
 r"""InfoE: how much a linear predictor on all latents knows of each factor, in predictive V-information."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pyrogen import checks
 from pyrogen.metrics.batches import settled
 from pyrogen.metrics.fitting import quiet
 from pyrogen.metrics.infomec.information import as_levels
@@ -13,6 +14,7 @@ from pyrogen.metrics.information import entropy
 from pyrogen.metrics.score import Score
 from pyrogen.metrics.validation import as_codes, as_mixed_factors
 
+Estimator: TypeAlias = Literal["linear", "one_hot"]
 PRESETS: dict[str, dict[str, object]] = {
     "standalone": {"balanced": True, "iterations": 100},
     "definition": {"balanced": False, "iterations": 1_000},
@@ -22,7 +24,7 @@ PRESETS: dict[str, dict[str, object]] = {
 def info_explicitness(
     codes: ArrayLike,
     factors: ArrayLike,
-    estimator: Literal["linear", "one_hot"] = "linear",
+    estimator: Estimator = "linear",
     *,
     preset: Literal["standalone", "definition"] = "standalone",
     balanced: bool | None = None,
@@ -103,16 +105,14 @@ def info_explicitness(
     if balanced is not None and not isinstance(balanced, bool | np.bool_):
         raise ValueError(f"balanced must be True or False, got {balanced!r}.")
     settings = settled(PRESETS, preset, {"iterations": 1}, balanced=balanced, iterations=iterations)
-    if estimator == "linear":
+    if checks.one_of("estimator", estimator, get_args(Estimator)) == "linear":
         span = np.ptp(table, axis=0)
         features = (table - table.min(axis=0)) / np.where(span > 0, span, 1.0)  # in [0, 1]: no square overflows
         spread = features.std(axis=0)
         features = (features - features.mean(axis=0)) / np.where(span > 0, spread, 1.0)
-    elif estimator == "one_hot":
+    else:
         levels = as_levels(table, 'estimator="one_hot"', '"linear"')
         features = np.concatenate([np.eye(level.max() + 1)[level] for level in levels.T], axis=1)
-    else:
-        raise ValueError(f"unknown estimator {estimator!r}; expected one of 'linear', 'one_hot'.")
 
     if (
         len(table) <= features.shape[1] + 1

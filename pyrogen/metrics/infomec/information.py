@@ -1,7 +1,7 @@
 r"""Mutual information of each active latent with each factor as a share of the factor's entropy, for InfoMEC."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,8 @@ from pyrogen.metrics.histogram import histogram_information
 from pyrogen.metrics.information import entropy
 from pyrogen.metrics.validation import MixedFactors
 
-ESTIMATORS = {  # and the settings that each uses
+Estimator: TypeAlias = Literal["knn", "histogram", "discrete"]
+ESTIMATORS: dict[Estimator, tuple[str, ...]] = {  # and the settings that each uses
     "knn": ("neighbors", "active", "seed"),
     "histogram": ("bins", "active"),
     "discrete": (),

@@ -124,7 +124,7 @@ def test_other_arguments_that_are_wrong():
     refused(ValueError, "cycle names 'ABCD'", graphs.chords, UG, "ABCD")
     refused(ValueError, "a cycle must have three or more nodes, got 2", graphs.chords, UG, ["A", "B"])
     refused(ValueError, "no edge joins 'A' and 'C'", graphs.chords, UG, ["A", "C", "B"])
-    refused(ValueError, "heuristic must be one of min_fill", graphs.elimination_order, UG, "fastest")
+    refused(ValueError, "heuristic must be one of 'min_fill'", graphs.elimination_order, UG, "fastest")
     refused(ValueError, "sizes must be given", graphs.elimination_order, UG, "min_weight")
     refused(ValueError, "but 'D' is missing", graphs.elimination_order, UG, sizes=dict.fromkeys("ABC", 2))
     refused(ValueError, "got 0 for 'B'", graphs.elimination_order, UG, sizes={**dict.fromkeys("ACD", 2), "B": 0})

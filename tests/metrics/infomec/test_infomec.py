@@ -285,7 +285,7 @@ CODES, FACTORS = np.arange(12.0).reshape(6, 2), np.array([[0, 0], [0, 1], [1, 0]
         ("MCE", np.where(CODES == 5, np.nan, CODES), FACTORS, {}, ValueError, "codes must be finite, got nan"),
         ("MCE", CODES, FACTORS * [1, 0], {}, ValueError, "single value cannot be scored, leave them out: '1'"),
         ("MCE", CODES, FACTORS * 1.0, {}, TypeError, "factors must be integers"),
-        ("MCE", CODES, FACTORS, {"preset": "hsu"}, ValueError, "unknown preset 'hsu'; expected one of 'standalone', "),
+        ("MCE", CODES, FACTORS, {"preset": "hsu"}, ValueError, "preset must be one of 'standalone', "),
         (
             "MC",
             CODES,
@@ -294,7 +294,7 @@ CODES, FACTORS = np.arange(12.0).reshape(6, 2), np.array([[0, 0], [0, 1], [1, 0]
             ValueError,
             "estimator must be one of 'knn', 'histogram', 'discrete', got 'kde'",
         ),
-        ("E", CODES, FACTORS, {"estimator": "kde"}, ValueError, "'kde'; expected one of 'linear', 'one_hot'"),
+        ("E", CODES, FACTORS, {"estimator": "kde"}, ValueError, "estimator must be one of 'linear', 'one_hot', got 'kde'"),
         ("MC", CODES, FACTORS, {"estimator": "discrete"}, ValueError, "latent 0 has 6 levels in 6 rows; use .knn. or"),
         ("E", CODES, FACTORS, {"estimator": "one_hot"}, ValueError, "latent 0 has 6 levels in 6 rows; use .linear."),
         ("M", CODES, FACTORS[:, :1], {}, ValueError, "InfoM compares factors and needs at least two, got '0' alone"),
@@ -328,7 +328,7 @@ CODES, FACTORS = np.arange(12.0).reshape(6, 2), np.array([[0, 0], [0, 1], [1, 0]
             "^estimator=.knn. compares rows that share a value, but each value of factor 'b' occurs in one row only",
         ),
         ("MC", CODES, FACTORS, {"seed": -1}, ValueError, r"seed must be a whole number from 0 to 4294967295, got -1"),
-        ("MC", CODES, FACTORS, {"preset": ["x"]}, ValueError, "unknown preset .'x'.; expected one of 'standalone', "),
+        ("MC", CODES, FACTORS, {"preset": ["x"]}, TypeError, "preset must be one of 'standalone', "),
         (
             "E",
             np.random.default_rng(0).standard_normal((6, 5)),
