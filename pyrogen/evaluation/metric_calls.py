@@ -112,7 +112,9 @@ def _check_settings(metric: Metric, factors: Any, settings: Mapping[str, Any]) -
     rules = {key: settings[key] for key in ("continuous", "factor_names", "leave_out") if key in settings}
     values = as_mixed_factors(np.asarray(factors), **rules)
     if len(values.names) < 2 and function in (ours.factor_vae_score, ours.beta_vae_score, ours.info_modularity):
-        raise ValueError(f"the score tells factors apart and needs at least two, got {values.names[0]!r} alone.")
+        raise ValueError(
+            f"factors must be at least two for a score that tells them apart, got {values.names[0]!r} alone"
+        )
 
 
 def _is_ours(metric: Metric) -> bool:

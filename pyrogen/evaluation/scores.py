@@ -90,7 +90,7 @@ class Scores(Mapping[str, float]):
     def __getitem__(self, name: str) -> float:
         values = self._values()
         if name not in values:
-            raise KeyError(f"the scores have no {name!r}; they have {', '.join(values)}")
+            raise KeyError(f"the scores have no {name!r}: they have {', '.join(values)}")
         return values[name]
 
     def __iter__(self) -> Iterator[str]:

@@ -33,10 +33,12 @@ class SharedValues:
         if real and bins is None:
             raise ValueError(
                 "the rows of a batch share a factor's value, which rows of a continuous factor do not; "
-                f"set bins, the number of parts to cut these factors into: {', '.join(map(repr, real))}."
+                f"set bins, the number of parts to cut these factors into: {', '.join(map(repr, real))}"
             )
         if len(factors.names) < 2:
-            raise ValueError(f"the score tells factors apart and needs at least two, got {factors.names[0]!r} alone.")
+            raise ValueError(
+                f"factors must be at least two for a score that tells them apart, got {factors.names[0]!r} alone"
+            )
         self.names = factors.names
         self.values: list[NDArray[np.int64]] = []
         self.rows: list[NDArray[np.int64]] = []  # for each factor the rows that may be drawn
@@ -49,8 +51,8 @@ class SharedValues:
             rows = np.flatnonzero(counts[value] >= least_rows)
             if not len(rows):
                 raise ValueError(
-                    f"no value of factor {name!r} is shared by {least_rows} rows (the most are {counts.max()}); "
-                    "give more rows, cut the factor into fewer values, or leave it out."
+                    f"no value of factor {name!r} is shared by {least_rows} rows (the most are {counts.max()}): "
+                    "give more rows, cut the factor into fewer values, or leave it out"
                 )
             self.values.append(value)
             self.rows.append(rows)

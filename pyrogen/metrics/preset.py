@@ -43,7 +43,5 @@ def split(
         still = np.ptp(values.values[part], axis=0) == 0
         if still.any():
             single = ", ".join(repr(values.names[k]) for k in np.flatnonzero(still))
-            raise ValueError(
-                f"the {len(part)} {name} rows hold a single value of {single}; take more, or another seed."
-            )
+            raise ValueError(f"the {len(part)} {name} rows hold a single value of {single}: take more, or another seed")
     return both

@@ -98,7 +98,7 @@ def sap(
     settings = chosen(preset, PRESETS)
     table = as_codes(codes)
     if table.shape[1] < 2:
-        raise ValueError("SAP is a gap between two latents, got codes with a single column.")
+        raise ValueError("codes must have at least two columns, as SAP is a gap between two latents, got one")
     values = as_mixed_factors(factors, continuous, factor_names, rows=len(table), leave_out=leave_out)
     seed = checks.seed("seed", seed)
     rows = split(values, preset, settings, train, test, seed)
@@ -108,7 +108,7 @@ def sap(
     elif not all(values.continuous) and np.abs(table).max() > GREATEST:
         raise ValueError(
             f"preset={preset!r} fits codes as they are and holds none beyond ±{GREATEST:,.0f}, got "
-            f"{np.abs(table).max():.3g} in magnitude; rescale them, or take preset='linear_svm', which standardizes."
+            f"{np.abs(table).max():.3g} in magnitude: rescale them, or take preset='linear_svm', which standardizes"
         )
     score = np.empty((table.shape[1], len(values.names)))
     unfinished = 0

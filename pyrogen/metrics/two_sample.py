@@ -206,18 +206,16 @@ def _tested(
 def _samples(x: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
     first, second = _flat(x, "x"), _flat(y, "y")
     if first.shape[1] != second.shape[1]:
-        raise ValueError(
-            f"x and y must have draws of one size, got {first.shape[1]} and {second.shape[1]} values each."
-        )
+        raise ValueError(f"x and y must have draws of one size, got {first.shape[1]} and {second.shape[1]} values each")
     return first, second
 
 
 def _flat(value: Any, name: str) -> Array:
     array = _to_numpy(value, name)
     if array.ndim == 0 or len(array) < 2:
-        raise ValueError(f"{name} must be a sample (n, ...) of at least two draws, got shape {array.shape}.")
+        raise ValueError(f"{name} must be a sample (n, ...) of at least two draws, got shape {array.shape}")
     if not array.size:
-        raise ValueError(f"{name} must have draws of at least one value each, got shape {array.shape}.")
+        raise ValueError(f"{name} must have draws of at least one value each, got shape {array.shape}")
     return as_codes(array.reshape(len(array), -1), name)
 
 
@@ -233,7 +231,7 @@ def _distances(draws: Array) -> Array:
         distance = squareform(pdist(draws[:, span > 0] / unit)) * unit if span.any() else np.zeros((len(draws),) * 2)
         most = distance.max() * 4 * float(len(draws)) ** 2
     if not np.isfinite([span.max(), most]).all():
-        raise ValueError("the distances of x and y add up to more than float64 can hold; divide both by one number.")
+        raise ValueError("the distances of x and y add up to more than float64 can hold: divide both by one number")
     return distance
 
 
@@ -253,5 +251,5 @@ def _bandwidths(bandwidth: float | Sequence[float]) -> list[float]:
         or not widths.size
         or not ((widths > 0) & (widths < np.inf)).all()
     ):
-        raise ValueError(f"bandwidth must be one positive number or several, got {bandwidth!r}.")
+        raise ValueError(f"bandwidth must be one positive number or several, got {bandwidth!r}")
     return [float(width) for width in widths]

@@ -41,7 +41,7 @@ def as_codes(codes: ArrayLike, name: str = "codes") -> NDArray[np.float64]:
 
     array = _to_numpy(codes, name)
     if array.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must be real numbers, got an array of dtype {array.dtype}.")
+        raise TypeError(f"{name} must be real numbers, got an array of dtype {array.dtype}")
     _check_table(array, name, "(N, L): one row an image, one column a latent")
     with np.errstate(over="ignore"):
         array = array.astype(np.float64)
@@ -49,9 +49,9 @@ def as_codes(codes: ArrayLike, name: str = "codes") -> NDArray[np.float64]:
         wide = not bad.any() and not np.isfinite(np.ptp(array, axis=0)).all()
     if bad.any():
         row, column = np.argwhere(bad)[0]
-        raise ValueError(f"{name} must be finite, got {array[row, column]} in row {row}, column {column}.")
+        raise ValueError(f"{name} must be finite, got {array[row, column]} in row {row}, column {column}")
     if wide:
-        raise ValueError(f"{name} span more than float64 can hold; rescale them.")
+        raise ValueError(f"{name} must span no more than float64 can hold, got more: rescale them")
     return array
 
 
@@ -61,12 +61,12 @@ def as_factors(factors: ArrayLike, rows: int | None = None) -> NDArray[np.int64]
     array = _to_numpy(factors, "factors")
     if array.dtype.kind not in "biu":
         raise TypeError(
-            f"factors must be integers (the index of each factor's value), got dtype {array.dtype}; "
-            "convert them, or number the values with numpy.unique(..., return_inverse=True)."
+            f"factors must be integers (the index of each factor's value), got dtype {array.dtype}: "
+            "convert them, or number the values with numpy.unique(..., return_inverse=True)"
         )
     _check_table(array, "factors", "(N, K): one row an image, one column a factor")
     if rows is not None and len(array) != rows:
-        raise ValueError(f"codes and factors must have one row an image each, got {rows} and {len(array)} rows.")
+        raise ValueError(f"codes and factors must have one row an image each, got {rows} and {len(array)} rows")
     return np.stack([np.unique(column, return_inverse=True)[1] for column in array.T], axis=1).astype(np.int64)
 
 
@@ -85,29 +85,29 @@ def as_mixed_factors(
 
     array = _to_numpy(factors, "factors")
     if array.dtype.kind not in "biuf":
-        raise TypeError(f"factors must be numbers, got an array of dtype {array.dtype}.")
+        raise TypeError(f"factors must be numbers, got an array of dtype {array.dtype}")
     _check_table(array, "factors", "(N, K): one row an image, one column a factor")
     if rows is not None and len(array) != rows:
-        raise ValueError(f"codes and factors must have one row an image each, got {rows} and {len(array)} rows.")
+        raise ValueError(f"codes and factors must have one row an image each, got {rows} and {len(array)} rows")
     number = array.shape[1]
     real, names = _continuous_columns(number, continuous, factor_names)
     kept, _ = kept_factors(number, leave_out, factor_names)
     if array.dtype.kind == "f" and not real:
         raise TypeError(
             f"factors must be integers (the index of each factor's value), got dtype {array.dtype}; "
-            "convert them, or say which are continuous: continuous=[...] with their indices or names, or True for all."
+            "convert them, or say which are continuous: continuous=[...] with their indices or names, or True for all"
         )
     values = as_codes(array, "factors")
     whole = (values == np.floor(values)).all(axis=0)
     broken = [names[k] for k in kept if k not in real and not whole[k]]
     if broken:
         raise ValueError(
-            f"discrete factors must hold whole numbers, and these do not: {_listed(broken)}; "
-            "name them in continuous, or number their values."
+            f"discrete factors must hold whole numbers, got others in {_listed(broken)}: "
+            "name them in continuous, or number their values"
         )
     single = [names[k] for k in kept if (array[:, k] == array[0, k]).all()]
     if single:
-        raise ValueError(f"factors with a single value cannot be scored, leave them out: {_listed(single)}.")
+        raise ValueError(f"factors must have two values or more, got one in {_listed(single)}: leave them out")
     columns = [values[:, k] if k in real else np.unique(array[:, k], return_inverse=True)[1] for k in kept]
     return MixedFactors(
         np.stack(columns, axis=1).astype(np.float64),
@@ -138,11 +138,11 @@ def split_rows(
 
     for name, size in (("train", train), ("test", test)):
         if size is not None and (isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1):
-            raise ValueError(f"{name} must be a positive number of rows, got {size!r}.")
+            raise ValueError(f"{name} must be a positive number of rows, got {size!r}")
     most = rows - (test or 1)
     if most < 1 or (train or 1) > most:
         asked = ", ".join(f"{name}={size}" for name, size in (("train", train), ("test", test)) if size is not None)
-        raise ValueError(f"training and test rows are disjoint, and {asked} ask for more than the {rows} rows given.")
+        raise ValueError(f"training and test rows must be disjoint, got {rows} rows for {asked}")
     if train is None:
         train = min(10_000, most, -(-2 * rows // 3) if test is None else most)
     test = min(5_000, rows - train) if test is None else test
@@ -155,15 +155,15 @@ def as_scale(scale: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[np.floa
 
     if scale is None:
         raise ValueError(
-            'estimator="posterior" needs scale, the standard deviations (N, L) of q(z|x); '
-            'without them use estimator="histogram".'
+            'estimator="posterior" needs scale, the standard deviations (N, L) of q(z|x): '
+            'without them use estimator="histogram"'
         )
     array = as_codes(scale, "scale")
     if array.shape != shape:
-        raise ValueError(f"scale must have the shape of codes, expected {shape}, got {array.shape}.")
+        raise ValueError(f"scale must have the shape of codes, expected {shape}, got {array.shape}")
     if not (array >= np.finfo(np.float64).tiny).all():  # the smallest number whose inverse is finite
         row, column = np.argwhere(array < np.finfo(np.float64).tiny)[0]
-        raise ValueError(f"scale must be positive, got {array[row, column]} in row {row}, column {column}.")
+        raise ValueError(f"scale must be positive, got {array[row, column]} in row {row}, column {column}")
     return array
 
 
@@ -178,11 +178,11 @@ def kept_factors(
         [str(k) for k in range(number)] if factor_names is None else list(checks.names("factor_names", factor_names))
     )
     if len(names) != number or len(set(names)) != number:
-        raise ValueError(f"factor_names must be {number} different names, one a column of factors, got {names}.")
+        raise ValueError(f"factor_names must be {number} different names, one a column of factors, got {names}")
     out = {_column(item, names, factor_names is not None, "leave_out") for item in _items(leave_out, "leave_out")}
     kept = [k for k in range(number) if k not in out]
     if not kept:
-        raise ValueError(f"leave_out leaves no factor to score; all {number} are left out.")
+        raise ValueError(f"leave_out must leave a factor to score, got all {number}")
     return kept, names
 
 
@@ -196,7 +196,7 @@ def _items(asked: int | str | Sequence[int | str], argument: str) -> list[int | 
     if isinstance(asked, torch.Tensor | np.ndarray) and not isinstance(asked, np.ma.MaskedArray):
         asked = asked.tolist() if asked.ndim == 1 else [asked.item()] if asked.ndim == 0 else None
     if not isinstance(asked, Sequence) or not all(isinstance(item, int | np.integer | str) for item in asked):
-        raise TypeError(f"{argument} must be an index, a name, or a sequence of them, got {checks.shown(asked)}.")
+        raise TypeError(f"{argument} must be an index, a name, or a sequence of them, got {checks.shown(asked)}")
     return list(asked)
 
 
@@ -212,7 +212,7 @@ def _continuous_columns(
 
 def _column(item: int | str, names: Sequence[str], named: bool, argument: str) -> int:
     if isinstance(item, str) and not named:
-        raise ValueError(f"{argument} names {item!r} but factor_names is not given; give it, or use an index.")
+        raise ValueError(f"{argument} names {item!r} but factor_names is not given: give it, or use an index")
     if isinstance(item, str) and item in names:
         return names.index(item)
     if isinstance(item, int | np.integer) and not isinstance(item, bool) and 0 <= item < len(names):
@@ -226,6 +226,6 @@ def _listed(names: Sequence[str]) -> str:
 
 def _check_table(array: NDArray[Any], name: str, meaning: str) -> None:
     if array.ndim != 2:
-        raise ValueError(f"{name} must have two dimensions {meaning}; got shape {array.shape}.")
+        raise ValueError(f"{name} must have two dimensions {meaning}, got shape {array.shape}")
     if array.shape[0] < 2 or array.shape[1] < 1:
-        raise ValueError(f"{name} must have at least two rows and one column, got shape {array.shape}.")
+        raise ValueError(f"{name} must have at least two rows and one column, got shape {array.shape}")

@@ -45,7 +45,7 @@ class Report:
 
     def __init__(self, title: str, summary: str = "", date: str = "") -> None:
         if not title.strip():
-            raise ValueError("title must not be empty.")
+            raise ValueError("title must not be empty")
         self.title = title
         self.summary = summary
         self.date = date
@@ -62,7 +62,7 @@ class Report:
         r"""Add a heading of level 2 or 3 (1 is the title's)."""
 
         if level not in (2, 3):
-            raise ValueError(f"level must be 2 or 3, got {level}.")
+            raise ValueError(f"level must be 2 or 3, got {level}")
         self._blocks.append(Heading(text, level))
         return self
 
@@ -87,10 +87,10 @@ class Report:
         headers = tuple(map(str, headers))
         cells = [tuple(row) for row in rows]
         if not headers:
-            raise ValueError("headers must name at least one column.")
+            raise ValueError("headers must name at least one column")
         for i, row in enumerate(cells):
             if len(row) != len(headers):
-                raise ValueError(f"row {i} must have one cell a column, expected {len(headers)}, got {len(row)}.")
+                raise ValueError(f"row {i} must have one cell a column, expected {len(headers)}, got {len(row)}")
         numeric = tuple(bool(cells) and all(is_number(row[c]) for row in cells) for c in range(len(headers)))
         columns = [format_column(column) for column in zip(*cells, strict=True)]
         written = tuple(zip(*columns, strict=True))
@@ -112,11 +112,11 @@ class Report:
         """
 
         if not hasattr(figure, "savefig"):
-            raise TypeError(f"figure must be a matplotlib figure, got {type(figure).__name__}.")
+            raise TypeError(f"figure must be a matplotlib figure, got {type(figure).__name__}")
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
-            raise ValueError(f"name must be letters, digits, '-' and '_', got {name!r}.")
+            raise ValueError(f"name must be letters, digits, '-' and '_', got {name!r}")
         if any(isinstance(block, Picture) and block.name.lower() == name.lower() for block in self._blocks):
-            raise ValueError(f"a figure is named {name!r} already; give this one another name.")
+            raise ValueError(f"a figure is named {name!r} already: give this one another name")
         file = io.BytesIO()
         figure.savefig(
             file, format="png", metadata={"Software": None}
@@ -137,7 +137,7 @@ class Report:
 
         twice = [key for key in map(str, scores) if key in self._scores]
         if twice:
-            raise ValueError(f"scores has {', '.join(map(repr, twice))} already; give them other names.")
+            raise ValueError(f"scores has {', '.join(map(repr, twice))} already: give them other names")
         self._scores.update(to_plain(scores))
         return self
 

@@ -103,7 +103,7 @@ def to_plain(value: Any) -> Any:
         return float(value) if math.isfinite(value) else None
     if value is None or isinstance(value, bool | int | str):
         return value
-    raise TypeError(f"scores must be numbers, strings, lists and mappings of these, got {type(value).__name__}.")
+    raise TypeError(f"scores must be numbers, strings, lists and mappings of these, got {type(value).__name__}")
 
 
 def _unwrap(value: Any) -> Any:

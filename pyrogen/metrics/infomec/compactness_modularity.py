@@ -120,7 +120,7 @@ def info_modularity(
         seed=seed,
     )
     if len(values.names) < 2:
-        raise ValueError(f"InfoM compares factors and needs at least two, got {values.names[0]!r} alone.")
+        raise ValueError(f"factors must be at least two for InfoM, got {values.names[0]!r} alone")
     information, found = normalized_information(table, values, estimator, settings)
     shares = _shares(information)
     details = _details(information, found, table.shape[1])
@@ -215,7 +215,7 @@ def _checked(
     if estimator == "histogram":
         checks.whole("bins", settings.get("bins"), least=2, most=checks.LARGEST_COUNT)
     if settings["active"] > 1:
-        raise ValueError(f"active is a share of the greatest range and at most 1, got {settings['active']!r}.")
+        raise ValueError(f"active must be a share of the greatest range, at most 1, got {settings['active']!r}")
     used = {"preset", *ESTIMATORS[estimator], *(["factor_bins"] if any(values.continuous) else [])}
     return table, values, {name: settings[name] for name in settings if name in used} | {"n": len(table)}
 

@@ -103,7 +103,7 @@ def info_explicitness(
     table = as_codes(codes)
     values = as_mixed_factors(factors, continuous, factor_names, len(table), leave_out)
     if balanced is not None and not isinstance(balanced, bool | np.bool_):
-        raise ValueError(f"balanced must be True or False, got {balanced!r}.")
+        raise ValueError(f"balanced must be True or False, got {balanced!r}")
     settings = settled(PRESETS, preset, {"iterations": 1}, balanced=balanced, iterations=iterations)
     if checks.one_of("estimator", estimator, get_args(Estimator)) == "linear":
         span = np.ptp(table, axis=0)
@@ -120,7 +120,7 @@ def info_explicitness(
     ):
         raise ValueError(
             f"a linear predictor of {features.shape[1]} features fits any factor of {len(table)} rows, which says "
-            "nothing of the codes; give more rows."
+            "nothing of the codes: give more rows"
         )
 
     shares: dict[str, float] = {}

@@ -60,7 +60,7 @@ def as_levels(codes: NDArray[np.float64], asked: str, instead: str) -> NDArray[n
     if 2 * many.max() > len(codes):
         raise ValueError(
             f"{asked} needs quantized codes, with two rows a level or more, and latent {many.argmax()} has "
-            f"{many.max()} levels in {len(codes)} rows; use {instead}."
+            f"{many.max()} levels in {len(codes)} rows: use {instead}"
         )
     return levels
 
@@ -75,7 +75,7 @@ def _counted(levels: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[np
 
 def _check_neighbors(labels: NDArray[np.int64], names: Sequence[str], neighbors: int) -> None:
     if neighbors >= len(labels):
-        raise ValueError(f"neighbors must be smaller than the number of rows, got {neighbors} and {len(labels)} rows.")
+        raise ValueError(f"neighbors must be smaller than the number of rows, got {neighbors} and {len(labels)} rows")
     for name, label in zip(names, labels.T, strict=True):
         if label.max() + 1 == len(label):
             raise ValueError(

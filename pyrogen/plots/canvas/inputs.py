@@ -11,12 +11,12 @@ def refuse_pair(value: Any, name: str) -> None:
     r"""Raise a sentence that says what to pass where a figure is handed a pair or a fit in place of what it made."""
 
     if hasattr(value, "history") and hasattr(value, "pair"):
-        raise TypeError(f"{name} must be numbers, got a {type(value).__name__}: pass .history or what .pair makes.")
+        raise TypeError(f"{name} must be numbers, got a {type(value).__name__}: pass .history or what .pair makes")
     if callable(getattr(value, "model", None)) and callable(getattr(value, "guide", None)):
         raise TypeError(
             f"{name} must be numbers, got the pair {type(value).__name__}: pass what it makes, such as "
             "pair.encode(x).mean for codes, pair.reconstruct(x) or pair.sample(36) for images, fit.history for curves, "
-            "scores.kl_per_latent for the KL."
+            "scores.kl_per_latent for the KL"
         )
 
 
@@ -28,15 +28,15 @@ def to_array(value: Any, name: str, ndim: int) -> NDArray[np.float64]:
         value = value.detach().cpu()
     array = np.asarray(value)
     if array.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must be numbers, got {type(value).__name__} of dtype {array.dtype}.")
+        raise TypeError(f"{name} must be numbers, got {type(value).__name__} of dtype {array.dtype}")
     array = array.astype(np.float64)
     if array.ndim != ndim:
-        raise ValueError(f"{name} must have {ndim} dimension{'s' * (ndim > 1)}, got shape {array.shape}.")
+        raise ValueError(f"{name} must have {ndim} dimension{'s' * (ndim > 1)}, got shape {array.shape}")
     if array.size == 0:
-        raise ValueError(f"{name} must not be empty, got shape {array.shape}.")
+        raise ValueError(f"{name} must not be empty, got shape {array.shape}")
     if not np.isfinite(array).all():
         raise ValueError(
-            f"{name} must be finite, got {int((~np.isfinite(array)).sum())} values that are NaN or infinite."
+            f"{name} must be finite, got {int((~np.isfinite(array)).sum())} values that are NaN or infinite"
         )
     return array
 
@@ -55,7 +55,7 @@ def to_images(value: Any, name: str) -> NDArray[np.float64]:
     if array.ndim == 3:
         array = array[:, None]
     if array.ndim != 4 or array.shape[1] not in (1, 3):
-        raise ValueError(f"{name} must have shape (n, H, W), (n, 1, H, W) or (n, 3, H, W), got {np.shape(value)}.")
+        raise ValueError(f"{name} must have shape (n, H, W), (n, 1, H, W) or (n, 3, H, W), got {np.shape(value)}")
     bytes_ = array.dtype == np.uint8 and array.size > 0 and array.max() > 1
     pixels = to_array(array, name, 4)
     pixels = np.clip(pixels / 255 if bytes_ else pixels, 0.0, 1.0)
@@ -69,7 +69,7 @@ def labeled(value: Any, name: str, label: str = "") -> dict[str, Any]:
         refuse_pair(value, name)
         return {label: value}
     if not value:
-        raise ValueError(f"{name} must not be empty.")
+        raise ValueError(f"{name} must not be empty")
     for item in value.values():
         refuse_pair(item, name)
     return {str(key): item for key, item in value.items()}

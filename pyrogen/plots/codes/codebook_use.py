@@ -36,9 +36,9 @@ def codebook_use(histories: Mapping[str, Any], codes: int) -> "Figure":
     """
 
     if not histories:
-        raise ValueError("histories must hold at least one run, got none.")
+        raise ValueError("histories must hold at least one run, got none")
     if codes < 1:
-        raise ValueError(f"codes must be a positive number, got {codes}.")
+        raise ValueError(f"codes must be a positive number, got {codes}")
     fig, axes = panels(2, height=3.2)
     columns = {"perplexity": "Perplexity of the codes", "usage": "Share of codes in use"}
     for ax, (column, title), most in zip(axes, columns.items(), (codes, 1), strict=True):
@@ -46,7 +46,7 @@ def codebook_use(histories: Mapping[str, Any], codes: int) -> "Figure":
             step = to_array(history["step"], f"step of {label!r}", 1)
             value = to_array(history[column], f"{column} of {label!r}", 1)
             if len(value) != len(step):
-                raise ValueError(f"{column} of {label!r} must have one value a step, got {len(value)} of {len(step)}.")
+                raise ValueError(f"{column} of {label!r} must have one value a step, got {len(value)} of {len(step)}")
             ax.plot(step, value, color=COLORS[i % len(COLORS)], linewidth=1.0, label=label)
         ax.axhline(most, color="#333333", linewidth=0.9, linestyle=(0, (3, 2)))
         ax.set(title=title, xlabel="training step", ylim=(0, 1.06 * most))

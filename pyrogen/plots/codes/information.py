@@ -48,13 +48,13 @@ def mutual_information(
         if table.shape[1] != len(names):
             raise ValueError(
                 f"the matrix{f' of {label!r}' if label else ''} must have one column a factor, expected {len(names)}, "
-                f"got shape {table.shape}."
+                f"got shape {table.shape}"
             )
     unit = "nats"
     if entropies is not None:
         bound = to_array(entropies, "entropies", 1)
         if len(bound) != len(names) or not (bound > 0).all():
-            raise ValueError(f"entropies must be {len(names)} positive numbers, got {bound.tolist()}.")
+            raise ValueError(f"entropies must be {len(names)} positive numbers, got {bound.tolist()}")
         tables = {label: table / bound for label, table in tables.items()}
         unit = "share of entropy"
 

@@ -70,9 +70,9 @@ def latent_space(
     value = _values(labels, names)
     for label, z in groups.items():
         if len(z) != len(value):
-            raise ValueError(f"codes of {label!r} and labels must have one row each, got {len(z)} and {len(value)}.")
+            raise ValueError(f"codes of {label!r} and labels must have one row each, got {len(z)} and {len(value)}")
         if z.shape[1] < 2 or len(z) < 3:
-            raise ValueError(f"codes of {label!r} must have at least three rows and two latents, got shape {z.shape}.")
+            raise ValueError(f"codes of {label!r} must have at least three rows and two latents, got shape {z.shape}")
 
     present = np.unique(value)
     fig, axes = panels(len(groups), height=4.6, columns=2) if gaussians else panels(len(groups), height=3.6)
@@ -99,11 +99,11 @@ def _values(labels: Any, names: Sequence[str] | None) -> NDArray[np.int64]:
     given = to_array(labels, "labels", 1)
     value = given.astype(int)
     if (value != given).any() or value.min() < 0:
-        raise ValueError("labels must be integers of at least 0.")
+        raise ValueError("labels must be integers of at least 0")
     if names is not None and value.max() >= len(names):
-        raise ValueError(f"labels go up to {value.max()} but names has {len(names)}; give one name a value, or None.")
+        raise ValueError(f"labels go up to {value.max()} but names has {len(names)}: give one name a value, or None")
     if len(np.unique(value)) > len(TEN):
-        raise ValueError(f"at most {len(TEN)} values can be told apart by color, got {len(np.unique(value))}.")
+        raise ValueError(f"at most {len(TEN)} values can be told apart by color, got {len(np.unique(value))}")
     return value
 
 

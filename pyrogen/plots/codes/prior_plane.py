@@ -59,17 +59,17 @@ def prior_plane(
     from matplotlib.patheffects import withStroke
 
     if not codes or codes.keys() != log_density.keys():
-        raise ValueError(f"codes and log_density must have the same labels, got {[*codes]} and {[*log_density]}.")
+        raise ValueError(f"codes and log_density must have the same labels, got {[*codes]} and {[*log_density]}")
     groups = {label: to_array(z, f"codes of {label!r}", 2) for label, z in codes.items()}
     value = None if labels is None else to_array(labels, "labels", 1)
     present = np.unique(value) if value is not None else np.empty(0)
     if len(present) > len(TEN):
-        raise ValueError(f"at most {len(TEN)} values can be told apart by color, got {len(present)}.")
+        raise ValueError(f"at most {len(TEN)} values can be told apart by color, got {len(present)}")
     for label, z in groups.items():
         if z.shape[1] != 2:
-            raise ValueError(f"codes of {label!r} must lie in a plane, (N, 2), got shape {z.shape}.")
+            raise ValueError(f"codes of {label!r} must lie in a plane, (N, 2), got shape {z.shape}")
         if value is not None and len(z) != len(value):
-            raise ValueError(f"codes of {label!r} and labels must have one row each, got {len(z)} and {len(value)}.")
+            raise ValueError(f"codes of {label!r} and labels must have one row each, got {len(z)} and {len(value)}")
 
     fig, axes = panels(len(groups), height=3.9)
     for ax, (label, z) in zip(axes, groups.items(), strict=True):

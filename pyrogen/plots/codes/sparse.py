@@ -83,7 +83,7 @@ def convergence(gaps: Mapping[str, tuple[Any, Any]], bounds: Mapping[str, tuple[
 
     bounds = bounds or {}
     if not gaps or not set(bounds) <= set(gaps):
-        raise ValueError("gaps must hold at least one curve, and bounds none that has no curve.")
+        raise ValueError("gaps must hold at least one curve, and bounds none that has no curve")
     fig = figure(6.4, 4.4)
     ax = fig.subplots()
     for i, (label, (steps, values)) in enumerate(gaps.items()):
@@ -124,7 +124,7 @@ def error_by_active(
     """
 
     if not curves:
-        raise ValueError("curves must hold at least one, got none.")
+        raise ValueError("curves must hold at least one, got none")
     fig, (ax,) = panels(1, height=3.9)
     for i, (label, (active, error)) in enumerate(curves.items()):
         x, y = _pair(active, error, label)
@@ -145,5 +145,5 @@ def error_by_active(
 def _pair(x: Any, y: Any, label: str) -> tuple[np.ndarray, np.ndarray]:
     first, second = to_array(x, f"steps of {label!r}", 1), to_array(y, f"values of {label!r}", 1)
     if len(first) != len(second):
-        raise ValueError(f"{label!r} must have a value for each step, got {len(first)} and {len(second)}.")
+        raise ValueError(f"{label!r} must have a value for each step, got {len(first)} and {len(second)}")
     return first, second

@@ -43,12 +43,12 @@ def reconstructions(originals: Any, models: Mapping[str, Any] | Any) -> "Figure"
     shape = rows["original"].shape
     for label, images in labeled(models, "models", "reconstruction").items():
         if label in rows:
-            raise ValueError('"original" labels the first row; give that model another label.')
+            raise ValueError('"original" labels the first row: give that model another label')
         rows[label] = to_images(images, f"the images of {label!r}")
         if rows[label].shape[:3] != shape[:3]:
             raise ValueError(
                 f"{label!r} must have an image for each original, expected {shape[0]} of {shape[1]} × {shape[2]} "
-                f"pixels, got {rows[label].shape[0]} of {rows[label].shape[1]} × {rows[label].shape[2]}."
+                f"pixels, got {rows[label].shape[0]} of {rows[label].shape[1]} × {rows[label].shape[2]}"
             )
     number, height, width, _ = shape
     margin = 0.3 + 0.085 * max(map(len, rows))  # inches that the labels take
@@ -86,7 +86,7 @@ def samples(images: Mapping[str, Any] | Any, columns: int | None = None) -> "Fig
     """
 
     if columns is not None and columns < 1:
-        raise ValueError(f"columns must be at least 1, got {columns}.")
+        raise ValueError(f"columns must be at least 1, got {columns}")
     grids = {}
     for label, group in labeled(images, "images").items():
         group = to_images(group, f"the images of {label!r}" if label else "images")

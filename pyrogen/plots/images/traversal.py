@@ -62,9 +62,9 @@ def traversals(
     size = len(to_array(start, "base", 1))
     cost = None if kl is None else to_array(kl, "kl", 1)
     if cost is not None and len(cost) != size:
-        raise ValueError(f"kl must have one value a latent, expected {size}, got {len(cost)}.")
+        raise ValueError(f"kl must have one value a latent, expected {size}, got {len(cost)}")
     if steps < 2 or not (np.isfinite(span) and span > 0):
-        raise ValueError(f"steps must be at least 2 and span positive, got steps={steps} and span={span}.")
+        raise ValueError(f"steps must be at least 2 and span positive, got steps={steps} and span={span}")
     rows = _rows(latents, size, cost)
 
     values = torch.linspace(-span, span, steps, dtype=start.dtype, device=start.device)
@@ -76,11 +76,11 @@ def traversals(
     if not isinstance(decoded, Tensor | np.ndarray):
         raise TypeError(
             f"decode must return images, got {type(decoded).__name__}; of a distribution pass the mean, as in "
-            "decode=lambda z: pair.decode(z).mean."
+            "decode=lambda z: pair.decode(z).mean"
         )
     images = to_images(decoded, "the decoded images")
     if len(images) != len(rows) * steps:
-        raise ValueError(f"decode must return one image a code, expected {len(rows) * steps}, got {len(images)}.")
+        raise ValueError(f"decode must return one image a code, expected {len(rows) * steps}, got {len(images)}")
 
     _, height, width, _ = images.shape
     margin = 0.45 if cost is None else 1.1  # inches that the labels take
@@ -102,7 +102,7 @@ def _rows(latents: Sequence[int] | None, size: int, cost: np.ndarray | None) -> 
         return list(range(size)) if cost is None else np.argsort(-cost, kind="stable").tolist()
     rows = [int(j) for j in latents]
     if not rows or not all(0 <= j < size for j in rows):
-        raise ValueError(f"latents must name latents of 0..{size - 1}, got {rows}.")
+        raise ValueError(f"latents must name latents of 0..{size - 1}, got {rows}")
     return rows
 
 

@@ -70,20 +70,20 @@ def loss_curves(
     if "objective" in getattr(histories, "columns", histories):  # one run in place of runs by label
         histories = {"": histories}
     if not histories:
-        raise ValueError("histories must hold at least one run, got none.")
+        raise ValueError("histories must hold at least one run, got none")
     for name, share in (("smooth", smooth), ("skip", skip)):
         if not 0 <= share < 1:
-            raise ValueError(f"{name} must be a share of the steps in [0, 1), got {share}.")
+            raise ValueError(f"{name} must be a share of the steps in [0, 1), got {share}")
 
     if terms is None:
         terms = USUAL
     elif isinstance(terms, str) or not terms:
-        raise ValueError(f"terms must be a list of columns such as ['objective', 'kl'], got {terms!r}.")
+        raise ValueError(f"terms must be a list of columns such as ['objective', 'kl'], got {terms!r}")
     else:
         known = {column: None for history in histories.values() for column in _columns(history)}
         for term in terms:
             if term not in known:
-                raise ValueError(f"terms must be columns of the runs, which are {', '.join(known)}, got {term!r}.")
+                raise ValueError(f"terms must be columns of the runs, which are {', '.join(known)}, got {term!r}")
     fig, axes = panels(len(terms), height=3.3)
     handles: dict[str, Any] = {}
     for ax, term in zip(axes, terms, strict=True):
@@ -132,7 +132,7 @@ def _curve(history: Any, x: str, term: str, label: str) -> tuple[NDArray[np.floa
     value = to_array(value, f"{term} of {label!r}", 1)
     if len(value) != len(step):
         raise ValueError(
-            f"{term} of {label!r} must have one value a step, got {len(value)} values of {len(step)} steps."
+            f"{term} of {label!r} must have one value a step, got {len(value)} values of {len(step)} steps"
         )
     return step, value
 

@@ -48,11 +48,11 @@ def elbo_paths(
     """
 
     if not elbo or not (set(elbo) == set(paths) == set(optimum)):
-        raise ValueError("elbo, paths and optimum must have the same labels, and at least one.")
+        raise ValueError("elbo, paths and optimum must have the same labels, and at least one")
     ways = {label: to_array(paths[label], f"path of {label!r}", 1) for label in elbo}
     for label, way in ways.items():
         if (way <= 0).any() or not 0 < optimum[label] < float("inf"):
-            raise ValueError(f"theta of {label!r} must be positive, on its path and at its optimum.")
+            raise ValueError(f"theta of {label!r} must be positive, on its path and at its optimum")
 
     fig = figure(WIDTH, 4.4)
     left, right = fig.subplots(1, 2, gridspec_kw={"width_ratios": (1.25, 1.0)})
@@ -103,7 +103,7 @@ def guide_and_posterior(pairs: Mapping[str, tuple[Any, Any]], kl: Mapping[str, f
     """
 
     if not pairs:
-        raise ValueError("pairs must hold at least one guide and posterior, got none.")
+        raise ValueError("pairs must hold at least one guide and posterior, got none")
     fig, axes = panels(len(pairs), height=2.7)
     handles: list[Any] = []
     for i, (ax, (label, (guide, posterior))) in enumerate(zip(axes, pairs.items(), strict=True)):

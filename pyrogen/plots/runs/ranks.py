@@ -52,11 +52,11 @@ def ranks(calibration: Any, draws: int | None = None, *, prob: float = 0.95, bin
     by_site = labeled(getattr(calibration, "ranks", calibration), "ranks", "z")
     number = getattr(calibration, "draws", None) if draws is None else draws
     if number is None:
-        raise ValueError("draws, the number of draws that each truth was ranked among, must be given with the ranks.")
+        raise ValueError("draws, the number of draws that each truth was ranked among, must be given with the ranks")
     if not 0 < prob < 1:
-        raise ValueError(f"prob must be between 0 and 1, got {prob}.")
+        raise ValueError(f"prob must be between 0 and 1, got {prob}")
     if bins is not None and not 2 <= bins <= number + 1:
-        raise ValueError(f"bins must be between 2 and draws + 1 = {number + 1}, got {bins}.")
+        raise ValueError(f"bins must be between 2 and draws + 1 = {number + 1}, got {bins}")
     sites = {name: _checked(value, name, number) for name, value in list(by_site.items())[:MOST_SITES]}
     fig = figure(WIDTH, 2.5 * len(sites) + 0.4)
     axes = fig.subplots(len(sites), 2, squeeze=False)
@@ -81,11 +81,11 @@ def _checked(value: Any, name: str, draws: int) -> NDArray[np.int64]:
         value = value.detach().cpu()
     array = np.asarray(value)
     if array.ndim == 0 or array.size == 0:
-        raise ValueError(f"ranks of {name!r} must be (simulations, ...) and not empty, got shape {array.shape}.")
+        raise ValueError(f"ranks of {name!r} must be (simulations, ...) and not empty, got shape {array.shape}")
     if array.dtype.kind not in "biuf" or not (array == np.floor(array)).all():
-        raise ValueError(f"ranks of {name!r} must be whole numbers.")
+        raise ValueError(f"ranks of {name!r} must be whole numbers")
     if array.min() < 0 or array.max() > draws:
-        raise ValueError(f"ranks of {name!r} must lie in 0 … {draws}, got {array.min()} to {array.max()}.")
+        raise ValueError(f"ranks of {name!r} must lie in 0 … {draws}, got {array.min()} to {array.max()}")
     return array.reshape(len(array), -1).astype(np.int64)
 
 

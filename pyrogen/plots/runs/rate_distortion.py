@@ -41,16 +41,16 @@ def rate_distortion(
     """
 
     if not models:
-        raise ValueError("models must hold at least one label, got none.")
+        raise ValueError("models must hold at least one label, got none")
     points = {label: to_array(list(rows), f"the points of {label!r}", 2) for label, rows in models.items()}
     fig = figure(6.4, 4.4)
     ax = fig.subplots()
     for i, (label, rows) in enumerate(points.items()):
         if rows.shape[1] != 2:
-            raise ValueError(f"{label!r} must have pairs of rate and distortion, got shape {rows.shape}.")
+            raise ValueError(f"{label!r} must have pairs of rate and distortion, got shape {rows.shape}")
         texts = list((notes or {}).get(label, [""] * len(rows)))
         if len(texts) != len(rows):
-            raise ValueError(f"{label!r} must have a note for each of its {len(rows)} points, got {len(texts)}.")
+            raise ValueError(f"{label!r} must have a note for each of its {len(rows)} points, got {len(texts)}")
         rows = rows[(order := np.argsort(rows[:, 0]))]
         ax.plot(*rows.T, marker=MARKERS[i % len(MARKERS)], color=COLORS[i % len(COLORS)], linewidth=1.2, label=label)
         for (rate, distortion), text in zip(rows, [texts[k] for k in order], strict=True):

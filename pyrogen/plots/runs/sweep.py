@@ -45,13 +45,13 @@ def sweep(
     """
 
     if not (hasattr(table, "columns") and hasattr(table, "groupby")):
-        raise TypeError(f"table must be the DataFrame that pg.sweep returned, got a {type(table).__name__}.")
+        raise TypeError(f"table must be the DataFrame that pg.sweep returned, got a {type(table).__name__}")
     for column in (x, *terms, *([by] if by else [])):
         if column not in table.columns:
-            raise ValueError(f"table must have a column {column!r}, got {', '.join(map(str, table.columns))}.")
+            raise ValueError(f"table must have a column {column!r}, got {', '.join(map(str, table.columns))}")
     rows = table.dropna(subset=list(terms), how="all")
     if not len(rows):
-        raise ValueError("table must have a run that succeeded, got none.")
+        raise ValueError("table must have a run that succeeded, got none")
     fig, axes = panels(len(terms), height=3.3)
     lines = list(rows.groupby(by)) if by else [("", rows)]
     for ax, term in zip(axes, terms, strict=True):
