@@ -74,13 +74,14 @@ class _Page:
     def layout(self) -> Any:
         """Return the page: sliders and image side by side where there is room, tabs below."""
         pn = self.pn
-        buttons = [self._button("Reset", self._reset), self._button("Draw from the prior", self._draw_prior)]
+        buttons = [self._button("Reset", self._reset)]
         if len(self.view):
-            buttons.insert(1, self._button("Random image", self._draw_data))
+            buttons.append(self._button("Random image", self._draw_data))
+        if self.view.drawable:
+            buttons.append(self._button("Draw from the prior", self._draw_prior))
         panes = [self._codes(), pn.Column(self.decoded, width_policy="max", min_width=220, max_width=320)]
         if len(self.view):
-            data = pn.Column(self.pick, self.original, self.rebuilt, min_width=160, max_width=220)
-            panes.append(data)
+            panes.append(pn.Column(self.pick, self.original, self.rebuilt, min_width=160, max_width=220))
         page = pn.Column(
             pn.pane.Markdown(f"# {self.title}", **WORDS),
             pn.FlexBox(*buttons),
@@ -103,11 +104,8 @@ class _Page:
             return self._token_widgets()
         sliders = list(self.sliders.values())
         first, rest = sliders[:SHOWN], sliders[SHOWN:]
-        parts = [
-            *first,
-            *([pn.Card(*rest, title=f"{len(rest)} more latents", collapsed=True, **WORDS)] if rest else []),
-        ]
-        return pn.Column(*parts, min_width=260, max_width=420, **WORDS)
+        more = [pn.Card(*rest, title=f"{len(rest)} more latents", collapsed=True, **WORDS)] if rest else []
+        return pn.Column(*first, *more, min_width=260, max_width=420, **WORDS)
 
     def _token_widgets(self) -> Any:
         """Of a pair with a codebook: a place of the grid, and the code that stands there."""
@@ -128,8 +126,9 @@ class _Page:
         if self.sliders:
             here = pn.widgets.Button(name="From the sliders as they are")
             tabs.append(("Traversals", pn.Column(here, pn.panel(pn.bind(self._traversals, here)))))
-        again = pn.widgets.Button(name="Draw others")
-        tabs.append(("Prior samples", pn.Column(again, pn.panel(pn.bind(self._samples, again)))))
+        if self.view.drawable:
+            again = pn.widgets.Button(name="Draw others")
+            tabs.append(("Prior samples", pn.Column(again, pn.panel(pn.bind(self._samples, again)))))
         if len(self.view) and self.sliders:
             self.other = pn.widgets.IntInput(
                 name="to the image", start=0, end=len(self.view) - 1, value=min(1, len(self.view) - 1), width=160

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pyro.distributions import ImproperUniform
 from torch import Tensor
 from torch.distributions import kl_divergence
 
@@ -115,6 +116,11 @@ class View:
         with evaluating(self.pair):
             image: Array = _array(self.pair.decode(z).mean)[0]
         return image
+
+    @property
+    def drawable(self) -> bool:
+        """Whether codes can be drawn from the prior; from the flat one of an autoencoder they cannot."""
+        return not isinstance(self.pair.prior(), ImproperUniform)
 
     def sample(self, n: int, seed: int = 0) -> Array:
         """Return codes (n, L) drawn from the prior."""

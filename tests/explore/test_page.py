@@ -50,6 +50,17 @@ def test_every_tab_draws(page):
         assert "<img" in content.object
 
 
+@pytest.mark.parametrize("name", [name for name in pg.pretrained() if name.startswith("digits")])
+def test_every_digits_pair_that_ships_has_a_page(name):
+    """Vectors, codes on a grid, sparse codes, and an autoencoder, whose flat prior has no samples to show."""
+    data = pg.datasets.Digits(pg.weights.card(name)["check"]["levels"])
+    made = _Page(View(pg.pretrained(name), data, samples=50), name)
+    made.layout()
+    assert "<img" in made.decoded.object
+    tabs = [title for title, _ in made._tabs()]
+    assert ("Prior samples" in tabs) == (name != "digits-autoencoder")
+
+
 def test_codes_on_a_grid_have_places(page):
     torch.manual_seed(0)
     networks = pg.nn.MLPGridEncoder((8, 8), grid=(2, 2), dim=3), pg.nn.MLPGridDecoder((8, 8), grid=(2, 2), dim=3)
