@@ -169,7 +169,8 @@ def _copy_checkout(root: Path, to: Path) -> None:
     to.mkdir()
     for name in COPIED:
         if (root / name).is_dir():
-            shutil.copytree(root / name, to / name, ignore=shutil.ignore_patterns("__pycache__", "out", "runs"))
+            written = ("out", "runs") if name == "examples" else ()  # pyrogen/plots/runs is a room
+            shutil.copytree(root / name, to / name, ignore=shutil.ignore_patterns("__pycache__", *written))
         elif (root / name).is_file():
             shutil.copy(root / name, to / name)
     shutil.copy(TOOLS / "watch.py", to / "planted_faults_watch.py")

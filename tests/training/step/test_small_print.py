@@ -1,0 +1,139 @@
+"""Of the step: terms that add up under scales, masks and particles, what is put back, and when compiling pays."""
+
+import warnings
+from collections import deque
+from types import SimpleNamespace
+
+import numpy as np
+import pyro
+import pytest
+import torch
+from pyro import distributions as dist
+from pyro import poutine
+from pyro.infer import Trace_ELBO, TraceMeanField_ELBO
+from torch.distributions import kl_divergence
+
+import pyrogen as pg
+from pyrogen.errors import DivergenceError
+from pyrogen.training.step import choice, compiled
+from pyrogen.training.step.batch import resampled
+from pyrogen.training.step.elbo import _columns, loss_and_gradients
+from pyrogen.training.step.objective import ProgramsObjective, cast
+from pyrogen.training.step.state import Snapshot
+
+X = torch.tensor([0.5, -1.0, 2.0])
+
+
+def model(x):
+    with pyro.plate("data", len(x)), poutine.scale(scale=2.0):
+        with poutine.mask(mask=x > 0):
+            z = pyro.sample("z", dist.Normal(0.0, 1.0))
+        pyro.sample("x", dist.Normal(z, 1.0), obs=x)
+
+
+def guide(x):
+    loc = pyro.param("loc", torch.tensor(1.0))
+    with pyro.plate("data", len(x)), poutine.scale(scale=2.0), poutine.mask(mask=x > 0):
+        pyro.sample("z", dist.Normal(loc, 0.5))
+
+
+@pytest.mark.parametrize(
+    "loss", [Trace_ELBO(), Trace_ELBO(num_particles=3), TraceMeanField_ELBO(), TraceMeanField_ELBO(num_particles=2)]
+)
+def test_the_terms_of_programs_add_up_and_nothing_is_left_behind(loss):
+    pair = pg.models.Programs(model, guide, loss)
+    terms, gradients = loss_and_gradients(pair, X, None)
+    assert (terms["reconstruction"] + terms["kl"]).item() == pytest.approx(terms["objective"].item(), rel=1e-5)
+    assert all(gradient is not None for gradient in gradients.values())
+    assert all(parameter.grad is None for parameter in pair.parameters())
+    assert "_get_trace" not in vars(loss)
+
+
+def test_an_analytic_kl_has_the_scale_and_mask_of_its_site():
+    pair = pg.models.Programs(model, guide, TraceMeanField_ELBO())
+    one = kl_divergence(dist.Normal(1.0, 0.5), dist.Normal(0.0, 1.0)).item()
+    terms, _ = loss_and_gradients(pair, X, None)
+    assert terms["kl"].item() == pytest.approx(2.0 * 2 * one, rel=1e-5)  # scale 2, two rows that count
+
+
+def test_a_loss_of_several_parts_is_their_sum():
+    columns = _columns((torch.tensor(1.0), 2.0))
+    assert {name: value.item() for name, value in columns.items()} == {"objective": 3.0, "loss_0": 1.0, "loss_1": 2.0}
+
+
+def test_programs_that_change_are_told_of_once():
+    objective = ProgramsObjective(None, 3)
+    objective.columns = ("a",)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for _ in range(3):
+            objective._compare(("a", "b"))
+    assert len(caught) == 1
+
+
+def test_autocast_keeps_no_cache_of_weights():
+    with cast(torch.device("cpu"), "bf16"):
+        assert not torch.is_autocast_cache_enabled()
+
+
+def test_queues_arrays_and_legacy_generators_are_put_back():
+    held = SimpleNamespace(queue=deque([1, 2]), array=np.zeros(2), legacy=np.random.RandomState(0))
+    before = Snapshot(held=held)
+    held.queue.append(3)
+    held.array += 1
+    drawn = held.legacy.rand()
+    before.restore()
+    assert list(held.queue) == [1, 2]
+    assert held.array.tolist() == [0.0, 0.0]
+    assert held.legacy.rand() == drawn
+
+
+def test_a_batch_of_numbers_alone_stays_as_it_is():
+    batch = (torch.tensor(1.0), "a")
+    assert resampled(batch, torch.Generator()) is batch
+
+
+@pytest.mark.parametrize("extra", [None, "amsgrad", "maximize", "weight_decay"])
+def test_only_adam_without_additions_is_compiled(extra):
+    weight = [torch.nn.Parameter(torch.ones(1))]
+    optimizer = torch.optim.Adam(weight, **({extra: 0.1 if extra == "weight_decay" else True} if extra else {}))
+    assert compiled.is_plain_adam(optimizer) is (extra is None)
+
+
+@pytest.mark.parametrize("place", ["pre", "post"])
+def test_an_optimizer_with_hooks_is_not_compiled(place):
+    optimizer = torch.optim.Adam([torch.nn.Parameter(torch.ones(1))])
+    getattr(optimizer, f"register_step_{place}_hook")(lambda *_: None)
+    assert not compiled.is_plain_adam(optimizer)
+
+
+def test_compiling_pays_from_50_000_steps_on(monkeypatch):
+    asked = []
+    monkeypatch.setattr(choice, "can_compile", lambda: asked.append(True))
+    step = SimpleNamespace(_step=None, _ask=None)
+    choice.Step.compiled(step, [], None, 49_999, False)
+    assert not asked
+    choice.Step.compiled(step, [], None, 50_000, False)
+    assert asked
+
+
+def test_the_first_step_of_programs_leaves_the_random_numbers_after_it():
+    state = torch.get_rng_state()
+    torch.rand(3)
+    assert choice.First(None, "result", state, None).use() == "result"
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+class Diverging:
+    """An objective whose terms are not finite."""
+
+    columns, per_latent, charges, sites = ("objective", "reconstruction", "kl"), (), (), {"kl": "z", "objective": "all"}
+    pair = SimpleNamespace(check=lambda *_: None, beta=torch.tensor(1.0))
+
+    def __call__(self, batch, beta):
+        return torch.tensor([torch.nan, 1.0, torch.nan]), []
+
+
+def test_a_first_step_that_diverges_names_the_term_and_not_the_sum():
+    with pytest.raises(DivergenceError, match="the KL term of site 'z' is not finite"):
+        choice._try_out(Diverging(), torch.ones(2))
