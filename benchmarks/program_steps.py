@@ -1,8 +1,9 @@
 #!/usr/bin/env python
-"""Time one training step of eight schools under AutoNormal: `SVI.step`, `pg.fit`'s two ways, NumPyro's jitted update.
+"""Time one training step of programs after Pyro's tutorials: `SVI.step`, `pg.fit`'s two ways, NumPyro's jitted update.
 
-One thread. The contenders take turns in short blocks, so that a machine whose speed drifts slows them alike. A ratio is
-the median over the blocks of ratios taken next to each other. NumPyro is timed if it is installed.
+One thread, processor time. The contenders take turns in short blocks, so that a machine whose speed drifts slows them
+alike. A ratio is the median over the blocks of ratios taken next to each other. NumPyro is timed where it is installed
+and the program is in `numpyro_programs.py`. Before they are timed, SVI and the recorded step must give the same losses.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from typing import Any
 
 os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
 
+import numpy as np
 import pyro
 import torch
-from pyro import distributions as dist
-from pyro.infer import SVI, Trace_ELBO
-from pyro.infer.autoguide import AutoNormal
+from pyro.infer import SVI
 from pyro.optim import Adam  # type: ignore[attr-defined]
+from pyro_programs import PROGRAMS
 
 import pyrogen as pg
 from pyrogen.files import write_atomically
@@ -32,47 +33,32 @@ from pyrogen.training.step import First, ProgramsObjective, trainable
 from pyrogen.training.step.compiled import CompiledStep
 from pyrogen.training.step.proof import proven
 
-EFFECTS = torch.tensor([28.0, 8.0, -3.0, 7.0, -1.0, 1.0, 18.0, 12.0])
-ERRORS = torch.tensor([15.0, 10.0, 16.0, 11.0, 9.0, 11.0, 10.0, 18.0])
-Block = Callable[[int], None]
+Block = Callable[[int], Any]
 
 
-def model(effects: torch.Tensor, errors: torch.Tensor) -> None:
-    """Eight schools, centered."""
-    mu = pyro.sample("mu", dist.Normal(0.0, 5.0))
-    tau = pyro.sample("tau", dist.HalfCauchy(5.0))
-    with pyro.plate("schools", len(effects)):
-        theta = pyro.sample("theta", dist.Normal(mu, tau))
-        pyro.sample("effects", dist.Normal(theta, errors), obs=effects)
-
-
-def by_svi() -> Block:
+def by_svi(name: str) -> Block:
     """`SVI.step`."""
-    svi = SVI(model, AutoNormal(model), Adam({"lr": 0.01}), Trace_ELBO())
+    pyro.clear_param_store()
+    torch.manual_seed(0)
+    model, guide, loss, data = PROGRAMS[name]()
+    svi = SVI(model, guide, Adam({"lr": 0.01}), loss)
+    pyro.set_rng_seed(0)
+    return lambda n: [svi.step(*data) for _ in range(n)]
 
-    def block(n: int) -> None:
-        for _ in range(n):
-            svi.step(EFFECTS, ERRORS)
 
-    return block
-
-
-def by_fit(compiled: bool) -> Block:
+def by_fit(name: str, compiled: bool) -> Block:
     """The step of `fit` with its optimizer, recorded or compiled."""
-    pair = pg.models.Programs(model, AutoNormal(model))
-    objective, batch = ProgramsObjective(pair, 8), (EFFECTS, ERRORS)
+    torch.manual_seed(0)
+    model, guide, loss, data = PROGRAMS[name]()
+    pair = pg.models.Programs(model, guide, loss)
+    objective, batch = ProgramsObjective(pair, 1), data or None
     First.take(objective, batch)
     step = proven(objective, batch, True, 1.0)
     parameters = list(trainable(pair).values())
     optimizer = torch.optim.Adam(parameters, lr=0.01, fused=True)
     if compiled:
         program = CompiledStep(step, parameters, optimizer, batch)
-
-        def run(n: int) -> None:
-            for _ in range(n):
-                program(batch, 1.0, 0.01)
-
-        return run
+        return lambda n: [program(batch, 1.0, 0.01) for _ in range(n)]
 
     @torch.no_grad()
     def block(n: int) -> None:
@@ -86,63 +72,80 @@ def by_fit(compiled: bool) -> Block:
     return block
 
 
-def by_numpyro() -> Block | None:
-    """NumPyro's jitted `update`, or None where it is not installed."""
+def by_numpyro(name: str) -> Block | None:
+    """NumPyro's jitted `update`, or None where it is not installed or lacks the program."""
     try:
         import jax
         import numpyro
-        from numpyro import distributions as jdist
-        from numpyro.infer.autoguide import AutoNormal as JaxNormal
+        from numpyro_programs import PROGRAMS as THEIRS
     except ImportError:
         return None
-    effects, errors = jax.numpy.array(EFFECTS.numpy()), jax.numpy.array(ERRORS.numpy())
-
-    def jax_model(effects: Any, errors: Any) -> None:
-        mu = numpyro.sample("mu", jdist.Normal(0.0, 5.0))
-        tau = numpyro.sample("tau", jdist.HalfCauchy(5.0))
-        with numpyro.plate("schools", 8):
-            theta = numpyro.sample("theta", jdist.Normal(mu, tau))
-            numpyro.sample("effects", jdist.Normal(theta, errors), obs=effects)
-
-    elbo, adam = numpyro.infer.Trace_ELBO(), numpyro.optim.Adam(0.01)
-    svi = numpyro.infer.SVI(jax_model, JaxNormal(jax_model), adam, elbo)
-    state = [svi.init(jax.random.PRNGKey(0), effects, errors)]
+    if name not in THEIRS:
+        return None
+    model, guide, loss = THEIRS[name]()
+    data = [jax.numpy.array(tensor.numpy()) for tensor in PROGRAMS[name]()[3]]
+    svi = numpyro.infer.SVI(model, guide, numpyro.optim.Adam(0.01), loss)
+    state = [svi.init(jax.random.PRNGKey(0), *data)]
     update = jax.jit(svi.update)
 
     def block(n: int) -> None:
         for _ in range(n):
-            state[0], loss = update(state[0], effects, errors)
+            state[0], loss = update(state[0], *data)
         loss.block_until_ready()
 
     return block
 
 
+def largest_difference(name: str) -> float:
+    """Return how far, relatively, the losses of ten steps of `fit` are from those of SVI from the same seed."""
+    expected = np.array(by_svi(name)(10))
+    torch.manual_seed(0)
+    model, guide, loss, data = PROGRAMS[name]()
+    fit = pg.fit(pg.models.Programs(model, guide, loss), data or None, steps=10, lr=0.01, seed=0, progress=False)
+    assert fit.way == "recorded"
+    return float(np.abs(fit.history["loss"] - expected).max() / np.abs(expected).max())
+
+
+def measure(name: str, blocks: int) -> dict[str, float]:
+    """Time one program."""
+    results = {"largest_relative_difference_of_losses": largest_difference(name)}
+    makers: dict[str, Callable[[], Block | None]] = {
+        "svi": lambda: by_svi(name),
+        "recorded": lambda: by_fit(name, False),
+        "compiled": lambda: by_fit(name, True),
+        "numpyro": lambda: by_numpyro(name),
+    }
+    contenders = {kind: block for kind, make in makers.items() if (block := make()) is not None}
+    times: dict[str, list[float]] = {kind: [] for kind in contenders}
+    for number in range(-2, blocks):  # two to warm up
+        for kind, block in contenders.items():
+            steps = {"svi": 5, "recorded": 20}.get(kind, 50)
+            began = time.process_time()
+            block(steps)
+            if number >= 0:
+                times[kind].append((time.process_time() - began) / steps * 1e3)
+    results |= {f"{kind}_ms": round(statistics.median(values), 4) for kind, values in times.items()}
+    for kind in contenders:
+        for other in ("svi", "numpyro"):
+            if other in times and kind != other:
+                ratios = [b / a for a, b in zip(times[kind], times[other], strict=True)]
+                results[f"{kind}_times_faster_than_{other}"] = round(statistics.median(ratios), 2)
+    return results
+
+
 def main() -> None:
-    """Time all contenders and write the JSON."""
+    """Time all programs and write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--blocks", type=int, default=21, help="blocks of each contender (default: %(default)s)")
+    parser.add_argument("--programs", nargs="*", default=list(PROGRAMS), metavar="NAME", help="default: all")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/program_steps.json"))
     args = parser.parse_args()
     torch.set_num_threads(1)
-    makers = {"svi": by_svi, "recorded": lambda: by_fit(False), "compiled": lambda: by_fit(True), "numpyro": by_numpyro}
-    contenders = {name: block for name, make in makers.items() if (block := make()) is not None}
-    times: dict[str, list[float]] = {name: [] for name in contenders}
-    for number in range(-2, args.blocks):  # two to warm up
-        for name, block in contenders.items():
-            steps = 20 if name == "svi" else 100
-            began = time.perf_counter()
-            block(steps)
-            if number >= 0:
-                times[name].append((time.perf_counter() - began) / steps * 1e3)
     results: dict[str, Any] = {"date": date.today().isoformat(), "torch": torch.__version__, "pyro": pyro.__version__}
-    results |= {"threads": 1, "device": "cpu", "blocks": args.blocks}
-    results |= {f"{name}_ms": round(statistics.median(values), 4) for name, values in times.items()}
-    for name in contenders:
-        for other in ("svi", "numpyro"):
-            if other in times and name != other:
-                ratios = [b / a for a, b in zip(times[name], times[other], strict=True)]
-                results[f"{name}_times_faster_than_{other}"] = round(statistics.median(ratios), 2)
-    print(json.dumps(results, indent=1))
+    results |= {"threads": 1, "device": "cpu", "blocks": args.blocks, "programs": {}}
+    for name in args.programs:
+        results["programs"][name] = measure(name, args.blocks)
+        print(name, json.dumps(results["programs"][name]), flush=True)
     write_atomically(args.out, (json.dumps(results, indent=1) + "\n").encode())
 
 

@@ -17,6 +17,7 @@ from torch.optim import Adam, Optimizer
 from pyrogen.training.step.batch import flat
 from pyrogen.training.step.convolutions import REWRITES
 from pyrogen.training.step.record import RecordedStep
+from pyrogen.training.step.state import overlaps
 
 WORTH = 50_000  # steps from which a run gains more than the 6 to 40 s that compiling takes
 LARGE = 65_536  # entries of a parameter whose gradient is not worth a copy into one vector
@@ -89,6 +90,10 @@ class CompiledStep:
         result: Tensor = row
         return result
 
+    def kept(self) -> list[tuple[Tensor, Tensor]]:
+        """Return what the program may write to, each with a copy of it."""
+        return [(tensor, tensor.clone()) for tensor in (*self.vectors, *self.rest) if not overlaps(tensor)]
+
     def rewind(self) -> None:
         """Count a step less."""
         self._count -= 1
@@ -155,13 +160,13 @@ class CompiledStep:
                 p.copy_(moved)
             return (row,)
 
-        kept = [tensor.clone() for tensor in (*self.vectors, *self.rest)]
+        kept = self.kept()
         inputs = (self.step.weight(1.0), self._numbers, *self._pieces(), *self._batch, *self.rest)
         with torch.no_grad(), warnings.catch_warnings(), config.patch(fallback_random=True, compile_threads=1):
             warnings.simplefilter("ignore")
             with torch.random.fork_rng():
                 graph = make_fx(program, REWRITES)(*inputs)
-            for tensor, value in zip((*self.vectors, *self.rest), kept, strict=True):
+            for tensor, value in kept:
                 tensor.copy_(value)
             run: Callable[..., Any] = lower(graph, list(inputs))
         return run
@@ -170,7 +175,7 @@ class CompiledStep:
 @torch.no_grad()
 def holds(step: CompiledStep, batch: Any, beta: float) -> bool:
     """Whether a compiled step has the recorded one's terms and gradients up to rounding; all is put back."""
-    kept = [tensor.clone() for tensor in (*step.vectors, *step.rest)]
+    kept = step.kept()
     results: list[Any] = []
     moved: list[list[Tensor]] = []
     for run in (lambda: step(batch, beta, 0.0), lambda: step.step(batch, beta)):
@@ -180,13 +185,13 @@ def holds(step: CompiledStep, batch: Any, beta: float) -> bool:
         moved.append([tensor.clone() for tensor in step.rest])
         if len(results) == 1:
             mean = step.vectors[1].clone()
-        for tensor, value in zip((*step.vectors, *step.rest), kept, strict=True):
+        for tensor, value in kept:
             tensor.copy_(value)
     step.rewind()
     row, (expected, gradients) = results
     gradient = torch.cat([g.reshape(-1) for g in gradients])
-    close = (mean - kept[1]) / (1 - step.betas[0]) + kept[1] - gradient
-    scale = gradient.norm() + kept[1].norm() + 1e-30
+    close = (mean - kept[1][1]) / (1 - step.betas[0]) + kept[1][1] - gradient
+    scale = gradient.norm() + kept[1][1].norm() + 1e-30
     alike = all(torch.allclose(a.double(), b.double(), rtol=1e-3, atol=1e-5) for a, b in zip(*moved, strict=True))
     return alike and bool(
         torch.allclose(row.double(), expected.double(), rtol=1e-3, atol=1e-4) and close.norm() < 1e-2 * scale

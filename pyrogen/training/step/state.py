@@ -98,8 +98,8 @@ class Snapshot:
     def _note_tensor(self, tensor: torch.Tensor) -> None:
         if tensor.layout != torch.strided or tensor.is_inference() or tensor.numel() * tensor.element_size() > LARGEST:
             return
-        if any(step == 0 and size > 1 for step, size in zip(tensor.stride(), tensor.shape, strict=True)):
-            return  # entries that share memory cannot be written
+        if overlaps(tensor):
+            return
         self._tensors.append((tensor, tensor.detach().clone(), tensor._version))
 
     def _note_container(self, path: str, value: Any) -> None:
@@ -113,6 +113,11 @@ class Snapshot:
             elif not isinstance(item, types.FunctionType | types.MethodType | type | types.ModuleType):
                 self.values[name] = ("object", type(item).__qualname__)
         self._undo.extend(_undo(value))
+
+
+def overlaps(tensor: torch.Tensor) -> bool:
+    """Return whether entries of a tensor share memory, as after ``expand``, and so cannot be written."""
+    return any(step == 0 and size > 1 for step, size in zip(tensor.stride(), tensor.shape, strict=True))
 
 
 def _undo(value: Any) -> Iterator[Undo]:

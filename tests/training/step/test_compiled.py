@@ -1,12 +1,15 @@
 """The compiled step: the recorded one's numbers, Adam's own state, and a sentence where it cannot be had."""
 
 import numpy as np
+import pyro
 import pytest
 import torch
 from helpers.small import binary, make_pair, weights
+from pyro import distributions as dist
 
 import pyrogen as pg
-from pyrogen.training.step import compiled
+from pyrogen.training.step import First, ProgramsObjective, RecordedStep, compiled, record
+from pyrogen.training.step.compiled import CompiledStep
 
 
 @pytest.mark.skipif(not compiled.can_compile(), reason="needs a C++ compiler")
@@ -51,3 +54,20 @@ def test_where_it_cannot_be_had_the_step_stays_recorded(spoil, settings, cause, 
         fit = pg.fit(make_pair(), binary(), steps=4, compile=True, progress=False, **settings)
     assert fit.way == "recorded"
     assert np.isfinite(fit.history["objective"]).all()
+
+
+def test_tensors_whose_entries_share_memory_are_not_written(monkeypatch):
+    monkeypatch.setattr(CompiledStep, "_compile", lambda self: None)
+    prior = dist.Normal(torch.zeros(()), 1.0).expand([6]).to_event(1)
+
+    def model():
+        pyro.sample("x", prior, obs=pyro.param("loc", torch.ones(6)))
+
+    objective = ProgramsObjective(pg.models.Programs(model, lambda: None), 1)
+    First.take(objective, None)
+    parameters = list(objective.pair.trainable().values())
+    recorded = RecordedStep(record(objective, None, fixed=True), torch.device("cpu"))
+    step = CompiledStep(recorded, parameters, torch.optim.Adam(parameters), None)
+    assert any(tensor.stride() == (0,) for tensor in step.rest)
+    for tensor, value in step.kept():
+        tensor.data.copy_(value)
