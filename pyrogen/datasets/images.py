@@ -64,7 +64,7 @@ class Images(Dataset[tuple[Tensor, Tensor]], ABC):
         if index.device.type == "cpu" and len(index):
             low, high = (int(end) for end in index.aminmax())
             if low < 0 or high >= len(self):
-                raise ValueError(f"index {low if low < 0 else high} is out of range for {len(self)} pictures")
+                raise ValueError(f"index must be from 0 to {len(self) - 1}, got {low if low < 0 else high}")
         output: Tensor = index.to(self.device, non_blocking=True)
         return output
 
@@ -73,7 +73,7 @@ class Images(Dataset[tuple[Tensor, Tensor]], ABC):
         n_train, n_test = checks.whole("n_train", n_train, least=1), checks.whole("n_test", n_test, least=1)
         seed = checks.whole("seed", seed)
         if n_train + n_test > len(self):
-            raise ValueError(f"n_train + n_test is {n_train + n_test}, more than the {len(self)} pictures there are")
+            raise ValueError(f"n_train + n_test must be at most the {len(self)} pictures, got {n_train + n_test}")
         order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed)).to(self.device)
         return order[:n_train], order[n_train : n_train + n_test]
 

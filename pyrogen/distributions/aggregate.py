@@ -222,9 +222,9 @@ def log_weights(batch: int, size: int, estimator: Estimator = "stratified", rows
     checks.one_of("estimator", estimator, ESTIMATORS)
     batch, size = checks.whole("batch", batch), checks.whole("size", size)
     if not 1 <= batch <= size:
-        raise ValueError(f"B images are drawn from N, so 1 ≤ B ≤ N, and B = {batch}, N = {size}")
+        raise ValueError(f"batch must be from 1 to the size of the data, {size}, got {batch}")
     if batch == 1 < size:
-        raise ValueError(f"one image cannot stand for {size}: q(z) is estimated from a batch of at least 2")
+        raise ValueError(f"a batch must have at least two images to estimate q(z), got one of {size}")
     checks.whole("batch", batch, most=30_000)  # the weights are a matrix
     rows = batch if rows is None else checks.whole("rows", rows, least=0, most=batch)
     shape = (rows, batch)

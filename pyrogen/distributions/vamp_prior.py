@@ -102,9 +102,7 @@ class VampPrior(Described, nn.Module):
 
 def _shape_of(encoder: Any) -> tuple[int, ...]:
     if not hasattr(encoder, "shape"):
-        raise TypeError(
-            f"encoder must say the shape of one x, as a pg.nn.Encoder does, and a {type(encoder).__name__} does not"
-        )
+        raise TypeError(f"encoder must say the shape of one x, as a pg.nn.Encoder does, got a {type(encoder).__name__}")
     return tuple(encoder.shape)
 
 
@@ -122,7 +120,7 @@ def _checked(pseudo_inputs: Any, shape: tuple[int, ...], encoder: nn.Module) -> 
         )
     start = pseudo_inputs.detach().clone().to(_like(encoder))
     if not torch.isfinite(start).all():
-        raise ValueError(f"pseudo-inputs must be finite, and {(~torch.isfinite(start)).sum()} values are not")
+        raise ValueError(f"pseudo-inputs must be finite, got {(~torch.isfinite(start)).sum()} values that are not")
     return start
 
 
@@ -141,7 +139,7 @@ def _range(bounds: Any, start: Tensor | None) -> tuple[float, float]:
 
 def _random(number: Any, bounds: tuple[float, float], shape: tuple[int, ...], encoder: nn.Module) -> Tensor:
     if isinstance(number, bool) or number < 1:
-        raise ValueError(f"a VampPrior needs at least one pseudo-input, and pseudo_inputs={number}")
+        raise ValueError(f"pseudo_inputs must be at least one, got {number}")
     low, high = bounds
     like, size = _like(encoder), (int(number), *shape)
     if math.isfinite(high - low):

@@ -71,7 +71,7 @@ def evaluate(
     """
     if not isinstance(pair, Pair):
         raise TypeError(
-            f"evaluate scores a pyrogen pair, got {checks.shown(pair)}: make one of any Pyro programs with "
+            f"pair must be a pyrogen pair, got {checks.shown(pair)}: make one of any Pyro programs with "
             "pg.models.Programs(model, guide)"
         )
     images, nll_images, samples, batch_size = (
@@ -88,7 +88,7 @@ def evaluate(
     _check_finite(pair)
     if isinstance(pair, Programs):
         if metrics:
-            raise ValueError("metrics compare codes of images with factors, and programs have none: leave them out")
+            raise ValueError("metrics must be left out for programs, which have no codes of images")
         with _left_as_it_was(pair, seed):
             return evaluate_programs(pair, data, samples)
     source = as_source(data, pair)

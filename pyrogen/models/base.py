@@ -140,7 +140,7 @@ class Pair(Described, Named, nn.Module, ABC):
             raise ValueError(f"x must be a batch (B, {', '.join(map(str, self.shape))}), got {tuple(x.shape)}")
         size = None if size is None else checks.whole("size", size)
         if size is not None and size < len(x):
-            raise ValueError(f"size is the number N of images that the batch stands for, and {size} < {len(x)} images")
+            raise ValueError(f"size must be at least the {len(x)} images of the batch, got {size}")
         if size is None or size == len(x):
             return pyro.plate("data", len(x))
         return pyro.plate("data", size, subsample=torch.arange(len(x), device=x.device))

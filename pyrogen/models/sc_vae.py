@@ -80,7 +80,7 @@ class SCVAE(Pair):
         super().__init__(checks.real("beta", beta))
         for network, kind in ((encoder, SparseEncoder), (decoder, SparseDecoder)):
             if not isinstance(network, kind):
-                raise TypeError(f"SCVAE needs a pg.nn.{kind.__name__}, and got a {type(network).__name__}")
+                raise TypeError(f"a network of SCVAE must be a pg.nn.{kind.__name__}, got a {type(network).__name__}")
         self.shape, self.latent = matched(encoder, decoder)
         if encoder.code_shape != decoder.code_shape or encoder.dictionary is not decoder.dictionary:
             same = "one object" if encoder.dictionary is decoder.dictionary else "two objects"

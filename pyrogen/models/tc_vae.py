@@ -102,7 +102,7 @@ class TCVAE(Pair):
         x = self.as_data(x)
         with self.plate(x, size):
             if len(x) == 1 and self.training:
-                raise ValueError("q(z) is estimated from the other images of a batch, and this batch is one image")
+                raise ValueError("a batch must have at least two images to estimate q(z), got one")
             q = self.encode(x)
             z = pyro.sample("z", q)
             parts = decompose(q, self.prior(), z, size, self.estimator)

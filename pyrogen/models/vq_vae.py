@@ -81,7 +81,7 @@ class VQVAE(Pair):
                 raise ValueError(f"the networks disagree: {what} is {mine} in the encoder and {theirs} in the decoder")
         self.shape, self.latent = matched(encoder, decoder)
         if codebook.dim != encoder.dim:
-            raise ValueError(f"the networks have features of {encoder.dim} and the codebook vectors of {codebook.dim}")
+            raise ValueError(f"codebook must have the networks' dim={encoder.dim}, got dim={codebook.dim}")
         self.encoder, self.decoder, self.codebook = encoder, decoder, codebook
         self.grid, self.commitment = encoder.grid, float(commitment)
         self._prior = prior

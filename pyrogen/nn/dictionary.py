@@ -69,7 +69,7 @@ class Dictionary(Described, nn.Module):
             ValueError: for another shape, a column of zeros or a number that is not finite.
         """
         if tuple(atoms.shape) != tuple(self.weight.shape):
-            raise ValueError(f"the atoms are the columns of a {tuple(self.weight.shape)}, and got {tuple(atoms.shape)}")
+            raise ValueError(f"atoms must be the columns of a {tuple(self.weight.shape)}, got {tuple(atoms.shape)}")
         _check_atoms(atoms)
         self.weight.copy_(atoms / atoms.norm(dim=0))
         self.placed.fill_(1)
@@ -130,7 +130,7 @@ def largest_eigenvalue(d: Tensor) -> Tensor:
 
 def _check_atoms(atoms: Tensor) -> None:
     if not torch.isfinite(atoms).all():
-        raise ValueError("the atoms of a dictionary must be finite, and some are NaN or infinite")
+        raise ValueError("the atoms of a dictionary must be finite, got some NaN or infinite")
     zero = (atoms == 0).all(dim=0).nonzero().flatten().tolist()
     if zero:
-        raise ValueError(f"every atom needs a direction, and atom {zero[0]} is zero: set it, or leave it out")
+        raise ValueError(f"every atom must have a direction, got zero for atom {zero[0]}: set it, or leave it out")

@@ -190,7 +190,7 @@ def fit(
     if resume and checkpoint is None:
         raise ValueError(f"resume={resume!r} needs a folder to go on from: pass checkpoint=")
     if isinstance(pair, Programs) and schedule is not None:
-        raise ValueError("`schedule` multiplies the pair's β, and programs have none: weigh their sites yourself")
+        raise ValueError("schedule must be left out for programs, which have no β: weigh their sites yourself")
     if any(weight.is_inference() for weight in pair.parameters() if not torch.nn.parameter.is_lazy(weight)):
         raise ValueError(
             "the pair was made under torch.inference_mode, where weights cannot be trained: make it outside"
@@ -207,7 +207,7 @@ def fit(
     warn_of_scale(pair, data)
     team = team_of(pair, place)
     if team.size > 1 and isinstance(source, StreamSource):
-        raise ValueError("data must be read by index for several processes, and a stream is not: pass its data set")
+        raise ValueError("data must be read by index for several processes, got a stream: pass its data set")
     whole_data = isinstance(order, Whole)
     order = order if whole_data else team.share(order)
     begun = begin(pair, source, order, seed, precision) if isinstance(pair, Programs) else None

@@ -60,7 +60,7 @@ def make_optimizer(optimizer: MakeOptimizer | None, parameters: list[Tensor], lr
         _refuse_lbfgs()
     moved = {id(p) for group in made.param_groups for p in group["params"]}
     if not moved & {id(p) for p in parameters}:
-        raise ValueError("optimizer must move the parameters that it is called with, and it moves none of them")
+        raise ValueError("optimizer must move the parameters that it is called with, got one that moves none")
     return made
 
 

@@ -100,7 +100,7 @@ def check_parts(schedule: Any, callbacks: Any, validation: Any, validate_every: 
         raise TypeError(f"callbacks must be a list, such as [pg.training.KeepBest()], got {checks.shown(callbacks)}")
     for callback in callbacks:
         if isinstance(callback, type) or not callable(callback):
-            raise TypeError(f"callbacks must be called with the run's state, and {checks.shown(callback)} cannot be")
+            raise TypeError(f"callbacks must be callables of the run's state, got {checks.shown(callback)}")
     if validate_every is not None:
         checks.whole("validate_every", validate_every, least=1)
         if validation is None:

@@ -101,7 +101,7 @@ class Run:
         if isinstance(self.parts.schedule, Feedback):
             if "kl" not in columns:
                 name = type(self.parts.schedule).__name__
-                raise ValueError(f"{name} follows the KL, and this pair has none: its guide is a point")
+                raise ValueError(f"{name} must be left out for a guide that is a point: it follows the KL")
             self.parts.schedule.reset()
 
     @property

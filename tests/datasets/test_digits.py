@@ -96,15 +96,15 @@ def test_a_bernoulli_pair_takes_the_binary_and_refuses_the_gray():
     ("call", "kind", "message"),
     [
         (lambda: Digits("mono"), ValueError, "levels must be one of 'gray', 'binary', got 'mono'"),
-        (lambda: Digits().images(1797), ValueError, "index 1797 is out of range for 1797 pictures"),
-        (lambda: Digits().factors([-1]), ValueError, "index -1 is out of range for 1797 pictures"),
+        (lambda: Digits().images(1797), ValueError, "index must be from 0 to 1796, got 1797"),
+        (lambda: Digits().factors([-1]), ValueError, "index must be from 0 to 1796, got -1"),
         (lambda: Digits().images([0.5]), TypeError, "index must be integers, got torch.float32"),
         (lambda: Digits().images([[0]]), ValueError, "index must have one dimension, got shape (1, 1)"),
         (lambda: Digits()[1797], IndexError, "index 1797 is out of range for 1797 pictures"),
         (
             lambda: Digits().split(1797, 1),
             ValueError,
-            "n_train + n_test is 1798, more than the 1797 pictures there are",
+            "n_train + n_test must be at most the 1797 pictures, got 1798",
         ),
         (
             lambda: Digits().split(5, 0),

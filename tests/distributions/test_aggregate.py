@@ -198,9 +198,9 @@ def test_the_estimates_tend_to_the_gaussian_closed_forms_as_fast_as_they_should(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ((1, 10), "one image cannot stand for 10"),
-        ((5, 4), "B = 5, N = 4"),
-        ((0, 4), "B = 0, N = 4"),
+        ((1, 10), "a batch must have at least two images to estimate"),
+        ((5, 4), "of the data, 4, got 5"),
+        ((0, 4), "of the data, 4, got 0"),
         ((4, 4, "mss"), "estimator must be one of 'stratified', 'weighted', got 'mss'"),
     ],
 )

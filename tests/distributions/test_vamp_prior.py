@@ -341,15 +341,15 @@ class Elsewhere(nn.Module):
 @pytest.mark.parametrize(
     ("pseudo_inputs", "bounds", "error", "message"),
     [
-        (0, None, ValueError, "at least one pseudo-input, and pseudo_inputs=0"),
-        (-2, None, ValueError, "at least one pseudo-input"),
-        (True, None, ValueError, "at least one pseudo-input"),
+        (0, None, ValueError, "pseudo_inputs must be at least one, got 0"),
+        (-2, None, ValueError, "pseudo_inputs must be at least one"),
+        (True, None, ValueError, "pseudo_inputs must be at least one"),
         (torch.zeros(0, 4, 4), None, ValueError, "K of at least 1"),
         (torch.zeros(4, 4), None, ValueError, r"must be \(K, 4, 4\).*got \(4, 4\)"),
         (torch.zeros(3, 4, 5), None, ValueError, r"must be \(K, 4, 4\).*got \(3, 4, 5\)"),
         (torch.zeros(3, 1, 4, 4), None, ValueError, r"must be \(K, 4, 4\)"),
         (torch.tensor(3), None, ValueError, r"must be \(K, 4, 4\).*got \(\)"),
-        (torch.full((3, 4, 4), math.nan), None, ValueError, "must be finite, and 48 values are not"),
+        (torch.full((3, 4, 4), math.nan), None, ValueError, "must be finite, got 48 values that are not"),
         (torch.full((3, 4, 4), 255.0), (0.0, 1.0), ValueError, r"must lie in \[0, 1\], got values in \[255, 255\]"),
         (torch.full((3, 4, 4), -0.1), (0.0, math.inf), ValueError, r"must lie in \[0, inf\]"),
         (3, (1.0, 0.0), ValueError, "low < high"),
@@ -368,7 +368,7 @@ def test_pseudo_inputs_that_are_none_are_refused(pseudo_inputs, bounds, error, m
     ("encoder", "error", "message"),
     [
         (pg.nn.MLPEncoder((4, 4), 2, point=True), ValueError, "is a point, so a mixture of them has no density"),
-        (nn.Linear(4, 4), TypeError, "must say the shape of one x.*a Linear does not"),
+        (nn.Linear(4, 4), TypeError, "must say the shape of one x.*got a Linear"),
         (Elsewhere((torch.zeros(2), torch.ones(2))), TypeError, "must return a distribution.*got a tuple"),
         (Elsewhere(torch.distributions.Normal(torch.zeros(1, 2), 1.0)), ValueError, r"has batch shape \(1, 2\)"),
     ],

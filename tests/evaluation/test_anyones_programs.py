@@ -151,5 +151,5 @@ def test_metrics_need_codes():
     class Data:
         factors = None
 
-    with pytest.raises(ValueError, match="programs have none: leave them out"):
+    with pytest.raises(ValueError, match="metrics must be left out for programs"):
         pg.evaluate(pg.models.Programs(level, exact), Data(), metrics=[lambda codes, factors: 0.0])

@@ -382,7 +382,7 @@ def test_sizes_must_be_positive(name):
 
 
 def test_what_is_no_pair_or_no_data_is_refused():
-    with pytest.raises(TypeError, match="scores a pyrogen pair, got a Linear"):
+    with pytest.raises(TypeError, match="pair must be a pyrogen pair, got a Linear"):
         pg.evaluate(torch.nn.Linear(2, 2), binary(10))
     with pytest.raises(TypeError, match="data must be a tensor"):
         pg.evaluate(pair_of(), 5)

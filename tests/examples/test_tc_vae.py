@@ -28,7 +28,7 @@ def test_tc_vae_smoke(tmp_path, capsys):
     [
         (["--beta", "10"], "--higher must be another β than --beta, and both are 10"),
         (["--beta", "-1"], "beta must be a finite number of at least 0, got -1"),
-        (["--batch-size", "1"], "one image cannot stand for 500"),
+        (["--batch-size", "1"], "a batch must have at least two images to estimate"),
         (["--device", "abacus"], "abacus"),
     ],
 )

@@ -304,7 +304,7 @@ def test_images_of_another_shape_are_refused(case):
         for wrong in (x[..., :-1], x[..., :1], x[0], x[None], x.sum()):  # also what would broadcast
             with pytest.raises(ValueError, match=r"x must be a batch \(B, "):
                 program(wrong)
-        with pytest.raises(ValueError, match="5 < 6 images"):
+        with pytest.raises(ValueError, match="size must be at least the 6 images of the batch, got 5"):
             program(x, 5)
         with pytest.raises(TypeError, match=r"x must be a torch\.Tensor, got a list"):
             program(x.tolist())

@@ -281,8 +281,8 @@ def test_what_does_not_fit_is_refused_in_one_sentence():
             wrong()
         assert "\n" not in str(refused.value)
     for wrong, message in (
-        (lambda: pg.models.SCVAE(pg.nn.LinearEncoder(image, 24), decoder), "needs a pg.nn.SparseEncoder"),
-        (lambda: pg.models.SCVAE(encoder, pg.nn.LinearDecoder(image, 24)), "needs a pg.nn.SparseDecoder"),
+        (lambda: pg.models.SCVAE(pg.nn.LinearEncoder(image, 24), decoder), "must be a pg.nn.SparseEncoder"),
+        (lambda: pg.models.SCVAE(encoder, pg.nn.LinearDecoder(image, 24)), "must be a pg.nn.SparseDecoder"),
         (
             lambda: pg.models.SCVAE(encoder, decoder, sparsity="a"),
             "sparsity must be a number of at least 0",
@@ -352,7 +352,7 @@ def test_a_zero_atom_is_refused_before_training():
     with torch.no_grad():
         pair.dictionary.weight[:, 3] = 0
         pair.dictionary.placed.fill_(1)
-    with pytest.raises(ValueError, match="atom 3 is zero"):
+    with pytest.raises(ValueError, match="got zero for atom 3"):
         pg.fit(pair, torch.randn(20, 4, 4), steps=2, batch_size=10, progress=False)
 
 

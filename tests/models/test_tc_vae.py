@@ -222,9 +222,9 @@ def test_weights_and_estimators_that_are_none_are_refused(weights, words):
 def test_a_batch_of_one_image_is_refused_in_training_alone():
     pair, x = pg.models.TCVAE(*networks()), binary(1).float()
     for refused in (lambda: pair.guide(x), lambda: pair.guide(x, 10), lambda: pair.eval().guide(x, 10)):
-        with pytest.raises(ValueError, match="one image"):
+        with pytest.raises(ValueError, match="at least two images"):
             refused()
-    with pytest.raises(ValueError, match="this batch is one image"):
+    with pytest.raises(ValueError, match="a batch must have at least two images"):
         pg.fit(pair, binary(10).float(), steps=1, batch_size=1, progress=False)
     scores = pg.evaluate(pair, binary(5).float(), batch_size=2, importance_samples=2)  # the last batch is one image
     assert math.isfinite(scores.elbo)

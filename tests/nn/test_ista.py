@@ -261,7 +261,7 @@ def test_what_has_no_code_is_refused_in_one_sentence():
     coder = pg.nn.ISTA(dictionary, steps=3)
     zero = torch.eye(4, 6)
     for wrong, message in (
-        (lambda: dictionary.set_atoms(zero), "atom 4 is zero"),
+        (lambda: dictionary.set_atoms(zero), "got zero for atom 4"),
         (lambda: dictionary.set_atoms(torch.full((4, 6), math.nan)), "must be finite"),
         (lambda: dictionary.set_atoms(torch.eye(4)), "and got"),
         (lambda: pg.nn.Dictionary(4, atoms=0), "atoms must be a whole number of at least 1"),

@@ -271,7 +271,7 @@ class TestBadInput:
     def test_other_arguments(self):
         with pytest.raises(TypeError, match="the model cannot be called with these args and kwargs: missing"):
             pg.testing.check(lambda x: None, lambda: None, progress=False)
-        with pytest.raises(TypeError, match=r"a tuple, such as args=\(x,\), not a Tensor"):
+        with pytest.raises(TypeError, match=r"a tuple, such as args=\(x,\), got a Tensor"):
             pg.testing.check(lambda x: None, lambda x: None, torch.ones(2), progress=False)
 
     @pytest.mark.parametrize(("name", "value"), [("false_alarm", 0.0), ("false_alarm", 1.0), ("size", 0)])

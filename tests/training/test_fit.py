@@ -271,8 +271,8 @@ def test_bad_settings_are_refused(settings, message):
         ({"checkpoint_every": 2.5}, "checkpoint_every must be a whole number"),
         ({"resume": "weight"}, "resume must be True or False"),
         ({"callbacks": pg.training.EarlyStopping()}, "callbacks must be a list"),
-        ({"callbacks": [pg.training.EarlyStopping]}, "callbacks must be called with the run's state"),
-        ({"callbacks": [3]}, "callbacks must be called with the run's state"),
+        ({"callbacks": [pg.training.EarlyStopping]}, "callbacks must be callables of the run's state"),
+        ({"callbacks": [3]}, "callbacks must be callables of the run's state"),
         ({"schedule": 0.5}, "schedule must be a Schedule"),
         ({"schedule": pg.training.LinearWarmup}, "schedule must be a Schedule"),
         ({"optimizer": torch.optim.SGD([torch.zeros(1)], lr=0.1)}, "optimizer must be a torch optimizer class"),
@@ -298,7 +298,7 @@ def test_settings_of_the_wrong_kind_are_refused(settings, message):
         ({"resume": True}, "resume=True needs a folder"),
         ({"resume": "weights"}, "resume='weights' needs a folder"),
         ({"checkpoint_every": 0}, "checkpoint_every must be a whole number of at least 1"),
-        ({"optimizer": lambda parameters: torch.optim.SGD([torch.zeros(1)], lr=1.0)}, "moves none of them"),
+        ({"optimizer": lambda parameters: torch.optim.SGD([torch.zeros(1)], lr=1.0)}, "moves none"),
     ],
 )
 def test_settings_that_cannot_be_met_are_refused(settings, message):

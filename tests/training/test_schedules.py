@@ -201,7 +201,7 @@ def test_schedules_with_feedback_are_resumed_bit_for_bit(make, tmp_path):
 
 def test_a_point_has_no_kl_to_follow():
     pair = pg.models.Autoencoder(pg.nn.MLPEncoder((4, 4), 3, hidden=(8,), point=True), pg.nn.MLPDecoder((4, 4), 3))
-    with pytest.raises(ValueError, match="follows the KL, and this pair has none"):
+    with pytest.raises(ValueError, match="must be left out for a guide that is a point"):
         quiet(pair, binary(), steps=5, schedule=HoldKL(1.0))
 
 

@@ -111,9 +111,7 @@ def _compared(tested: Tested) -> list[str]:
     ours, theirs = dict(latents(tested.model_alone())), own_latents(tested, 0)
     for name, site in ours.items():
         if is_discrete(site) and not site["fn"].has_enumerate_support:
-            raise ValueError(
-                f"NUTS needs continuous latents or discrete ones that can be enumerated, and {name!r} is neither"
-            )
+            raise ValueError(f"latents must be continuous, or discrete and enumerable, for NUTS, got {name!r}")
     names = [name for name, site in theirs.items() if name in ours and not is_discrete(ours[name])]
     if not names:
         raise ValueError(

@@ -35,7 +35,7 @@ class Known:
 
     def __init__(self, name: str, value: Any, first: Mapping[str, Message]) -> None:
         if name not in first:
-            raise ValueError(f"the guide draws no {name!r}; it draws {', '.join(first) or 'nothing'}")
+            raise ValueError(f"exact must name sites that the guide draws, {', '.join(first) or 'none'}, got {name!r}")
         self.shape = tuple(first[name]["value"].shape)
         self.tests = 6 * max(1, math.prod(self.shape))  # mean and sd, each two-sided, and KS
         self.distribution: Distribution | None = None

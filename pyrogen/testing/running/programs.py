@@ -78,14 +78,14 @@ class Tested:
         if isinstance(self.seed, bool) or not isinstance(self.seed, int):
             raise TypeError(f"seed must be an integer, got {self.seed!r}")
         if isinstance(self.loss, type):
-            raise TypeError(f"loss is the class {self.loss.__name__}: pass an instance, {self.loss.__name__}()")
+            raise TypeError(f"loss must be an instance, got a class: pass {self.loss.__name__}()")
         own = self.loss is not None and not isinstance(self.loss, ELBO)
         if own and (not callable(self.loss) or hasattr(self.loss, "step")):
             wanted = "an ELBO of Pyro or a callable loss(model, guide, *args, **kwargs)"
-            raise TypeError(f"loss must be {wanted}, not {_kind(self.loss)}")
+            raise TypeError(f"loss must be {wanted}, got {_kind(self.loss)}")
         if not isinstance(self.args, tuple | list):
             raise TypeError(
-                f"args are the arguments of model and guide as a tuple, such as args=(x,), not {_kind(self.args)}"
+                f"args must be the arguments of model and guide as a tuple, such as args=(x,), got {_kind(self.args)}"
             )
         for name, program in (("model", self.model), ("guide", self.guide)):
             if not callable(program):

@@ -79,7 +79,7 @@ def of_frame(frame: Any) -> Tensor:
     """
     for name, kind in frame.dtypes.items():
         if getattr(kind, "kind", "O") not in "biuf":
-            raise TypeError(f"data must be numbers, and column {name!r} holds {kind}: drop or encode it")
+            raise TypeError(f"data must be numbers, got {kind} in column {name!r}: drop or encode it")
     return torch.from_numpy(frame.to_numpy(dtype=np.float32, na_value=np.nan).copy())
 
 

@@ -77,13 +77,13 @@ def as_source(data: Any, pair: Pair, device: torch.device | None = None, workers
         context_source: Source = as_context_source(data, pair, device)
         return context_source
     if isinstance(data, tuple):
-        raise TypeError("data must be the images alone, and this is a tuple: pass its first entry")
+        raise TypeError("data must be the images alone, got a tuple: pass its first entry")
     if hasattr(data, "iloc") and hasattr(data, "dtypes"):
         if not hasattr(data, "columns"):
-            raise TypeError("data must be images or a table, and this is one column: pass a DataFrame, df[['name']]")
+            raise TypeError("data must be images or a table, got one column: pass a DataFrame, df[['name']]")
         data = of_frame(data)
     if is_stream(data):
-        raise TypeError(f"data must be read by index here, and a {type(data).__name__} is not: pass its data set")
+        raise TypeError(f"data must be read by index here, got a {type(data).__name__}: pass its data set")
     if not (isinstance(data, torch.Tensor) or (hasattr(data, "__len__") and hasattr(data, "__getitem__"))):
         raise TypeError(
             "data must be a tensor (N, *shape), an array, a pyrogen data set, a torch Dataset or a DataLoader, got a "
@@ -94,7 +94,7 @@ def as_source(data: Any, pair: Pair, device: torch.device | None = None, workers
     if isinstance(data, torch.Tensor | np.ndarray):
         return _of_array(data, pair, device)
     if isinstance(data, str | bytes | dict):
-        raise TypeError(f"data must be images, and this is a {type(data).__name__}: read them first, or pass one entry")
+        raise TypeError(f"data must be images, got a {type(data).__name__}: read them first, or pass one entry")
     if hasattr(data, "images"):
         pair.check(data.images(torch.arange(min(8, len(data)))))
         value: Source = data.to(device) if device is not None and device.type != "cpu" and hasattr(data, "to") else data

@@ -239,7 +239,7 @@ def rgb_pair():
         (Items(lambda i: torch.zeros(3, 32, 32 + i % 2)), "must have one shape"),
         (np.array(["a", "b"]), "these look like labels"),
         (np.full((20, 3, 32, 32), "a"), "data must be numbers"),
-        ({"x": X}, "this is a dict"),
+        ({"x": X}, "got a dict"),
         (DataLoader(Items(lambda i: RGB[i]), batch_size=5), "channels last"),
         (DataLoader(Items(lambda i: X[i], 0), batch_size=5, shuffle=False), "empty"),
         (DataLoader(TensorDataset(X), batch_size=5), "must have shape"),
@@ -256,7 +256,7 @@ def test_settings_that_a_loader_has_itself_are_refused():
         pg.fit(make_pair(), loader, steps=5, batch_size=10, progress=False)
     with pytest.raises(ValueError, match="workers must be left out"):
         pg.fit(make_pair(), loader, steps=5, workers=1, progress=False)
-    with pytest.raises(TypeError, match="a DataLoader is not: pass its data set"):
+    with pytest.raises(TypeError, match="got a DataLoader: pass its data set"):
         quiet(make_pair(), X, steps=5, validation=loader)
     with pytest.raises(ValueError, match="workers must be a whole number of at least 0"):
         quiet(make_pair(), X, steps=5, workers=-1)
