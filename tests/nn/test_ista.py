@@ -263,7 +263,7 @@ def test_what_has_no_code_is_refused_in_one_sentence():
     for wrong, message in (
         (lambda: dictionary.set_atoms(zero), "got zero for atom 4"),
         (lambda: dictionary.set_atoms(torch.full((4, 6), math.nan)), "must be finite"),
-        (lambda: dictionary.set_atoms(torch.eye(4)), "and got"),
+        (lambda: dictionary.set_atoms(torch.eye(4)), "got"),
         (lambda: pg.nn.Dictionary(4, atoms=0), "atoms must be a whole number of at least 1"),
         (lambda: pg.nn.Dictionary(-2, atoms=3), "size must be a whole number of at least 1"),
         (lambda: pg.nn.LISTA(dictionary, steps=0), "steps must be a whole number of at least 1"),

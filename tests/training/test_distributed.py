@@ -104,7 +104,7 @@ def test_a_run_on_two_processes_is_resumed_exactly_and_survives_a_kill(tmp_path)
     done = torchrun(tmp_path, "killed", str(tmp_path / "part"), check=False)
     assert done.returncode != 0
     assert time.monotonic() - start < 120  # the other process ends too
-    kept = pg.training.checkpoint.read_state(tmp_path / "part" / "checkpoint.safetensors")
+    kept = pg.training.checkpoints.checkpoint.read_state(tmp_path / "part" / "checkpoint.safetensors")
     assert kept.facts["step"] == 14
     torchrun(tmp_path, "vae", str(tmp_path / "part"), "40")
     whole, part = read(tmp_path / "whole-0.json"), read(tmp_path / "part-0.json")

@@ -156,7 +156,7 @@ def test_resume_after_kill_9_is_bit_exact(tmp_path):
                 time.sleep(0.01)
             time.sleep(delay)
             process.kill()
-    reached = pg.training.checkpoint.read_state(tmp_path / FILE_NAME).facts["step"]
+    reached = pg.training.checkpoints.checkpoint.read_state(tmp_path / FILE_NAME).facts["step"]
     assert reached > 0
     if reached == steps:
         pytest.skip("the machine finished before it could be killed")
@@ -202,7 +202,7 @@ def test_sigint_stops_cleanly_and_the_run_can_go_on(tmp_path):
 def test_a_checkpoint_on_the_way_has_a_row_for_each_step_before_it(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         quiet(make_pair(), Interrupting(binary(), at=20, times=2), steps=60, checkpoint=tmp_path, checkpoint_every=7)
-    kept = pg.training.checkpoint.read_state(tmp_path / FILE_NAME)
+    kept = pg.training.checkpoints.checkpoint.read_state(tmp_path / FILE_NAME)
     assert kept.facts["step"] % 7 == 0 < kept.facts["step"]
     assert kept.tensors["history"][:, 0].tolist() == list(range(1, kept.facts["step"] + 1))
 
@@ -225,7 +225,7 @@ def test_divergence_names_step_and_site_and_keeps_the_last_good_checkpoint(tmp_p
         quiet(pair, x, steps=100, checkpoint=tmp_path, checkpoint_every=1)
     kept = pg.load(tmp_path)
     assert all(torch.isfinite(p).all() for p in kept.parameters())
-    assert pg.training.checkpoint.read_state(tmp_path / FILE_NAME).facts["step"] == step
+    assert pg.training.checkpoints.checkpoint.read_state(tmp_path / FILE_NAME).facts["step"] == step
 
 
 def test_weights_that_overflow_are_never_kept(tmp_path):

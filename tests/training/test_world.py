@@ -59,7 +59,7 @@ def test_a_full_disk_is_told_and_the_last_checkpoint_is_kept(tmp_path):
             OSError, match=rf"could not be written to {disk}.*No space left.*the checkpoint of step \d+ is"
         ):
             quiet(make_pair(), Hook(binary(), fill), steps=80, checkpoint=disk, checkpoint_every=4)
-        kept = pg.training.checkpoint.read_state(disk / FILE_NAME)
+        kept = pg.training.checkpoints.checkpoint.read_state(disk / FILE_NAME)
         assert kept.facts["step"] % 4 == 0
         assert not list(disk.glob(".*.tmp"))
         (disk / "filler").unlink()
@@ -78,7 +78,7 @@ def test_a_disk_that_becomes_read_only_is_told(tmp_path):
 
         with pytest.raises((OSError, ValueError), match=r"(?i)disk.*read-only"):
             quiet(make_pair(), Hook(binary(), close), steps=80, checkpoint=disk, checkpoint_every=4)
-        assert pg.training.checkpoint.read_state(disk / FILE_NAME).facts["step"] % 4 == 0
+        assert pg.training.checkpoints.checkpoint.read_state(disk / FILE_NAME).facts["step"] % 4 == 0
 
 
 def test_a_folder_that_is_deleted_is_made_anew(tmp_path):
