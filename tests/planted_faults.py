@@ -260,7 +260,7 @@ def main(
     given = parser.parse_args(arguments)
     chosen = list(all_faults() if faults is None else faults)
     if given.jobs < 1:
-        parser.error(f"--jobs must be at least 1, and it is {given.jobs}")
+        parser.error(f"--jobs must be at least 1, got {given.jobs}")
     if given.only:
         words = [word.lower() for word in given.only]
         chosen = [f for f in chosen if any(word in f.name.lower() or word in f.file for word in words)]

@@ -1,4 +1,4 @@
-"""One set of argument checks: what is a number, what is none, and how each error reads."""
+"""One set of argument checks: what counts as a number, what does not, and how each error reads."""
 
 import math
 from decimal import Decimal

@@ -119,14 +119,16 @@ def test_of_several_the_kl_is_that_of_quadrature():
 
 @pytest.mark.parametrize("spread", [0.01, 0.5, 2.0, 100.0])
 def test_with_all_data_as_pseudo_inputs_the_mean_kl_is_the_information_on_the_index_and_at_most_log_n(spread):
-    """Beyond 5.5 standard errors over 4,000 draws of each of 20 posteriors, 4e-8; log N bounds it without an error,
-    for log q(z | xₙ) − log 1/N Σ q(z | x) is at most log N at every z."""
+    """The bound is 5.5 standard errors over 4,000 draws of each of 20 posteriors: false alarm 4e-8.
+
+    log N bounds it without an error, since log q(z | xₙ) − log 1/N Σ q(z | x) is at most log N at every z.
+    """
     x = real(20)
     prior = VampPrior(linear_encoder(latent=1, spread=spread), x)
     q = prior.encoder(x)
     estimates = estimates_of_kl(q, prior(), 4_000)
     information = mixture_kl.mutual_information(q.mean[:, 0], q.stddev[:, 0])
-    means = estimates.mean(1)  # of a draw of each: the posteriors' own differences are no noise
+    means = estimates.mean(1)  # of a draw of each: the posteriors' own differences do not count as noise
     assert abs(means.mean().item() - information) < 5.5 * means.std().item() / math.sqrt(4_000) + 1e-9
     assert estimates.max() < math.log(20) + 1e-9
     assert 0 <= information + 1e-9 < math.log(20) + 1e-9

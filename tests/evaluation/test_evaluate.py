@@ -91,7 +91,7 @@ def test_every_term_agrees_with_its_closed_form_within_its_own_standard_error(li
         error = scores.standard_errors[name]
         assert 0 < error < 0.02 * abs(value) + 0.1, name  # small enough to tell
         assert abs(getattr(scores, name) - value) < Z * error, name
-    assert exact["nll"] + exact["elbo"] < -0.9  # the guide is off, so the ELBO is no stand-in for the evidence
+    assert exact["nll"] + exact["elbo"] < -0.9  # the guide is off, so the ELBO is far from the evidence
 
 
 def test_the_terms_are_consistent_with_one_another(linear):

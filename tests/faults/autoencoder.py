@@ -131,7 +131,7 @@ FAULTS = [
         OF_TESTS + "test_samples_that_differ_are_told_apart",
     ),
     Fault(
-        "a tie is no evidence against the observed distance",
+        "a tie does not count against the observed distance",
         TESTS,
         "null >= value - rounding",
         "null > value + rounding",

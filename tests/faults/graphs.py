@@ -66,7 +66,7 @@ FAULTS = [
         OF_BOUNDARY + "test_a_query_names_known_nodes_each_on_one_side",
     ),
     Fault(
-        "evidence of a state called 0 is none",
+        "evidence of a state called 0 is ignored",
         BOUNDARY,
         "        checked[node] = known[node]",
         "        if state:\n            checked[node] = known[node]",
@@ -297,7 +297,7 @@ FAULTS = [
         OF_MAPS + "test_equivalent_graphs_are_those_that_assert_the_same",
     ),
     Fault(
-        "a sum of zeros is no number",
+        "a sum of zeros gives NaN",
         FACTORS,
         "top = np.where(np.isneginf(top), 0.0, top)",
         "pass",
@@ -424,7 +424,7 @@ FAULTS = [
         OF_INFERENCE + "test_a_state_that_almost_all_evidence_speaks_against_is_not_lost",
     ),
     Fault(
-        "zero over zero is no number",
+        "zero over zero gives NaN",
         RINGS,
         "possible = by > self.zero",
         "possible = by >= self.zero",

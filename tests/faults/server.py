@@ -1,7 +1,7 @@
 """Runs pytest in forks of a process that has imported what is slow to import: torch and Pyro take seconds a run.
 
-Started by `planted_faults.py` with the modules to import as arguments (pyrogen is never one of them); reads one order a
-line, ``{"folder": ..., "arguments": [...], "seconds": ...}``, and answers each with a line that holds pytest's exit
+`planted_faults.py` starts it with the modules to import as arguments (pyrogen is never one of them). It reads one order
+a line, ``{"folder": ..., "arguments": [...], "seconds": ...}``. It answers each with a line that holds pytest's exit
 code, or null if time ran out.
 """
 

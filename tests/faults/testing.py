@@ -48,14 +48,14 @@ OF_COMPARE = "testing/posterior/test_compare.py::"
 
 FAULTS = [
     Fault(
-        "a latent that the guide lacks is no fault",
+        "a latent that the guide lacks passes",
         STRUCTURE,
         "    for name in missing:",
         "    for name in missing[:0]:",
         FOUND + "[observation not passed]",
     ),
     Fault(
-        "a latent that only the guide has is no fault",
+        "a latent that only the guide has passes",
         STRUCTURE,
         "    for name in extra:",
         "    for name in extra[:0]:",

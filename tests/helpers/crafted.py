@@ -20,7 +20,7 @@ def parts(path: Path) -> tuple[dict[str, str], dict[str, Any], dict[str, torch.T
 
 
 def write(path: Path, facts: Any, tensors: dict[str, torch.Tensor], **metadata: str) -> None:
-    """Write a file whose digest agrees; facts may be a text that is no JSON."""
+    """Write a file whose digest agrees; facts may be any text in place of JSON."""
     text = facts if isinstance(facts, str) else json.dumps(facts)
     metadata = {"format": "pyrogen 2", "facts": text, "digest": _digest(text, tensors)} | metadata
     safetensors.torch.save_file(tensors, path, metadata)

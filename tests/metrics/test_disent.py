@@ -1,9 +1,9 @@
 r"""Agreement with disent 0.8.0 where it is right; where it is not, a computation by hand shows who is.
 
-Its numbers are in disent.json. They come from its own functions of arrays (`_compute_mig`, `_compute_sap`,
-`_compute_importance_gbt` and what makes its scores of that), which were given the transposes of the rows that
-`split_rows` draws here (it holds codes as (L, N)), and in the part named "whole" from its `metric_dci` on a data set of
-thirty images. Nothing of it is needed to run these tests.
+Its numbers are in disent.json. They come from its own functions of arrays: `_compute_mig`, `_compute_sap`,
+`_compute_importance_gbt` and what makes its scores of that. These were given the transposes of the rows that
+`split_rows` draws here, since disent holds codes as (L, N). The part named "whole" is from its `metric_dci` on a data
+set of thirty images. The tests run without disent.
 """
 
 import json
@@ -48,7 +48,7 @@ def test_mig_is_that_of_disent(name):
 
 @pytest.mark.parametrize("name", WITH_TREES)
 def test_dci_is_that_of_disent(name):
-    # Latents that split the rows of a node equally well are chosen between at random: for its figures numpy's global
+    # Latents that split the rows of a node equally well are chosen between at random. For its figures numpy's global
     # generator, which its trees draw from, was set to our seed before each factor. A row beside a cut may fall on its
     # other side where sums are rounded otherwise: one row is 1/60 of a factor's accuracy.
     expected = FIGURES["cases"][name]["dci"]
@@ -79,10 +79,9 @@ def test_squared_correlation_is_blind_to_the_scale_of_codes_and_disent_is_not():
 
 
 def test_test_rows_are_no_training_rows_and_those_of_disent_are():
-    # Thirty images, each with a code of its own that says nothing of the factors. It draws 300 training and 150 test
-    # rows with replacement, so that a test row is none of the training rows with probability (29/30)^300 = 4e-5: what
-    # it calls informativeness on test rows is that on training rows, 1. What rows that were not seen can reach is in
-    # test_dci.py: the share of guesses that are right.
+    # Thirty images, each with a code of its own that says nothing of the factors. disent draws 300 training and 150
+    # test rows with replacement, so a test row is new with probability (29/30)^300 = 4e-5. So its informativeness on
+    # test rows is that on training rows, 1. What new rows can reach is in test_dci.py: the share of right guesses.
     assert FIGURES["whole"]["informativeness_test"] > 0.99
     train, test = split_rows(30)
     assert sorted([*train, *test]) == list(range(30))

@@ -50,8 +50,8 @@ def test_constant_codes_score_zero(binary, continuous):
 
 
 def test_codes_turned_by_45_degrees_score_zero_of_continuous_factors():
-    # Both correlations are ±√½ but for what sampling makes of them; the difference of their squares is twice the
-    # correlation r of the factors: near N(0, 4/n), here of 6,000 rows and two factors, and 5.5 standard errors is 1e-7.
+    # Both correlations are ±√½ up to sampling. The difference of their squares is twice the correlation of the factors,
+    # near N(0, 4/n) for n = 6,000 rows. For two factors 5.5 standard errors give false alarms at 1e-7.
     factors = np.random.default_rng(1).uniform(-1, 1, (9_000, 2))
     score = sap(factors @ np.array([[1.0, 1.0], [1.0, -1.0]]), factors, continuous=True)
     assert 0 <= score < 5.5 * 2 / np.sqrt(6_000)
@@ -70,8 +70,8 @@ def test_random_codes_differ_by_chance_alone():
 
 
 def test_classes_are_weighed_to_be_balanced():
-    # Nine in ten have value 0. An unweighted machine on a weak code says 0 always, and is right in nine of ten; a
-    # balanced one says 1 above the middle of the two means, and is right of value 0 and of value 1 equally often.
+    # Nine in ten have value 0. An unweighted machine on a weak code says 0 always, and is right in nine of ten. A
+    # balanced one says 1 above the middle of the two means. It is right of value 0 and of value 1 equally often.
     rng = np.random.default_rng(3)
     factors = (rng.random((3_000, 1)) < 0.1).astype(int)
     codes = np.hstack([factors + rng.standard_normal((3_000, 1)), np.zeros((3_000, 1))])

@@ -1,7 +1,7 @@
 """The gamma–exponential pair against its closed form: `pytest -k gamma` is a first look at the package.
 
 A fit averages T iterates of log θ, each step with P samples. At θ* the gradient of the one-sample ELBO in log θ has
-standard deviation (n + 1) / √2 and the ELBO has curvature n + 1, so the mean is off by a standard error of 1 / √(2PT),
+standard deviation (n + 1) / √2, and the ELBO has curvature n + 1. So the mean is off by a standard error of 1 / √(2PT),
 here 0.082 %, plus 0.02 % of bias from the optimizer. The demand of 0.5 % is then 5.8 standard errors away: a false
 alarm has probability below 1e-8 a fit. Other tests compare with Z = 5.5 standard errors (below 4e-8 for a normal mean,
 and below 1e-6 with the skewness that these means have).

@@ -275,8 +275,11 @@ def test_it_learns_bars_and_pyros_loop_does_too():
 
 
 def test_a_learned_prior_lowers_the_rate_and_moves_nothing_else():
-    """Trained until the codes of the 16 images are known: each then costs no more than log 16 nats, for all are equally
-    likely, where the uniform prior asks 4 log 8; and no prior can ask less than the entropy of the grids."""
+    """Train until the codes of the 16 images are known.
+
+    Each then costs at most log 16 nats, as all are equally likely. The uniform prior asks 4 log 8. No prior can ask
+    less than the entropy of the grids.
+    """
     rows = torch.tensor(list(itertools.product([0.0, 1.0], repeat=4)), dtype=torch.float64)
     x = rows[:, None, None].expand(16, 1, 4, 4).contiguous()
     plain = small(codes=8)

@@ -70,8 +70,11 @@ def test_each_step_is_within_the_bound_of_the_theorem(kind, seed):
 
 
 def ill_conditioned(n=60, penalty=1e-3):
-    """A dictionary whose eigenvalues fall evenly on a log scale over seven decades, and a planted minimum of ±1 along
-    each eigenvector: for it the excess of gradient descent, ½ Σ λᵢ(1 − λᵢ/L)²ᵏ, falls as 1/k and no faster."""
+    """Return a dictionary whose eigenvalues fall evenly on a log scale over seven decades, and a planted minimum.
+
+    The minimum is ±1 along each eigenvector. The excess of gradient descent, ½ Σ λᵢ(1 − λᵢ/L)²ᵏ, then falls as 1/k and
+    no faster.
+    """
     eigenvalues = np.geomspace(1, 1e-7, n)
     gram = stats.random_correlation.rvs(eigenvalues * n / eigenvalues.sum(), random_state=0)
     d = np.linalg.cholesky(gram).T

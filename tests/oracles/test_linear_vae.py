@@ -1,10 +1,10 @@
 """A linear VAE, trained, reaches probabilistic PCA: its objective, its likelihood and its axes.
 
-The data's covariance has known eigenvalues. What training leaves is not a guessed tolerance: its last steps are plain
-gradient descent with rate η on one-sample gradients of covariance C (measured at the optimum), so that the weights
-come to rest in a cloud whose mean excess over the least objective is η tr C / 4 to first order in η (Mandt et al.
-2017, https://arxiv.org/abs/1704.04289). The excess is a weighted sum of χ²₁ variables with that mean; it is above 26
-times its mean with probability below 1e-6, the worst case being one single χ²₁ (5.1 standard deviations).
+The data's covariance has known eigenvalues. The last steps of training are plain gradient descent with rate η on
+one-sample gradients of covariance C (measured at the optimum). So the weights come to rest in a cloud whose mean excess
+over the least objective is η tr C / 4 to first order in η (Mandt et al. 2017, https://arxiv.org/abs/1704.04289). The
+excess is a weighted sum of χ²₁ variables with that mean. It is above 26 times its mean with probability below 1e-6. The
+worst case is one single χ²₁ (5.1 standard deviations).
 """
 
 import functools

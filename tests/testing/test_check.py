@@ -76,7 +76,7 @@ def test_the_pairs_of_the_package_are_sound(case):
     pair = case.make()
     loss = TraceMeanField_ELBO() if case.analytic else None
     report = pg.testing.check(pair.model, pair.guide, (x, 120), loss=loss, size=120, progress=False)
-    if case.guide == "code":  # a straight-through gradient is none of the draws, and is said to be none
+    if case.guide == "code":  # a straight-through gradient is not that of the draws, and density says so
         assert [finding.check for finding in report.findings] == ["density"]
         assert "have a wrong derivative" in report.findings[0].message
     elif not case.proper:

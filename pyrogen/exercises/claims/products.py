@@ -221,7 +221,7 @@ def _other_parents(subject: Subject, stated: Factorization) -> tuple[str, list[s
         own = list(subject.graph.predecessors(node))
         more = [str(parent) for parent in parents if parent not in own]
         if more:
-            no_parent = "is no parent" if len(more) == 1 else "are no parents"
+            no_parent = "is not a parent" if len(more) == 1 else "are not parents"
             lines.append(
                 f"P({node} | {', '.join(map(str, parents))}): {explanations.listing(more)} {no_parent} of {node}"
             )

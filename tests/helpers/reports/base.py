@@ -92,7 +92,7 @@ def check(programs, **settings):
 
 
 def found(report, seed=0):
-    """The sentences about the mistake; an error with all others where there is none."""
+    """Return the sentences about the mistake; without one raise an error with all others."""
     pyro.clear_param_store()
     findings = check(report.make(True), seed=seed)
     told = [one.message for one in findings if report.says in one.message and one.level == report.level]

@@ -222,7 +222,7 @@ class ListOfLayers(deep.Halves):
 
 
 class EncoderInList(deep.VAE):
-    """A plain list where a ModuleList is meant: its layers are no part of the module that is registered."""
+    """A plain list where a ModuleList is meant: the module that is registered lacks its layers."""
 
     def __init__(self):
         super().__init__()

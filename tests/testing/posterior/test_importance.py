@@ -181,7 +181,7 @@ def test_all_at_once_is_one_by_one(monkeypatch):
     assert len(np.unique(fast[:, 0])) > 1900
 
 
-# --- where there are none
+# --- where there are no weights
 
 
 @pytest.mark.parametrize("kind", ["points", "weighted data", "one side", "part"])
@@ -262,7 +262,7 @@ def test_before_training_there_is_no_verdict():
 
 
 def test_a_guide_too_wide_has_a_small_k_and_its_gap_is_found():
-    """The prior as the guide, alone and for each of six elements; one a little too wide is no warning."""
+    """The prior as the guide, alone and for each of six elements; one a little too wide gives no warning."""
     for seed in range(5):
         model, _ = one_mean()
         prior = Pair(
