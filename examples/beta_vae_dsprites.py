@@ -88,7 +88,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
 def computes_in_bf16(device: str) -> bool:
     """Whether the device has instructions for bfloat16; a CPU without them is slower in it than in float32."""
     if torch.device(device).type == "cpu":
-        known = getattr(torch.cpu, "get_capabilities", dict)()  # an older torch does not tell
+        known: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # an older torch does not tell
         return bool(known.get("avx512_bf16", False))
     return torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
 
