@@ -49,9 +49,9 @@ class Result:
     Attributes:
         check: the check's name.
         question: what was asked, in a few words.
-        outcome: ``"passed"``, ``"fault"``, ``"warning"``, ``"measured"`` (a number without a verdict), ``"skipped"``
-            (not answered), ``"inapplicable"`` (nothing to ask) or ``"unjudged"``. The last means that the call's own
-            question could not be answered. The report is then not ok.
+        outcome: ``"passed"``, ``"fault"`` or ``"warning"``. Or ``"measured"`` (a number without a verdict),
+            ``"skipped"`` (not answered), ``"inapplicable"`` (nothing to ask) or ``"unjudged"``. The last means that the
+            call's own question could not be answered. The report is then not ok.
         detail: the answer in a few words: the figure with its unit, or why the check was skipped.
         figures: the numbers, by name.
         findings: what is wrong; empty unless the outcome is a fault or a warning.

@@ -1,7 +1,7 @@
 """The bounds against a linear-Gaussian pair, whose evidence is N(b, WWᵀ + σ²I), in float64.
 
-Statistical tests compare with z = 5.5 standard errors: a false alarm has probability below 4e-8 for a normal mean, and
-below 1e-6 with the skewness that a mean of these quadratic forms has.
+Statistical tests compare with z = 5.5 standard errors. A false alarm has probability below 4e-8 for a normal mean. With
+the skewness that a mean of these quadratic forms has, it is below 1e-6.
 """
 
 import math

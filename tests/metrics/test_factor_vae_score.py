@@ -54,8 +54,8 @@ def test_a_factor_without_a_latent_of_its_own_is_lost(grid):
 
 
 def test_codes_that_know_nothing_score_one_over_the_number_of_factors():
-    # Rows are all pairs of a factor row and a code row, so that codes are exactly independent of the factors and each
-    # evaluation vote is right with probability 1/3, whatever the classifier.
+    # Rows are all pairs of a factor row and a code row, so that codes are exactly independent of the factors. Each
+    # evaluation vote is then right with probability 1/3, whatever the classifier.
     factors, codes = full_grid(2, 3, 4), np.random.default_rng(1).standard_normal((30, 5))
     pairs = full_grid(len(factors), len(codes))
     score = factor_vae_score(codes[pairs[:, 1]], factors[pairs[:, 0]], votes=100, evaluation=20_000)

@@ -63,8 +63,8 @@ def parse_bif(text: str) -> Content:
     """Return the content of a BIF file.
 
     Raises:
-        ValueError: with line and column, for what the grammar does not allow, an entry given twice or missing, a wrong
-            number of states, and probabilities that do not sum to one within the rounding of their digits.
+        ValueError: with line and column, for what the grammar does not allow and an entry given twice or missing. Also
+            for a wrong number of states, or probabilities that do not sum to one within the rounding of their digits.
 
     Example:
         >>> text = "network n {} variable A { type discrete [ 2 ] { y, n }; } probability (A) { table 0.2 0.8; }"

@@ -44,8 +44,8 @@ def query(
 
     Raises:
         TypeError: for a network of another kind.
-        ValueError: for unknown names or states, none asked for, a variable that is observed too, evidence of
-            probability zero, tables that are wrong or missing, and tables beyond the limit, before any is made.
+        ValueError: for unknown names or states, no variables, a variable that is observed too, and evidence of
+            probability zero. For tables that are wrong or missing, and for tables beyond the limit before any is made.
 
     Example:
         >>> from pgmpy.models import DiscreteBayesianNetwork

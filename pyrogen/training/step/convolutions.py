@@ -25,8 +25,8 @@ def few_channels(
 ) -> Any:
     """Return a transposed convolution to few channels as one product of matrices and a sum of shifted pieces.
 
-    oneDNN takes ten times longer for it: it computes sixteen channels and throws the others away. With Q = ⌈k / s⌉ for
-    kernel k and stride s, the piece of input pixel i at row s q + r of the kernel belongs to output row s (i + q) + r,
+    oneDNN takes ten times longer for it: it computes sixteen channels and throws the others away. Let Q = ⌈k / s⌉ for
+    kernel k and stride s. The piece of input pixel i at row s q + r of the kernel belongs to output row s (i + q) + r,
     less the padding. So the output is a sum of Q² shifted images whose pixels are blocks of s × s.
     """
     plain = x.dim() == 4 and groups == 1 and set(dilation) == {1} and not any(output_padding)

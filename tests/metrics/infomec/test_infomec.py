@@ -176,7 +176,7 @@ def test_the_authors_weights_change_the_score_of_uneven_values():
 
 
 def test_the_authors_weights_can_score_below_zero():
-    # Of the frequent value most codes are 0 and few are 10, the rare value lies at 3: the weighted fit pays for the
+    # Of the frequent value most codes are 0 and few are 10. The rare value lies at 3. The weighted fit pays for the
     # rare one with the frequent one, whose loss then counts in full. The formula itself cannot fall below 0.
     codes, factors = np.repeat([0, 10, 3, 10], [880, 120, 98, 2]), np.repeat([0, 1], [1000, 100])
     assert info_explicitness(codes[:, None], factors[:, None]) < -0.01
