@@ -42,8 +42,8 @@ def test_rotated_codes_can_score_one():
 
 @pytest.mark.parametrize("preset", ["disentanglement_lib", "paper"])
 def test_codes_that_know_nothing_score_one_over_the_number_of_factors(preset):
-    # Rows are all pairs of a factor row and a code row, so that codes are exactly independent of the factors. Each point
-    # is then named rightly with probability 1/3, whatever the classifier.
+    # Rows are all pairs of a factor row and a code row, so that codes are exactly independent of the factors. Each
+    # point is then named rightly with probability 1/3, whatever the classifier.
     factors, codes = full_grid(2, 3, 4), np.random.default_rng(1).standard_normal((30, 5))
     pairs = full_grid(len(factors), len(codes))
     score = beta_vae_score(
