@@ -151,10 +151,8 @@ class Run:
             self._program = None
 
     def _compiled(self) -> CompiledStep | None:
-        if self.team.size > 1:  # gradients of several processes meet between step and optimizer
-            return None
         left, clipped = self._steps - self.step, self.parts.clip_norm is not None
-        return self._take.compiled(self.parameters, self.optimizer, left, clipped)
+        return self._take.compiled(self.parameters, self.optimizer, left, clipped, self.team.size)
 
     def _ends(self, interrupted: threading.Event, state: State) -> bool:
         """Whether the run ends before its last step; several processes must say so after the same step."""

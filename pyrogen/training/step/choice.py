@@ -116,7 +116,7 @@ class Step:
             self._first = None
 
     def compiled(
-        self, parameters: list[nn.Parameter], optimizer: Optimizer, steps: int, clipped: bool
+        self, parameters: list[nn.Parameter], optimizer: Optimizer, steps: int, clipped: bool, processes: int
     ) -> CompiledStep | None:
         """The step with its optimizer as one compiled program, if it is asked for, or pays over `steps` more steps."""
         step = self._step
@@ -125,6 +125,8 @@ class Step:
         why = ""
         if not isinstance(step, RecordedStep) or step.device.type != "cpu":
             why = f"the step is {step.way}"
+        elif processes > 1:
+            why = "the gradients of several processes meet between step and optimizer"
         elif clipped or not is_plain_adam(optimizer) or not all(step.recording.present):
             why = "only an Adam without additions is compiled with its step, for parameters that all have gradients"
         elif len({p.dtype for p in parameters}) > 1 or parameters[0].dtype not in (torch.float32, torch.float64):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -62,4 +63,7 @@ def bias_apart(gradient: Tensor, x: Tensor, weight: Tensor, sizes: list[int] | N
     return *others[:2], gradient.sum(over, dtype=torch.promote_types(gradient.dtype, torch.float32)).to(gradient.dtype)
 
 
-REWRITES = {aten.convolution.default: few_channels, aten.convolution_backward.default: bias_apart}
+REWRITES: dict[Any, Callable[..., Any]] = {
+    aten.convolution.default: few_channels,
+    aten.convolution_backward.default: bias_apart,
+}

@@ -8,7 +8,8 @@ from helpers.small import binary, make_pair, weights
 from pyro import distributions as dist
 
 import pyrogen as pg
-from pyrogen.training.step import First, ProgramsObjective, RecordedStep, compiled, record
+from pyrogen.training import distributed
+from pyrogen.training.step import First, ProgramsObjective, RecordedStep, choice, compiled, record
 from pyrogen.training.step.compiled import CompiledStep
 
 
@@ -41,15 +42,16 @@ def failing(*args):
 @pytest.mark.parametrize(
     ("spoil", "settings", "cause"),
     [
-        (("can_compile", lambda: False), {}, "no C\\+\\+ compiler"),
-        (("CompiledStep", failing), {}, "compiler failed \\(no space left"),
+        ((choice, "can_compile", lambda: False), {}, "no C\\+\\+ compiler"),
+        ((choice, "CompiledStep", failing), {}, "compiler failed \\(no space left"),
         (None, {"optimizer": torch.optim.SGD}, "only an Adam"),
         (None, {"clip_norm": 1.0}, "only an Adam"),
+        ((distributed.Team, "size", 2), {}, "several processes"),
     ],
 )
 def test_where_it_cannot_be_had_the_step_stays_recorded(spoil, settings, cause, monkeypatch):
     if spoil:
-        monkeypatch.setattr(pg.training.step.choice, *spoil)
+        monkeypatch.setattr(*spoil)
     with pytest.warns(UserWarning, match=f"compile=True is not met, for .*{cause}"):
         fit = pg.fit(make_pair(), binary(), steps=4, compile=True, progress=False, **settings)
     assert fit.way == "recorded"
