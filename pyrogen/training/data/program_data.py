@@ -50,7 +50,7 @@ class ProgramSource:
         """Return the rows `index` in the data's own form; None is all of them, in their order."""
         if index is None or not self.sizes:
             return self.data
-        return _map(self.data, lambda x: x.index_select(0, index.to(x.device)) if x.dim() else x)
+        return _map(self.data, lambda x: x.index_select(0, index.to(x.device, non_blocking=True)) if x.dim() else x)
 
     def fingerprint(self) -> str:
         """Return a digest of all tensors, by which a checkpoint knows its data."""

@@ -37,7 +37,7 @@ class TensorSource:
 
     def images(self, index: Tensor) -> Tensor:
         """Return the rows of `index`."""
-        return self.x.index_select(0, index.to(self.x.device))
+        return self.x.index_select(0, index.to(self.x.device, non_blocking=True))
 
 
 class MappedSource:

@@ -17,9 +17,10 @@ WARM_UP = 3  # replays before the capture, in which libraries choose their kerne
 class CudaGraphStep:
     """Replays a recording that has been captured as a CUDA graph.
 
-    The batch and β are copied to where the graph reads them, and the row of terms is copied out. The gradients are
-    handed out where they are, since the optimizer reads them before the next step. Random numbers go on from torch's
-    own state.
+    The batch and β are copied to where the graph reads them. The row of terms is copied out; the gradients are handed
+    out where they are, for the optimizer reads them before the next step. Random numbers go on from torch's own state,
+    for a capture registers the device's default generator.
+    Source: https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs
 
     Args:
         step: the recorded step, on a CUDA device.
@@ -33,21 +34,26 @@ class CudaGraphStep:
         self.step = step
         self._inputs = [tensor.clone() for tensor in flat(batch)[0]] if not step.recording.fixed else []
         self._beta = step.weight(beta).clone()
-        side = torch.cuda.Stream(step.device)
-        side.wait_stream(torch.cuda.current_stream(step.device))
-        with torch.cuda.stream(side), torch.no_grad():
-            for _ in range(WARM_UP):
-                step.replay(self._beta, self._inputs)
-        torch.cuda.current_stream(step.device).wait_stream(side)
         self._graph = torch.cuda.CUDAGraph()
-        with torch.no_grad(), torch.cuda.graph(self._graph):
-            self._row, self._gradients = step.replay(self._beta, self._inputs)
+        with torch.cuda.device(step.device), torch.no_grad():
+            here, side = torch.cuda.current_stream(), torch.cuda.Stream()
+            side.wait_stream(here)
+            with torch.cuda.stream(side):
+                for _ in range(WARM_UP):
+                    step.replay(self._beta, self._inputs)
+            here.wait_stream(side)
+            # threads of others may use the device meanwhile; torch's own stream for captures may be another device's
+            with torch.cuda.graph(self._graph, stream=side, capture_error_mode="thread_local"):
+                self._row, self._gradients = step.replay(self._beta, self._inputs)
 
     def __call__(self, batch: Any, beta: float | Tensor) -> Result:
         """Return the row of terms and the gradients."""
         with torch.no_grad():
             for place, tensor in zip(self._inputs, flat(batch)[0], strict=False):
                 place.copy_(tensor, non_blocking=True)
-            self._beta.copy_(self.step.weight(beta))
+            if isinstance(beta, Tensor):
+                self._beta.copy_(beta)
+            else:
+                self._beta.fill_(beta)  # an argument of a kernel, where a copy from the host would wait
             self._graph.replay()
             return self._row.clone(), self._gradients

@@ -180,7 +180,7 @@ class Weight:
         if isinstance(beta, Tensor):
             return beta.to(self._device, self._dtype)
         if beta != self._value:
-            self._value, self._tensor = beta, torch.tensor(beta, dtype=self._dtype, device=self._device)
+            self._value, self._tensor = beta, torch.full((), beta, dtype=self._dtype, device=self._device)
         return self._tensor
 
 
