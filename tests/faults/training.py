@@ -164,8 +164,8 @@ FAULTS = [
     Fault(
         "the schedule is logged and not used",
         "training/step/objective.py",
-        "self._value, self._tensor = beta, torch.tensor(beta,",
-        "self._value, self._tensor = beta, torch.tensor(1.0,",
+        "self._value, self._tensor = beta, torch.full((), beta,",
+        "self._value, self._tensor = beta, torch.full((), 1.0,",
         OF_FIT + "test_a_schedule_scales_beta_and_gives_it_back",
     ),
     Fault(

@@ -36,8 +36,10 @@ def few_channels(
     (batch, inputs, *size), (_, outputs, *kernel) = x.shape, weight.shape
     times = [-(-k // s) for k, s in zip(kernel, stride, strict=True)]
     more = [q * s - k for q, s, k in zip(times, stride, kernel, strict=True)]
+    exact = torch.promote_types(x.dtype, torch.float32)  # one rounding at the end, as oneDNN has it
+    pixels = x.permute(0, 2, 3, 1).to(exact).clone(memory_format=torch.contiguous_format)  # however x is laid out
     blocks = F.pad(weight, (0, more[1], 0, more[0])).reshape(inputs, -1)
-    pieces = (x.permute(0, 2, 3, 1).reshape(-1, inputs) @ blocks).reshape(
+    pieces = (pixels.view(-1, inputs) @ blocks.to(exact)).reshape(
         batch, *size, outputs, times[0], stride[0], times[1], stride[1]
     )
     rows, columns = (n + q - 1 for n, q in zip(size, times, strict=True))
@@ -50,7 +52,7 @@ def few_channels(
     image = image.permute(0, 3, 1, 4, 2, 5).reshape(batch, outputs, rows * stride[0], columns * stride[1])
     height, width = ((n - 1) * s + k - 2 * p for n, s, k, p in zip(size, stride, kernel, padding, strict=True))
     image = image[:, :, padding[0] : padding[0] + height, padding[1] : padding[1] + width]
-    return image if bias is None else image + bias[:, None, None]
+    return (image if bias is None else image + bias[:, None, None]).to(x.dtype)
 
 
 def bias_apart(gradient: Tensor, x: Tensor, weight: Tensor, sizes: list[int] | None, *rest: Any) -> Any:
