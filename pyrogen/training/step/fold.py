@@ -34,6 +34,16 @@ FUNCTIONS: dict[Any, Any] = {
     aten.sum.default: torch.sum,
     aten.pow.Tensor_Scalar: torch.pow,
     aten.stack.default: torch.stack,
+    aten.sum.dim_IntList: torch.sum,
+    aten.clamp.default: torch.clamp,
+    aten.bmm.default: torch.bmm,
+    aten.permute.default: torch.permute,
+    aten.transpose.int: torch.transpose,
+    aten.unsqueeze.default: torch.unsqueeze,
+    aten.squeeze.default: torch.squeeze,
+    aten.squeeze.dim: torch.squeeze,
+    aten.view.default: torch.Tensor.view,
+    aten.expand.default: torch.Tensor.expand,
 }
 
 

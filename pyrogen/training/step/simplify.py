@@ -38,9 +38,23 @@ def simplify(graph: fx.Graph) -> None:
         nothing = view or (copy and not {node, origin(source)} & written)
         if nothing:
             node.replace_all_uses_with(source)
+        elif node.target is aten.permute.default:
+            _permute_once(node)
         elif node.target is aten.t.default and source.target is aten.t.default:
             node.replace_all_uses_with(source.args[0])
     graph.eliminate_dead_code()
+
+
+def _permute_once(node: fx.Node) -> None:
+    """Join a permutation of dimensions with the one before it; drop it where the order is as it was."""
+    source: Any = node.args[0]
+    dims: Any = [dim % len(node.args[1]) for dim in node.args[1]]  # type: ignore
+    if source.target is aten.permute.default:
+        dims = [source.args[1][dim] % len(dims) for dim in dims]
+        source = source.args[0]
+        node.args = (source, dims)
+    if dims == list(range(len(dims))):
+        node.replace_all_uses_with(source)
 
 
 def reuse_memory(graph: fx.Graph) -> None:
