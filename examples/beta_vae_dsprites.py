@@ -447,7 +447,7 @@ def claims(scores: Scores) -> list[str]:
     """Return what is commonly claimed of such a sweep, beside what was measured."""
     scores = sweep(scores)
     if len(scores) < 2:
-        return ["One β alone shows no trend; `--betas 1 4 8` trains the source's three."]
+        return ["One β alone shows no trend; `--betas 1 4 8` trains the course's three."]
     ordered = list(scores.values())
     rising = all(a.reconstruction < b.reconstruction for a, b in pairwise(ordered))
     falling = all(a > b for a, b in pairwise(s.kl for s in ordered if s.kl is not None))
