@@ -72,3 +72,8 @@ def test_string_options_are_literals_of_what_is_accepted():
                 tables += 1
     assert tables >= 9
     assert get_args(likelihoods.LikelihoodName) == tuple(likelihoods._BY_NAME)
+
+
+def test_a_controller_of_the_kl_is_as_strong_as_shao_2020():
+    assert default(pg.training.HoldKL, "proportional") == 0.01
+    assert default(pg.training.HoldKL, "highest") == 100.0
