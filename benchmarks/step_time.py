@@ -19,6 +19,7 @@ import multiprocessing
 import os
 import platform
 import statistics
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -148,6 +149,52 @@ def by_svi(task: Task) -> Block:
     return block
 
 
+def by_pythae(task: Task) -> Block:
+    """Return a block of pythae's trainer on the same networks (``pip install pythae==0.1.2``): a block is an epoch."""
+    from pythae.data.datasets import BaseDataset  # type: ignore[import-not-found]
+    from pythae.models import VAE, VAEConfig  # type: ignore[import-not-found]
+    from pythae.models.base.base_utils import ModelOutput  # type: ignore[import-not-found]
+    from pythae.models.nn import BaseDecoder, BaseEncoder  # type: ignore[import-not-found]
+    from pythae.trainers import BaseTrainer, BaseTrainerConfig  # type: ignore[import-not-found]
+
+    pair, x, batch_size = task
+    assert isinstance(pair, pg.models.VAE)
+    first, second = network(pair.encoder), network(pair.decoder)
+
+    class Encode(BaseEncoder):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = first
+
+        def forward(self, batch: Tensor) -> Any:
+            loc, log_variance = self.layers(batch).chunk(2, -1)
+            return ModelOutput(embedding=loc, log_covariance=log_variance)
+
+    class Decode(BaseDecoder):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = second
+
+        def forward(self, z: Tensor) -> Any:
+            return ModelOutput(reconstruction=self.layers(z).sigmoid())
+
+    settings = VAEConfig(input_dim=tuple(x.shape[1:]), latent_dim=10, reconstruction_loss="bce")
+    config = BaseTrainerConfig(
+        output_dir=tempfile.mkdtemp(), per_device_train_batch_size=batch_size, learning_rate=1e-3, no_cuda=True
+    )
+    trainer = BaseTrainer(
+        VAE(settings, Encode(), Decode()), BaseDataset(x, torch.zeros(len(x))), training_config=config
+    )
+    trainer.prepare_training()
+
+    def block(n: int) -> None:
+        rows = BaseDataset(x[: n * batch_size], torch.zeros(n * batch_size))
+        trainer.train_loader = trainer.get_train_dataloader(rows)
+        trainer.train_step(1)
+
+    return block
+
+
 class Case(NamedTuple):
     """What is timed: the task, the contenders (the baseline first) and the largest ratios that are aimed at."""
 
@@ -163,11 +210,12 @@ START: dict[str, Callable[[Task], Block]] = {
     "compiled": lambda task: by_fit(task, True),
     "compiled_bf16": lambda task: by_fit(task, True, "bf16"),
     "svi": by_svi,
+    "pythae": by_pythae,
 }
 OURS = ("recorded", "compiled", "compiled_bf16")
 CASES = {
     "a": Case(tiny, ("by_hand", *OURS, "svi"), {"compiled": 0.4}),
-    "b": Case(conv, ("by_hand", *OURS), {"compiled": 0.85, "compiled_bf16": 0.5}),
+    "b": Case(conv, ("by_hand", *OURS, "pythae"), {"compiled": 0.85, "compiled_bf16": 0.5}),
     "c": Case(mlp, ("by_hand", *OURS), {"compiled": 0.95, "compiled_bf16": 0.65}),
     "d": Case(tc_vae, ("recorded_before", *OURS), {"compiled": 0.45}),
 }
