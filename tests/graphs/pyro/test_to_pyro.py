@@ -307,7 +307,7 @@ BAD = [
     ({"evidence": {"snow": "yes"}}, ValueError, "evidence names 'snow'"),
     ({"evidence": {"rain": "perhaps"}}, ValueError, "evidence says 'perhaps' for 'rain'"),
     ({"evidence": "rain"}, TypeError, "evidence must map names to states"),
-    ({"data": {"snow": ["yes"]}}, ValueError, "data must have columns of the network's nodes, got 'snow'"),
+    ({"data": {"snow": ["yes"]}}, ValueError, "data has the column 'snow'"),
     ({"data": {"rain": ["perhaps", None]}}, ValueError, "data says 'perhaps' for 'rain'"),
     ({"data": {"rain": []}}, ValueError, "at least one row"),
     ({"data": {}}, ValueError, "at least one row"),
