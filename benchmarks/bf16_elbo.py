@@ -51,9 +51,9 @@ def main() -> None:
                 progress=False,
             )
             seconds[precision].append(round(time.process_time() - began, 1))
-            elbo[precision].append(
-                round(float(pg.evaluate(pair, held_out, nll_images=1, importance_samples=1, seed=0).elbo), 3)
-            )
+            scores = pg.evaluate(pair, held_out, nll_images=1, importance_samples=1, seed=0)
+            assert scores.elbo is not None
+            elbo[precision].append(round(scores.elbo, 3))
             print(seed, precision, fit.way, elbo[precision][-1], flush=True)
     gaps = [b - a for a, b in zip(elbo["float32"], elbo["bf16"], strict=True)]
     results: dict[str, Any] = {

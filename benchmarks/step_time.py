@@ -111,7 +111,8 @@ def by_hand(task: Task, wrap: Callable[..., Any] = lambda loss: loss) -> Block:
         logits = decoder(z).view(batch.shape)
         reconstruction = F.binary_cross_entropy_with_logits(logits, batch, reduction="sum")
         kl = -0.5 * (1 + log_variance - loc.square() - log_variance.exp()).sum()
-        return (reconstruction + kl) / batch_size
+        objective: Tensor = (reconstruction + kl) / batch_size
+        return objective
 
     loss = wrap(loss)
 
@@ -151,11 +152,11 @@ def by_svi(task: Task) -> Block:
 
 def by_pythae(task: Task) -> Block:
     """Return a block of pythae's trainer on the same networks (``pip install pythae==0.1.2``): a block is an epoch."""
-    from pythae.data.datasets import BaseDataset  # type: ignore[import-not-found]
-    from pythae.models import VAE, VAEConfig  # type: ignore[import-not-found]
-    from pythae.models.base.base_utils import ModelOutput  # type: ignore[import-not-found]
-    from pythae.models.nn import BaseDecoder, BaseEncoder  # type: ignore[import-not-found]
-    from pythae.trainers import BaseTrainer, BaseTrainerConfig  # type: ignore[import-not-found]
+    from pythae.data.datasets import BaseDataset
+    from pythae.models import VAE, VAEConfig
+    from pythae.models.base.base_utils import ModelOutput
+    from pythae.models.nn import BaseDecoder, BaseEncoder
+    from pythae.trainers import BaseTrainer, BaseTrainerConfig
 
     pair, x, batch_size = task
     assert isinstance(pair, pg.models.VAE)
