@@ -20,6 +20,7 @@ import torch
 
 INFINITY = math.inf
 LARGEST_COUNT = 10**7  # of what is held in memory once for each, such as bins and draws
+LARGEST_SIZE = 2**40  # of all that is made at once: no memory holds more
 LARGEST_SEED = 2**32 - 1  # the largest that NumPy, torch and scikit-learn all take
 
 
@@ -150,7 +151,7 @@ def one_of(name: str, value: Any, options: Iterable[str]) -> Any:
     return value
 
 
-def sizes(name: str, value: Any, least: int = 1, example: str = "") -> tuple[int, ...]:
+def sizes(name: str, value: Any, least: int = 1, example: str = "", in_all: int = LARGEST_SIZE) -> tuple[int, ...]:
     """Return a sequence of whole numbers as a tuple, such as a shape.
 
     Args:
@@ -158,9 +159,11 @@ def sizes(name: str, value: Any, least: int = 1, example: str = "") -> tuple[int
         value: a sequence.
         least: the smallest entry allowed.
         example: what a good value looks like, for the error.
+        in_all: the largest product of the entries allowed.
 
     Raises:
         TypeError: if it is not a sequence.
+        ValueError: if their product is too large.
         TypeError, ValueError: as `whole`, for an entry.
     """
     like = f" such as {example}" if example else ""
@@ -168,7 +171,10 @@ def sizes(name: str, value: Any, least: int = 1, example: str = "") -> tuple[int
         value = array(name, value).tolist()
     if isinstance(value, str | bytes) or not isinstance(value, Sequence | torch.Size):
         raise TypeError(f"{name} must be a sequence of whole numbers{like}, got {shown(value)}")
-    return tuple(whole(f"{name}[{place}]", entry, least) for place, entry in enumerate(value))
+    result = tuple(whole(f"{name}[{place}]", entry, least) for place, entry in enumerate(value))
+    if math.prod(result) > in_all:
+        raise ValueError(f"{name} must be sizes of at most {in_all} entries, so that memory holds them, got {result}")
+    return result
 
 
 def names(name: str, value: Any) -> tuple[str, ...]:

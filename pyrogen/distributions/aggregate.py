@@ -12,16 +12,17 @@ Everything is in nats. The functions are pure and do not branch on values.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 import torch
 from pyro.distributions import Delta
 from torch import Tensor
 from torch.distributions import Distribution, Independent
 
-from pyrogen import checks
+from pyrogen import checks, tensors
 
 Estimator: TypeAlias = Literal["stratified", "weighted"]
 ESTIMATORS: tuple[str, ...] = get_args(Estimator)
@@ -72,12 +73,15 @@ def decompose(
         >>> parts.total_correlation  # log 2: one latent tells the other
         tensor([0.6931, 0.6931])
     """
+    z = _draws(q, z)
+    _check_prior(p, q)
     log_q = pairwise_log_prob(q, z)  # (…, M, B, L)
     rows, batch = log_q.shape[-3:-1]
     weights = log_weights(batch, batch if size is None else size, estimator, rows).to(log_q)
     joint, product = log_aggregate(log_q, weights)
     own = log_q.sum(-1).diagonal(dim1=-2, dim2=-1)  # (…, M)
-    return Decomposition(own - joint, joint - product, product - p.log_prob(z))
+    with _within_support():
+        return Decomposition(own - joint, joint - product, product - p.log_prob(z))
 
 
 def decompose_all(
@@ -117,9 +121,18 @@ def decompose_all(
         >>> torch.allclose(whole.total_correlation, parts.total_correlation, atol=1e-5)
         True
     """
+    if isinstance(posteriors, torch.Tensor | str | Distribution) or not isinstance(posteriors, Sequence):
+        raise TypeError(f"posteriors must be a list of distributions, got {checks.shown(posteriors)}")
+    if not posteriors:
+        raise ValueError("posteriors must be one batch or more, got none")
+    at_once = checks.whole("at_once", at_once, least=1)
     for q in posteriors:
-        pairwise_log_prob(q, z[:0])  # refuses what is not a product
+        z = _draws(q, z)
+        pairwise_log_prob(q, z[:0] if z.dim() else z)  # refuses what is not a product
+        _check_prior(p, q)
     batch = sum(int(q.batch_shape[0]) for q in posteriors)
+    if z.dim() != 2 or not 1 <= len(z) <= batch:
+        raise ValueError(f"z must be draws (M, L) of the first M of {batch} images, got {tuple(z.shape)}")
     weights = log_weights(batch, batch if size is None else size, estimator, rows=min(2, batch))
     own_weight, other = float(weights[0, 0]), float(weights[0, -1])
     rows = max(1, at_once // max(1, max(int(q.batch_shape[0]) for q in posteriors) * z.shape[-1]))
@@ -153,6 +166,7 @@ def pairwise_log_prob(q: Distribution, z: Tensor) -> Tensor:
         TypeError: if q does not factorize over the latents (``.to_event(1)``), or is a point, which has no density.
         ValueError: if q is not one distribution over (L,) for each of B images, or z has another L, or M > B.
     """
+    z = _draws(q, z)
     if not (isinstance(q, Independent) and q.reinterpreted_batch_ndims == 1 and len(q.event_shape) == 1):
         raise TypeError(
             f"q(z | x) must be a product over the latents, such as Normal(loc, scale).to_event(1), got a "
@@ -165,8 +179,34 @@ def pairwise_log_prob(q: Distribution, z: Tensor) -> Tensor:
             f"q must have batch shape (B,) and z the shape (…, M, L) with M ≤ B, got {tuple(q.batch_shape)} "
             f"with L = {q.event_shape[0]}, and {tuple(z.shape)}"
         )
-    output: Tensor = q.base_dist.log_prob(z.unsqueeze(-2))
+    with _within_support():
+        output: Tensor = q.base_dist.log_prob(z.unsqueeze(-2))
     return output
+
+
+def _draws(q: Any, z: Any) -> Tensor:
+    """Return draws in the type of the posterior's means."""
+    if not isinstance(q, Distribution):
+        raise TypeError(f"q must be a distribution, got {checks.shown(q)}")
+    z = checks.tensor("z", z)
+    mean = getattr(q, "mean", None)
+    return tensors.like("z", z, mean) if isinstance(mean, Tensor) else z
+
+
+def _check_prior(p: Any, q: Any) -> None:
+    if not isinstance(p, Distribution):
+        raise TypeError(f"p must be a distribution, got {checks.shown(p)}")
+    if p.event_shape != q.event_shape or p.batch_shape.numel() != 1:
+        found = f"event shape {tuple(p.event_shape)} and batch shape {tuple(p.batch_shape)}"
+        raise ValueError(f"p must be one distribution with the event shape {tuple(q.event_shape)} of q, got {found}")
+
+
+@contextmanager
+def _within_support() -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:  # with validation on
+        raise ValueError("z must be finite and within the support of q and p, and some of it is not") from error
 
 
 def log_aggregate(log_q: Tensor, log_weights: Tensor) -> tuple[Tensor, Tensor]:
@@ -179,6 +219,13 @@ def log_aggregate(log_q: Tensor, log_weights: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         Two tensors (…, M), in nats.
     """
+    log_q = checks.tensor("log_q", log_q)
+    log_weights = tensors.like("log_weights", log_weights, log_q) if log_q.is_floating_point() else log_weights
+    if log_q.dim() < 3 or not log_q.is_floating_point() or tuple(log_weights.shape) != tuple(log_q.shape[-3:-1]):
+        raise ValueError(
+            f"log_q must be floating-point numbers (…, M, B, L) and log_weights (M, B), got {checks.shown(log_q)} and "
+            f"{checks.shown(log_weights)}"
+        )
     joint = (log_q.sum(-1) + log_weights).logsumexp(-1)
     marginals = (log_q + log_weights.unsqueeze(-1)).logsumexp(-2)  # (…, M, L)
     return joint, marginals.sum(-1)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from pyrogen.config import Described
-from pyrogen.distributions.code_distribution import CodebookLike, CodeDistribution
+from pyrogen.distributions.code_distribution import CodebookLike, CodeDistribution, check_codebook, check_network
 
 
 class AutoregressiveCodes(CodeDistribution):
@@ -22,6 +21,7 @@ class AutoregressiveCodes(CodeDistribution):
     """
 
     def __init__(self, codebook: CodebookLike, network: Any) -> None:
+        check_network(network)
         self.network = network
         super().__init__(codebook, network.grid)
 
@@ -66,9 +66,11 @@ class AutoregressivePrior(Described, nn.Module):
         (torch.Size([5, 2, 2, 3]), torch.Size([5]))
     """
 
-    def __init__(self, codebook: CodebookLike, network: nn.Module | Callable[..., Any]) -> None:
+    def __init__(self, codebook: CodebookLike, network: Any) -> None:
         super().__init__()
-        theirs = getattr(network, "codes", None)
+        check_codebook(codebook)
+        check_network(network)
+        theirs = network.codes
         if theirs != codebook.codes:
             raise ValueError(f"the codebook has {codebook.codes} codes and the network of its prior {theirs}")
         self.codebook, self.network = codebook, network

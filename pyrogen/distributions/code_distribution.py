@@ -12,7 +12,9 @@ from pyro.distributions import TorchDistribution
 from torch import Tensor
 from torch.distributions import constraints
 
-from pyrogen import checks
+from pyrogen import checks, tensors
+
+LARGEST_DRAW = 2**31  # entries
 
 
 class CodebookLike(Protocol):
@@ -36,7 +38,52 @@ class CodebookLike(Protocol):
         rounding."""
 
 
-class CodeDistribution(TorchDistribution):
+class Checked(TorchDistribution):
+    """What the package's own distributions share: each argument is checked, in one sentence."""
+
+    def value(self, value: Any, weights: Tensor) -> Tensor:
+        """Return a value ``(*batch, *event_shape)`` in the type of `weights`.
+
+        Raises:
+            TypeError: for what holds no real numbers.
+            ValueError: for another shape and, while values are validated, for one outside of the support.
+        """
+        value = tensors.like("value", value, weights)
+        split = value.dim() - self.event_dim
+        if split < 0 or value.shape[split:] != self.event_shape:
+            shape = ", ".join(map(str, self.event_shape))
+            raise ValueError(f"value must have shape (*batch, {shape}), got {tuple(value.shape)}")
+        tensors.broadcast(value=value.shape[:split], batch_shape=self.batch_shape)
+        if self._validate_args and value.numel() and not bool(self.support.check(value).all()):
+            raise ValueError(f"value must lie within the support of {type(self).__name__}, got {checks.shown(value)}")
+        return value
+
+    def batch(self, shape: Any, name: str = "batch_shape", within: bool = True) -> torch.Size:
+        """Return the shape of a batch or of draws; with `within` the present batch must fit into it.
+
+        Raises:
+            TypeError, ValueError: for what is not a shape, is too large, or does not fit.
+        """
+        most = max(1, LARGEST_DRAW // max(1, self.event_shape.numel()))
+        result = torch.Size(checks.sizes(name, shape, least=0, in_all=most))
+        if within and tensors.broadcast(**{name: result, "the distribution": self.batch_shape}) != tuple(result):
+            raise ValueError(f"{name} must hold the batch shape {tuple(self.batch_shape)}, got {tuple(result)}")
+        return result
+
+
+def check_codebook(codebook: Any) -> None:
+    """Raise ``TypeError`` unless a codebook says what a distribution over codes asks of it."""
+    if isinstance(codebook, type) or not all(hasattr(codebook, what) for what in ("codes", "dim", "vectors")):
+        raise TypeError(f"codebook must be a pg.nn.Codebook, got {checks.shown(codebook)}")
+
+
+def check_network(network: Any) -> None:
+    """Raise ``TypeError`` unless a network says what an autoregressive prior asks of it."""
+    if isinstance(network, type) or not all(hasattr(network, what) for what in ("codes", "grid", "logits_of")):
+        raise TypeError(f"network must be a pg.nn.Autoregressive such as pg.nn.PixelCNN, got {checks.shown(network)}")
+
+
+class CodeDistribution(Checked):
     """p(z) for z a grid of vectors ``(*grid, D)``, each one of the K codes of a codebook; anything else has p(z) = 0.
 
     A subclass gives the distribution of the grid of *indices*, `log_prob_of` and `sample_indices`; the codes are taken
@@ -58,7 +105,10 @@ class CodeDistribution(TorchDistribution):
         batch_shape: Sequence[int] = (),
         validate_args: bool | None = None,
     ) -> None:
-        self.codebook, self.grid = codebook, torch.Size(checks.sizes("grid", grid))
+        check_codebook(codebook)
+        if validate_args is not None:
+            checks.flag("validate_args", validate_args)
+        self.codebook, self.grid = codebook, torch.Size(checks.sizes("grid", grid, in_all=LARGEST_DRAW))
         batch_shape = torch.Size(checks.sizes("batch_shape", batch_shape, least=0))
         super().__init__(batch_shape, torch.Size((*self.grid, codebook.dim)), validate_args=validate_args)
 
@@ -78,12 +128,13 @@ class CodeDistribution(TorchDistribution):
     def sample(self, sample_shape: Sequence[int] = torch.Size()) -> Tensor:
         """Return vectors ``(*sample_shape, *batch_shape, *grid, D)``."""
         with torch.no_grad():
-            return self.codebook.lookup(self.sample_indices(torch.Size(sample_shape) + self.batch_shape))
+            return self.codebook.lookup(
+                self.sample_indices(self.batch(sample_shape, "sample_shape", within=False) + self.batch_shape)
+            )
 
     def log_prob(self, value: Tensor) -> Tensor:
         """log p(z) in nats, ``z.shape`` without ``(*grid, D)``; −∞ where a vector is not a code."""
-        if self._validate_args:
-            self._validate_sample(value)
+        value = self.value(value, self.codebook.vectors)
         indices = self.codebook.nearest(value)
         log_prob = self.log_prob_of(indices)
         log_prob = torch.where(self.codebook.are_codes(value, indices, self.event_dim), log_prob, -math.inf)
@@ -93,7 +144,7 @@ class CodeDistribution(TorchDistribution):
         """Return the same over a larger batch shape."""
         new = self.__new__(type(self)) if _instance is None else _instance
         new.__dict__.update(self.__dict__)
-        torch.distributions.Distribution.__init__(new, torch.Size(batch_shape), self.event_shape, validate_args=False)
+        torch.distributions.Distribution.__init__(new, self.batch(batch_shape), self.event_shape, validate_args=False)
         new._validate_args = self._validate_args
         return new
 

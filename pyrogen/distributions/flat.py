@@ -9,8 +9,11 @@ from pyro import distributions as dist
 from torch import Tensor
 from torch.distributions import constraints
 
+from pyrogen import checks
+from pyrogen.distributions.code_distribution import LARGEST_DRAW, Checked
 
-class Flat(dist.ImproperUniform):
+
+class Flat(Checked, dist.ImproperUniform):
     """p(z) ∝ 1 on all vectors of L real numbers: log p(z) is 0, and nothing can be drawn.
 
     A prior for guides that are points. With it the log joint is the likelihood alone, as in a plain autoencoder. The
@@ -33,17 +36,19 @@ class Flat(dist.ImproperUniform):
     """
 
     def __init__(self, latent: int, batch_shape: tuple[int, ...] = ()) -> None:
-        if int(latent) != latent or latent < 1:
-            raise ValueError(f"latent must be a positive number of dimensions, got {latent!r}")
-        shapes = torch.Size(batch_shape), torch.Size((int(latent),))
+        latent = checks.whole("latent", latent, least=1, most=LARGEST_DRAW)
+        batch = torch.Size(checks.sizes("batch_shape", batch_shape, least=0, in_all=LARGEST_DRAW))
+        shapes = batch, torch.Size((latent,))
         super().__init__(constraints.real_vector, *shapes)  # type: ignore[no-untyped-call]
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Flat:
         """Return the same over another batch."""
-        return Flat(self.event_shape[0], tuple(batch_shape))
+        return Flat(self.event_shape[0], self.batch(batch_shape))
 
     def log_prob(self, value: Tensor) -> Tensor:
         """0 for each vector, ``(*batch,)``."""
+        value = checks.tensor("value", value)
+        value = self.value(value, value if value.is_floating_point() else torch.empty(()))
         shape = torch.broadcast_shapes(value.shape[:-1], self.batch_shape)
         return value.new_zeros(()).expand(shape)
 

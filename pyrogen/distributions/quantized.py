@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from pyro.distributions import TorchDistribution
+from pyro.distributions import is_validation_enabled
 from torch import Tensor
 from torch.distributions import constraints
 from torch.distributions.kl import register_kl
 
-from pyrogen import checks
-from pyrogen.distributions.code_distribution import CodebookLike, CodeDistribution
+from pyrogen import checks, tensors
+from pyrogen.distributions.code_distribution import Checked, CodebookLike, CodeDistribution, check_codebook
 
 
-class Quantized(TorchDistribution):
+class Quantized(Checked):
     r"""q(z | x), all of its mass on the codes nearest to the features e: z_t = c_k(t), k(t) = argmin_k ‖e_t − c_k‖².
 
     The set of z is finite, so this is a probability like any other. log q(z) is 0 at that z and −∞ elsewhere. So KL(q ‖
@@ -52,13 +52,21 @@ class Quantized(TorchDistribution):
     def __init__(
         self, features: Tensor, codebook: CodebookLike, grid_dim: int = 2, validate_args: bool | None = None
     ) -> None:
-        features, grid_dim = checks.tensor("features", features), checks.whole("grid_dim", grid_dim, least=0)
+        check_codebook(codebook)
+        if validate_args is not None:
+            checks.flag("validate_args", validate_args)
+        features, grid_dim = (
+            tensors.like("features", features, codebook.vectors),
+            checks.whole("grid_dim", grid_dim, least=0),
+        )
         split = features.dim() - grid_dim - 1
         if grid_dim < 0 or split < 0 or features.shape[-1] != codebook.dim:
             raise ValueError(
                 f"features must be (*batch, *grid, {codebook.dim}) with a grid of {grid_dim} dimensions, got "
                 f"{tuple(features.shape)}"
             )
+        if is_validation_enabled() and not torch.isfinite(features).all():
+            raise ValueError("features must be finite, got NaN or infinite values")
         self.features = features
         self.indices = codebook.nearest(features)
         self._codes = codebook.lookup(self.indices)  # with its gradient to the codebook; z has none
@@ -87,19 +95,18 @@ class Quantized(TorchDistribution):
     def rsample(self, sample_shape: Sequence[int] = torch.Size()) -> Tensor:
         """Return the codes, with the gradient of the features."""
         z = self.mean + (self.features - self.features.detach())
-        return z.expand(self._extended_shape(torch.Size(sample_shape)))
+        return z.expand(self._extended_shape(self.batch(sample_shape, "sample_shape", within=False)))
 
     def log_prob(self, value: Tensor) -> Tensor:
         """0 at the codes, −∞ elsewhere."""
-        if self._validate_args:
-            self._validate_sample(value)
+        value = self.value(value, self.features)
         here = (value.detach() == self.mean).flatten(-self.event_dim).all(-1)
         return torch.where(here, torch.zeros_like(here, dtype=value.dtype), -math.inf)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Quantized:
         """Return the same over a larger batch shape."""
         new = self.__new__(type(self)) if _instance is None else _instance
-        batch = torch.Size(batch_shape)
+        batch = self.batch(batch_shape)
         grid = self.event_shape[:-1]
         new.features, new._codes = (t.expand(batch + self.event_shape) for t in (self.features, self._codes))
         new.indices = self.indices.expand(batch + grid)

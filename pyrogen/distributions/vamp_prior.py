@@ -6,10 +6,12 @@ import math
 import numbers
 from typing import Any
 
+import numpy as np
 import torch
 from pyro import distributions as dist
 from torch import Tensor, nn
 
+from pyrogen import checks
 from pyrogen.config import Described
 
 
@@ -101,17 +103,18 @@ class VampPrior(Described, nn.Module):
 
 
 def _shape_of(encoder: Any) -> tuple[int, ...]:
-    if not hasattr(encoder, "shape"):
+    if not (isinstance(encoder, nn.Module) and hasattr(encoder, "shape")):
         raise TypeError(f"encoder must say the shape of one x, as a pg.nn.Encoder does, got a {type(encoder).__name__}")
     return tuple(encoder.shape)
 
 
 def _checked(pseudo_inputs: Any, shape: tuple[int, ...], encoder: nn.Module) -> Tensor:
     """Start values as a new tensor in the encoder's floating-point type."""
-    if not isinstance(pseudo_inputs, torch.Tensor):
+    if not isinstance(pseudo_inputs, torch.Tensor | np.ndarray):
         raise TypeError(
             f"pseudo_inputs must be a tensor (K, *shape) or their number K, got a {type(pseudo_inputs).__name__}"
         )
+    pseudo_inputs = checks.tensor("pseudo_inputs", pseudo_inputs)
     found = tuple(pseudo_inputs.shape)
     if found[1:] != shape or len(found) == 0 or found[0] == 0:
         raise ValueError(
@@ -128,20 +131,18 @@ def _range(bounds: Any, start: Tensor | None) -> tuple[float, float]:
     if bounds is None:
         inside = start is None or bool(((start >= 0) & (start <= 1)).all())
         return (0.0, 1.0) if inside else (-math.inf, math.inf)
-    try:
-        low, high = map(float, bounds)
-    except (TypeError, ValueError):
-        raise TypeError(f"bounds must be two numbers (low, high) or None, got {bounds!r}") from None
+    if not isinstance(bounds, list | tuple) or len(bounds) != 2:
+        raise TypeError(f"bounds must be two numbers (low, high) or None, got {checks.shown(bounds)}")
+    low, high = (checks.real("bounds", bound, finite=False) for bound in bounds)
     if not low < high:
-        raise ValueError(f"bounds must be (low, high) with low < high, got {bounds!r}")
+        raise ValueError(f"bounds must be (low, high) with low < high, got {checks.shown(bounds)}")
     return low, high
 
 
 def _random(number: Any, bounds: tuple[float, float], shape: tuple[int, ...], encoder: nn.Module) -> Tensor:
-    if isinstance(number, bool) or number < 1:
-        raise ValueError(f"pseudo_inputs must be at least one, got {number}")
+    number = checks.whole("pseudo_inputs", number, least=1, most=checks.LARGEST_COUNT)
     low, high = bounds
-    like, size = _like(encoder), (int(number), *shape)
+    like, size = _like(encoder), (number, *shape)
     if math.isfinite(high - low):
         return low + (high - low) * torch.rand(size, dtype=like.dtype, device=like.device)
     return torch.randn(size, dtype=like.dtype, device=like.device)

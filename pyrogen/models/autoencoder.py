@@ -8,7 +8,8 @@ from torch import Tensor
 from torch.distributions import Independent
 
 from pyrogen.distributions.flat import Flat
-from pyrogen.models.base import Pair, matched
+from pyrogen.models.agreement import matched
+from pyrogen.models.base import Pair
 from pyrogen.nn import Decoder, Encoder
 
 

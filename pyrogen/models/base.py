@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Any, ClassVar, NoReturn, TypeAlias
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 import pyro
@@ -15,12 +15,13 @@ from pyro import distributions as dist
 from pyro import poutine
 from torch import Tensor, nn
 
-from pyrogen import checks
+from pyrogen import checks, tensors
 from pyrogen.config import Described
 from pyrogen.models.running import at_the_mean, drawn_by_model, likelihood_value
+from pyrogen.nn.base import batch_shape
 
+LARGEST_SAMPLE = 2**31  # pixels of the images drawn at once
 _NUMBERS = itertools.count()
-Prior: TypeAlias = dist.TorchDistribution | Callable[[], dist.TorchDistribution]
 
 
 class Named:
@@ -112,11 +113,12 @@ class Pair(Described, Named, nn.Module, ABC):
 
     def decode(self, z: Tensor) -> dist.TorchDistribution:
         """p(x | z): batch shape ``(*batch,)``, event shape ``shape``."""
-        distribution: dist.TorchDistribution = self.decoder(z)
+        distribution: dist.TorchDistribution = self.decoder(self.as_data(z, "z"))
         return distribution
 
     def check(self, x: Tensor, *context: Tensor) -> None:
         """Raise ``ValueError`` unless x is ``(*batch, *shape)`` with values that the likelihood can produce."""
+        x = checks.tensor("x", x)
         if context and not self.context:
             raise ValueError(f"the pair takes images alone, got {len(context)} more inputs: pass data=images")
         if tuple(x.shape[-len(self.shape) :]) != self.shape:
@@ -136,9 +138,11 @@ class Pair(Described, Named, nn.Module, ABC):
 
         The indices are given because a plate asked for ``subsample_size=B`` would shuffle all N of them each step.
         """
-        if tuple(x.shape[1:]) != self.shape or x.dim() == 0:
+        if x.dim() == 0 or tuple(x.shape[1:]) != self.shape:
             raise ValueError(f"x must be a batch (B, {', '.join(map(str, self.shape))}), got {tuple(x.shape)}")
-        size = None if size is None else checks.whole("size", size)
+        if not len(x):
+            raise ValueError("x must be a batch of at least one image, got none")
+        size = None if size is None else checks.whole("size", size, most=checks.LARGEST_SIZE)
         if size is not None and size < len(x):
             raise ValueError(f"size must be at least the {len(x)} images of the batch, got {size}")
         if size is None or size == len(x):
@@ -213,11 +217,24 @@ class Pair(Described, Named, nn.Module, ABC):
         the first batches, up to 4,096. Who trains by SVI calls it first.
         """
 
-    def as_data(self, x: Tensor) -> Tensor:
-        """x in the pair's own floating-point type, so that uint8 images can be passed as they are."""
+    def as_data(self, x: Any, name: str = "x") -> Tensor:
+        """x in the pair's own floating-point type and on its device: uint8 images and arrays can be passed too."""
         if not isinstance(x, torch.Tensor | np.ndarray):
-            raise TypeError(f"x must be a torch.Tensor, got a {type(x).__name__}")
-        return checks.tensor("x", x).to(self.beta.dtype)
+            raise TypeError(f"{name} must be a torch.Tensor, got a {type(x).__name__}")
+        return tensors.like(name, x, self.beta)
+
+    def rows(self, x: Any) -> tuple[Tensor, tuple[int, ...]]:
+        """Return images ``(*batch, *shape)`` as rows ``(B, *shape)``, and ``batch``."""
+        x = self.as_data(x)
+        batch = batch_shape(x, self.shape, "x")
+        return x.reshape(-1, *self.shape), batch
+
+    def blank(self, n: Any, mean: Any) -> Tensor:
+        """Return n images of zeros for `sample` to fill, its arguments checked."""
+        checks.flag("mean", mean)
+        n = checks.whole("n", n, least=1, most=checks.LARGEST_COUNT)
+        checks.sizes("n images", (n, *self.shape), in_all=LARGEST_SAMPLE)
+        return self.beta.new_zeros(n, *self.shape)
 
     def sample(self, n: int, mean: bool = True) -> Tensor:
         """Return n new images ``(n, *shape)``, drawn by the model.
@@ -226,70 +243,13 @@ class Pair(Described, Named, nn.Module, ABC):
             n: how many.
             mean: return the mean of p(x | z), in place of a draw from it.
         """
-        n = checks.whole("n", n, least=1)
-        x = self.beta.new_zeros(n, *self.shape)
+        x = self.blank(n, mean)
         return likelihood_value(drawn_by_model(self, x).nodes["x"], mean)
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """Return the mean of p(x | z) at the mean of q(z | x), ``(*batch, *shape)``; at a draw where q has no mean."""
-        x = self.as_data(x)
-        batch = x.shape[: x.dim() - len(self.shape)]
-        rows = x.reshape(-1, *self.shape)
+        rows, batch = self.rows(x)
         return likelihood_value(at_the_mean(self, rows).nodes["x"], True).reshape(*batch, *self.shape)
-
-
-def checked_prior(prior: Any, event: tuple[int, ...], encoder: Any) -> Any:
-    """Return a prior that was passed, if it makes one distribution over `event`.
-
-    Args:
-        prior: a distribution, a callable that returns one, or None.
-        event: the event shape that it must have.
-        encoder: the pair's; a prior made of an encoder's posteriors must be made of this one's.
-
-    Raises:
-        TypeError: if it is neither of the three, or returns what is not a distribution.
-        ValueError: if it is over another shape, or made of another encoder's posteriors.
-    """
-    if prior is None:
-        return None
-    if not (isinstance(prior, torch.distributions.Distribution) or callable(prior)):
-        raise TypeError(
-            f"prior must be a distribution, a callable that returns one, or None, got {checks.shown(prior)}"
-        )
-    if getattr(prior, "encoder", encoder) is not encoder:
-        raise ValueError("the prior is made of another encoder's posteriors: make it with the encoder passed here")
-    made = made_by(prior)
-    if not isinstance(made, torch.distributions.Distribution):
-        raise TypeError(f"the prior must return a distribution over (L,), got a {type(made).__name__}")
-    batch, found = tuple(made.batch_shape), tuple(made.event_shape)
-    if (batch, found) != ((), event):
-        raise ValueError(
-            f"the prior must be one distribution over vectors of {event[0]} (event shape {event}), and its event shape "
-            f"is {found}, its batch shape {batch}: add .to_event(1), or mend its size"
-        )
-    return prior
-
-
-def made_by(prior: Any) -> dist.TorchDistribution:
-    """Return the distribution that a prior is, or that it returns when called."""
-    made: Any = prior if isinstance(prior, torch.distributions.Distribution) else prior()
-    return made  # type: ignore[no-any-return]
-
-
-def matched(encoder: Any, decoder: Any) -> tuple[tuple[int, ...], int]:
-    """Return the shape of x and the number of latents, on which two networks must agree.
-
-    Raises:
-        TypeError: if one of them does not say.
-        ValueError: if they disagree.
-    """
-    for what in ("latent", "shape"):
-        if not (hasattr(encoder, what) and hasattr(decoder, what)):
-            raise TypeError(f"encoder and decoder must both say their {what}: subclass pg.nn.Encoder and pg.nn.Decoder")
-        mine, theirs = getattr(encoder, what), getattr(decoder, what)
-        if mine != theirs:
-            raise ValueError(f"the networks disagree: {what} is {mine} in the encoder and {theirs} in the decoder")
-    return encoder.shape, encoder.latent
 
 
 def _weighted(weight: Tensor | float) -> AbstractContextManager[Any]:

@@ -10,10 +10,12 @@ from pyro import distributions as dist
 from torch import Tensor
 
 from pyrogen import checks
-from pyrogen.models.base import Pair, Prior, checked_prior, made_by
+from pyrogen.models.agreement import Prior, checked_prior, made_by
+from pyrogen.models.base import Pair
 from pyrogen.models.context import check_labels, check_networks, joined, one_hot
 from pyrogen.models.running import at_the_mean, drawn_by_model, likelihood_value
 from pyrogen.nn import Decoder, Encoder
+from pyrogen.nn.base import batch_shape
 
 
 class ConditionalVAE(Pair):
@@ -85,12 +87,14 @@ class ConditionalVAE(Pair):
     def encode(self, x: Tensor, y: Any = None) -> dist.TorchDistribution:
         """q(z | x, y), batch shape ``(*batch,)``, event shape (L,)."""
         x = self.as_data(x)
-        code = self._code(y, x, x.shape[: x.dim() - len(self.shape)])
+        code = self._code(y, x, batch_shape(x, self.shape, "x"))
         distribution: dist.TorchDistribution = self.encoder(joined(x, code, self.shape, self.encoder.shape))
         return distribution
 
     def decode(self, z: Tensor, y: Any = None) -> dist.TorchDistribution:
         """p(x | z, y), batch shape ``(*batch,)``, event shape ``shape``."""
+        z = self.as_data(z, "z")
+        batch_shape(z, (self.latent,), "z")
         code = self._code(y, z, z.shape[-2:-1])
         distribution: dist.TorchDistribution = self.decoder(torch.cat((z, code.expand(*z.shape[:-1], -1)), -1))
         return distribution
@@ -100,9 +104,10 @@ class ConditionalVAE(Pair):
         super().check(x)
         if len(context) != 1:
             raise ValueError("the pair takes images and labels: pass data=(images, labels), or a data set of both")
-        one_hot(context[0], self.classes, self.beta, len(x))
-        if not context[0].dtype.is_floating_point:
-            check_labels(context[0], self.classes)
+        y = checks.tensor("`y`", context[0])
+        one_hot(y, self.classes, self.beta, len(x))
+        if not y.dtype.is_floating_point:
+            check_labels(y, self.classes)
 
     def sample(self, n: int, mean: bool = True, y: Any = None) -> Tensor:
         """Return n new images ``(n, *shape)`` of the label y, or of n labels.
@@ -112,17 +117,15 @@ class ConditionalVAE(Pair):
             mean: return the mean of p(x | z, y), in place of a draw from it.
             y: one label, n labels (n,), or vectors (n, C).
         """
-        n = checks.whole("n", n, least=1)
-        code = self._code(y, self.beta, (n,))
-        x = self.beta.new_zeros(n, *self.shape)
-        return likelihood_value(drawn_by_model(self, x, code.expand(n, -1)).nodes["x"], mean)
+        x = self.blank(n, mean)
+        code = self._code(y, self.beta, (len(x),))
+        return likelihood_value(drawn_by_model(self, x, code.expand(len(x), -1)).nodes["x"], mean)
 
     def reconstruct(self, x: Tensor, y: Any = None) -> Tensor:
         """Return the mean of p(x | z, y) at the mean of q(z | x, y), ``(*batch, *shape)``."""
-        x = self.as_data(x)
-        batch = x.shape[: x.dim() - len(self.shape)]
-        code = self._code(y, x, batch).expand(*batch, -1).reshape(-1, self.classes)
-        trace = at_the_mean(self, x.reshape(-1, *self.shape), code)
+        rows, batch = self.rows(x)
+        code = self._code(y, rows, batch).expand(*batch, -1).reshape(-1, self.classes)
+        trace = at_the_mean(self, rows, code)
         return likelihood_value(trace.nodes["x"], True).reshape(*batch, *self.shape)
 
     def _code(self, y: Any, like: Tensor, batch: tuple[int, ...]) -> Tensor:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import pyro
 import torch
-from pyro import distributions as dist
 from torch import Tensor
 
-from pyrogen import checks
+from pyrogen import checks, tensors
+from pyrogen.nn.base import batch_shape
 
 
 def one_hot(y: Any, classes: int, like: Tensor, rows: int | None = None) -> Tensor:
@@ -26,19 +27,15 @@ def one_hot(y: Any, classes: int, like: Tensor, rows: int | None = None) -> Tens
         ValueError: for another number of rows or columns, or labels that are not in 0 to C − 1. The values are looked
             at while Pyro's validation is on, which it is not while ``pg.fit`` replays a step on data that it checked.
     """
-    if isinstance(y, list) or not isinstance(y, Tensor):
-        y = torch.as_tensor(y, device=like.device)
+    y = checks.tensor("y", y).to(like.device)
     code: Tensor
     if y.dtype.is_floating_point:
         if y.shape[-1:] != (classes,):
             raise ValueError(f"`y` must be labels (B,) or vectors (B, {classes}), got shape {tuple(y.shape)}")
         code = y.to(like)
     else:
-        if y.dtype in (torch.bool, torch.complex64, torch.complex128):
-            raise TypeError(f"`y` must be whole numbers from 0 to {classes - 1}, got {y.dtype}")
-        if dist.is_validation_enabled():
-            check_labels(y, classes)
-        code = (y.to(like.device).unsqueeze(-1) == torch.arange(classes, device=like.device)).to(like.dtype)
+        y = tensors.indices("`y`", y, classes)
+        code = (y.unsqueeze(-1) == torch.arange(classes, device=like.device)).to(like.dtype)
     if rows is not None and tuple(code.shape) != (rows, classes):
         raise ValueError(f"`y` must have one label for each of {rows} images, got shape {tuple(y.shape)}")
     return code
@@ -46,13 +43,8 @@ def one_hot(y: Any, classes: int, like: Tensor, rows: int | None = None) -> Tens
 
 def check_labels(y: Tensor, classes: int, least: int = 0) -> None:
     """Raise ``ValueError`` for a label that is not in `least` to C − 1."""
-    wrong = y[(y < least) | (y >= classes)] if y.numel() else y
-    if wrong.numel():
-        missing = ", or -1 where it is missing" if least == -1 else ""
-        raise ValueError(
-            f"`y` must be whole numbers from 0 to {classes - 1}{missing}, got {int(wrong.flatten()[0])} and "
-            f"{wrong.numel() - 1} more that are not"
-        )
+    with pyro.validation_enabled(True):
+        tensors.indices("`y`", y, classes, least)
 
 
 def joined(x: Tensor, code: Tensor, shape: tuple[int, ...], into: tuple[int, ...]) -> Tensor:
@@ -65,7 +57,7 @@ def joined(x: Tensor, code: Tensor, shape: tuple[int, ...], into: tuple[int, ...
         into: ``(D + C,)`` for the pixels and the code in one vector, or ``(channels + C, height, width)`` for a plane
             of each class. `shape` itself leaves the label out.
     """
-    batch = torch.broadcast_shapes(x.shape[: x.dim() - len(shape)], code.shape[:-1])
+    batch = tensors.broadcast(x=batch_shape(x, shape, "x"), y=code.shape[:-1])
     x = x.expand(*batch, *shape)
     if into == shape:
         return x

@@ -9,6 +9,7 @@ import torch
 from pyro import distributions as dist
 from torch import Tensor
 
+from pyrogen import checks
 from pyrogen.models.running import at_the_mean
 from pyrogen.models.vae import VAE
 
@@ -62,12 +63,12 @@ class MissingVAE(VAE):
 
     def check(self, x: Tensor, *context: Tensor) -> None:
         """Raise ``ValueError`` for images that do not fit; missing pixels are let through."""
-        super().check(x.nan_to_num(0.0), *context)
+        super().check(checks.tensor("x", x).nan_to_num(0.0), *context)
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """Return the images, their missing pixels filled in with the mean of p(x | z) at the mean of q(z | x)."""
-        x = self.as_data(x)
-        batch = x.shape[: x.dim() - len(self.shape)]
-        trace: Any = at_the_mean(self, x.reshape(-1, *self.shape))
+        rows, batch = self.rows(x)
+        trace: Any = at_the_mean(self, rows)
         filled = self.decode(trace.nodes["z"]["value"]).mean.detach().reshape(*batch, *self.shape)
+        x = rows.reshape(*batch, *self.shape)
         return torch.where(x.isnan(), filled, x)

@@ -10,7 +10,8 @@ from pyro import distributions as dist
 from torch import Tensor
 
 from pyrogen import checks
-from pyrogen.models.base import Pair, matched
+from pyrogen.models.agreement import matched
+from pyrogen.models.base import Pair
 from pyrogen.nn import LISTA, Dictionary, Gaussian, SparseDecoder, SparseEncoder
 
 GAIN = 0.1  # by how much log ρ follows a number of active entries that is off, a step
@@ -184,7 +185,7 @@ class SCVAE(Pair):
             if isinstance(self.encoder.coder, LISTA):
                 self.encoder.coder.reset()
         if self.sparsity is not None:
-            self.set_sparsity(x[:256], self.sparsity)
+            self.set_sparsity(self.as_data(x)[:256], self.sparsity)
 
     @torch.no_grad()
     def set_sparsity(self, x: Tensor, sparsity: float) -> float:

@@ -9,11 +9,12 @@ import torch
 from pyro import distributions as dist
 from torch import Tensor, nn
 
-from pyrogen import checks
+from pyrogen import checks, tensors
 from pyrogen.models.base import Pair
 from pyrogen.models.context import check_labels, check_networks, joined, one_hot
 from pyrogen.models.running import at_the_mean, drawn_by_model, likelihood_value
 from pyrogen.nn import Decoder, Encoder
+from pyrogen.nn.base import batch_shape
 
 NEVER = -1e30  # the log of a probability that is 0, as a number that 0 can be multiplied with
 
@@ -77,7 +78,8 @@ class SemiSupervisedVAE(Pair):
     def model(self, x: Tensor, y: Tensor | None = None, size: int | None = None) -> Tensor:
         """p(x, y, z) for images ``(B, *shape)`` and labels (B,); returns z."""
         pyro.module(self.name, self)
-        x, known = self.as_data(x), self._known(y, x)
+        x = self.as_data(x)
+        known = self._known(y, x)
         with self.plate(x, size):
             uniform = dist.Categorical(logits=torch.zeros(self.classes, dtype=x.dtype, device=x.device))
             label = pyro.sample("y", uniform, infer={"enumerate": "parallel"})
@@ -91,7 +93,8 @@ class SemiSupervisedVAE(Pair):
     def guide(self, x: Tensor, y: Tensor | None = None, size: int | None = None) -> Tensor:
         """q(y | x) q(z | x, y) for images ``(B, *shape)`` and labels (B,); returns z."""
         pyro.module(self.name, self)
-        x, known = self.as_data(x), self._known(y, x)
+        x = self.as_data(x)
+        known = self._known(y, x)
         q = self.classifier(x)
         with self.plate(x, size):
             if known is not None:
@@ -119,8 +122,9 @@ class SemiSupervisedVAE(Pair):
         """p(x | z, y), batch shape ``(*batch,)``, event shape ``shape``."""
         if y is None:
             raise ValueError("`y` must be the labels that go with the codes, got None: pass y=")
+        z = self.as_data(z, "z")
         code = one_hot(y, self.classes, z)
-        batch = torch.broadcast_shapes(z.shape[:-1], code.shape[:-1])
+        batch = tensors.broadcast(z=batch_shape(z, (self.latent,), "z"), y=code.shape[:-1])
         parts = (z.expand(*batch, z.shape[-1]), code.expand(*batch, self.classes))
         distribution: dist.TorchDistribution = self.decoder(torch.cat(parts, -1))
         return distribution
@@ -134,36 +138,39 @@ class SemiSupervisedVAE(Pair):
     def check(self, x: Tensor, *context: Tensor) -> None:
         """Raise ``ValueError`` for images or labels that do not fit."""
         super().check(x)
+        x = checks.tensor("x", x)
         for y in context:
+            y = checks.tensor("`y`", y)
             self._known(y, x)
             check_labels(y, self.classes, least=-1)
 
     def sample(self, n: int, mean: bool = True, y: Any = None) -> Tensor:
         """Return n new images ``(n, *shape)``; of the label y, or of n labels, if they are given."""
-        n = checks.whole("n", n, least=1)
-        x = self.beta.new_zeros(n, *self.shape)
+        x = self.blank(n, mean)
         if y is None:
             return likelihood_value(drawn_by_model(self, x).nodes["x"], mean)
-        label = torch.as_tensor(y, device=x.device).expand(n)
+        label = self._labels(y, (len(x),))
         check_labels(label, self.classes)
         return likelihood_value(drawn_by_model(self, x, given={"y": label}).nodes["x"], mean)
 
     def reconstruct(self, x: Tensor, y: Any = None) -> Tensor:
         """Return the mean of p(x | z, y) at the mean of q(z | x, y); without y at the most probable label."""
-        x = self.as_data(x)
-        batch = x.shape[: x.dim() - len(self.shape)]
-        rows = x.reshape(-1, *self.shape)
-        label = self.classify(rows) if y is None else torch.as_tensor(y, device=x.device).expand(batch).reshape(-1)
+        rows, batch = self.rows(x)
+        label = self.classify(rows) if y is None else self._labels(y, batch).reshape(-1)
         return likelihood_value(at_the_mean(self, rows, label).nodes["x"], True).reshape(*batch, *self.shape)
+
+    def _labels(self, y: Any, batch: tuple[int, ...]) -> Tensor:
+        """Return one label, or labels of shape `batch`, as labels of that shape."""
+        y = checks.tensor("`y`", y).to(self.beta.device)
+        if y.dim() and tuple(y.shape) != tuple(batch):
+            raise ValueError(f"`y` must be one label or have shape {tuple(batch)}, got {tuple(y.shape)}")
+        return tensors.indices("`y`", y, self.classes, least=-1).expand(batch)
 
     def _known(self, y: Tensor | None, x: Tensor) -> Tensor | None:
         """Return the labels, checked; −1 where one is missing."""
         if y is None:
             return None
-        if not isinstance(y, Tensor) or y.dtype.is_floating_point or y.dtype == torch.bool:
-            raise TypeError(f"`y` must be an integer tensor of labels, -1 where one is missing, got {checks.shown(y)}")
-        if tuple(y.shape) != (len(x),):
+        y = tensors.indices("`y`", y, self.classes, least=-1)
+        if x.dim() and tuple(y.shape) != (len(x),):
             raise ValueError(f"`y` must have one label for each of {len(x)} images, got shape {tuple(y.shape)}")
-        if dist.is_validation_enabled():
-            check_labels(y, self.classes, least=-1)
-        return y
+        return y.to(x.device)

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from pyrogen import checks
 from pyrogen.distributions.aggregate import ESTIMATORS, Estimator, decompose, decompose_all
-from pyrogen.models.base import Pair, matched
+from pyrogen.models.agreement import matched
+from pyrogen.models.base import Pair
 from pyrogen.nn import Decoder, Encoder
 
 

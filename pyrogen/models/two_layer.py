@@ -9,7 +9,8 @@ import torch
 from pyro import distributions as dist
 from torch import Tensor
 
-from pyrogen.models.base import Pair, matched
+from pyrogen.models.agreement import matched
+from pyrogen.models.base import Pair
 from pyrogen.nn import Decoder, Encoder
 
 

@@ -7,7 +7,8 @@ import torch
 from pyro import distributions as dist
 from torch import Tensor
 
-from pyrogen.models.base import Pair, Prior, checked_prior, made_by, matched
+from pyrogen.models.agreement import Prior, checked_prior, made_by, matched
+from pyrogen.models.base import Pair
 from pyrogen.nn import Decoder, Encoder
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-import numbers
 
 import pyro
 import torch
 from pyro import distributions as dist
 from torch import Tensor
 
+from pyrogen import checks
 from pyrogen.distributions import CodeDistribution, Quantized, UniformCodes
-from pyrogen.models.base import Pair, Prior, made_by, matched
+from pyrogen.models.agreement import Prior, made_by, matched
+from pyrogen.models.base import Pair
 from pyrogen.nn import Codebook, GridDecoder, GridEncoder
 
 
@@ -67,8 +68,7 @@ class VQVAE(Pair):
         beta: float = 1.0,
     ) -> None:
         super().__init__(beta)
-        if not (isinstance(commitment, numbers.Real) and 0 <= commitment < math.inf):
-            raise ValueError(f"commitment must be a weight, a finite number of at least 0, got {commitment!r}")
+        commitment = checks.real("commitment", commitment, least=0)
         if not isinstance(codebook, Codebook):
             raise TypeError(f"codebook must be a pg.nn.Codebook, got a {type(codebook).__name__}")
         for what in ("grid", "dim"):
@@ -83,7 +83,7 @@ class VQVAE(Pair):
         if codebook.dim != encoder.dim:
             raise ValueError(f"codebook must have the networks' dim={encoder.dim}, got dim={codebook.dim}")
         self.encoder, self.decoder, self.codebook = encoder, decoder, codebook
-        self.grid, self.commitment = encoder.grid, float(commitment)
+        self.grid, self.commitment = encoder.grid, commitment
         self._prior = prior
         made = self.prior()
         if not isinstance(made, CodeDistribution):
@@ -169,7 +169,7 @@ class VQVAE(Pair):
             ValueError: if they are fewer than the codes.
         """
         if not (self.codebook.frozen or self.codebook.placed):
-            self.codebook.initialize(torch.cat([self.encoder(self.as_data(part)).mean for part in x.split(256)]))
+            self.codebook.initialize(torch.cat([self.encoder(part).mean for part in self.rows(x)[0].split(256)]))
 
     def freeze(self) -> None:
         """Keep encoder, decoder and codebook as they are, so that ``pg.fit`` trains the prior alone."""

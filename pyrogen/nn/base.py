@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from pyro import distributions as dist
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 from pyrogen import checks
 from pyrogen.config import Described
-from pyrogen.nn.likelihoods import Likelihood, LikelihoodName, make_likelihood
+from pyrogen.nn.likelihoods import Likelihood, LikelihoodName, finite, make_likelihood
 
 
 class Encoder(Described, nn.Module, ABC):
@@ -38,23 +39,18 @@ class Encoder(Described, nn.Module, ABC):
 
     def forward(self, x: Tensor) -> dist.TorchDistribution:
         """Return the posterior q(z | x), batch shape ``x.shape[:-len(shape)]``, event shape ``(latent,)``."""
-        batch = batch_shape(x, self.shape, "x")
-        x = x if len(batch) == 1 else x.reshape(-1, *self.shape)
+        x, batch = rows(self, x, self.shape, "x")
         loc, log_variance = self.parameters_of(x)
         loc = fitting(loc, (len(x), self.latent), "the μ of parameters_of")
         loc = full(loc).reshape(*batch, self.latent)
         if log_variance is None:
-            point: dist.TorchDistribution = dist.Delta(loc).to_event(1)
+            with finite("the μ of parameters_of"):
+                point: dist.TorchDistribution = dist.Delta(loc).to_event(1)
             return point
         log_variance = fitting(log_variance, (len(x), self.latent), "the log σ² of parameters_of")
         scale = (0.5 * bounded(log_variance)).exp().reshape(*batch, self.latent)
-        try:
+        with finite("the μ and log σ² of parameters_of"):
             normal: dist.TorchDistribution = dist.Normal(loc, scale).to_event(1)
-        except ValueError as error:  # with validation on
-            raise ValueError(
-                "the μ and log σ² of parameters_of must be finite, and of this x they are not: look for NaN and huge "
-                "values in x and in the weights"
-            ) from error
         return normal
 
 
@@ -84,12 +80,12 @@ class Decoder(Described, nn.Module, ABC):
 
     def forward(self, z: Tensor) -> dist.TorchDistribution:
         """Return the likelihood p(x | z), batch shape ``z.shape[:-1]``, event shape ``shape``."""
-        batch = batch_shape(z, (self.latent,), "z")
-        z = z if len(batch) == 1 else z.reshape(-1, self.latent)
+        z, batch = rows(self, z, (self.latent,), "z")
         output = full(fitting(self.output_of(z), (len(z), *self.shape), "what output_of returns"))
         if len(batch) != 1:
             output = output.reshape(*batch, *self.shape)
-        distribution: dist.TorchDistribution = self.likelihood(output, len(self.shape))
+        with finite("what output_of returns"):
+            distribution: dist.TorchDistribution = self.likelihood(output, len(self.shape))
         return distribution
 
 
@@ -104,6 +100,27 @@ def full(output: Tensor) -> Tensor:
     if torch.is_autocast_enabled(output.device.type) and output.dtype in (torch.bfloat16, torch.float16):
         return output.float()
     return output
+
+
+def rows(network: nn.Module, x: Any, event: tuple[int, ...], name: str) -> tuple[Tensor, tuple[int, ...]]:
+    """Return ``(*batch, *event)`` as rows ``(B, *event)`` in the type of the network's weights, and ``batch``.
+
+    The values are looked at while Pyro's validation is on: it is off in the steps of ``pg.fit``.
+
+    Raises:
+        TypeError: for what holds no real numbers.
+        ValueError: for another shape, masked entries, or values that are not finite.
+    """
+    x = checks.tensor(name, x)
+    weights = next((weight for weight in network.parameters() if weight.is_floating_point()), None)
+    if weights is not None:
+        x = x.to(weights)
+    elif not x.is_floating_point():
+        x = x.to(torch.get_default_dtype())
+    batch = batch_shape(x, event, name)
+    if dist.is_validation_enabled() and not torch.isfinite(x).all():
+        raise ValueError(f"{name} must be finite in {x.dtype}, got NaN, infinite or too large values")
+    return x if len(batch) == 1 else x.reshape(-1, *event), batch
 
 
 def batch_shape(x: Tensor, event: tuple[int, ...], name: str) -> tuple[int, ...]:

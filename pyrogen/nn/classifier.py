@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from pyrogen import checks
 from pyrogen.config import Described
-from pyrogen.nn.base import batch_shape, check_shape, event_size
+from pyrogen.nn.base import check_shape, event_size, rows
+from pyrogen.nn.likelihoods import finite
 
 
 class MLPClassifier(Described, nn.Module):
@@ -41,6 +42,9 @@ class MLPClassifier(Described, nn.Module):
 
     def forward(self, x: Tensor) -> dist.Categorical:
         """q(y | x), batch shape ``x.shape[:-len(shape)]``, values 0 to C − 1."""
-        batch = batch_shape(x, self.shape, "x")
-        logits = self.network(x.reshape(-1, event_size(self.shape)))
-        return dist.Categorical(logits=torch.reshape(logits, (*batch, self.classes)))
+        x, batch = rows(self, x, self.shape, "x")
+        if not len(x):
+            raise ValueError("x must be at least one image, got none")
+        logits = self.network(x.reshape(len(x), event_size(self.shape)))
+        with finite("the logits"):
+            return dist.Categorical(logits=torch.reshape(logits, (*batch, self.classes)))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 import torch
 from torch import Tensor, nn
 
-from pyrogen import checks
+from pyrogen import checks, tensors
 from pyrogen.config import Described
 
 Update: TypeAlias = Literal["ema", "loss"]
@@ -80,6 +80,7 @@ class Codebook(Described, nn.Module):
     @torch.no_grad()
     def nearest(self, features: Tensor) -> Tensor:
         """Return the index of the code nearest to each vector of ``(*shape, D)``, int64 ``(*shape)``."""
+        features = self._features(features)
         center = self.vectors.mean(0)  # taken off first, so that codes far from 0 are told apart
         codes, flat = self.vectors - center, features.detach().reshape(-1, self.dim) - center
         half = 0.5 * codes.square().sum(-1)
@@ -87,7 +88,7 @@ class Codebook(Described, nn.Module):
 
     def lookup(self, indices: Tensor) -> Tensor:
         """Return the vectors of int64 ``(*shape)``, ``(*shape, D)``."""
-        return nn.functional.embedding(indices, self.vectors)
+        return nn.functional.embedding(tensors.indices("indices", indices, self.codes), self.vectors)
 
     @torch.no_grad()
     def are_codes(self, value: Tensor, indices: Tensor, event_dim: int) -> Tensor:
@@ -96,6 +97,13 @@ class Codebook(Described, nn.Module):
         tolerance = 8 * torch.finfo(value.dtype).eps * self.vectors.abs().max()
         near = (value.detach() - self.lookup(indices)).abs() <= tolerance
         return near.flatten(-event_dim).all(-1)
+
+    def _features(self, value: Any) -> Tensor:
+        """Return vectors ``(*shape, D)`` in the type of the codes."""
+        features = tensors.like("features", value, self.vectors)
+        if features.shape[-1:] != (self.dim,):
+            raise ValueError(f"features must be vectors (*shape, {self.dim}), got {tuple(features.shape)}")
+        return features
 
     def freeze(self) -> None:
         """Let the vectors stay where they are, in training mode too; like ``requires_grad``, this is not saved."""
@@ -113,7 +121,9 @@ class Codebook(Described, nn.Module):
         """
         if self.frozen:
             return
-        e = features.detach().reshape(-1, self.dim)
+        e = self._features(features).detach().reshape(-1, self.dim)
+        if not len(e):
+            raise ValueError(f"features must be one or more vectors, got {tuple(features.shape)}")
         finite = torch.isfinite(e).all(-1)
         e = torch.where(finite[:, None], e, torch.zeros_like(e))
         index = self.nearest(e)
@@ -160,7 +170,8 @@ class Codebook(Described, nn.Module):
         """
         from sklearn.cluster import KMeans
 
-        if features.shape[-1:] != (self.dim,) or not torch.isfinite(features).all():
+        features = self._features(features)
+        if not torch.isfinite(features).all():
             raise ValueError(
                 f"features must be finite vectors (*shape, {self.dim}), got {tuple(features.shape)}, "
                 f"{int((~torch.isfinite(features)).sum())} values of them not finite"

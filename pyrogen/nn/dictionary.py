@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
-from pyrogen import checks
+from pyrogen import checks, tensors
 from pyrogen.config import Described
 
 MOST_ROWS = 20_000  # that `initialize` looks at
@@ -54,6 +56,7 @@ class Dictionary(Described, nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """Dz + b, ``(*batch, n)``."""
+        z = _vectors("z", z, self.number, self.weight)
         x = z @ self.atoms.T
         return x if self.bias is None else x + self.bias
 
@@ -68,6 +71,7 @@ class Dictionary(Described, nn.Module):
         Raises:
             ValueError: for another shape, a column of zeros or a number that is not finite.
         """
+        atoms = tensors.like("atoms", atoms, self.weight)
         if tuple(atoms.shape) != tuple(self.weight.shape):
             raise ValueError(f"atoms must be the columns of a {tuple(self.weight.shape)}, got {tuple(atoms.shape)}")
         _check_atoms(atoms)
@@ -82,7 +86,9 @@ class Dictionary(Described, nn.Module):
         """
         if self.placed:
             return
-        x = x.reshape(-1, self.size)
+        x = _vectors("x", x, self.size, self.weight).reshape(-1, self.size)
+        if not x.numel() or not torch.isfinite(x).all():
+            raise ValueError(f"x must be one or more finite vectors, got {checks.shown(x)}")
         x = x[torch.randperm(len(x), device=x.device)[:MOST_ROWS]]
         if self.bias is not None:
             self.bias.copy_(x.mean(0))
@@ -126,6 +132,14 @@ def largest_eigenvalue(d: Tensor) -> Tensor:
     for _ in range(8 if d.dtype == torch.float32 else 18):  # an eighth power each
         power = torch.linalg.matrix_power(power / power.norm(), 8)
     return (power / power.trace() * gram).sum()
+
+
+def _vectors(name: str, value: Any, length: int, weights: Tensor) -> Tensor:
+    """Return vectors ``(*batch, length)`` in the type of `weights`."""
+    value = tensors.like(name, value, weights)
+    if value.shape[-1:] != (length,):
+        raise ValueError(f"{name} must be vectors (*batch, {length}), got {tuple(value.shape)}")
+    return value
 
 
 def _check_atoms(atoms: Tensor) -> None:

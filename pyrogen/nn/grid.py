@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from pyrogen import checks
 from pyrogen.config import Described
-from pyrogen.nn.base import batch_shape, check_shape, event_size, fitting
-from pyrogen.nn.likelihoods import Likelihood, LikelihoodName, make_likelihood
+from pyrogen.nn.base import check_shape, event_size, fitting, rows
+from pyrogen.nn.likelihoods import Likelihood, LikelihoodName, finite, make_likelihood
 from pyrogen.nn.mlp import _check_hidden, _layers
 from pyrogen.nn.strides import halved
 
@@ -44,12 +44,11 @@ class GridEncoder(Described, nn.Module, ABC):
 
     def forward(self, x: Tensor) -> dist.TorchDistribution:
         """Return the point e(x), batch shape ``x.shape[:-len(shape)]``, event shape ``(*grid, D)``."""
-        batch = batch_shape(x, self.shape, "x")
-        x = x.reshape(-1, *self.shape)
+        x, batch = rows(self, x, self.shape, "x")
         features = fitting(self.features_of(x), (len(x), *self.grid, self.dim), "what features_of returns")
-        distribution: dist.TorchDistribution = dist.Delta(features.reshape(*batch, *self.grid, self.dim)).to_event(
-            len(self.grid) + 1
-        )
+        features = features.reshape(*batch, *self.grid, self.dim)
+        with finite("what features_of returns"):
+            distribution: dist.TorchDistribution = dist.Delta(features).to_event(len(self.grid) + 1)
         return distribution
 
 
@@ -79,10 +78,10 @@ class GridDecoder(Described, nn.Module, ABC):
 
     def forward(self, z: Tensor) -> dist.TorchDistribution:
         """Return the likelihood p(x | z), batch shape ``z.shape[:-len(grid) - 1]``, event shape ``shape``."""
-        batch = batch_shape(z, (*self.grid, self.dim), "z")
-        z = z.reshape(-1, *self.grid, self.dim)
+        z, batch = rows(self, z, (*self.grid, self.dim), "z")
         output = fitting(self.output_of(z), (len(z), *self.shape), "what output_of returns")
-        distribution: dist.TorchDistribution = self.likelihood(output.reshape(*batch, *self.shape), len(self.shape))
+        with finite("what output_of returns"):
+            distribution: dist.TorchDistribution = self.likelihood(output.reshape(*batch, *self.shape), len(self.shape))
         return distribution
 
 

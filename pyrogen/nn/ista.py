@@ -10,10 +10,11 @@ from pyro import distributions as dist
 from torch import Tensor, nn
 from torch.nn.functional import softshrink
 
-from pyrogen import checks
+from pyrogen import checks, tensors
 from pyrogen.config import Described
-from pyrogen.nn.base import batch_shape
+from pyrogen.nn.base import rows
 from pyrogen.nn.dictionary import Dictionary
+from pyrogen.nn.likelihoods import finite
 
 SMALLEST = 1e-20  # in place of a threshold of 0, by which nothing could be divided
 
@@ -64,16 +65,19 @@ class SparseCoder(Described, nn.Module, ABC):
                 several values.
             TypeError: if λ is another kind of value.
         """
-        batch = batch_shape(x, (self.dictionary.size,), "x")
+        x, batch = rows(self, x, (self.dictionary.size,), "x")
         if not isinstance(penalty, torch.Tensor):
-            penalty = torch.full((), checks.real("penalty", penalty, least=0), dtype=x.dtype, device=x.device)
+            number = min(checks.real("penalty", penalty, least=0), torch.finfo(x.dtype).max)
+            penalty = torch.full((), number, dtype=x.dtype, device=x.device)
         if penalty.numel() != 1:
             raise ValueError(f"the penalty λ must be one number, got shape {tuple(penalty.shape)}")
-        return self.code_of(self.dictionary.centered(x).reshape(-1, x.shape[-1]), penalty).reshape(*batch, -1)
+        penalty = tensors.like("penalty", penalty, x).reshape(())
+        return self.code_of(self.dictionary.centered(x), penalty).reshape(*batch, self.dictionary.number)
 
     def forward(self, x: Tensor, penalty: Tensor | float) -> dist.TorchDistribution:
         """Return the code as a point mass, batch shape ``batch``, event shape (atoms,)."""
-        result: dist.TorchDistribution = dist.Delta(self.code(x, penalty)).to_event(1)
+        with finite("the codes"):
+            result: dist.TorchDistribution = dist.Delta(self.code(x, penalty)).to_event(1)
         return result
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 from pyro import distributions as dist
 from torch import Tensor, nn
 
-from pyrogen import checks
+from pyrogen import checks, tensors
 from pyrogen.config import Described
 
 LikelihoodName: TypeAlias = Literal["bernoulli", "continuous_bernoulli", "gaussian"]
@@ -38,11 +39,14 @@ class Bernoulli(Likelihood):
 
     def forward(self, output: Tensor, event_dim: int) -> dist.TorchDistribution:
         """Bernoulli with logits `output`."""
-        distribution: dist.TorchDistribution = dist.Bernoulli(logits=output).to_event(event_dim)
+        output = _output(output, event_dim)
+        with finite("output"):
+            distribution: dist.TorchDistribution = dist.Bernoulli(logits=output).to_event(event_dim)
         return distribution
 
     def check(self, x: Tensor) -> None:
         """Pixels must be 0 or 1."""
+        x = checks.tensor("x", x)
         _check_range(x, 0.0, 1.0, "bernoulli")
         if not torch.is_floating_point(x):
             return  # integers in [0, 1] are binary
@@ -64,7 +68,9 @@ class ContinuousBernoulli(Likelihood):
 
     def forward(self, output: Tensor, event_dim: int) -> dist.TorchDistribution:
         """Continuous Bernoulli with logits `output`."""
-        distribution: dist.TorchDistribution = dist.ContinuousBernoulli(logits=output).to_event(event_dim)
+        output = _output(output, event_dim)
+        with finite("output"):
+            distribution: dist.TorchDistribution = dist.ContinuousBernoulli(logits=output).to_event(event_dim)
         return distribution
 
     def check(self, x: Tensor) -> None:
@@ -94,12 +100,15 @@ class Gaussian(Likelihood):
 
     def forward(self, output: Tensor, event_dim: int) -> dist.TorchDistribution:
         """Normal around `output`."""
+        output = _output(output, event_dim)
+        tensors.broadcast(output=output.shape, scale=self.log_scale.shape)
         if self.log_scale.dim() > event_dim:
             raise ValueError(
                 f"the noise of a Gaussian likelihood must have a shape that fits x, got {tuple(self.log_scale.shape)} "
                 f"for {tuple(output.shape[-event_dim:])}"
             )
-        distribution: dist.TorchDistribution = dist.Normal(output, self.log_scale.exp()).to_event(event_dim)
+        with finite("output"):
+            distribution: dist.TorchDistribution = dist.Normal(output, self.log_scale.exp()).to_event(event_dim)
         return distribution
 
     def check(self, x: Tensor) -> None:
@@ -122,6 +131,20 @@ def _noise(scale: Any) -> Tensor:
     return values
 
 
+@contextmanager
+def finite(what: str) -> Iterator[None]:
+    """Say of what a distribution is made where its own validation finds values that are not finite."""
+    try:
+        yield
+    except ValueError as error:
+        if not str(error).startswith("Expected"):
+            raise
+        raise ValueError(
+            f"{what} must be finite, and of this input they are not: look for NaN and huge values in it and in the "
+            "weights"
+        ) from error
+
+
 _BY_NAME: dict[LikelihoodName, type[Likelihood]] = {
     "bernoulli": Bernoulli,
     "continuous_bernoulli": ContinuousBernoulli,
@@ -142,8 +165,17 @@ def signed(x: Tensor) -> Tensor:
     return x.to(torch.int64) if x.dtype in (torch.uint16, torch.uint32, torch.uint64) else x
 
 
+def _output(output: Any, event_dim: int) -> Tensor:
+    """Return a network's output as a floating-point tensor with `event_dim` dimensions or more."""
+    output = checks.tensor("output", output)
+    checks.whole("event_dim", event_dim, least=0, most=output.dim())
+    return output if output.is_floating_point() else output.to(torch.get_default_dtype())
+
+
 def _check_range(x: Tensor, low: float, high: float, name: str) -> None:
-    x = signed(x)
+    x = signed(checks.tensor("x", x))
+    if not x.numel():
+        raise ValueError(f"the data must hold values, got shape {tuple(x.shape)}")
     if torch.is_floating_point(x) and not torch.isfinite(x).all():
         bad = (~torch.isfinite(x)).sum().item()
         raise ValueError(f"the data hold {bad} NaN or infinite values: clean them before training")

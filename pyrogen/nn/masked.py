@@ -10,7 +10,7 @@ import torch
 from pyro import distributions as dist
 from torch import Tensor, nn
 
-from pyrogen import checks
+from pyrogen import checks, tensors
 from pyrogen.config import Described
 from pyrogen.nn.base import batch_shape, check_shape, fitting
 
@@ -36,8 +36,11 @@ class Autoregressive(Described, nn.Module, ABC):
 
     def forward(self, indices: Tensor) -> dist.TorchDistribution:
         """For ``(*batch, *grid)`` the distribution over ``grid`` whose log_prob at `indices` is log p(k), in nats."""
+        indices = tensors.indices("indices", indices, self.codes)
         batch = batch_shape(indices, self.grid, "indices")
         indices = indices.reshape(-1, *self.grid)
+        if not len(indices):
+            raise ValueError("indices must be of at least one grid, got none")
         logits = fitting(self.logits_of(indices), (len(indices), *self.grid, self.codes), "what logits_of returns")
         distribution: dist.TorchDistribution = dist.Categorical(
             logits=logits.reshape(*batch, *self.grid, self.codes)

@@ -12,10 +12,10 @@ from torch.nn.functional import layer_norm
 
 from pyrogen import checks
 from pyrogen.config import Described
-from pyrogen.nn.base import Decoder, batch_shape, check_shape, event_size, fitting
+from pyrogen.nn.base import Decoder, check_shape, event_size, fitting, rows
 from pyrogen.nn.dictionary import Dictionary
 from pyrogen.nn.ista import SparseCoder
-from pyrogen.nn.likelihoods import Likelihood, LikelihoodName
+from pyrogen.nn.likelihoods import Likelihood, LikelihoodName, finite
 from pyrogen.nn.strides import halved
 
 
@@ -56,8 +56,7 @@ class SparseEncoder(Described, nn.Module, ABC):
 
     def features(self, x: Tensor) -> Tensor:
         """Return the features ``(*batch, *grid, n)`` of images ``(*batch, *shape)``."""
-        batch = batch_shape(x, self.shape, "x")
-        x = x if len(batch) == 1 else x.reshape(-1, *self.shape)
+        x, batch = rows(self, x, self.shape, "x")
         shape = (len(x), *self.code_shape[:-1], self.dictionary.size)
         f = fitting(self.features_of(x), shape, "what features_of returns")
         return f if len(batch) == 1 else f.reshape(*batch, *f.shape[1:])
@@ -68,7 +67,8 @@ class SparseEncoder(Described, nn.Module, ABC):
 
     def forward(self, x: Tensor, penalty: Tensor | float) -> dist.TorchDistribution:
         """z(x) as a point mass, batch shape ``batch``, event shape ``code_shape``."""
-        distribution: dist.TorchDistribution = dist.Delta(self.code(x, penalty)).to_event(len(self.code_shape))
+        with finite("the codes"):
+            distribution: dist.TorchDistribution = dist.Delta(self.code(x, penalty)).to_event(len(self.code_shape))
         return distribution
 
 
@@ -165,10 +165,10 @@ class SparseDecoder(Decoder):
 
     def forward(self, z: Tensor) -> dist.TorchDistribution:
         """Return the likelihood p(x | z), batch shape ``z.shape[:-len(code_shape)]``, event shape ``shape``."""
-        batch = batch_shape(z, self.code_shape, "z")
-        z = z if len(batch) == 1 else z.reshape(-1, *self.code_shape)
+        z, batch = rows(self, z, self.code_shape, "z")
         output = fitting(self.output_of(self.dictionary(z)), (len(z), *self.shape), "what output_of returns")
-        distribution: dist.TorchDistribution = self.likelihood(output.reshape(*batch, *self.shape), len(self.shape))
+        with finite("what output_of returns"):
+            distribution: dist.TorchDistribution = self.likelihood(output.reshape(*batch, *self.shape), len(self.shape))
         return distribution
 
 

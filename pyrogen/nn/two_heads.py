@@ -6,7 +6,8 @@ from pyro import distributions as dist
 from torch import Tensor, nn
 
 from pyrogen import checks
-from pyrogen.nn.base import Decoder, batch_shape, fitting
+from pyrogen.nn.base import Decoder, fitting, rows
+from pyrogen.nn.likelihoods import finite
 
 
 class TwoHeads(Decoder):
@@ -47,12 +48,12 @@ class TwoHeads(Decoder):
 
     def forward(self, z: Tensor) -> dist.TorchDistribution:
         """Return the likelihood p(x | z), batch shape ``z.shape[:-1]``, event shape ``shape``."""
-        batch = batch_shape(z, (self.latent,), "z")
-        flat = z.reshape(-1, self.latent)
+        flat, batch = rows(self, z, (self.latent,), "z")
         shape = (len(flat), *self.shape)
         loc = fitting(self.mean.output_of(flat), shape, "what output_of of mean returns")
         raw = fitting(self.spread.output_of(flat), shape, "what output_of of spread returns")
         scale = self.least + nn.functional.softplus(raw)
         loc, scale = loc.reshape(*batch, *self.shape), scale.reshape(*batch, *self.shape)
-        likelihood: dist.TorchDistribution = dist.Normal(loc, scale).to_event(len(self.shape))
+        with finite("what both heads return"):
+            likelihood: dist.TorchDistribution = dist.Normal(loc, scale).to_event(len(self.shape))
         return likelihood

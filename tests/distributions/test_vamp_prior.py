@@ -343,9 +343,9 @@ class Elsewhere(nn.Module):
 @pytest.mark.parametrize(
     ("pseudo_inputs", "bounds", "error", "message"),
     [
-        (0, None, ValueError, "pseudo_inputs must be at least one, got 0"),
-        (-2, None, ValueError, "pseudo_inputs must be at least one"),
-        (True, None, ValueError, "pseudo_inputs must be at least one"),
+        (0, None, ValueError, "pseudo_inputs must be a whole number of at least 1, got 0"),
+        (-2, None, ValueError, "at least 1, got -2"),
+        (True, None, TypeError, "at least 1, got True"),
         (torch.zeros(0, 4, 4), None, ValueError, "K of at least 1"),
         (torch.zeros(4, 4), None, ValueError, r"must be \(K, 4, 4\).*got \(4, 4\)"),
         (torch.zeros(3, 4, 5), None, ValueError, r"must be \(K, 4, 4\).*got \(3, 4, 5\)"),
@@ -355,7 +355,7 @@ class Elsewhere(nn.Module):
         (torch.full((3, 4, 4), 255.0), (0.0, 1.0), ValueError, r"must lie in \[0, 1\], got values in \[255, 255\]"),
         (torch.full((3, 4, 4), -0.1), (0.0, math.inf), ValueError, r"must lie in \[0, inf\]"),
         (3, (1.0, 0.0), ValueError, "low < high"),
-        (3, (math.nan, 1.0), ValueError, "low < high"),
+        (3, (math.nan, 1.0), ValueError, "bounds must be a number"),
         (3, 1.0, TypeError, r"bounds must be two numbers \(low, high\) or None"),
         ([[0.0]], None, TypeError, r"must be a tensor \(K, \*shape\) or their number K, got a list"),
         (2.0, None, TypeError, "got a float"),

@@ -49,8 +49,8 @@ FAULTS = [
     Fault(
         "the code explains x and not what the bias leaves",
         ISTA,
-        "self.code_of(self.dictionary.centered(x).reshape",
-        "self.code_of(x.reshape",
+        "self.code_of(self.dictionary.centered(x), penalty)",
+        "self.code_of(x, penalty)",
         OF_ISTA + "the_code_explains_what_the_bias_leaves",
     ),
     Fault(

@@ -84,3 +84,23 @@ def test_a_number_is_one_in_any_container():
     assert KL(np.ma.masked_array([1.0], mask=[False]), 0.5, 0.0, 2.0) == expected
     with pytest.raises(ValueError, match="loc_q must have no masked entries"):
         KL(np.ma.masked_array([1.0, 2.0], mask=[False, True]), 0.5)
+
+
+def test_an_argument_of_another_kind_is_converted_or_refused():
+    encoder, book = pg.nn.MLPEncoder((2, 2), 2, hidden=(4,)), pg.nn.Codebook(5, 3)
+    vae, x = pg.models.VAE(encoder, pg.nn.MLPDecoder((2, 2), 2, hidden=(4,))), torch.tensor([[[0, 1], [1, 0]]])
+    for same in (x, x.double(), x.numpy(), x.to(torch.uint8)):
+        assert torch.equal(encoder(same).mean, encoder(x.float()).mean)
+    normal = torch.distributions.Independent(torch.distributions.Normal(torch.zeros(4, 2), 1.0), 1)
+    other = torch.distributions.Independent(torch.distributions.Normal(torch.zeros(1), 1.0), 1)
+    codes = pg.distributions.UniformCodes(book, (2,))
+    for call, message in (
+        (lambda: encoder(x * math.nan), "x must be finite"),
+        (lambda: encoder(np.ma.masked_array(x, mask=x == 1)), "masked"),
+        (lambda: vae.model(x[:0]), "at least one image"),
+        (lambda: book.lookup([5]), "from 0 to 4, got 5"),
+        (lambda: codes.log_prob(torch.zeros(3)), r"value must have shape \(\*batch, 2, 3\)"),
+        (lambda: pg.distributions.decompose(normal, other, torch.zeros(4, 2)), "p must be one distribution"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            call()

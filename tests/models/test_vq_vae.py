@@ -335,8 +335,8 @@ BOOK = Codebook(6, 3)
 @pytest.mark.parametrize(
     ("changed", "error", "message"),
     [
-        ({"commitment": -1.0}, ValueError, "commitment must be a weight.* got -1.0"),
-        ({"codebook": Codebook(6, 4)}, ValueError, "the networks' dim=3, got dim=4"),
+        ({"commitment": -1.0}, ValueError, "commitment must be a finite number of at least 0, got -1.0"),
+        ({"codebook": Codebook(6, 4)}, ValueError, "features of 3 and the codebook vectors of 4"),
         (
             {"decoder": pg.nn.MLPGridDecoder((1, 4, 4), (4,), 3)},
             ValueError,
@@ -356,7 +356,7 @@ BOOK = Codebook(6, 3)
         ),
         ({"prior": lambda: UniformCodes(Codebook(6, 3), (2, 2))}, ValueError, "the prior is over another codebook"),
         ({"codebook": 8}, TypeError, "codebook must be a pg.nn.Codebook, got a int"),
-        ({"commitment": "a"}, ValueError, "commitment must be a weight"),
+        ({"commitment": "a"}, TypeError, "commitment must be a finite number"),
         (
             {"prior": pg.distributions.AutoregressivePrior(Codebook(6, 3), pg.nn.PixelCNN((2, 2), 6))},
             ValueError,

@@ -99,7 +99,7 @@ class CompiledNetwork:
 
     def evidence_probability(self, evidence: Evidence, do: Interventions = None, *, log: bool = False) -> float:
         """Return P(evidence | do); see `evidence_probability`."""
-        observed = self._places.observations(evidence, do)
+        log, observed = checks.flag("log", log), self._places.observations(evidence, do)
         answer = self._log_evidence(observed) if observed else 0.0
         if observed and not self._known.directed:
             answer -= self.log_partition()

@@ -128,8 +128,8 @@ def conditional_mutual_information(network: Any, x: Nodes, y: Nodes, given: Node
         >>> bool(conditional_mutual_information(network, "A", "B", given="M"))
         True
     """
-    sides = validation.query(network, x, y, given)
     states = validation.states(network)
+    sides = validation.query(network, x, y, given)
     names = [node for side in sides for node in side]
     size = math.prod(len(states[node]) for node in names)
     if size > JOINT:

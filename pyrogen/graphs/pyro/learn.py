@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pyro import distributions as dist
 from torch import Tensor
 
+from pyrogen import checks
 from pyrogen.graphs.pyro import dirichlet
 from pyrogen.graphs.pyro.observed import (
     Problem,
@@ -145,8 +146,8 @@ def learn(
         >>> fit.posterior["wet"].shape, fit.network.get_cpds("wet").values.sum(axis=0)
         ((2, 2), array([1., 1.]))
     """
-    if steps < 1 or particles < 1:
-        raise ValueError(f"steps and particles must be at least 1, got {steps} and {particles}")
+    steps, particles = (checks.whole(n, v, 1, 10**7) for n, v in {"steps": steps, "particles": particles}.items())
+    seed, progress = checks.seed("seed", seed), checks.flag("progress", progress)
     graph = validation.directed(structure)
     found = known_columns(graph, columns(data))
     known = states_of(graph, found, states)

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pyrogen import checks
 from pyrogen.graphs.pyro import dirichlet
 from pyrogen.graphs.pyro.enumeration import Plan
 from pyrogen.graphs.pyro.records import Indices, observed_states
@@ -55,6 +56,8 @@ def states_of(
 ) -> dict[Node, tuple[State, ...]]:
     """Return the states of each node: those given, those of its table, of its Categorical column, or those seen."""
     places = ", ".join(map(repr, list(graph.nodes)[: validation.SHOWN]))
+    if not isinstance(given, Mapping | None):
+        raise TypeError(f"states must map nodes to their states, got {checks.shown(given)}")
     for name in given or {}:
         if name not in graph:
             raise ValueError(f"states must name nodes of the structure, got {name!r}: its nodes are {places}")

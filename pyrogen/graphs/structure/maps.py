@@ -19,6 +19,7 @@ from collections.abc import Iterable
 from itertools import combinations
 from typing import NamedTuple
 
+from pyrogen import checks
 from pyrogen.graphs.structure import validation
 from pyrogen.graphs.structure.cliques import cardinality_order
 from pyrogen.graphs.structure.moral import moral_graph
@@ -129,7 +130,7 @@ def minimal_i_map(of: Graph, *, directed: bool, order: Iterable[Node] | None = N
     from pgmpy.base import DAG, UndirectedGraph
 
     validation.without_latents(validation.either(of))
-    if not directed:
+    if not checks.flag("directed", directed):
         if order is not None:
             raise ValueError("order must be None for an undirected map, got an order")
         if of.is_directed():

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import islice, pairwise
 from typing import Literal
 
+from pyrogen import checks
 from pyrogen.graphs.structure import validation
 from pyrogen.graphs.structure.separation import Trail, ancestors
 from pyrogen.graphs.structure.validation import Graph, Node, Nodes
@@ -69,8 +70,7 @@ def blocked_trails(
         rain → wet ← sprinkler is blocked at wet: a collider, and neither it nor a descendant of it is observed
     """
     sources, targets, observed = validation.query(validation.directed(dag), x, y, given)
-    if limit < 1:
-        raise ValueError(f"limit must be at least 1, got {limit}")
+    limit = checks.whole("limit", limit, least=1, most=checks.LARGEST_COUNT)
     trails = tuple(islice(_trails(dag, sources, targets), limit + 1))
     if len(trails) > limit:
         raise ValueError(
@@ -143,6 +143,8 @@ def draw_trail(graph: Graph, trail: Trail) -> str:
         >>> draw_trail(nx.Graph([("A", "B")]), ("A", "B"))
         'A – B'
     """
+    trail = validation.members(trail, "trail")
+    validation.names(validation.either(graph), trail, "trail", empty=True)
     text = str(trail[0]) if trail else ""
     for a, b in pairwise(trail):
         if not (graph.has_edge(a, b) or graph.has_edge(b, a)):

@@ -13,6 +13,8 @@ from collections.abc import Hashable, Iterable, Mapping
 from itertools import pairwise
 from typing import Any
 
+from pyrogen import checks
+
 Node = Hashable
 Nodes = Hashable | Iterable[Hashable]  # one name, or several
 State = Hashable
@@ -101,7 +103,7 @@ def names(graph: Graph, value: Nodes | None, what: str, *, empty: bool = False) 
     elif _has(places, value) or isinstance(value, str | bytes) or not isinstance(value, Iterable):
         asked = [value]
     else:
-        asked = list(value)
+        asked = members(value, what)
     for name in asked:
         if not _has(places, name):
             raise ValueError(f"{what} names {name!r}, but the nodes are {_listed(graph)}")
@@ -114,6 +116,14 @@ def names(graph: Graph, value: Nodes | None, what: str, *, empty: bool = False) 
     return tuple(node for _, node in found)
 
 
+def members(value: Any, what: str) -> list[Any]:
+    """Return what an iterable holds; a ``TypeError`` for what is not one, such as a number or a 0-d array."""
+    try:
+        return list(value)
+    except TypeError:
+        raise TypeError(f"{what} must be names of nodes, got {checks.shown(value)}") from None
+
+
 def name(graph: Graph, value: Nodes, what: str) -> Node:
     """Return the one node that `value` names; raises a ValueError for several, and what `names` raises."""
     found = names(graph, value, what)
@@ -124,7 +134,7 @@ def name(graph: Graph, value: Nodes, what: str) -> Node:
 
 def ordering(graph: Graph, order: Iterable[Node], what: str = "order") -> tuple[Node, ...]:
     """Return the nodes in the order given, which must name all of them, each once; raises a ValueError otherwise."""
-    order = [order] if isinstance(order, str) else list(order)
+    order = [order] if isinstance(order, str) else members(order, what)
     found = names(graph, order, what, empty=True)
     if len(found) != len(graph):
         missing = [node for node in graph if node not in set(found)]

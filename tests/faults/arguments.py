@@ -1,0 +1,40 @@
+"""Faults in the checks that networks, pairs and distributions share."""
+
+from faults.fault import Fault
+
+FUZZ = "fuzz/test_fuzz.py::test_an_argument_of_another_kind_is_converted_or_refused"
+
+FAULTS = [
+    Fault("networks take rows in another type", "nn/base.py", "        x = x.to(weights)\n", "        pass\n", FUZZ),
+    Fault(
+        "networks take values that are not finite",
+        "nn/base.py",
+        "if dist.is_validation_enabled() and not torch.isfinite(x).all():",
+        "if False:",
+        FUZZ,
+    ),
+    Fault(
+        "a pair takes a batch of no images", "models/base.py", "        if not len(x):\n", "        if False:\n", FUZZ
+    ),
+    Fault(
+        "indices out of range reach the device",
+        "tensors.py",
+        "if is_validation_enabled() and result.numel() and not (least <= result.min() and result.max() < below):",
+        "if False:",
+        FUZZ,
+    ),
+    Fault(
+        "a value of another shape is taken by a distribution over codes",
+        "distributions/code_distribution.py",
+        "if split < 0 or value.shape[split:] != self.event_shape:",
+        "if False:",
+        FUZZ,
+    ),
+    Fault(
+        "a prior over other codes is decomposed",
+        "distributions/aggregate.py",
+        "if p.event_shape != q.event_shape or p.batch_shape.numel() != 1:",
+        "if False:",
+        FUZZ,
+    ),
+]
