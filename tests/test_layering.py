@@ -9,7 +9,8 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "pyrogen"
 FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = (
-    ("_version", "errors", "checks", "config", "files", "locks", "progress", "tensors"),
+    ("_version", "errors", "checks", "config", "files", "locks", "progress"),
+    ("tensors",),
     ("oracles", "distributions", "nn", "datasets", "metrics", "graphs"),
     ("models", "exercises"),
     ("training",),

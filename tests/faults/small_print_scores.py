@@ -55,8 +55,8 @@ FAULTS = [
     Fault(
         "samples of a label are always means",
         "models/conditional.py",
-        'code.expand(n, -1)).nodes["x"], mean)',
-        'code.expand(n, -1)).nodes["x"], True)',
+        'code.expand(len(x), -1)).nodes["x"], mean)',
+        'code.expand(len(x), -1)).nodes["x"], True)',
         "evaluation/test_small_print.py::test_samples_of_a_label_may_be_draws",
     ),
     Fault(

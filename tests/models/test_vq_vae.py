@@ -336,7 +336,7 @@ BOOK = Codebook(6, 3)
     ("changed", "error", "message"),
     [
         ({"commitment": -1.0}, ValueError, "commitment must be a finite number of at least 0, got -1.0"),
-        ({"codebook": Codebook(6, 4)}, ValueError, "features of 3 and the codebook vectors of 4"),
+        ({"codebook": Codebook(6, 4)}, ValueError, "the networks' dim=3, got dim=4"),
         (
             {"decoder": pg.nn.MLPGridDecoder((1, 4, 4), (4,), 3)},
             ValueError,
