@@ -119,7 +119,7 @@ class CompiledNetwork:
         self, k: int = 1, evidence: Evidence = None, do: Interventions = None, variables: Nodes | None = None
     ) -> list[Assignment]:
         """Return the k most probable assignments of all nodes not observed, or of some; see `most_probable`."""
-        k = checks.whole("k", k, least=1)
+        k = checks.whole("k", k, least=1, most=checks.LARGEST_COUNT)
         if variables is not None:
             return most_probable_of_some(self, *self.question(variables, evidence, do), k)
         observed = self._places.observations(evidence, do)
