@@ -173,9 +173,9 @@ FAULTS = [
     ),
     Fault(
         "the number of classes is a label",
-        "models/context.py",
-        "(y >= classes)] if",
-        "(y > classes)] if",
+        "tensors.py",
+        "result.max() < below):",
+        "result.max() <= below):",
         "models/test_labels.py::test_labels_that_do_not_fit_are_refused",
     ),
     Fault(
