@@ -1,19 +1,28 @@
 """How the documentation is built: `make docs`. Nothing is fetched, when building or when reading."""
 
 import builtins
+import os
 import sys
+import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
 import pyrogen
 
+# Notebooks run without the reader's own IPython settings, and without notes on progress bars and sockets.
+os.environ["IPYTHONDIR"] = tempfile.mkdtemp(prefix="pyrogen_docs_")
+os.environ["PYTHONWARNINGS"] = "ignore:IProgress not found"
+profile = Path(os.environ["IPYTHONDIR"]) / "profile_default" / "ipython_kernel_config.py"
+profile.parent.mkdir()
+profile.write_text('get_config().Application.log_level = "ERROR"\n', encoding="utf-8")
+
 project = "pyrogen"
 author = "the pyrogen authors"
 release = version = pyrogen.__version__
 
 extensions = [
-    "myst_parser",
+    "myst_nb",  # reads MyST pages, and runs those that are notebooks: docs/notebooks and docs/gallery
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinxcontrib.bibtex",
@@ -35,6 +44,11 @@ highlight_language = "none"
 
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3
+nb_execution_mode = "force"  # a notebook is never older than the code that it shows
+nb_execution_raise_on_error = True
+nb_execution_timeout = 180
+nb_execution_show_tb = True
+nb_merge_streams = True
 bibtex_bibfiles = ["references.bib"]
 bibtex_default_style = "plain"
 bibtex_reference_style = "author_year"
@@ -64,6 +78,6 @@ nitpick_ignore_regex = [
     (r"py:.*", "Array|ArrayLike|Claim|Draws|Node|Numbers|State|low|TypeAliasForwardRef"),
     (
         r"py:class",
-        r"pyrogen\.\w+(\.\w+)*\.(Monitor|Observations|Server)",
-    ),  # what functions return or are given
+        r"pyrogen\.\w+(\.\w+)*\.(Checked|Monitor|Observations|Server)",
+    ),  # bases, and what functions return or are given
 ]
