@@ -210,4 +210,25 @@ FAULTS = [
         "",
         "datasets/test_bitpacked.py::test_what_killed_writers_left_is_removed_and_what_is_being_written_is_not",
     ),
+    Fault(
+        "a text is taken for a sequence of its letters",
+        "signatures.py",
+        "    if check is text and isinstance(value, str):",
+        "    if False:",
+        "test_signatures.py::test_others_are_refused_in_one_sentence",
+    ),
+    Fault(
+        "the entries of a tuple are not checked",
+        "signatures.py",
+        'entry if check is None else check(f"{name}[{i}]", entry)',
+        "entry",
+        "test_signatures.py::test_others_are_refused_in_one_sentence",
+    ),
+    Fault(
+        "the arguments of figures are not checked by their annotations",
+        "plots/canvas/style.py",
+        "    plot = checked(plot)\n",
+        "",
+        "plots/test_plots.py::test_loss_curves_of_other_terms",
+    ),
 ]

@@ -104,8 +104,8 @@ FAULTS = [
     Fault(
         "two runs of a codebook have no legend",
         "plots/codes/codebook_use.py",
-        "    if len(histories) > 1:",
-        "    if len(histories) > 2:",
+        "    if len(named) > 1:",
+        "    if len(named) > 2:",
         "plots/test_small_print.py::test_the_use_of_a_codebook_has_a_line_of_full_use_and_a_legend_for_two",
     ),
     Fault(

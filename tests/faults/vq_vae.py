@@ -254,8 +254,8 @@ FAULTS = [
     Fault(
         "usage is drawn under the name of perplexity",
         "plots/codes/codebook_use.py",
-        'to_array(history[column], f"{column} of',
-        'to_array(history["usage"], f"{column} of',
+        "value = column(history, term, label)",
+        'value = column(history, "usage", label)',
         "plots/codes/test_codes.py::test_perplexity_and_usage_are_drawn_as_they_are",
     ),
     Fault(

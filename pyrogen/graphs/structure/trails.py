@@ -143,8 +143,10 @@ def draw_trail(graph: Graph, trail: Trail) -> str:
         >>> draw_trail(nx.Graph([("A", "B")]), ("A", "B"))
         'A – B'
     """
-    trail = validation.members(trail, "trail")
-    validation.names(validation.either(graph), trail, "trail", empty=True)
+    validation.either(graph)
+    trail = [validation.name(graph, [node], "trail") for node in validation.members(trail, "trail")]
+    closed = len(trail) > 3 and trail[0] == trail[-1]
+    validation.names(graph, trail[closed:], "trail", empty=True)
     text = str(trail[0]) if trail else ""
     for a, b in pairwise(trail):
         if not (graph.has_edge(a, b) or graph.has_edge(b, a)):

@@ -6,6 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pyrogen import checks
+
+LARGEST = 1e100  # squares of it are finite
+
 
 def refuse_pair(value: Any, name: str) -> None:
     r"""Raise a sentence that says what to pass where a figure is handed a pair or a fit in place of what it made."""
@@ -24,12 +28,7 @@ def to_array(value: Any, name: str, ndim: int) -> NDArray[np.float64]:
     r"""Return a finite, non-empty float64 array of that many dimensions."""
 
     refuse_pair(value, name)
-    if hasattr(value, "detach"):
-        value = value.detach().cpu()
-    array = np.asarray(value)
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must be numbers, got {type(value).__name__} of dtype {array.dtype}")
-    array = array.astype(np.float64)
+    array = checks.array(name, value).astype(np.float64)
     if array.ndim != ndim:
         raise ValueError(f"{name} must have {ndim} dimension{'s' * (ndim > 1)}, got shape {array.shape}")
     if array.size == 0:
@@ -38,6 +37,8 @@ def to_array(value: Any, name: str, ndim: int) -> NDArray[np.float64]:
         raise ValueError(
             f"{name} must be finite, got {int((~np.isfinite(array)).sum())} values that are NaN or infinite"
         )
+    if np.abs(array).max() > LARGEST:
+        raise ValueError(f"{name} must lie within ±{LARGEST:g}, which an axis can show, got {np.abs(array).max():g}")
     return array
 
 
@@ -49,17 +50,36 @@ def to_images(value: Any, name: str) -> NDArray[np.float64]:
     """
 
     refuse_pair(value, name)
-    if hasattr(value, "detach"):
-        value = value.detach().cpu()
-    array = np.asarray(value)
+    array = checks.array(name, value)
     if array.ndim == 3:
         array = array[:, None]
     if array.ndim != 4 or array.shape[1] not in (1, 3):
-        raise ValueError(f"{name} must have shape (n, H, W), (n, 1, H, W) or (n, 3, H, W), got {np.shape(value)}")
+        raise ValueError(f"{name} must have shape (n, H, W), (n, 1, H, W) or (n, 3, H, W), got {array.shape}")
     bytes_ = array.dtype == np.uint8 and array.size > 0 and array.max() > 1
     pixels = to_array(array, name, 4)
     pixels = np.clip(pixels / 255 if bytes_ else pixels, 0.0, 1.0)
     return np.broadcast_to(np.moveaxis(pixels, 1, -1), (len(pixels), *pixels.shape[2:], 3))
+
+
+def runs(value: Any, name: str) -> dict[str, Any]:
+    r"""Return histories by label; one history alone, or a dict of its columns, has the label ""."""
+
+    if hasattr(value, "columns") or (isinstance(value, Mapping) and "objective" in value):
+        value = {"": value}
+    result = labeled(value, name)
+    for run in result.values():
+        if not isinstance(run, Mapping) and not hasattr(run, "columns"):
+            raise TypeError(f"{name} must be histories by label, got {checks.shown(run)}: pass fit.history")
+    return result
+
+
+def column(run: Any, name: str, label: str) -> NDArray[np.float64]:
+    r"""Return a column of a history, (T,)."""
+
+    known = [str(known) for known in getattr(run, "columns", run)]
+    if name not in known:
+        raise ValueError(f"the run {label!r} must have a column {name!r}, got {', '.join(known)}")
+    return to_array(run[name], f"{name} of {label!r}", 1)
 
 
 def labeled(value: Any, name: str, label: str = "") -> dict[str, Any]:
@@ -69,7 +89,7 @@ def labeled(value: Any, name: str, label: str = "") -> dict[str, Any]:
         refuse_pair(value, name)
         return {label: value}
     if not value:
-        raise ValueError(f"{name} must not be empty")
+        raise ValueError(f"{name} must hold at least one, got none")
     for item in value.values():
         refuse_pair(item, name)
     return {str(key): item for key, item in value.items()}

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
+from pyrogen.signatures import checked
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -46,7 +48,8 @@ STYLE: dict[Any, Any] = {
 
 
 def styled(plot: Callable[P, R]) -> Callable[P, R]:
-    r"""Run a plotting function under this style, on top of matplotlib's defaults, and restores what the user had."""
+    r"""Check a plotting function's arguments, run it under this style, and restore what the user had."""
+    plot = checked(plot)
 
     @wraps(plot)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:

@@ -3,7 +3,8 @@ r"""How much of a codebook is used while it is trained."""
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pyrogen.plots.canvas.inputs import to_array
+from pyrogen import checks
+from pyrogen.plots.canvas.inputs import column, runs
 from pyrogen.plots.canvas.style import COLORS, panels, styled
 
 if TYPE_CHECKING:
@@ -35,18 +36,16 @@ def codebook_use(histories: Mapping[str, Any], codes: int) -> "Figure":
         ['Perplexity of the codes', 'Share of codes in use']
     """
 
-    if not histories:
-        raise ValueError("histories must hold at least one run, got none")
-    if codes < 1:
-        raise ValueError(f"codes must be a positive number, got {codes}")
+    codes = checks.whole("codes", codes, 1, checks.LARGEST_COUNT)
+    named = runs(histories, "histories")
     fig, axes = panels(2, height=3.2)
     columns = {"perplexity": "Perplexity of the codes", "usage": "Share of codes in use"}
-    for ax, (column, title), most in zip(axes, columns.items(), (codes, 1), strict=True):
-        for i, (label, history) in enumerate(histories.items()):
-            step = to_array(history["step"], f"step of {label!r}", 1)
-            value = to_array(history[column], f"{column} of {label!r}", 1)
+    for ax, (term, title), most in zip(axes, columns.items(), (codes, 1), strict=True):
+        for i, (label, history) in enumerate(named.items()):
+            step = column(history, "step", label)
+            value = column(history, term, label)
             if len(value) != len(step):
-                raise ValueError(f"{column} of {label!r} must have one value a step, got {len(value)} of {len(step)}")
+                raise ValueError(f"{term} of {label!r} must have one value a step, got {len(value)} of {len(step)}")
             ax.plot(step, value, color=COLORS[i % len(COLORS)], linewidth=1.0, label=label)
         ax.axhline(most, color="#333333", linewidth=0.9, linestyle=(0, (3, 2)))
         ax.set(title=title, xlabel="training step", ylim=(0, 1.06 * most))
@@ -54,6 +53,6 @@ def codebook_use(histories: Mapping[str, Any], codes: int) -> "Figure":
         ax.locator_params(axis="x", integer=True)
     axes[0].set_ylabel("codes")
     axes[1].set_ylabel("share")
-    if len(histories) > 1:
+    if len(named) > 1:
         axes[1].legend(loc="lower right")
     return fig

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pyrogen import checks
 from pyrogen.plots.canvas.inputs import labeled, to_array
 from pyrogen.plots.canvas.montage import montage
 from pyrogen.plots.canvas.style import COLORS, WIDTH, figure, panels, styled
@@ -39,12 +40,12 @@ def atoms(images: Mapping[str, Any] | Any, columns: int | None = None) -> "Figur
 
     from matplotlib import colormaps
 
+    columns = None if columns is None else checks.whole("columns", columns, 1)
     colors, grids = colormaps["RdBu_r"], {}
     for label, group in labeled(images, "images").items():
-        shape = tuple(np.shape(group))
-        if len(shape) == 4 and shape[1] == 1:
-            group = group[:, 0]
-        values = to_array(group, f"the atoms of {label!r}" if label else "atoms", 3)
+        name = f"the atoms of {label!r}" if label else "atoms"
+        given = checks.array(name, group)
+        values = to_array(given[:, 0] if given.ndim == 4 and given.shape[1] == 1 else given, name, 3)
         most = np.abs(values).max((1, 2), keepdims=True)
         pixels = colors(0.5 + 0.5 * values / np.where(most > 0, most, 1.0))[..., :3]
         framed = np.pad(pixels, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=0.55)

@@ -81,7 +81,7 @@ def graph(
     if len(graph) > LARGEST:
         raise ValueError(f"expected at most {LARGEST} nodes, as more cannot be read, got {len(graph)}")
     observed = validation.names(graph, given, "given", empty=True)
-    way = tuple(trail)
+    way = tuple(validation.name(graph, [node], "trail") for node in trail)
     closed = len(way) > 3 and way[0] == way[-1]
     validation.names(graph, list(way[closed:]), "trail", empty=True)
     drawn = _called(graph, way, observed)

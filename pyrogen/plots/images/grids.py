@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pyrogen import checks
 from pyrogen.plots.canvas.inputs import labeled, to_images
 from pyrogen.plots.canvas.montage import centers, montage
 from pyrogen.plots.canvas.style import WIDTH, figure, styled
@@ -85,8 +86,7 @@ def samples(images: Mapping[str, Any] | Any, columns: int | None = None) -> "Fig
         ['β = 1', 'β = 8']
     """
 
-    if columns is not None and columns < 1:
-        raise ValueError(f"columns must be at least 1, got {columns}")
+    columns = None if columns is None else checks.whole("columns", columns, 1)
     grids = {}
     for label, group in labeled(images, "images").items():
         group = to_images(group, f"the images of {label!r}" if label else "images")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pyrogen import checks
 from pyrogen.plots.canvas.inputs import labeled, to_images
 from pyrogen.plots.canvas.montage import centers, montage
 from pyrogen.plots.canvas.style import WIDTH, figure, styled
@@ -38,6 +39,7 @@ def image_rows(rows: Mapping[str, Any], label_width: float = 2.6) -> "Figure":
         ['data', 'model\np = 0.001']
     """
 
+    label_width = checks.real("label_width", label_width, least=0, below=WIDTH)
     pictures = {label: to_images(images, f"the images of {label!r}") for label, images in labeled(rows, "rows").items()}
     first, shape = next((label, images.shape) for label, images in pictures.items())
     for label, images in pictures.items():

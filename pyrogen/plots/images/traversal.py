@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pyrogen import checks
 from pyrogen.plots.canvas.inputs import to_array, to_images
 from pyrogen.plots.canvas.montage import centers, montage
 from pyrogen.plots.canvas.style import WIDTH, figure, styled
@@ -55,16 +56,16 @@ def traversals(
         ['$z_{1}$  2.00 nats', '$z_{0}$  0.10 nats']
     """
 
-    start = torch.as_tensor(base)
-    if not start.is_floating_point():
+    start = checks.tensor("base", base)
+    if not isinstance(base, Tensor) or not start.is_floating_point():
         start = start.to(torch.get_default_dtype())
     start = start.detach().reshape(-1) if start.ndim == 2 and len(start) == 1 else start.detach()
     size = len(to_array(start, "base", 1))
     cost = None if kl is None else to_array(kl, "kl", 1)
     if cost is not None and len(cost) != size:
         raise ValueError(f"kl must have one value a latent, expected {size}, got {len(cost)}")
-    if steps < 2 or not (np.isfinite(span) and span > 0):
-        raise ValueError(f"steps must be at least 2 and span positive, got steps={steps} and span={span}")
+    steps = checks.whole("steps", steps, 2, 1000)
+    span = checks.real("span", span, above=0, most=torch.finfo(start.dtype).max)
     rows = _rows(latents, size, cost)
 
     values = torch.linspace(-span, span, steps, dtype=start.dtype, device=start.device)

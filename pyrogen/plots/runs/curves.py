@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyrogen.plots.canvas.inputs import refuse_pair, to_array
+from pyrogen.plots.canvas.inputs import column, runs, to_array
 from pyrogen.plots.canvas.style import COLORS, panels, styled
 
 if TYPE_CHECKING:
@@ -65,20 +65,15 @@ def loss_curves(
         ['Total objective', 'Reconstruction term', 'KL term']
     """
 
-    for one in histories.values() if isinstance(histories, Mapping) else [histories]:
-        refuse_pair(one, "histories")
-    if "objective" in getattr(histories, "columns", histories):  # one run in place of runs by label
-        histories = {"": histories}
-    if not histories:
-        raise ValueError("histories must hold at least one run, got none")
+    histories = runs(histories, "histories")
     for name, share in (("smooth", smooth), ("skip", skip)):
         if not 0 <= share < 1:
             raise ValueError(f"{name} must be a share of the steps in [0, 1), got {share}")
 
     if terms is None:
         terms = USUAL
-    elif isinstance(terms, str) or not terms:
-        raise ValueError(f"terms must be a list of columns such as ['objective', 'kl'], got {terms!r}")
+    elif not terms:
+        raise ValueError("terms must be a list of columns such as ['objective', 'kl'], got none")
     else:
         known = {column: None for history in histories.values() for column in _columns(history)}
         for term in terms:
@@ -122,7 +117,7 @@ def _columns(history: Any) -> list[str]:
 
 
 def _curve(history: Any, x: str, term: str, label: str) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
-    step = to_array(history[x], f"{x} of {label!r}", 1)
+    step = column(history, x, label)
     try:
         value = history[term]
     except KeyError:

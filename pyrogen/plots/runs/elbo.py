@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pyrogen.plots.canvas.inputs import to_array
+from pyrogen import checks
+from pyrogen.plots.canvas.inputs import LARGEST, to_array
 from pyrogen.plots.canvas.style import COLORS, WIDTH, figure, panels, styled
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ def elbo_paths(
         ['ELBO (nats)', 'θ / θ*']
     """
 
+    average = checks.whole("average", average, 0, checks.LARGEST_COUNT)
+    span = checks.real("span", span, above=0, most=LARGEST)
     if not elbo or not (set(elbo) == set(paths) == set(optimum)):
         raise ValueError("elbo, paths and optimum must have the same labels, and at least one")
     ways = {label: to_array(paths[label], f"path of {label!r}", 1) for label in elbo}
@@ -104,6 +107,8 @@ def guide_and_posterior(pairs: Mapping[str, tuple[Any, Any]], kl: Mapping[str, f
 
     if not pairs:
         raise ValueError("pairs must hold at least one guide and posterior, got none")
+    if kl is not None and not pairs.keys() <= kl.keys():
+        raise ValueError(f"kl must have the labels of pairs, which are {', '.join(map(str, pairs))}, got {[*kl]}")
     fig, axes = panels(len(pairs), height=2.7)
     handles: list[Any] = []
     for i, (ax, (label, (guide, posterior))) in enumerate(zip(axes, pairs.items(), strict=True)):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pyrogen import checks
 from pyrogen.plots.canvas.inputs import labeled
 from pyrogen.plots.canvas.style import COLORS, FAINT, WIDTH, figure, styled
 
@@ -53,8 +54,8 @@ def ranks(calibration: Any, draws: int | None = None, *, prob: float = 0.95, bin
     number = getattr(calibration, "draws", None) if draws is None else draws
     if number is None:
         raise ValueError("draws, the number of draws that each truth was ranked among, must be given with the ranks")
-    if not 0 < prob < 1:
-        raise ValueError(f"prob must be between 0 and 1, got {prob}")
+    number = checks.whole("draws", number, 1, checks.LARGEST_COUNT)
+    prob = checks.probability("prob", prob, open=True)
     if bins is not None and not 2 <= bins <= number + 1:
         raise ValueError(f"bins must be between 2 and draws + 1 = {number + 1}, got {bins}")
     sites = {name: _checked(value, name, number) for name, value in list(by_site.items())[:MOST_SITES]}
@@ -77,12 +78,10 @@ def ranks(calibration: Any, draws: int | None = None, *, prob: float = 0.95, bin
 def _checked(value: Any, name: str, draws: int) -> NDArray[np.int64]:
     r"""Return the ranks as whole numbers (simulations, elements)."""
 
-    if hasattr(value, "detach"):
-        value = value.detach().cpu()
-    array = np.asarray(value)
+    array = checks.array(f"ranks of {name!r}", value)
     if array.ndim == 0 or array.size == 0:
         raise ValueError(f"ranks of {name!r} must be (simulations, ...) and not empty, got shape {array.shape}")
-    if array.dtype.kind not in "biuf" or not (array == np.floor(array)).all():
+    if not (array == np.floor(array)).all():
         raise ValueError(f"ranks of {name!r} must be whole numbers")
     if array.min() < 0 or array.max() > draws:
         raise ValueError(f"ranks of {name!r} must lie in 0 … {draws}, got {array.min()} to {array.max()}")

@@ -41,12 +41,12 @@ def test_rates_and_distortions_are_drawn_as_they_are():
 @pytest.mark.parametrize(
     ("draw", "message"),
     [
-        (lambda: plots.codebook_use({}, 8), "at least one run"),
-        (lambda: plots.codebook_use({"a": RUN}, 0), "codes must be a positive number"),
+        (lambda: plots.codebook_use({}, 8), "histories must hold at least one"),
+        (lambda: plots.codebook_use({"a": RUN}, 0), "codes must be a whole number of at least 1, got 0"),
         (lambda: plots.codebook_use({"a": RUN | {"usage": [1.0]}}, 8), "one value a step, got 1 of 5"),
         (lambda: plots.rate_distortion({}), "at least one label"),
-        (lambda: plots.rate_distortion({"a": [(1.0, 2.0, 3.0)]}), "pairs of rate and distortion"),
-        (lambda: plots.rate_distortion({"a": [(1.0, math.nan)]}), "must be finite"),
+        (lambda: plots.rate_distortion({"a": [(1.0, 2.0, 3.0)]}), "must be a tuple of 2, got 3"),
+        (lambda: plots.rate_distortion({"a": [(1.0, math.nan)]}), "must be a finite number, got nan"),
         (lambda: plots.rate_distortion({"a": [(1.0, 2.0)]}, {"a": []}), "a note for each of its 1 points, got 0"),
     ],
 )

@@ -60,7 +60,7 @@ def test_rows_are_the_images_given_and_labels_stand_beside_them():
 @pytest.mark.parametrize(
     ("draw", "message"),
     [
-        (lambda: plots.image_rows({}), "rows must not be empty"),
+        (lambda: plots.image_rows({}), "rows must hold at least one"),
         (
             lambda: plots.image_rows({"a": np.zeros((2, 8, 8)), "b": np.zeros((3, 8, 8))}),
             "'b' must have 2 images of 8 × 8",

@@ -35,7 +35,7 @@ def test_errors_are_drawn_by_active_entries():
     ("draw", "message"),
     [
         (lambda: atoms(np.zeros((2, 3, 4, 4))), "3 dimensions"),
-        (lambda: atoms({}), "must not be empty"),
+        (lambda: atoms({}), "images must hold at least one"),
         (lambda: atoms(np.full((2, 4, 4), np.nan)), "finite"),
         (lambda: convergence({}), "at least one curve"),
         (lambda: convergence({"a": ([1], [1])}, {"b": ([1], [1])}), "no curve"),

@@ -66,7 +66,7 @@ def test_a_calibration_brings_its_draws():
     ("ranks", "settings", "words"),
     [
         (UNIFORM, {}, "draws, the number"),
-        ({}, {"draws": 9}, "must not be empty"),
+        ({}, {"draws": 9}, "ranks must hold at least one"),
         (UNIFORM, {"draws": 9}, r"lie in 0 … 9"),
         (UNIFORM / 3, {"draws": 99}, "whole numbers"),
         (np.zeros((0, 3)), {"draws": 9}, "not empty"),
