@@ -1,7 +1,9 @@
 """How the documentation is built: `make docs`. Nothing is fetched, when building or when reading."""
 
+import atexit
 import builtins
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -12,6 +14,7 @@ import pyrogen
 
 # Notebooks run without the reader's own IPython settings, and without notes on progress bars and sockets.
 os.environ["IPYTHONDIR"] = tempfile.mkdtemp(prefix="pyrogen_docs_")
+atexit.register(shutil.rmtree, os.environ["IPYTHONDIR"], ignore_errors=True)
 os.environ["PYTHONWARNINGS"] = "ignore:IProgress not found"
 profile = Path(os.environ["IPYTHONDIR"]) / "profile_default" / "ipython_kernel_config.py"
 profile.parent.mkdir()
