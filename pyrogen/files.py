@@ -8,6 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from pyrogen import checks
+
 MOST_ENTRIES = 200_000  # of a JSON text: each takes some 100 bytes once it is read
 DEEPEST = 100  # brackets in brackets
 SEPARATORS = (",", "[", "{", ":")
@@ -24,7 +26,9 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
         ValueError: if the place cannot be written; what stood there stays.
         OSError: if the write itself fails, such as on a full disk, with the path; what stood there stays.
     """
-    path = Path(path)
+    path = checks.path("path", path)
+    if not isinstance(content, bytes):
+        raise TypeError(f"content must be bytes, got {checks.shown(content)}")
     check_writable(path.parent)
     try:
         folder = path.is_dir()
@@ -62,7 +66,7 @@ def check_writable(folder: str | os.PathLike[str]) -> Path:
     Raises:
         ValueError: with the reason, before any work is done.
     """
-    folder = Path(folder)
+    folder = checks.path("folder", folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

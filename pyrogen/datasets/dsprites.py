@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pyrogen import checks
 from pyrogen.datasets import sprites
 from pyrogen.datasets.bitpacked import check_folder, open_words, write_words
 from pyrogen.datasets.factored import FactoredImages, number_of
@@ -76,7 +77,7 @@ class DSprites(FactoredImages):
             name = f"dsprites-drawn-{_fingerprint()}-sealed.words"
             self._source: Source = _stored(name, render_all, cache, progress) or Drawn()
         else:
-            original = Path(path)
+            original = checks.path("path", path)
             name = f"dsprites-read-{_identity(original)}-sealed.words"
 
             def read() -> Iterator[Tensor]:
@@ -170,7 +171,11 @@ def _fingerprint() -> str:
 
 def _identity(path: Path) -> str:
     """Name one state of one file: its place, size and time."""
-    if not path.is_file():
+    try:
+        missing = not path.is_file()
+    except OSError as error:
+        raise ValueError(f"path must be the path of a file, got {str(path)[:80]!r}: {error.strerror}") from error
+    if missing:
         check_original(path)  # raises, saying so
     stat = path.stat()
     return hashlib.sha256(f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}".encode()).hexdigest()[:16]

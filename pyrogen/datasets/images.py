@@ -71,7 +71,7 @@ class Images(Dataset[tuple[Tensor, Tensor]], ABC):
     def _drawn(self, n_train: int, n_test: int, seed: int) -> tuple[Tensor, Tensor]:
         """Return the indices of two disjoint random parts, the same for the same seed whatever the device."""
         n_train, n_test = checks.whole("n_train", n_train, least=1), checks.whole("n_test", n_test, least=1)
-        seed = checks.whole("seed", seed)
+        seed = checks.seed("seed", seed)
         if n_train + n_test > len(self):
             raise ValueError(f"n_train + n_test must be at most the {len(self)} pictures, got {n_train + n_test}")
         order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed)).to(self.device)

@@ -45,6 +45,7 @@ def elbo_terms_per_image(pair: Any, x: Tensor) -> ElboTerms:
     Raises:
         ValueError: if q(z | x) is a point in a continuous space: then no bound exists.
     """
+    x = checks.tensor("x", x)
     once = run(pair, x)
     if once.is_point:
         raise ValueError(NO_BOUND)
@@ -163,6 +164,10 @@ def importance_weighted_bound(pair: Any, x: Tensor, samples: int, at_once: int =
     Raises:
         ValueError: if there is no sample to draw, or q(z | x) is a point in a continuous space.
     """
-    samples = checks.whole("samples", samples, least=1)
+    x = checks.tensor("x", x)
+    if not x.ndim:
+        raise ValueError(f"x must be images (B, *shape), got {checks.shown(x)}")
+    samples = checks.whole("samples", samples, 1, checks.LARGEST_COUNT)
+    at_once = checks.whole("at_once", at_once, 1, checks.LARGEST_COUNT)
     weights = importance_weights(pair, x, samples, plan(pair, x, len(x)), len(x), at_once)
     return weights.logsumexp(0) - math.log(samples)

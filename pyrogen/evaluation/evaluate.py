@@ -75,7 +75,7 @@ def evaluate(
             "pg.models.Programs(model, guide)"
         )
     images, nll_images, samples, batch_size = (
-        checks.whole(name, value, least=1)
+        checks.whole(name, value, least=1, most=checks.LARGEST_COUNT)
         for name, value in {
             "images": images,
             "nll_images": nll_images,

@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor
 
+from pyrogen import checks
+
 LEAST = 25  # draws below which there is no tail to fit
 
 
@@ -29,6 +31,9 @@ def pareto_k(log_weights: Tensor) -> Tensor:
         >>> bool((pareto_k(draws.log()) - 0.6).abs() < 0.15)
         True
     """
+    log_weights = checks.tensor("log_weights", log_weights)
+    if log_weights.dim() != 2 or not log_weights.is_floating_point():
+        raise ValueError(f"log_weights must be floats (K, B), got {checks.shown(log_weights)}")
     number = len(log_weights)
     if number < LEAST:
         return log_weights.new_full(log_weights.shape[1:], math.nan)

@@ -19,6 +19,7 @@ from pyro.poutine import Trace
 from pyro.poutine.subsample_messenger import _Subsample
 from torch import Tensor
 
+from pyrogen import checks
 from pyrogen.models import Programs
 from pyrogen.models.running import OwnParameters, traced
 from pyrogen.training.divergence import is_point
@@ -99,6 +100,8 @@ def run(
     Raises:
         ValueError: if a latent is in one program only.
     """
+    if not (callable(getattr(pair, "model", None)) and callable(getattr(pair, "guide", None))):
+        raise TypeError(f"pair must be a pyrogen pair, got {checks.shown(pair)}")
     model, guide = pair.model, pair.guide
     if given is not None:
         guide = poutine.replay(guide, trace=given)

@@ -245,6 +245,8 @@ class _Images:
 
 def _tensor(data: Any) -> Tensor:
     """Images as a tensor of numbers, one image at least."""
+    if isinstance(data, torch.Tensor) and data.device.type == "meta":
+        raise TypeError("data must hold numbers, got a tensor on the meta device")
     try:
         tensor = torch.as_tensor(data)
     except (TypeError, ValueError, RuntimeError) as error:

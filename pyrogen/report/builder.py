@@ -14,6 +14,7 @@ from pyrogen.report.blocks import Block, Heading, Picture, Table, Text
 from pyrogen.report.markdown import render_markdown
 from pyrogen.report.numbers import format_column, is_number, to_plain
 from pyrogen.report.page import render_page
+from pyrogen.signatures import checked
 
 if TYPE_CHECKING:
     import os
@@ -43,6 +44,7 @@ class Report:
         'report.html'
     """
 
+    @checked
     def __init__(self, title: str, summary: str = "", date: str = "") -> None:
         if not title.strip():
             raise ValueError("title must not be empty")

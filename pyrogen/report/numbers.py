@@ -6,7 +6,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pyrogen import checks
+from pyrogen.signatures import checked
+
 MINUS = "−"
+MOST_DIGITS = 17  # of a float
 _WRITTEN = re.compile(r"[−-]?\d[\d.,]*(?:e[−-]?\d+)?(?: ± \d[\d.,]*)?%?")
 
 
@@ -22,6 +26,7 @@ def format_number(value: Any, digits: int = 4) -> str:
         ['18.31', '−0.04000', '737,280', '1.000e−07', '–', 'yes', 'β = 4']
     """
 
+    digits = checks.whole("digits", digits, 1, MOST_DIGITS)
     value = _unwrap(value)
     if value is None:
         return "–"
@@ -40,6 +45,7 @@ def format_number(value: Any, digits: int = 4) -> str:
     return str(value)
 
 
+@checked
 def format_column(values: Sequence[Any], digits: int = 4) -> list[str]:
     r"""Return the values of a column with one number of decimals for its floats, where none would lose its digits.
 
@@ -54,6 +60,7 @@ def format_column(values: Sequence[Any], digits: int = 4) -> list[str]:
         ['1.000e−06', '5.000']
     """
 
+    digits = checks.whole("digits", digits, 1, MOST_DIGITS)
     plain = [_unwrap(value) for value in values]
     sizes = [abs(value) for value in plain if isinstance(value, float) and math.isfinite(value) and value != 0]
     if not sizes or not 1e-3 <= max(sizes) < 1e6 or min(sizes) < 1e-3 * max(sizes):
@@ -79,7 +86,7 @@ def with_error(value: float, error: float) -> str:
         ('18.31 ± 0.12', '−2042 ± 31')
     """
 
-    value, error = float(value), float(error)
+    value, error = _real("value", value), _real("error", error)
     if not (math.isfinite(value) and math.isfinite(error) and error > 0):
         return f"{format_number(value)} ± {format_number(error)}"
     decimals = max(0, 1 - math.floor(math.log10(error)))
@@ -104,6 +111,13 @@ def to_plain(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | str):
         return value
     raise TypeError(f"scores must be numbers, strings, lists and mappings of these, got {type(value).__name__}")
+
+
+def _real(name: str, value: Any) -> float:
+    r"""Return a number; NaN and infinity are numbers here."""
+
+    value = _unwrap(value)
+    return value if isinstance(value, float) and math.isnan(value) else checks.real(name, value, finite=False)
 
 
 def _unwrap(value: Any) -> Any:

@@ -180,7 +180,7 @@ def test_a_part_says_what_is_not_in_it(drawn: DSprites) -> None:
         ((5, -1), ValueError, "n_test must be a whole number of at least 1"),
         ((COUNT, 1), ValueError, "must be at most the 737280 pictures, got 737281"),
         ((0.5, 5), TypeError, "n_train must be a whole number of at least 1, got 0.5"),
-        ((5, 5, None), TypeError, "seed must be a whole number, got None"),
+        ((5, 5, None), TypeError, "seed must be a whole number from 0 to 4294967295, got None"),
     ],
 )
 def test_bad_splits(drawn: DSprites, arguments: Any, error: type[Exception], message: str) -> None:

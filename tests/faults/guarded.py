@@ -231,4 +231,18 @@ FAULTS = [
         "",
         "plots/test_plots.py::test_loss_curves_of_other_terms",
     ),
+    Fault(
+        "any value is a flag of a progress bar",
+        "progress.py",
+        'checks.flag("progress", shown)',
+        "bool(shown)",
+        "fuzz/test_fuzz.py::test_slow_callables_refuse_too",
+    ),
+    Fault(
+        "the bound takes as many draws as are asked for",
+        "evaluation/evaluate.py",
+        "least=1, most=checks.LARGEST_COUNT",
+        "least=1",
+        "fuzz/test_fuzz.py::test_slow_callables_refuse_too",
+    ),
 ]

@@ -39,6 +39,23 @@ def test_a_hostile_call_is_right_or_refused_in_a_sentence(call):
     assert not said, f"{call} ended in {said}: mend the check of that argument, for all functions that take its kind"
 
 
+@pytest.mark.parametrize(
+    ("name", "argument", "way"),
+    [
+        ("evaluate", "importance_samples", "nan"),
+        ("evaluate", "batch_size", "10**30"),
+        ("evaluate", "progress", "empty array"),
+        ("evaluate", "data", "class"),
+        ("datasets.DSprites", "path", "long text"),
+        ("explore.View", "data", "meta tensor"),
+        ("testing.check", "progress", "empty array"),
+    ],
+)
+def test_slow_callables_refuse_too(name, argument, way):
+    call = Call(name, ((argument, way),))
+    assert not judge(of(name), call.arguments())
+
+
 def test_every_public_callable_has_an_entry():
     missing = without_entry()
     assert not missing, (

@@ -84,7 +84,8 @@ def as_source(data: Any, pair: Pair, device: torch.device | None = None, workers
         data = of_frame(data)
     if is_stream(data):
         raise TypeError(f"data must be read by index here, got a {type(data).__name__}: pass its data set")
-    if not (isinstance(data, torch.Tensor) or (hasattr(data, "__len__") and hasattr(data, "__getitem__"))):
+    indexed = hasattr(data, "__len__") and hasattr(data, "__getitem__") and not isinstance(data, type)
+    if not (isinstance(data, torch.Tensor) or indexed):
         raise TypeError(
             "data must be a tensor (N, *shape), an array, a pyrogen data set, a torch Dataset or a DataLoader, got a "
             f"{type(data).__name__}"
