@@ -111,7 +111,11 @@ def test_a_bernoulli_pair_takes_the_binary_and_refuses_the_gray():
             ValueError,
             "n_test must be a whole number of at least 1, got 0",
         ),
-        (lambda: Digits().split(5, 5, seed="a"), TypeError, "seed must be a whole number, got 'a'"),
+        (
+            lambda: Digits().split(5, 5, seed="a"),
+            TypeError,
+            "seed must be a whole number from 0 to 4294967295, got 'a'",
+        ),
     ],
 )
 def test_bad_input_is_refused_in_one_sentence(call, kind, message):
