@@ -42,12 +42,12 @@ def schools(effects: Tensor, errors: Tensor) -> None:
         pyro.sample("effects", dist.Normal(theta, errors), obs=effects)
 
 
-class Line(PyroModule):  # type: ignore[misc]
+class Line(PyroModule):
     """A linear regression whose weights have priors."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.linear = PyroModule[nn.Linear](3, 1)
+        self.linear = PyroModule[nn.Linear](3, 1)  # type: ignore[call-arg, arg-type]
         self.linear.weight = PyroSample(dist.Normal(0.0, 1.0).expand([1, 3]).to_event(2))
         self.linear.bias = PyroSample(dist.Normal(0.0, 10.0).expand([1]).to_event(1))
 
