@@ -119,7 +119,7 @@ def check(
         >>> report.ok
         False
         >>> print(report.findings[0].message)
-        'z' is weighted by 1 in the model and by 4 in the guide, so its KL is not weighted by either: enter the same
+        'z' is weighted by 1 in the model and by 4 in the guide, so its KL has neither weight: enter the same
         poutine.scale around it on both sides
     """
     checks.probability("false_alarm", false_alarm, open=True)

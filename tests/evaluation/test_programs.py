@@ -290,7 +290,7 @@ def test_scores_are_a_mapping_with_a_table():
     assert dict(scores)["kl"] == scores["kl"] == scores.kl
     assert "nll" in scores
     assert "mig" not in scores
-    with pytest.raises(KeyError, match="have no 'mig'; they have elbo"):
+    with pytest.raises(KeyError, match="have no 'mig': they have elbo"):
         scores["mig"]
     table = scores.to_dataframe()
     assert table.loc["nll", "value"] == scores.nll

@@ -79,6 +79,9 @@ def test_the_pairs_of_the_package_are_sound(case):
     if case.guide == "code":  # a straight-through gradient is not that of the draws, and density says so
         assert [finding.check for finding in report.findings] == ["density"]
         assert "have a wrong derivative" in report.findings[0].message
+    elif case.name == "density ratio":  # two players: each gradient leaves out what is the other's
+        assert {finding.check for finding in report.findings} == {"gradient"}
+        assert all("discriminator" in finding.message for finding in report.findings)
     elif not case.proper:
         assert report.findings == ()
         assert "a flat prior cannot be drawn from" in report["density"].detail

@@ -111,9 +111,9 @@ def test_compiling_pays_from_50_000_steps_on(monkeypatch):
     asked = []
     monkeypatch.setattr(choice, "can_compile", lambda: asked.append(True))
     step = SimpleNamespace(_step=None, _ask=None)
-    choice.Step.compiled(step, [], None, 49_999, False)
+    choice.Step.compiled(step, [], None, 49_999, False, 1)
     assert not asked
-    choice.Step.compiled(step, [], None, 50_000, False)
+    choice.Step.compiled(step, [], None, 50_000, False, 1)
     assert asked
 
 
