@@ -48,15 +48,16 @@ class Checked(TorchDistribution):
             TypeError: for what holds no real numbers.
             ValueError: for another shape and, while values are validated, for one outside of the support.
         """
-        value = tensors.like("value", value, weights)
-        split = value.dim() - self.event_dim
-        if split < 0 or value.shape[split:] != self.event_shape:
+        checked: Tensor = tensors.like("value", value, weights)
+        split = checked.dim() - self.event_dim
+        if split < 0 or checked.shape[split:] != self.event_shape:
             shape = ", ".join(map(str, self.event_shape))
-            raise ValueError(f"value must have shape (*batch, {shape}), got {tuple(value.shape)}")
-        tensors.broadcast(value=value.shape[:split], batch_shape=self.batch_shape)
-        if self._validate_args and value.numel() and not bool(self.support.check(value).all()):
-            raise ValueError(f"value must lie within the support of {type(self).__name__}, got {checks.shown(value)}")
-        return value
+            raise ValueError(f"value must have shape (*batch, {shape}), got {tuple(checked.shape)}")
+        tensors.broadcast(value=checked.shape[:split], batch_shape=self.batch_shape)
+        support = self.support
+        if support and self._validate_args and checked.numel() and not bool(support.check(checked).all()):
+            raise ValueError(f"value must lie within the support of {type(self).__name__}, got {checks.shown(checked)}")
+        return checked
 
     def batch(self, shape: Any, name: str = "batch_shape", within: bool = True) -> torch.Size:
         """Return the shape of a batch or of draws; with `within` the present batch must fit into it.

@@ -105,7 +105,8 @@ class VampPrior(Described, nn.Module):
 def _shape_of(encoder: Any) -> tuple[int, ...]:
     if not (isinstance(encoder, nn.Module) and hasattr(encoder, "shape")):
         raise TypeError(f"encoder must say the shape of one x, as a pg.nn.Encoder does, got a {type(encoder).__name__}")
-    return tuple(encoder.shape)
+    shape: Any = encoder.shape
+    return tuple(shape)
 
 
 def _checked(pseudo_inputs: Any, shape: tuple[int, ...], encoder: nn.Module) -> Tensor:
@@ -114,14 +115,14 @@ def _checked(pseudo_inputs: Any, shape: tuple[int, ...], encoder: nn.Module) -> 
         raise TypeError(
             f"pseudo_inputs must be a tensor (K, *shape) or their number K, got a {type(pseudo_inputs).__name__}"
         )
-    pseudo_inputs = checks.tensor("pseudo_inputs", pseudo_inputs)
-    found = tuple(pseudo_inputs.shape)
+    values: Tensor = checks.tensor("pseudo_inputs", pseudo_inputs)
+    found = tuple(values.shape)
     if found[1:] != shape or len(found) == 0 or found[0] == 0:
         raise ValueError(
             f"pseudo-inputs must be (K, {', '.join(map(str, shape))}) with K of at least 1, as the encoder takes "
             f"them, got {found}"
         )
-    start = pseudo_inputs.detach().clone().to(_like(encoder))
+    start = values.detach().clone().to(_like(encoder))
     if not torch.isfinite(start).all():
         raise ValueError(f"pseudo-inputs must be finite, got {(~torch.isfinite(start)).sum()} values that are not")
     return start

@@ -136,10 +136,10 @@ def largest_eigenvalue(d: Tensor) -> Tensor:
 
 def _vectors(name: str, value: Any, length: int, weights: Tensor) -> Tensor:
     """Return vectors ``(*batch, length)`` in the type of `weights`."""
-    value = tensors.like(name, value, weights)
-    if value.shape[-1:] != (length,):
-        raise ValueError(f"{name} must be vectors (*batch, {length}), got {tuple(value.shape)}")
-    return value
+    vectors: Tensor = tensors.like(name, value, weights)
+    if vectors.shape[-1:] != (length,):
+        raise ValueError(f"{name} must be vectors (*batch, {length}), got {tuple(vectors.shape)}")
+    return vectors
 
 
 def _check_atoms(atoms: Tensor) -> None:

@@ -167,9 +167,9 @@ def signed(x: Tensor) -> Tensor:
 
 def _output(output: Any, event_dim: int) -> Tensor:
     """Return a network's output as a floating-point tensor with `event_dim` dimensions or more."""
-    output = checks.tensor("output", output)
-    checks.whole("event_dim", event_dim, least=0, most=output.dim())
-    return output if output.is_floating_point() else output.to(torch.get_default_dtype())
+    values: Tensor = checks.tensor("output", output)
+    checks.whole("event_dim", event_dim, least=0, most=values.dim())
+    return values if values.is_floating_point() else values.to(torch.get_default_dtype())
 
 
 def _check_range(x: Tensor, low: float, high: float, name: str) -> None:

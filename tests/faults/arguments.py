@@ -26,7 +26,7 @@ FAULTS = [
     Fault(
         "a value of another shape is taken by a distribution over codes",
         "distributions/code_distribution.py",
-        "if split < 0 or value.shape[split:] != self.event_shape:",
+        "if split < 0 or checked.shape[split:] != self.event_shape:",
         "if False:",
         FUZZ,
     ),

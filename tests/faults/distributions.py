@@ -128,8 +128,8 @@ FAULTS = [
     Fault(
         "the caller's images are the parameters",
         VAMP,
-        "pseudo_inputs.detach().clone().to(_like(encoder))",
-        "pseudo_inputs.detach().to(_like(encoder))",
+        "values.detach().clone().to(_like(encoder))",
+        "values.detach().to(_like(encoder))",
         OF_VAMP + "start_values_are_kept_to_the_last_bit",
     ),
     Fault(

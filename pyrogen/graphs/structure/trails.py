@@ -144,7 +144,7 @@ def draw_trail(graph: Graph, trail: Trail) -> str:
         'A – B'
     """
     validation.either(graph)
-    trail = [validation.name(graph, [node], "trail") for node in validation.members(trail, "trail")]
+    trail = tuple(validation.name(graph, [node], "trail") for node in validation.members(trail, "trail"))
     closed = len(trail) > 3 and trail[0] == trail[-1]
     validation.names(graph, trail[closed:], "trail", empty=True)
     text = str(trail[0]) if trail else ""
