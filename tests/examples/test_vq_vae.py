@@ -38,7 +38,7 @@ def test_vq_vae_smoke(tmp_path, capsys):
     [
         (["--codes", "0"], "codes must be a whole number of at least 1"),
         (["--codes", "99999"], "cannot start from"),
-        (["--commitment", "-1"], "commitment must be a weight"),
+        (["--commitment", "-1"], "commitment must be a finite number of at least 0"),
         (["--steps", "0"], "steps must be a whole number"),
     ],
 )

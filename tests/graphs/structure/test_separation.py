@@ -192,7 +192,7 @@ def test_more_trails_than_the_limit_are_refused():
     assert len(graphs.blocked_trails(dag, "x", "y", given=range(5), limit=5)) == 5
     with pytest.raises(ValueError, match="limit must be at least the number of trails between x and y, got 4"):
         graphs.blocked_trails(dag, "x", "y", given=range(5), limit=4)
-    with pytest.raises(ValueError, match="limit must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="limit must be a whole number of at least 1, got 0"):
         graphs.blocked_trails(dag, "x", "y", limit=0)
 
 
