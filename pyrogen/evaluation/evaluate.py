@@ -14,6 +14,7 @@ from pyrogen.evaluation.metric_calls import bound_metrics, check_metrics, metric
 from pyrogen.evaluation.passes import Weights, active, planned, standard_error, terms_of, weights_of
 from pyrogen.evaluation.scores import Scores
 from pyrogen.models import Pair, Programs
+from pyrogen.models.running import in_evaluation_mode
 from pyrogen.training.data.sources import as_source
 
 
@@ -134,15 +135,10 @@ def evaluate(
 @contextmanager
 def _left_as_it_was(pair: Pair, seed: int) -> Iterator[None]:
     """Evaluation mode, no gradients and the seed's random numbers; modes and random state come back afterwards."""
-    device, modes = pair.beta.device, [(module, module.training) for module in pair.modules()]
-    try:
-        pair.eval()
-        with torch.random.fork_rng([device] if device.type == "cuda" else []), torch.no_grad():
-            torch.manual_seed(seed)
-            yield
-    finally:
-        for module, mode in modes:  # a part may have been frozen on its own
-            module.training = mode
+    devices = [pair.beta.device] if pair.beta.device.type == "cuda" else []
+    with in_evaluation_mode(pair), torch.random.fork_rng(devices), torch.no_grad():
+        torch.manual_seed(seed)
+        yield
 
 
 def _check_finite(pair: Pair) -> None:

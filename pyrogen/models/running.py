@@ -79,13 +79,19 @@ def likelihood_value(site: dict[str, Any], mean: bool) -> Tensor:
 
 @contextmanager
 def evaluating(pair: Any) -> Iterator[None]:
-    """Run a pair in evaluation mode, so that nothing learns or is dropped; each part's mode comes back afterwards."""
+    """Run a pair's programs in evaluation mode, without gradients and without Pyro's parameter store."""
+    with in_evaluation_mode(pair), torch.no_grad(), OwnParameters(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".* was not registered in the param store", UserWarning)
+        yield
+
+
+@contextmanager
+def in_evaluation_mode(pair: Any) -> Iterator[None]:
+    """Let nothing learn or be dropped; each part's own mode comes back afterwards."""
     modes = [(module, module.training) for module in pair.modules()]
     try:
         pair.eval()
-        with torch.no_grad(), OwnParameters(), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", ".* was not registered in the param store", UserWarning)
-            yield
+        yield
     finally:
-        for module, mode in modes:
+        for module, mode in modes:  # a part may have been frozen on its own
             module.training = mode

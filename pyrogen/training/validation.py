@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from pyrogen.models import Pair, Programs
+from pyrogen.models.running import in_evaluation_mode
 from pyrogen.training.data.program_data import moved
 from pyrogen.training.data.sources import Source
 from pyrogen.training.history import History
@@ -49,14 +50,9 @@ class Validation:
 
     def measure(self, clock: tuple[float, ...]) -> dict[str, float]:
         """Return the terms by name, and append them to the history after the `clock`."""
-        modes = [(module, module.training) for module in self.pair.modules()]
-        with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
-            self.pair.eval()
-            try:
-                terms = self._of_programs(self.pair) if isinstance(self.pair, Programs) else self._of_pair()
-            finally:
-                for module, mode in modes:
-                    module.training = mode
+        devices = [self.device] if self.device.type == "cuda" else []
+        with in_evaluation_mode(self.pair), torch.random.fork_rng(devices):
+            terms = self._of_programs(self.pair) if isinstance(self.pair, Programs) else self._of_pair()
         if self.history is None:
             self.history = History(tuple(terms), self._monitored, self._per_latent, self._units)
         self.history.append(np.array([[*clock, *terms.values()]]))

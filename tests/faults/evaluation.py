@@ -95,7 +95,7 @@ FAULTS = [
     ),
     Fault(
         "evaluation moves a weight by one bit",
-        EVALUATE,
+        "models/running.py",
         "        pair.eval()\n",
         "        pair.eval()\n"
         "        for weight in pair.parameters():\n"
@@ -104,14 +104,14 @@ FAULTS = [
     ),
     Fault(
         "evaluation leaves the pair in evaluation mode",
-        EVALUATE,
+        "models/running.py",
         "            module.training = mode",
         "            pass",
         OF_EVALUATE + "test_it_leaves_everything_as_it_was",
     ),
     Fault(
         "dropout stays on while a pair is scored",
-        EVALUATE,
+        "models/running.py",
         "        pair.eval()\n",
         "",
         OF_EVALUATE + "test_dropout_is_off_while_it_scores",
@@ -119,8 +119,8 @@ FAULTS = [
     Fault(
         "evaluation moves the caller's random numbers",
         EVALUATE,
-        'with torch.random.fork_rng([device] if device.type == "cuda" else []), torch.no_grad():',
-        "with torch.no_grad():",
+        "torch.random.fork_rng(devices), torch.no_grad():",
+        "torch.no_grad():",
         OF_EVALUATE + "test_it_leaves_everything_as_it_was",
     ),
     Fault(
