@@ -36,14 +36,20 @@ def indices(name: str, value: Any, below: int, least: int = 0) -> torch.Tensor:
     if result.is_floating_point() or result.dtype == torch.bool:
         raise TypeError(f"{name} must be whole numbers from {least} to {below - 1}, got {result.dtype}")
     result = result.long()
-    if is_validation_enabled() and result.numel() and not (least <= result.min() and result.max() < below):
-        wrong = result[(result < least) | (result >= below)]
+    if is_validation_enabled():
+        check_range(name, result, below, least)
+    return result
+
+
+def check_range(name: str, values: torch.Tensor, below: int, least: int = 0) -> None:
+    """Raise ``ValueError`` for whole numbers that are not from `least` to `below` − 1; this waits for the device."""
+    if values.numel() and not (least <= values.min() and values.max() < below):
+        wrong = values[(values < least) | (values >= below)]
         missing = ", or -1 where it is missing" if least == -1 else ""
         raise ValueError(
             f"{name} must be whole numbers from 0 to {below - 1}{missing}, got {int(wrong[0])} and "
             f"{wrong.numel() - 1} more that are not"
         )
-    return result
 
 
 def broadcast(**shapes: Sequence[int]) -> tuple[int, ...]:

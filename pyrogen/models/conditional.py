@@ -9,10 +9,10 @@ import torch
 from pyro import distributions as dist
 from torch import Tensor
 
-from pyrogen import checks
+from pyrogen import checks, tensors
 from pyrogen.models.agreement import Prior, checked_prior, made_by
 from pyrogen.models.base import Pair
-from pyrogen.models.context import check_labels, check_networks, joined, one_hot
+from pyrogen.models.context import check_networks, joined, one_hot
 from pyrogen.models.running import at_the_mean, drawn_by_model, likelihood_value
 from pyrogen.nn import Decoder, Encoder
 from pyrogen.nn.base import batch_shape
@@ -107,7 +107,7 @@ class ConditionalVAE(Pair):
         y = checks.tensor("`y`", context[0])
         one_hot(y, self.classes, self.beta, len(x))
         if not y.dtype.is_floating_point:
-            check_labels(y, self.classes)
+            tensors.check_range("`y`", y, self.classes)
 
     def sample(self, n: int, mean: bool = True, y: Any = None) -> Tensor:
         """Return n new images ``(n, *shape)`` of the label y, or of n labels.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import pyro
 import torch
 from torch import Tensor
 
@@ -39,12 +38,6 @@ def one_hot(y: Any, classes: int, like: Tensor, rows: int | None = None) -> Tens
     if rows is not None and tuple(code.shape) != (rows, classes):
         raise ValueError(f"`y` must have one label for each of {rows} images, got shape {tuple(y.shape)}")
     return code
-
-
-def check_labels(y: Tensor, classes: int, least: int = 0) -> None:
-    """Raise ``ValueError`` for a label that is not in `least` to C − 1."""
-    with pyro.validation_enabled(True):
-        tensors.indices("`y`", y, classes, least)
 
 
 def joined(x: Tensor, code: Tensor, shape: tuple[int, ...], into: tuple[int, ...]) -> Tensor:

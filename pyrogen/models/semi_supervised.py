@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from pyrogen import checks, tensors
 from pyrogen.models.base import Pair
-from pyrogen.models.context import check_labels, check_networks, joined, one_hot
+from pyrogen.models.context import check_networks, joined, one_hot
 from pyrogen.models.running import at_the_mean, drawn_by_model, likelihood_value
 from pyrogen.nn import Decoder, Encoder
 from pyrogen.nn.base import batch_shape
@@ -142,7 +142,7 @@ class SemiSupervisedVAE(Pair):
         for y in context:
             y = checks.tensor("`y`", y)
             self._known(y, x)
-            check_labels(y, self.classes, least=-1)
+            tensors.check_range("`y`", y, self.classes, least=-1)
 
     def sample(self, n: int, mean: bool = True, y: Any = None) -> Tensor:
         """Return n new images ``(n, *shape)``; of the label y, or of n labels, if they are given."""
@@ -150,7 +150,7 @@ class SemiSupervisedVAE(Pair):
         if y is None:
             return likelihood_value(drawn_by_model(self, x).nodes["x"], mean)
         label = self._labels(y, (len(x),))
-        check_labels(label, self.classes)
+        tensors.check_range("`y`", label, self.classes)
         return likelihood_value(drawn_by_model(self, x, given={"y": label}).nodes["x"], mean)
 
     def reconstruct(self, x: Tensor, y: Any = None) -> Tensor:

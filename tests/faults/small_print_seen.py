@@ -174,8 +174,8 @@ FAULTS = [
     Fault(
         "the number of classes is a label",
         "tensors.py",
-        "result.max() < below):",
-        "result.max() <= below):",
+        "values.max() < below):",
+        "values.max() <= below):",
         "models/test_labels.py::test_labels_that_do_not_fit_are_refused",
     ),
     Fault(
