@@ -86,7 +86,7 @@ def _read(annotation: Any, function: Callable[..., Any]) -> Any:
 
 
 def _check(annotation: Any) -> Check | None:
-    """Return the check of an annotation, None where there is none."""
+    """Return the check of an annotation, or None for one that is not checked."""
     kind, inner = typing.get_origin(annotation) or annotation, typing.get_args(annotation)
     if kind in SIMPLE:
         return SIMPLE[kind]

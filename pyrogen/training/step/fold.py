@@ -84,6 +84,7 @@ def _is_fresh(node: fx.Node, root: nn.Module) -> bool:
 
 def _fold_constants(graph: fx.Graph, root: nn.Module, kept: set[Any]) -> None:
     values: dict[fx.Node, Any] = {}
+    usual = _device(graph, root)
     for node in list(graph.nodes):
         if _is_fresh(node, root):
             values[node] = getattr(root, str(node.target))
@@ -91,7 +92,7 @@ def _fold_constants(graph: fx.Graph, root: nn.Module, kept: set[Any]) -> None:
             continue
         if node.target in ANYWAY:
             shape, dtype, stride = node.meta["of"]
-            device = node.kwargs.get("device") or _device(node, root)
+            device = node.kwargs.get("device") or usual
             if device is None:
                 continue
             like = torch.empty_strided(shape, stride, dtype=dtype, device=device)
@@ -110,9 +111,9 @@ def _fold_constants(graph: fx.Graph, root: nn.Module, kept: set[Any]) -> None:
     graph.eliminate_dead_code()
 
 
-def _device(node: fx.Node, root: nn.Module) -> torch.device | None:
+def _device(graph: fx.Graph, root: nn.Module) -> torch.device | None:
     """The device of all that the recording reads, if it is one."""
-    devices = {getattr(root, str(n.target)).device for n in node.graph.nodes if n.op == "get_attr"}
+    devices = {getattr(root, str(n.target)).device for n in graph.nodes if n.op == "get_attr"}
     return devices.pop() if len(devices) == 1 else None
 
 

@@ -181,7 +181,7 @@ def test_all_at_once_is_one_by_one(monkeypatch):
     assert len(np.unique(fast[:, 0])) > 1900
 
 
-# --- where there are no weights
+# --- guides without weights
 
 
 @pytest.mark.parametrize("kind", ["points", "weighted data", "one side", "part"])
