@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 from typing import Any
 
@@ -166,6 +167,12 @@ class _Share:
         return index.chunk(self.parts)[self.rank]
 
 
+def _leave() -> None:
+    """End the process group while the interpreter lives: its threads abort a process that ends with them running."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
 def team_of(pair: Pair, device: torch.device) -> Team:
     """Return the processes that ``torchrun`` has started, or one alone."""
     if not dist.is_available():
@@ -174,4 +181,5 @@ def team_of(pair: Pair, device: torch.device) -> Team:
         if int(os.environ.get("WORLD_SIZE", "1")) < 2 or "RANK" not in os.environ:
             return Team()
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        atexit.register(_leave)
     return Processes(pair, device) if dist.get_world_size() > 1 else Team()
