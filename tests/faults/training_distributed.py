@@ -6,6 +6,7 @@ DISTRIBUTED, TESTS = "training/distributed.py", "training/test_distributed.py::"
 HALVES = TESTS + "test_two_halves_of_a_batch_are_the_whole"
 
 FAULTS = [
+    Fault("a process group is left open at exit", DISTRIBUTED, "        atexit.register(_leave)\n", "", HALVES),
     Fault("gradients of processes are summed", DISTRIBUTED, "flat /= self.size", "pass", HALVES),
     Fault(
         "each process takes the whole batch's first part",
