@@ -7,7 +7,7 @@
 The faults are in ``tests/faults/``, with how to add one. Each is planted in a fresh copy of package and tests in a
 temporary folder; the checkout is never written to. Verdicts:
 
-* caught: at least one test failed;
+* caught: at least one test failed, or the process of the tests crashed (a write outside of an array);
 * survived: all tests passed, so a test is wanting;
 * broken: neither (nothing could be imported, a fixture fell over, no test ran, time ran out, or the tests fail without
   the fault too), which proves nothing about the tests;
@@ -24,6 +24,7 @@ import json
 import os
 import queue
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -44,6 +45,7 @@ ROOT = Path(__file__).resolve().parent.parent
 COPIED = ("pyrogen", "tests", "examples", "data", "setup.cfg", "README.md")
 TOOLS = Path(__file__).resolve().parent / "faults"
 SLOW = ("pytest", "torch", "pyro.infer", "torch.fx.experimental.proxy_tensor", "scipy.stats", "sklearn.metrics")
+CRASHES = (signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGSEGV)
 LONGEST = 300.0  # seconds one run may take: a fault can make a loop endless
 
 
@@ -69,13 +71,18 @@ class Outcome:
     output: str
 
     @property
+    def crashed(self) -> bool:
+        """Whether a signal of its own making ended the process; one from outside, such as SIGKILL, says nothing."""
+        return self.code is not None and -self.code in CRASHES
+
+    @property
     def problem(self) -> str:
         """Why this run says nothing about the tests; empty if it does."""
         if self.code is None:
             return f"not done after {LONGEST:.0f} s"
         if self.strangers:
             return f"the tests imported pyrogen from {self.strangers[0]}, not from the copy"
-        if self.code == 1 and self.failed:
+        if (self.code == 1 and self.failed) or self.crashed:
             return ""
         if self.code == 0 and self.passed and not self.errors:
             return ""
@@ -219,7 +226,8 @@ def _try(servers: Servers, fault: Fault, folder: Path, number: int, unsound: dic
     shutil.rmtree(copy, ignore_errors=True)
     if outcome.problem:
         return result("broken", outcome.problem)
-    return result("caught", outcome.failed[0]) if outcome.failed else result("survived")
+    caught = outcome.failed or outcome.crashed
+    return result("caught", (outcome.failed or ["the process crashed"])[0]) if caught else result("survived")
 
 
 def _file_of(test: str) -> str:

@@ -125,13 +125,16 @@ def test_only_a_test_that_fails_catches_a_fault(checkout):
         ("3 * x", "test_it.py::test_that_fails_anyway", "without the fault too"),
         ("3 * x", "test_it.py::test_that_is_skipped", "all are skipped"),
         ("3 * x", "test_other.py::test_that_is_not_there", "exit code 4"),
+        ("__import__('os').kill(0, 9) or 2 * x", "test_it.py::test_double", "exit code -9"),  # as for want of memory
     ]
     faults = [Fault("it is wrong", "__init__.py", "2 * x", new, test) for new, test, _ in cases]
+    faults.append(Fault("it crashes", "__init__.py", "2 * x", "__import__('os').abort()", "test_it.py::test_double"))
     stale = Fault("it is stale", "__init__.py", "return", "yield", "test_it.py::test_double")
-    *results, last = planted_faults.plant([*faults, stale], checkout, progress=False, imported=["pytest"])
+    *results, crashed, last = planted_faults.plant([*faults, stale], checkout, progress=False, imported=["pytest"])
     for result, (_, _, words) in zip(results, cases, strict=True):
         assert result.verdict == "broken"
         assert words in result.note
+    assert (crashed.verdict, crashed.note) == ("caught", "the process crashed")
     assert last.verdict == "stale"
     assert "occurs 2 times in pyrogen/__init__.py, and it should occur once" in last.note
 
