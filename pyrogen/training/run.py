@@ -266,12 +266,20 @@ class Run:
         rates = np.array([[rate] for _, rate in self._clock]) if self.parts.lr_schedule is not None else rows[:, :0]
         self.history.append(np.concatenate((clock, rows, rates), axis=1))
         self._rows, self._clock = [], []
-        if not np.isfinite(rows).all():
+        if not self.objective.has_value:
+            self._check_weights()
+        elif not np.isfinite(rows).all():
             self._report_divergence(rows, int(numbers[0]))
         terms = zip(self.history.columns[len(CLOCK) :], rows.mean(0), strict=False)
         shown = [f"{SHOWN[name]} {mean:.2f}" for name, mean in terms if name in SHOWN]
         self._bar.set_postfix_str(", ".join([*shown, *([self._held_out] if self._held_out else [])]), refresh=False)
         self._bar.update(self.step - self._bar.n)
+
+    def _check_weights(self) -> None:
+        if not all(torch.isfinite(parameter).all() for parameter in self.parameters):
+            raise DivergenceError(
+                f"by step {self.step} a parameter is not finite: try a smaller lr. An earlier checkpoint is kept"
+            )
 
     def _report_divergence(self, rows: NDArray[np.float64], first: int) -> None:
         at = int(np.flatnonzero(~np.isfinite(rows).all(1))[0])

@@ -7,6 +7,7 @@ from collections import Counter
 import numpy as np
 import pyro
 import torch
+from pyro.infer import TraceTailAdaptive_ELBO
 from torch import Tensor
 
 from pyrogen.models import Pair, Programs
@@ -34,9 +35,17 @@ class Validation:
         every: steps between two validations.
         seed: of the noise ε.
         whole: whether all held-out data are one batch, for programs that cannot weigh a batch with N / B.
+
+    Raises:
+        ValueError: for programs whose loss has no value.
     """
 
     def __init__(self, pair: Pair, source: Source, every: int, seed: int, whole: bool = False) -> None:
+        if isinstance(pair, Programs) and isinstance(pair.loss, TraceTailAdaptive_ELBO):
+            raise ValueError(
+                "validation must be left out for TraceTailAdaptive_ELBO, whose loss has no value: call pg.evaluate on "
+                "the held-out data"
+            )
         self.pair, self.source, self.every, self.seed, self.whole = pair, source, every, seed ^ SEED, whole
         self.device = pair.beta.device
         self.history: History | None = None

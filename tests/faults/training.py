@@ -22,6 +22,20 @@ FAULTS = [
         BY_HAND,
     ),
     Fault(
+        "infinity ends a run whose loss has no value",
+        RUN,
+        "if not self.objective.has_value:",
+        "if False:",
+        "models/test_faithful_programs.py::test_programs_end_as_under_svi[tail-adaptive]",
+    ),
+    Fault(
+        "weights that are not finite pass where the loss has no value",
+        RUN,
+        "if not all(torch.isfinite(parameter).all() for parameter in self.parameters):",
+        "if False:",
+        "models/test_programs.py::test_a_loss_without_a_value_shows_a_run_that_diverges_by_its_weights",
+    ),
+    Fault(
         "the KL is turned round",
         "training/divergence.py",
         "return kl_divergence(q.base_dist, p.base_dist)",

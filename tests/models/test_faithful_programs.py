@@ -19,6 +19,7 @@ from pyro.infer import (
     Trace_ELBO,
     Trace_MMD,
     TraceMeanField_ELBO,
+    TraceTailAdaptive_ELBO,
     TraceTMC_ELBO,
     config_enumerate,
 )
@@ -232,6 +233,7 @@ KINDS = {
         "recorded",
     ),
     "MMD": (lambda: (level, level_guide, Trace_MMD(RBF(1), True, 4, max_plate_nesting=1)), "recorded"),
+    "tail-adaptive": (lambda: (level, level_guide, TraceTailAdaptive_ELBO(5, 1, vectorize_particles=True)), "recorded"),
     "energy distance": (lambda: (level, level_guide, EnergyDistance(num_particles=2, max_plate_nesting=1)), "recorded"),
 }
 

@@ -5,7 +5,16 @@ import pyro
 import pytest
 import torch
 from pyro import distributions as dist
-from pyro.infer import SVI, RenyiELBO, Trace_ELBO, TraceEnum_ELBO, TraceGraph_ELBO, TraceMeanField_ELBO
+from pyro.infer import (
+    SVI,
+    JitTrace_ELBO,
+    RenyiELBO,
+    Trace_ELBO,
+    TraceEnum_ELBO,
+    TraceGraph_ELBO,
+    TraceMeanField_ELBO,
+    TraceTailAdaptive_ELBO,
+)
 from pyro.infer.autoguide import AutoDelta, AutoDiagonalNormal, AutoNormal
 from pyro.nn import PyroModule, PyroParam
 from torch import nn
@@ -235,6 +244,24 @@ def test_bad_programs_data_and_losses_get_a_sentence():
         pg.fit(pair, 3, steps=1)
     with pytest.raises(ValueError, match="must return one number"):
         pg.fit(pg.models.Programs(line, line_guide, loss=lambda *args: None), (X, Y), steps=1)
+    with pytest.warns(UserWarning, match="JitTrace_ELBO keeps a trace of its own; Trace_ELBO in its place is recorded"):
+        pg.fit(
+            pg.models.Programs(line, line_guide, JitTrace_ELBO(ignore_jit_warnings=True)),
+            (X, Y),
+            steps=1,
+            progress=False,
+        )
+
+
+def test_a_loss_without_a_value_shows_a_run_that_diverges_by_its_weights():
+    def run(**settings):
+        loss = TraceTailAdaptive_ELBO(2, 1, vectorize_particles=True)
+        pg.fit(pg.models.Programs(line, line_guide, loss), (X, Y), progress=False, **settings)
+
+    with pytest.raises(pg.DivergenceError, match="by step 4 a parameter is not finite: try a smaller lr"):
+        run(steps=4, lr=1e38)
+    with pytest.raises(ValueError, match="validation must be left out for TraceTailAdaptive_ELBO"):
+        run(steps=4, validation=(X, Y))
 
 
 def test_programs_whose_sites_differ_train_with_a_warning():

@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, Literal, Protocol
 
 import torch
+from pyro.infer import TraceTailAdaptive_ELBO
 from torch import Tensor, nn
 from torch.func import functional_call
 
@@ -31,6 +32,7 @@ class Objective(Protocol):
         monitored, per_latent, charges: those among them that are not terms, the KL of single latents, and charges.
         sites: column to the names of the sites behind it.
         units: of the terms.
+        has_value: whether the loss is a number; Pyro gives infinity for `TraceTailAdaptive_ELBO`, and gradients.
     """
 
     pair: Any
@@ -40,6 +42,7 @@ class Objective(Protocol):
     charges: tuple[str, ...]
     sites: dict[str, str]
     units: str
+    has_value: bool
 
     def __call__(self, batch: Any, beta: Tensor) -> Result:
         """Return the row of terms and the gradient of each trained parameter, or None in its place."""
@@ -55,6 +58,7 @@ class PairObjective:
     """
 
     units = "nats per image"
+    has_value = True
 
     def __init__(self, pair: Pair, size: int, precision: Precision = "float32") -> None:
         self.pair, self.size, self.precision = pair, size, precision
@@ -112,6 +116,7 @@ class ProgramsObjective:
     def __init__(self, pair: Programs, size: int, precision: Precision = "float32") -> None:
         self.pair: Programs = pair
         self.size, self.precision = size, precision
+        self.has_value = not isinstance(pair.loss, TraceTailAdaptive_ELBO)
         self.columns: tuple[str, ...] = ()
         self.sites: dict[str, str] = {}
         self.told = False

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from pyro.infer import JitTrace_ELBO, JitTraceEnum_ELBO, JitTraceGraph_ELBO, JitTraceMeanField_ELBO
 from torch import Tensor
 
 from pyrogen.models import Programs
@@ -17,6 +18,7 @@ from pyrogen.training.step.record import RecordedStep, difference, place_in, rec
 from pyrogen.training.step.state import Snapshot
 from pyrogen.training.step.watch import Unrecordable
 
+JITTED = (JitTrace_ELBO, JitTraceEnum_ELBO, JitTraceGraph_ELBO, JitTraceMeanField_ELBO)
 NUDGE = 1e-3  # by how much, relatively, the weights differ between two recordings
 
 
@@ -33,6 +35,10 @@ def proven(objective: Objective, batch: Any, fixed: bool, beta: float) -> Record
     """
     if torch.is_anomaly_enabled():
         raise Unrecordable("anomaly detection is on, which looks at each operation of autograd")
+    loss = getattr(objective.pair, "loss", None)
+    if isinstance(loss, JITTED):
+        name = type(loss).__name__
+        raise Unrecordable(f"{name} keeps a trace of its own; {name.removeprefix('Jit')} in its place is recorded")
     start = snapshot(objective)
     if start.obstacle:
         raise Unrecordable(start.obstacle)
