@@ -199,8 +199,8 @@ FAULTS = [
     Fault(
         "nobody looks whether a term is finite",
         RUN,
-        "        if not np.isfinite(rows).all():",
-        "        if False:",
+        "        elif not np.isfinite(rows).all():",
+        "        elif False:",
         OF_FIT + "test_divergence_names_step_and_site_and_keeps_the_last_good_checkpoint",
     ),
     Fault(
