@@ -191,8 +191,8 @@ def _p(value: dict[str, float]) -> str:
 def pseudo_inputs(pair: pg.models.Pair) -> Tensor:
     """The first of a VampPrior's pseudo-inputs."""
     assert isinstance(pair, pg.models.VAE)
-    assert isinstance(pair._prior, pg.distributions.VampPrior)
-    return pair._prior.pseudo_inputs.detach()[:16]
+    assert isinstance(pair.given_prior, pg.distributions.VampPrior)
+    return pair.given_prior.pseudo_inputs.detach()[:16]
 
 
 def figures(

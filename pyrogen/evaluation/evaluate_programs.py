@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pyrogen.evaluation.bounds import Plan, importance_weights, plan
 from pyrogen.evaluation.draws import Collector
-from pyrogen.evaluation.pareto import pareto_k
+from pyrogen.evaluation.pareto import share_of_heavy_tails
 from pyrogen.evaluation.runs import Run, is_charge, log_prob, sampled
 from pyrogen.evaluation.scores import Scores
 from pyrogen.evaluation.weights import contracted, enumerated_in_model
@@ -49,7 +49,6 @@ def evaluate_programs(pair: Programs, data: Any, samples: int) -> Scores:
     elbo = -(total["reconstruction"] + total["kl"])
     columns = {"elbo": elbo, **total}
     nll, nll_error = _nll(weights)
-    tails = pareto_k(weights)
     mean = {name: float(column.mean()) for name, column in columns.items()}
     return Scores(
         elbo=mean["elbo"],
@@ -67,9 +66,7 @@ def evaluate_programs(pair: Programs, data: Any, samples: int) -> Scores:
         nll_images=0 if sums.subsampled else len(source),
         importance_samples=samples,
         sites={n: {sums.kinds[n]: float(v.mean()), "standard_error": _error(v)} for n, v in terms.items()},
-        pareto_k=None
-        if tails.isnan().any()
-        else {"median": float(tails.median()), "share_above_0.7": float((tails > 0.7).double().mean())},
+        pareto_k=share_of_heavy_tails(weights),
         codes="draws of the guide",
         unit="nats",
         draws=collector.joined(weights),

@@ -24,7 +24,10 @@ def pareto_k(log_weights: Tensor) -> Tensor:
         log_weights: (K, B).
 
     Returns:
-        (B,); NaN for fewer than 25 draws, −∞ where the largest weights are all alike.
+        (B,); −∞ where the largest weights are all alike, +∞ where most of them are 0.
+
+    Raises:
+        ValueError: for fewer than 25 draws, which have no tail to fit, and for weights that are NaN or +∞.
 
     Example:
         >>> draws = torch.distributions.Pareto(1.0, 1 / 0.6).sample((20_000, 1))
@@ -36,14 +39,26 @@ def pareto_k(log_weights: Tensor) -> Tensor:
         raise ValueError(f"log_weights must be floats (K, B), got {checks.shown(log_weights)}")
     number = len(log_weights)
     if number < LEAST:
-        return log_weights.new_full(log_weights.shape[1:], math.nan)
+        raise ValueError(f"log_weights must have at least {LEAST} draws, K, to have a tail, got {number}")
+    log_weights = log_weights.double()
+    if not bool((log_weights < math.inf).all()):
+        raise ValueError("log_weights must be below +∞, got NaN or +∞")
     tail = min(math.ceil(number / 5), math.ceil(3 * math.sqrt(number)))
-    ordered = (log_weights - log_weights.max(0).values).double().sort(0).values
+    top = log_weights.max(0).values
+    ordered = (log_weights - torch.where(top.isinf(), 0.0, top)).sort(0).values
     excess = ordered[-tail:].exp() - ordered[-tail - 1].exp()  # (M, B), ascending
     alike = excess[-1] - excess[0] <= 1e-12
     k = _zhang_stephens(torch.where(alike, torch.ones_like(excess).cumsum(0), excess))
     k = k * tail / (tail + 10) + 10 * 0.5 / (tail + 10)
-    return torch.where(alike, torch.full_like(k, -math.inf), k)
+    return torch.where(alike, -math.inf, torch.where(k.isnan(), math.inf, k))
+
+
+def share_of_heavy_tails(log_weights: Tensor) -> dict[str, float] | None:
+    """Return the median of k̂ over the columns and the share of them above 0.7; None where there are too few draws."""
+    if len(log_weights) < LEAST or not bool((log_weights < math.inf).all()):
+        return None
+    k = pareto_k(log_weights)
+    return {"median": float(k.median()), "share_above_0.7": float((k > 0.7).double().mean())}
 
 
 def _zhang_stephens(x: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pyrogen.evaluation.bounds import Plan, importance_weights, plan
 from pyrogen.evaluation.draws import Collector, Draws
-from pyrogen.evaluation.pareto import pareto_k
+from pyrogen.evaluation.pareto import share_of_heavy_tails
 from pyrogen.evaluation.posterior import DRAWS, Codes, counts_units, posterior_of
 from pyrogen.evaluation.runs import run
 from pyrogen.evaluation.terms import SiteTerm, elbo_terms
@@ -177,18 +177,14 @@ def weights_of(
     pair: Pair, source: Source, index: Tensor, samples: int, how: Plan, batch_size: int, progress: bool
 ) -> Weights:
     """Return the importance-weighted bound and Pareto-k̂ of each image, from `samples` draws each."""
-    bounds, tails, everything, collector = [], [], [], Collector()
+    bounds, everything, collector = [], [], Collector()
     for batch, size in _batches(pair, source, index, min(batch_size, 50), "NLL", progress):
         weights = importance_weights(pair, batch, samples, how, size, each=collector.add).double().cpu()  # (K, B)
         collector.end_of_batch()
         everything.append(weights)
         bounds.append(weights.logsumexp(0) - math.log(samples))
-        tails.append(pareto_k(weights))
-    k = torch.cat(tails)
-    heavy = (
-        None if k.isnan().any() else {"median": float(k.median()), "share_above_0.7": float((k > 0.7).double().mean())}
-    )
-    return Weights(torch.cat(bounds), heavy, collector.joined(torch.cat(everything, 1)))
+    joined = torch.cat(everything, 1)
+    return Weights(torch.cat(bounds), share_of_heavy_tails(joined), collector.joined(joined))
 
 
 def _batches(

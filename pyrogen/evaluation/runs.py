@@ -158,7 +158,12 @@ def is_charge(site: Site) -> bool:
 
 def log_prob(site: Site) -> Tensor:
     """log of the density of a site at its value; 0 where it is masked; whatever its weight."""
-    return masked(site["fn"].log_prob(site["value"]), site["mask"])
+    try:
+        density = site["fn"].log_prob(site["value"])
+    except ValueError as error:  # PyTorch's validation
+        said = str(error).split(", but found")[0]
+        raise ValueError(f"{site['name']!r} must be a value that its distribution can take: {said}") from error
+    return masked(density, site["mask"])
 
 
 def masked(values: Tensor, mask: Any) -> Tensor:

@@ -149,7 +149,7 @@ class Scores(Mapping[str, float]):
         errors = self._errors()
         rows = ""
         for name, value in self._values().items():
-            error = f"{errors[name]:.3f}" if name in errors else ""
+            error = f"{errors[name]:.3f}" if math.isfinite(errors.get(name, math.inf)) else ""
             how = escape(", ".join(self._how(name)))
             rows += f"<tr><td>{escape(name)}</td><td>{value:.3f}</td><td>{error}</td><td>{how}</td></tr>"
         head = "<tr><th>score</th><th>value</th><th>standard error</th><th>estimator</th></tr>"
@@ -179,7 +179,7 @@ class Scores(Mapping[str, float]):
 
     def __str__(self) -> str:
         lines = [
-            f"{name:<15}{getattr(self, name):10.3f} ± {self.standard_errors[name]:.3f} {self.unit}"
+            f"{name:<15}{getattr(self, name):10.3f}{_plus_minus(self.standard_errors[name])} {self.unit}"
             for name in TERMS
             if getattr(self, name) is not None
         ]
@@ -190,14 +190,17 @@ class Scores(Mapping[str, float]):
         kls = [(name, site["kl"]) for name, site in self.sites.items() if "kl" in site]
         lines += [f"{'kl of ' + name:<15}{kl:10.3f}" for name, kl in kls] if len(kls) > 1 else []
         if self.pareto_k is not None and self.pareto_k["share_above_0.7"] > 0:
-            lines.append(
-                f"Pareto k is above 0.7 for {self.pareto_k['share_above_0.7']:.0%} of the images: their weights have "
-                "heavy tails, and the nll may be too high"
-            )
+            share, what = self.pareto_k["share_above_0.7"], "rows" if self.unit == "nats" else "images"
+            whose = "" if self.unit == "nats" and share == 1 else f" for {share:.0%} of the {what}"
+            lines.append(f"Pareto k is above 0.7{whose}: the weights have heavy tails, and the nll may be too high")
         if self.codes not in ("posterior means", "draws of the guide"):
             lines.append(f"codes: {self.codes}")
         lines += [f"{n.replace('_', ' '):<15}{value:10.3f}{self._estimated(n)}" for n, value in self.extra.items()]
         return "\n".join([*lines, *(_metric(*item) for item in self.metrics.items())])
+
+
+def _plus_minus(error: float) -> str:
+    return f" ± {error:.3f}" if math.isfinite(error) else ""
 
 
 def _metric(name: str, value: float) -> str:

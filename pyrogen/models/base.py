@@ -133,6 +133,11 @@ class Pair(Described, Named, nn.Module, ABC):
         """The event shape of z."""
         return (self.latent,)
 
+    @property
+    def given_prior(self) -> Any:
+        """The ``prior`` that the pair was made with, such as a VampPrior; None for the pair's own."""
+        return getattr(self, "_prior", None)
+
     def plate(self, x: Tensor, size: int | None = None) -> pyro.plate:
         """Return the plate of the data: B images stand for `size` (N), so every site in it is weighted by N / B.
 

@@ -144,7 +144,7 @@ def test_the_importance_weighted_nll_of_a_linear_decoder_tends_to_the_mixtures_e
     pair = pg.models.VAE(encoder, decoder, prior=VampPrior(encoder, real(4))).double()
     x = real(8, seed=6)
     sigma = decoder.likelihood.log_scale.exp().item()
-    exact = mixture.evidence(x, decoder.loc.weight, decoder.loc.bias, sigma, *parts(pair._prior))
+    exact = mixture.evidence(x, decoder.loc.weight, decoder.loc.bias, sigma, *parts(pair.given_prior))
     with torch.no_grad():
         gaps = torch.stack([importance_weighted_bound(pair, x, 500) for _ in range(100)]) - torch.from_numpy(exact)
     ratios = gaps.exp()
@@ -157,7 +157,7 @@ def test_the_importance_weighted_nll_of_a_linear_decoder_tends_to_the_mixtures_e
 
 def test_the_encoder_is_the_guides_and_one_step_has_it_twice():
     pair = mlp_pair()
-    prior = pair._prior
+    prior = pair.given_prior
     assert prior.encoder is pair.encoder
     names = [name for name, _ in pair.named_parameters()]
     assert [name for name in names if name.startswith("_prior")] == ["_prior.free"]
@@ -174,10 +174,10 @@ def test_sharing_survives_copies_and_files(tmp_path):
     pg.save(pair, tmp_path / "pair")
     into = pg.load(tmp_path / "pair", into=mlp_pair())
     for other in (copy.deepcopy(pair), pg.load(tmp_path / "pair"), into):
-        prior = other._prior
+        prior = other.given_prior
         assert prior.encoder is other.encoder is not pair.encoder
-        assert prior.bounds == pair._prior.bounds
-        assert torch.equal(prior.pseudo_inputs, pair._prior.pseudo_inputs)
+        assert prior.bounds == pair.given_prior.bounds
+        assert torch.equal(prior.pseudo_inputs, pair.given_prior.pseudo_inputs)
         before, z = prior().log_prob(torch.zeros(2).double()).item(), torch.zeros(2).double()
         assert before == pair.prior().log_prob(z).item()
         with torch.no_grad():
@@ -192,9 +192,9 @@ def test_a_prior_of_any_range_is_loaded_as_it_was(tmp_path, start, bounds):
     encoder, decoder = linear_encoder(), pg.nn.LinearDecoder((5,), 2)
     pair = pg.models.VAE(encoder, decoder, prior=VampPrior(encoder, start, bounds)).double()
     pg.save(pair, tmp_path / "pair")
-    prior = pg.load(tmp_path / "pair")._prior
-    assert prior.bounds == pair._prior.bounds
-    assert torch.equal(prior.pseudo_inputs, pair._prior.pseudo_inputs)
+    prior = pg.load(tmp_path / "pair").given_prior
+    assert prior.bounds == pair.given_prior.bounds
+    assert torch.equal(prior.pseudo_inputs, pair.given_prior.pseudo_inputs)
 
 
 def test_a_range_without_zero_is_loaded_as_it_was(tmp_path):
@@ -202,21 +202,21 @@ def test_a_range_without_zero_is_loaded_as_it_was(tmp_path):
     prior = VampPrior(encoder, real(3).abs() + 2, bounds=(1.0, 9.0))
     pair = pg.models.VAE(encoder, pg.nn.LinearDecoder((5,), 2), prior=prior).double()
     pg.save(pair, tmp_path / "pair")
-    assert torch.equal(pg.load(tmp_path / "pair")._prior.pseudo_inputs, prior.pseudo_inputs)
+    assert torch.equal(pg.load(tmp_path / "pair").given_prior.pseudo_inputs, prior.pseudo_inputs)
 
 
 @BOTH
 def test_the_pseudo_inputs_are_trained(elbo):
     pair, x = mlp_pair(), binary(16)
-    before = pair._prior.pseudo_inputs.detach().clone()
+    before = pair.given_prior.pseudo_inputs.detach().clone()
     svi = SVI(pair.model, pair.guide, pyro.optim.Adam({"lr": 1e-2}), elbo())
     for _ in range(2):
         svi.step(x)
-    assert (pair._prior.pseudo_inputs != before).float().mean() > 0.9
+    assert (pair.given_prior.pseudo_inputs != before).float().mean() > 0.9
 
 
 def test_the_prior_trains_the_encoder_too():
-    prior = mlp_pair()._prior
+    prior = mlp_pair().given_prior
     prior().log_prob(torch.ones(2).double()).backward()
     for name, parameter in prior.named_parameters():
         assert parameter.grad.abs().max() > 0, name
@@ -230,7 +230,7 @@ def test_the_gradient_by_a_pseudo_input_is_its_finite_difference():
         return elbo_terms(pair, x).objective
 
     objective().backward()
-    free, step = pair._prior.free, 1e-5
+    free, step = pair.given_prior.free, 1e-5
     for place in ((0, 0, 0), (1, 2, 3), (2, 3, 1)):
         values = []
         for sign in (1, -1):
@@ -251,7 +251,7 @@ def test_the_recorded_step_has_the_gradients_of_the_programs():
     pair, x = mlp_pair(), binary(6)
     step = RecordedStep(record(PairObjective(pair, 60), binary(6, seed=9)), x.device)
     with torch.no_grad():
-        pair._prior.free += 0.7  # some are reflected now that were not when it was recorded
+        pair.given_prior.free += 0.7  # some are reflected now that were not when it was recorded
         torch.manual_seed(0)
         _, gradients = step(x, float(pair.beta))
     torch.manual_seed(0)
@@ -306,7 +306,7 @@ def test_without_a_range_values_are_as_they_are():
 def test_training_keeps_them_in_the_range():
     pair, x = mlp_pair(inputs=4), binary(16)
     pg.fit(pair, x, steps=30, batch_size=8, lr=0.05, progress=False)
-    free, u = pair._prior.free, pair._prior.pseudo_inputs
+    free, u = pair.given_prior.free, pair.given_prior.pseudo_inputs
     assert free.min() < 0 or free.max() > 1  # so that the range has something to do
     assert 0 <= u.min() <= u.max() <= 1
 

@@ -1,5 +1,6 @@
 """Scores of anyone's programs and their draws in ArviZ, against models whose answer is known."""
 
+import dataclasses
 import math
 
 import arviz as az
@@ -57,7 +58,10 @@ def test_the_evidence_of_a_level_is_exact():
     assert scores.elbo == pytest.approx(evidence(), abs=1e-8)
     assert scores.nll == pytest.approx(-evidence(), abs=1e-8)
     assert scores.unit == "nats"
-    assert "nats per image" not in str(scores)
+    assert not any(wrong in str(scores) for wrong in ("nats per image", "inf", "images"))
+    heavy = dataclasses.replace(scores, pareto_k={"median": 0.9, "share_above_0.7": 1.0})
+    assert "Pareto k is above 0.7: the weights" in str(heavy)
+    assert "inf" not in heavy._repr_html_()
     closed = 0.5 * ((SD**2 + MEAN**2) / 100 - 1 + math.log(100 / SD**2))  # KL(posterior ‖ prior)
     assert abs(scores.sites["mu"]["kl"] - closed) < Z * scores.sites["mu"]["standard_error"]
 

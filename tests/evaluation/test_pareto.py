@@ -28,5 +28,10 @@ def test_it_finds_the_shape_of_a_pareto(shape):
 
 
 def test_few_draws_have_no_tail_and_equal_ones_the_lightest():
-    assert pareto_k(torch.randn(24, 2)).isnan().all()
-    assert (pareto_k(torch.zeros(30, 2)) == -math.inf).all()
+    with pytest.raises(ValueError, match="must have at least 25 draws, K, to have a tail, got 24"):
+        pareto_k(torch.randn(24, 2))
+    with pytest.raises(ValueError, match=r"below \+∞, got NaN"):
+        pareto_k(torch.full((25, 2), math.nan))
+    for alike in (0.0, -math.inf):
+        assert (pareto_k(torch.full((30, 2), alike)) == -math.inf).all()
+    assert (pareto_k(torch.cat([torch.randn(10, 2), torch.full((190, 2), -math.inf)])) == math.inf).all()

@@ -40,11 +40,11 @@ def loss_curves(
 
     Args:
         histories: The runs by label, or one run alone; a run's `[x]`, `["objective"]`, `["reconstruction"]`, `["kl"]`
-            are (T,), in nats per image. A term that a run lacks (no such key, or None) is left out of its panel.
+            are (T,), in nats per image, or in the run's own ``units``. A term that a run lacks (no such key, or None) is left out of its panel.
         x: The horizontal axis, "step" or another column of the runs such as "epoch".
         smooth: The width of the moving average, as a share of the steps.
         skip: The share of steps that does not count for the vertical axis.
-        terms: The columns to draw, in nats per image, such as "penalty" or "commitment" for a pair that has them, each
+        terms: The columns to draw, such as "penalty" or "commitment" for a pair that has them, each
             of them in at least one run. The default is objective, reconstruction and KL; a panel says so where no run
             has one.
 
@@ -106,7 +106,8 @@ def loss_curves(
         else:
             ax.text(0.5, 0.5, "no such term", transform=ax.transAxes, ha="center", va="center")
             ax.set(xticks=[], yticks=[])
-    axes[0].set_ylabel("nats per image")
+    units = {getattr(history, "units", "nats per image") for history in histories.values()}
+    axes[0].set_ylabel(units.pop() if len(units) == 1 else "nats")
     if len(handles) > 1 or "" not in handles:
         fig.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=min(len(handles), 6) or 1)
     return fig

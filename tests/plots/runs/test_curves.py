@@ -13,3 +13,6 @@ def test_held_out_terms_are_drawn_at_their_steps():
         (line,) = [line for line in axes.lines if line.get_gid() == "held out"]
         assert np.asarray(line.get_xdata()).tolist() == [10, 20, 30]
         assert (np.asarray(line.get_ydata()) == history.validation[term]).all()
+    assert figure.axes[0].get_ylabel() == history.units == "nats per image"
+    history.units = "nats"  # as of programs
+    assert loss_curves(history).axes[0].get_ylabel() == "nats"
