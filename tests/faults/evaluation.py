@@ -33,8 +33,8 @@ FAULTS = [
     Fault(
         "beta weighs the importance weights",
         RUNS,
-        'return masked(site["fn"].log_prob(site["value"]), site["mask"])',
-        'return masked(site["fn"].log_prob(site["value"]), site["mask"]) * site["scale"]',
+        'return masked(density, site["mask"])',
+        'return masked(density, site["mask"]) * site["scale"]',
         OF_PROGRAMS + "test_another_prior_in_the_programs_has_the_evidence_of_the_programs",
     ),
     Fault(
