@@ -16,7 +16,7 @@ from torch.optim import Optimizer
 from pyrogen.errors import DivergenceError
 from pyrogen.models import Pair
 from pyrogen.training.step.batch import flat
-from pyrogen.training.step.compiled import WORTH, CompiledStep, can_compile, holds, is_plain_adam
+from pyrogen.training.step.compiled import CompiledStep, can_compile, holds, is_plain_adam, pays
 from pyrogen.training.step.cuda_graph import CudaGraphStep
 from pyrogen.training.step.objective import Objective, PlainStep, ProgramsObjective, Result
 from pyrogen.training.step.proof import agrees, proven, snapshot
@@ -120,7 +120,8 @@ class Step:
     ) -> CompiledStep | None:
         """The step with its optimizer as one compiled program, if it is asked for, or pays over `steps` more steps."""
         step = self._step
-        if self._ask is False or (self._ask is None and (steps < WORTH or not can_compile())):
+        operations = step.operations if isinstance(step, RecordedStep) else 0
+        if self._ask is False or (self._ask is None and not (pays(steps, operations) and can_compile())):
             return None
         why = ""
         if not isinstance(step, RecordedStep) or step.device.type != "cpu":

@@ -19,13 +19,19 @@ from pyrogen.training.step.convolutions import REWRITES
 from pyrogen.training.step.record import RecordedStep
 from pyrogen.training.step.state import overlaps
 
-WORTH = 50_000  # steps from which a run gains more than the 6 to 40 s that compiling takes
+WORTH = 50_000  # steps from which a run gains more than compiling takes
+MANY = 5_000  # operations from which more steps are asked for: each takes 17 ms to compile, and 3 µs a recorded step
 LARGE = 65_536  # entries of a parameter whose gradient is not worth a copy into one vector
 
 
 def can_compile() -> bool:
     """Whether this machine has a C++ compiler."""
     return any(shutil.which(name) for name in ("g++", "clang++", "c++"))
+
+
+def pays(steps: int, operations: int) -> bool:
+    """Whether compiling a step of so many operations takes a small part of the time of `steps` recorded ones."""
+    return steps >= WORTH * max(1.0, operations / MANY)
 
 
 def is_plain_adam(optimizer: Optimizer) -> bool:

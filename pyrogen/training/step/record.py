@@ -115,6 +115,9 @@ class RecordedStep:
     Args:
         recording: the recording, which is rewritten.
         device: where it runs.
+
+    Attributes:
+        operations: their number.
     """
 
     way = "recorded"
@@ -131,6 +134,7 @@ class RecordedStep:
         reuse_memory(recording.graph)
         self.bound = bind(recording.graph, recording.root)
         self.module = fx.GraphModule(nn.Module(), recording.graph)  # for a compiler
+        self.operations = sum(node.op == "call_function" for node in recording.graph.nodes)
         self.weight = Weight(torch.empty(0, dtype=next(iter(recording.graph.nodes)).meta["of"][1], device=device))
 
     def __call__(self, batch: Any, beta: float | Tensor) -> Result:

@@ -15,7 +15,7 @@ from torch.distributions import kl_divergence
 
 import pyrogen as pg
 from pyrogen.errors import DivergenceError
-from pyrogen.training.step import choice, compiled
+from pyrogen.training.step import RecordedStep, choice, compiled
 from pyrogen.training.step.batch import resampled
 from pyrogen.training.step.elbo import _columns, loss_and_gradients
 from pyrogen.training.step.objective import ProgramsObjective, cast
@@ -62,7 +62,7 @@ def test_a_loss_of_several_parts_is_their_sum():
 
 
 def test_programs_that_change_are_told_of_once():
-    objective = ProgramsObjective(None, 3)
+    objective = ProgramsObjective(SimpleNamespace(loss=None), 3)
     objective.columns = ("a",)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -107,13 +107,15 @@ def test_an_optimizer_with_hooks_is_not_compiled(place):
     assert not compiled.is_plain_adam(optimizer)
 
 
-def test_compiling_pays_from_50_000_steps_on(monkeypatch):
-    asked = []
+@pytest.mark.parametrize(("operations", "enough"), [(0, 50_000), (5_000, 50_000), (20_000, 200_000)])
+def test_compiling_pays_from_50_000_steps_on_and_later_for_large_programs(operations, enough, monkeypatch):
+    asked, recorded = [], object.__new__(RecordedStep)
+    recorded.operations = operations
     monkeypatch.setattr(choice, "can_compile", lambda: asked.append(True))
-    step = SimpleNamespace(_step=None, _ask=None)
-    choice.Step.compiled(step, [], None, 49_999, False, 1)
+    step = SimpleNamespace(_step=recorded, _ask=None)
+    choice.Step.compiled(step, [], None, enough - 1, False, 1)
     assert not asked
-    choice.Step.compiled(step, [], None, 50_000, False, 1)
+    choice.Step.compiled(step, [], None, enough, False, 1)
     assert asked
 
 
