@@ -42,12 +42,13 @@ def whole(name: str, value: Any, least: int | None = None, most: int | None = No
         >>> whole("steps", np.int64(3), least=1)
         3
     """
-    wanted = "a whole number" + _range(least, None if most == LARGEST_COUNT else most)
+    absurd = most in (LARGEST_COUNT, LARGEST_SIZE)
+    wanted = "a whole number" + _range(least, None if absurd else most)
     single = _single(value)
     if isinstance(single, bool | np.bool_) or not isinstance(single, numbers.Integral):
         raise TypeError(f"{name} must be {wanted}, got {shown(value)}")
     result = operator.index(single)
-    if most == LARGEST_COUNT and result > most:
+    if absurd and most is not None and result > most:
         raise ValueError(f"{name} must be at most {most}, so that memory holds it, got {shown(result)}")
     if (least is not None and result < least) or (most is not None and result > most):
         raise ValueError(f"{name} must be {wanted}, got {result}")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import itertools
 import json
+import math
 import os
 import re
 import traceback
@@ -22,6 +24,7 @@ from pyrogen.errors import CheckpointError
 from pyrogen.evaluation import evaluate
 from pyrogen.files import check_writable, write_atomically
 from pyrogen.models import Pair
+from pyrogen.signatures import checked
 from pyrogen.training.data.digest import digest_tree
 from pyrogen.training.fit import fit
 
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 RESULT = "result.json"
+MOST_RUNS = 100_000  # of one sweep: each has a folder
 SCORES = ("elbo", "reconstruction", "kl", "objective", "nll")
 Parameters = dict[str, Any]
 
@@ -47,6 +51,7 @@ class _Task:
     key: dict[str, Any] = field(default_factory=dict)  # by which a result is known to be of this sweep
 
 
+@checked
 def sweep(
     build: Callable[..., Pair],
     grid: Mapping[str, Any],
@@ -102,14 +107,18 @@ def sweep(
     import joblib
     import pandas as pd
 
-    if not callable(build) or isinstance(build, Pair):
+    if isinstance(build, Pair):
         raise TypeError(f"build must make a pair from the keys of the grid, got {checks.shown(build)}: pass a function")
     columns = _check_grid(grid)
     accepted = _route(build, columns, settings)
-    workers, steps = checks.whole("workers", workers, least=1), checks.whole("steps", steps, least=1)
-    where = check_writable(checks.path("folder", folder))
+    workers = checks.whole("workers", workers, least=1)
+    steps = checks.whole("steps", steps, least=1, most=checks.LARGEST_SIZE)
+    train, test = _check_data("train", train), _check_data("test", test)
+    known, evaluate_settings = list(inspect.signature(evaluate).parameters)[3:], dict(evaluation or {})
+    for name in evaluate_settings:
+        checks.one_of("a key of evaluation", name, known)
+    where = check_writable(folder)
     fit_settings = {"batch_size": None, "lr": 1e-3} | settings | {"steps": steps}
-    evaluate_settings = dict(evaluation or {})
     key = {
         "fit": {name: describe(value) for name, value in fit_settings.items()},
         "evaluate": {name: describe(value) for name, value in evaluate_settings.items()},
@@ -120,7 +129,7 @@ def sweep(
     if workers > 1:
         _check_pickle(task)
     runs = [dict(zip(columns, values, strict=True)) for values in itertools.product(*columns.values())]
-    rows = joblib.Parallel(n_jobs=workers)(joblib.delayed(_run)(task, run, accepted) for run in runs)
+    rows = joblib.Parallel(n_jobs=min(workers, len(runs)))(joblib.delayed(_run)(task, run, accepted) for run in runs)
     return pd.DataFrame(rows)
 
 
@@ -174,31 +183,44 @@ def _known(path: Path, key: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _check_grid(grid: Any) -> dict[str, list[Any]]:
-    if not isinstance(grid, Mapping) or not grid:
-        raise TypeError(
-            f"grid must be a dict from names to values such as {{'beta': [1.0, 4.0]}}, got {checks.shown(grid)}"
-        )
+    if not grid:
+        raise ValueError("grid must hold a name and its values, such as {'beta': [1.0, 4.0]}, got an empty dict")
     columns: dict[str, list[Any]] = {}
     for name, values in grid.items():
         if not isinstance(name, str):
             raise TypeError(f"grid must have names as its keys, got {checks.shown(name)}")
-        if isinstance(values, str | bytes | Mapping) or not hasattr(values, "__iter__"):
+        single = isinstance(values, str | bytes | Mapping | type) or getattr(values, "ndim", 1) == 0
+        if single or not hasattr(values, "__iter__"):
             raise TypeError(f"grid[{name!r}] must be a list of values, got {checks.shown(values)}")
-        columns[name] = [value.item() if isinstance(value, np.generic) else value for value in values]
+        listed = itertools.islice(values, MOST_RUNS + 1)  # an endless one ends there
+        columns[name] = [value.item() if isinstance(value, np.generic) else value for value in listed]
         if not columns[name]:
             raise ValueError(f"grid[{name!r}] must hold at least one value, got none")
-        named = [_slug(value) for value in columns[name]]
-        twice = next(
-            (value for i, value in enumerate(columns[name]) if _is_in(value, named[i], columns[name], named, i)), None
-        )
-        if twice is not None:
-            raise ValueError(f"grid[{name!r}] must hold different values, got {checks.shown(twice)} twice")
+        _check_different(name, columns[name])
+    if math.prod(map(len, columns.values())) > MOST_RUNS:
+        raise ValueError(f"grid must have at most {MOST_RUNS} combinations, each of which is a run: sweep over a part")
     return columns
 
 
-def _is_in(value: Any, name: str, values: list[Any], names: list[str], before: int) -> bool:
-    """Return whether a value, or its name in a path, stands among those before it."""
-    return any(names[j] == name or value is values[j] or bool(value == values[j]) for j in range(before))
+def _check_different(name: str, values: list[Any]) -> None:
+    """Refuse a value that occurs twice, by itself or by its name in a path."""
+    seen: set[Any] = set()
+    for value in values:
+        keys: list[Any] = [("named", _slug(value))]
+        with contextlib.suppress(TypeError):  # of what cannot be hashed, such as a list
+            keys.append({value}.pop())
+        if not seen.isdisjoint(keys):
+            raise ValueError(f"grid[{name!r}] must hold different values, got {checks.shown(value)} twice")
+        seen.update(keys)
+
+
+def _check_data(name: str, data: Any) -> Any:
+    """Return data; the tables of numbers among them, of which there is a digest, are checked."""
+    if isinstance(data, type):
+        raise TypeError(f"{name} must be data as fit takes them, got {checks.shown(data)}: pass an object of it")
+    if isinstance(data, np.ndarray):
+        checks.array(name, data)  # a memory map stays one
+    return checks.tensor(name, data) if isinstance(data, torch.Tensor) else data
 
 
 def _route(build: Any, columns: Mapping[str, Any], settings: Mapping[str, Any]) -> list[str]:
@@ -209,7 +231,12 @@ def _route(build: Any, columns: Mapping[str, Any], settings: Mapping[str, Any]) 
             raise TypeError(
                 f"{name!r} must be a setting of fit that a sweep can pass on, one of {', '.join(sorted(known))}"
             )
-    takes = inspect.signature(build).parameters
+    try:
+        takes = inspect.signature(build).parameters
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"build must have arguments that can be read, got {checks.shown(build)}: pass a function"
+        ) from None
     anything = any(p.kind is p.VAR_KEYWORD for p in takes.values())
     accepted = [name for name in columns if anything or name in takes]
     needed = [
@@ -241,7 +268,7 @@ def _check_pickle(task: _Task) -> None:
 
 def _packed(data: Any) -> Any:
     """Return a tensor as an array, which joblib maps into memory once for all processes."""
-    return data.detach().cpu().numpy() if isinstance(data, torch.Tensor) else data
+    return checks.array("data", data) if isinstance(data, torch.Tensor) else data
 
 
 def _unpacked(data: Any) -> Any:
@@ -249,7 +276,7 @@ def _unpacked(data: Any) -> Any:
 
 
 def _folder_name(parameters: Parameters) -> str:
-    return ",".join(f"{name}={_slug(value)}" for name, value in parameters.items())
+    return ",".join(f"{_slug(name)}={_slug(value)}" for name, value in parameters.items())
 
 
 def _slug(value: Any) -> str:

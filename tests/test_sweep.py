@@ -2,6 +2,7 @@
 
 import functools
 import importlib
+import itertools
 import json
 import threading
 from pathlib import Path
@@ -117,16 +118,21 @@ def test_dask_carries_the_runs(tmp_path):
 @pytest.mark.parametrize(
     ("grid", "settings", "error", "message"),
     [
-        ({}, {}, TypeError, "grid must be a dict"),
+        ({}, {}, ValueError, "grid must hold a name and its values"),
         ([1.0], {}, TypeError, "grid must be a dict"),
         ({"beta": 1.0}, {}, TypeError, r"grid\['beta'\] must be a list of values, got 1.0"),
         ({"beta": "ab"}, {}, TypeError, r"grid\['beta'\] must be a list of values"),
+        ({"beta": torch.tensor(2.0)}, {}, TypeError, r"grid\['beta'\] must be a list of values, got tensor"),
+        ({"beta": dict}, {}, TypeError, r"grid\['beta'\] must be a list of values, got the class dict"),
+        ({"beta": itertools.count()}, {}, ValueError, "grid must have at most 100000 combinations"),
+        ({"beta": [[1, 2], [1, 2]]}, {}, ValueError, r"grid\['beta'\] must hold different values, got \[1, 2\] twice"),
         ({"beta": []}, {}, ValueError, r"grid\['beta'\] must hold at least one value"),
         ({"beta": [1.0, 2.0, 1]}, {}, ValueError, r"grid\['beta'\] must hold different values, got 1 twice"),
         ({"betta": [1.0]}, {}, ValueError, "must be an argument of build or a setting of fit"),
         ({"beta": [1.0]}, {"workers": 0}, ValueError, "workers must be a whole number of at least 1"),
         ({"beta": [1.0]}, {"steps": 0}, ValueError, "steps must be a whole number of at least 1"),
         ({"beta": [1.0]}, {"epochs": 3}, TypeError, "'epochs' must be a setting of fit"),
+        ({"beta": [1.0]}, {"evaluation": {"image": 5}}, ValueError, "a key of evaluation must be one of 'images'"),
         ({"beta": [1.0]}, {"folder": ""}, ValueError, "folder must be a path"),
     ],
 )

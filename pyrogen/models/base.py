@@ -104,7 +104,11 @@ class Pair(Described, Named, nn.Module, ABC):
 
     def arguments(self, batch: Any, size: int | None = None) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Return the arguments of model and guide for a batch: x, or a tuple that begins with it, and N."""
-        return (tuple(batch) if isinstance(batch, tuple) else (batch,)), {"size": size}
+        args = batch if isinstance(batch, tuple) else (batch,)
+        if not 1 <= len(args) <= 1 + len(self.context):
+            names = ", ".join(("x", *self.context))
+            raise ValueError(f"x must be a batch, or a tuple ({names}), got a tuple of {len(args)}")
+        return args, {"size": size}
 
     def encode(self, x: Tensor) -> dist.TorchDistribution:
         """q(z | x): batch shape ``(*batch,)``, event shape ``code_shape``."""

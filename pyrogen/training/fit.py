@@ -171,14 +171,15 @@ def fit(
             f"`pair` must be a pyrogen pair, got a {type(pair).__name__}: make one of any Pyro programs with "
             "pg.models.Programs(model, guide)"
         )
-    steps, seed, lr = checks.whole("steps", steps, least=1), checks.whole("seed", seed), checks.real("lr", lr, above=0)
+    steps = checks.whole("steps", steps, least=1, most=checks.LARGEST_SIZE)
+    seed, lr = checks.seed("seed", seed), checks.real("lr", lr, above=0)
     if batch_size is not None:
         batch_size = checks.whole("batch_size", batch_size, least=1)
     if checkpoint_every is not None:
         checkpoint_every = checks.whole("checkpoint_every", checkpoint_every, least=1)
     if clip_norm is not None:
         clip_norm = checks.real("clip_norm", clip_norm, above=0)
-    resume = resume if resume == "weights" else checks.flag("resume", resume)
+    resume = resume if isinstance(resume, str) and resume == "weights" else checks.flag("resume", resume)
     progress = checks.flag("progress", progress)
     check_optimizer(optimizer)
     precision = checks.one_of("precision", precision, get_args(Precision))

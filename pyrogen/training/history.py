@@ -157,9 +157,10 @@ class History(dict[str, Column]):
 
     def append(self, rows: NDArray[np.float64]) -> None:
         """Add rows (n, columns) at the end."""
+        rows = checks.array("rows", rows)
         if rows.ndim != 2 or rows.shape[1] != len(self.columns):
             raise ValueError(f"rows must be (n, {len(self.columns)}), got {rows.shape}")
-        self._blocks.append(rows)
+        self._blocks.append(rows.astype(np.float64, copy=False))
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
         """Write the table as CSV with a header line; numbers in full precision."""

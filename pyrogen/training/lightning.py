@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -13,6 +12,7 @@ from pyrogen import checks
 from pyrogen.models import Pair, Programs
 from pyrogen.training.data.items import image_of
 from pyrogen.training.objectives import elbo_terms
+from pyrogen.training.optimizers import MakeOptimizer, check_optimizer, make_optimizer
 from pyrogen.training.step.trainable import trainable
 
 SHOWN = ("objective", "reconstruction", "kl", "penalty")
@@ -21,7 +21,7 @@ SHOWN = ("objective", "reconstruction", "kl", "penalty")
 def lightning_module(
     pair: Pair,
     lr: float = 1e-3,
-    optimizer: Callable[..., Optimizer] = torch.optim.Adam,
+    optimizer: MakeOptimizer = torch.optim.Adam,
     size: int | None = None,
 ) -> Any:
     """Return a ``LightningModule`` that trains `pair` on the objective of `fit`.
@@ -34,22 +34,22 @@ def lightning_module(
     Args:
         pair: a pyrogen pair; ``module.pair`` is the same object.
         lr: the learning rate.
-        optimizer: a torch optimizer class.
+        optimizer: a torch optimizer class, or a callable of the list of parameters, as in `fit`.
         size: N, for pairs whose terms depend on it, such as the β-TCVAE; by default the batch's own.
 
     Raises:
-        TypeError: if `pair` is not a pyrogen pair.
+        TypeError, ValueError: if `pair` is not a pyrogen pair, or another argument cannot be used.
         ImportError: if Lightning is not installed.
     """
+    if not isinstance(pair, Pair) or isinstance(pair, Programs):
+        raise TypeError(f"pair must be a pyrogen pair, got {checks.shown(pair)}: train other programs with pg.fit")
+    rate, count = checks.real("lr", lr, above=0), None if size is None else checks.whole("size", size, least=1)
+    check_optimizer(optimizer)
+    weights: list[Tensor] = list(trainable(pair).values())
     try:
         import lightning
     except ImportError as error:
         raise ImportError("lightning_module needs the package lightning: pip install lightning") from error
-    if not isinstance(pair, Pair) or isinstance(pair, Programs):
-        raise TypeError(f"pair must be a pyrogen pair, got {checks.shown(pair)}: train other programs with pg.fit")
-    make: Any = optimizer
-    weights = list(trainable(pair).values())
-    rate, count = checks.real("lr", lr, above=0), None if size is None else checks.whole("size", size, least=1)
 
     class PairModule(lightning.LightningModule):
         """The pair under Lightning's trainer."""
@@ -68,8 +68,7 @@ def lightning_module(
 
         def configure_optimizers(self) -> Optimizer:
             """Return the optimizer of what is trained."""
-            made: Optimizer = make(weights, lr=rate)
-            return made
+            return make_optimizer(optimizer, weights, rate)
 
         def _objective(self, batch: Any, prefix: str) -> Tensor:
             x = image_of(batch)

@@ -13,6 +13,7 @@ from pyro.distributions.util import scale_and_mask
 from pyro.poutine.util import prune_subsample_sites
 from torch import Tensor
 
+from pyrogen import checks
 from pyrogen.models import Pair
 from pyrogen.models.running import OwnParameters
 from pyrogen.training.divergence import ENUMERATED, divergence, enumerated, expectation, is_point
@@ -158,6 +159,11 @@ def elbo_terms(pair: Pair, x: Any, size: int | None = None) -> Terms:
     Raises:
         ValueError: if a latent of the guide cannot be reparametrized, or a latent of the model is not in the guide.
     """
+    if not isinstance(pair, Pair):
+        raise TypeError(
+            f"pair must be a pyrogen pair, got {checks.shown(pair)}: make one of any Pyro programs with "
+            "pg.models.Programs(model, guide)"
+        )
     sites, q, z = site_terms(pair, x, size)
     batch = len(x[0] if isinstance(x, tuple) else x)
     total = size or batch
@@ -195,7 +201,7 @@ def site_terms(pair: Pair, x: Any, size: int | None = None) -> tuple[list[SiteTe
             continue
         split = False
         if site["is_observed"]:
-            kind, nats = "reconstruction", -site["fn"].log_prob(site["value"])
+            kind, nats = "reconstruction", -_observed(site)
         elif name not in guide_trace.nodes:
             raise ValueError(f"the model draws {name!r} and the guide does not: give the guide a site of that name")
         elif is_point(guide_trace.nodes[name]["fn"]):
@@ -219,6 +225,18 @@ def site_terms(pair: Pair, x: Any, size: int | None = None) -> tuple[list[SiteTe
         raise ValueError("the guide draws no latent: give it a site such as z")
     latent = guide_trace.nodes["z" if "z" in latents else latents[-1]]
     return terms, latent["fn"], latent["value"]
+
+
+def _observed(site: Any) -> Tensor:
+    """Return log p of what is observed."""
+    try:
+        log_prob: Tensor = site["fn"].log_prob(site["value"])
+    except ValueError as error:
+        raise ValueError(
+            f"the values at site {site['name']!r} must lie within the support of p({site['name']} | z): "
+            f"{str(error).splitlines()[0]}"
+        ) from error
+    return log_prob
 
 
 def _data_dim(site: Any) -> int | None:

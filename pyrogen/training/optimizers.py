@@ -28,7 +28,8 @@ def check_optimizer(optimizer: Any) -> None:
             f"optimizer must be a torch optimizer class or a callable of the parameters, got {shown(optimizer)} of "
             "pyro.optim: pass the class itself, such as optimizer=torch.optim.Adam, and lr="
         )
-    if isinstance(optimizer, Optimizer) or not (optimizer is None or callable(optimizer)):
+    other = isinstance(optimizer, type) and not issubclass(optimizer, Optimizer)
+    if other or isinstance(optimizer, Optimizer) or not (optimizer is None or callable(optimizer)):
         raise TypeError(
             f"optimizer must be a torch optimizer class or a callable of the parameters, got {shown(optimizer)}: pass "
             "optimizer=torch.optim.AdamW, or lambda parameters: torch.optim.SGD(parameters, lr=0.1)"
@@ -49,7 +50,7 @@ def make_optimizer(optimizer: MakeOptimizer | None, parameters: list[Tensor], lr
     if isinstance(optimizer, type) and issubclass(optimizer, Optimizer):
         made: Any = optimizer(parameters, lr=lr)  # type: ignore[call-arg]
     else:
-        made = optimizer(parameters)  # type: ignore[call-arg]
+        made = _made("optimizer", optimizer, parameters, "the list of parameters")
     if not isinstance(made, Optimizer):
         origin = " of pyro.optim" if _is_pyros(made) else ""
         raise TypeError(
@@ -76,7 +77,7 @@ def make_lr_schedule(lr_schedule: MakeSchedule | None, optimizer: Optimizer, val
     remedy = "pass lambda optimizer: torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=1000)"
     if isinstance(lr_schedule, LRScheduler) or not callable(lr_schedule):
         raise TypeError(f"lr_schedule must be a callable of the optimizer, got {shown(lr_schedule)}: {remedy}")
-    made = lr_schedule(optimizer)
+    made = _made("lr_schedule", lr_schedule, optimizer, "the optimizer")
     if not (hasattr(made, "step") and hasattr(made, "state_dict") and hasattr(made, "load_state_dict")):
         raise TypeError(f"lr_schedule must return a torch scheduler, got {shown(made)}: {remedy}")
     if isinstance(made, Optimizer) or getattr(made, "optimizer", optimizer) is not optimizer:
@@ -85,6 +86,14 @@ def make_lr_schedule(lr_schedule: MakeSchedule | None, optimizer: Optimizer, val
         raise ValueError("ReduceLROnPlateau must see a held-out objective: pass validation= too")
     pack(made.state_dict(), "lr_schedule")  # a checkpoint must be able to keep it
     return made
+
+
+def _made(name: str, make: Callable[..., Any], argument: Any, what: str) -> Any:
+    """Return what a callable of the caller makes; a ``TypeError`` in it mostly says that it takes other arguments."""
+    try:
+        return make(argument)
+    except TypeError as error:
+        raise TypeError(f"{name} must be a callable of {what}, got {shown(make)}, which raised: {error}") from error
 
 
 def description(scheduler: Any) -> Any:

@@ -37,4 +37,25 @@ FAULTS = [
         "if False:",
         FUZZ,
     ),
+    Fault(
+        "a run of more steps than memory holds is begun",
+        "training/fit.py",
+        'checks.whole("steps", steps, least=1, most=checks.LARGEST_SIZE)',
+        'checks.whole("steps", steps, least=1)',
+        "fuzz/test_fuzz.py::test_slow_callables_refuse_too",
+    ),
+    Fault(
+        "a class that is not an optimizer is called for one",
+        "training/optimizers.py",
+        "other = isinstance(optimizer, type) and not issubclass(optimizer, Optimizer)",
+        "other = False",
+        "fuzz/test_fuzz.py::test_slow_callables_refuse_too",
+    ),
+    Fault(
+        "a tuple of too many arguments goes on to the guide",
+        "models/base.py",
+        "if not 1 <= len(args) <= 1 + len(self.context):",
+        "if False:",
+        FUZZ,
+    ),
 ]

@@ -33,4 +33,32 @@ FAULTS = [
         "    except OSError as error:\n        where",
         TESTS + "test_a_run_that_fails_is_a_row_with_its_error",
     ),
+    Fault(
+        "a sweep takes 1 and 1.0 for two values",
+        SWEEP,
+        "            keys.append({value}.pop())",
+        "            pass",
+        TESTS + "test_what_cannot_be_swept_over_is_refused_before_any_run",
+    ),
+    Fault(
+        "a sweep finds equal lists different",
+        SWEEP,
+        'keys: list[Any] = [("named", _slug(value))]',
+        "keys: list[Any] = []",
+        TESTS + "test_what_cannot_be_swept_over_is_refused_before_any_run",
+    ),
+    Fault(
+        "a sweep takes any setting of evaluate",
+        SWEEP,
+        'checks.one_of("a key of evaluation", name, known)',
+        "pass",
+        TESTS + "test_what_cannot_be_swept_over_is_refused_before_any_run",
+    ),
+    Fault(
+        "a sweep has a process for more than there are runs",
+        SWEEP,
+        "n_jobs=min(workers, len(runs))",
+        "n_jobs=workers",
+        "fuzz/test_fuzz.py::test_slow_callables_refuse_too",
+    ),
 ]

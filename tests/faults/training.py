@@ -73,8 +73,8 @@ FAULTS = [
     Fault(
         "the reconstruction has the wrong sign",
         OBJECTIVES,
-        '"reconstruction", -site["fn"].log_prob',
-        '"reconstruction", site["fn"].log_prob',
+        '"reconstruction", -_observed(site)',
+        '"reconstruction", _observed(site)',
         BY_HAND,
     ),
     Fault(

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
-from pyrogen.checks import whole
+from pyrogen import checks
 from pyrogen.files import check_writable
 from pyrogen.training.callbacks.state import Callback, State
 
@@ -23,7 +22,8 @@ class CsvLog(Callback):
     """
 
     def __init__(self, path: str | os.PathLike[str] | None = None, every: int = 50) -> None:
-        self.path, self.every = None if path is None else Path(path), whole("every", every, least=1)
+        self.path = None if path is None else checks.path("path", path)
+        self.every = checks.whole("every", every, least=1)
         self._written = 0
 
     def start(self, state: State) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pyrogen.checks import flag
+from pyrogen import checks
 from pyrogen.models import Pair
 from pyrogen.training.callbacks.state import Monitor, State
 from pyrogen.training.checkpoints.checkpoint import save, set_weights, weights_of
@@ -36,7 +36,8 @@ class KeepBest(Monitor):
         self, monitor: str = "objective", path: str | os.PathLike[str] | None = None, restore: bool = False
     ) -> None:
         super().__init__(monitor)
-        self.path, self.restore = None if path is None else Path(path), flag("restore", restore)
+        self.path = None if path is None else checks.path("path", path)
+        self.restore = checks.flag("restore", restore)
         self._weights: dict[str, Tensor] = {}
 
     def start(self, state: State) -> None:
@@ -63,8 +64,11 @@ class KeepBest(Monitor):
         """Give `pair` the best weights, and return it.
 
         Raises:
+            TypeError: if `pair` is not a pair.
             ValueError: if there has been no validation yet.
         """
+        if not isinstance(pair, Pair):
+            raise TypeError(f"pair must be a pyrogen pair, got {checks.shown(pair)}")
         if not self._weights:
             raise ValueError("KeepBest has no weights yet: train with validation= first")
         weights = {name.removeprefix("pair."): value for name, value in self._weights.items()}

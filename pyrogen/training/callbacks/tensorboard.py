@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
-from pyrogen.checks import whole
+from pyrogen import checks
 from pyrogen.training.callbacks.state import Callback, State
 from pyrogen.training.history import CLOCK
 
@@ -22,7 +21,8 @@ class TensorBoard(Callback):
     """
 
     def __init__(self, folder: str | os.PathLike[str] | None = None, every: int = 50) -> None:
-        self.folder, self.every = None if folder is None else Path(folder), whole("every", every, least=1)
+        self.folder = None if folder is None else checks.path("folder", folder)
+        self.every = checks.whole("every", every, least=1)
         self._writer: Any = None
 
     def start(self, state: State) -> None:

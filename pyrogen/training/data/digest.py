@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Subset, TensorDataset
 
-from pyrogen.training.data.items import image_of
+from pyrogen.training.data.items import as_tensor, image_of
 from pyrogen.training.data.loading import DatasetSource, kept_random_numbers
 from pyrogen.training.data.program_data import ProgramSource, tensors_of
 from pyrogen.training.data.sources import Source, TensorSource
@@ -97,7 +97,7 @@ def digest_tree(data: Any) -> str:
     """Return a digest of data in whatever form a caller has them: tensors and arrays whole, of others what they say."""
     digest = hashlib.sha256()
     if isinstance(data, np.ndarray):
-        data = torch.from_numpy(np.ascontiguousarray(data))
+        data = as_tensor(data)
     if isinstance(data, Tensor):
         _add(digest, data)
     elif hasattr(data, "images") and hasattr(data, "__len__"):
