@@ -4,8 +4,7 @@ It needs the extra `explore` (``pip install 'pyrogen[explore]'``), which is Pane
 needs nothing.
 """
 
-from pyrogen.explore.page import explorer
-from pyrogen.explore.server import explore
+from pyrogen.explore.server import explore, explorer
 from pyrogen.explore.view import View
 
 __all__ = ["View", "explore", "explorer"]

@@ -7,28 +7,13 @@ from typing import Any
 import numpy as np
 
 from pyrogen.explore import pictures, tables
+from pyrogen.explore.address import Address, whole
 from pyrogen.explore.view import View
 
 SHOWN = 10  # sliders at first; the others, whose KL is smaller, are folded
 STEPS = 9  # images of a traversal or an interpolation
+ROW = 16  # codes of a codebook that are drawn at a time
 WORDS = {"sizing_mode": "stretch_width"}
-
-
-def explorer(pair: Any, data: Any = None, title: str = "", seed: int = 0) -> Any:
-    """Return the page of a trained pair.
-
-    Args:
-        pair, data, seed: as for `View`.
-        title: of the page; by default the pair's class and β.
-
-    Returns:
-        A Panel object: the last line of a notebook's cell shows it, ``.servable()`` serves it.
-
-    Raises:
-        ImportError: if Panel is missing: install the extra `explore`.
-        TypeError, ValueError: as `View`.
-    """
-    return page_of(View(pair, data, seed=seed), title)
 
 
 def page_of(view: View, title: str = "") -> Any:
@@ -47,7 +32,8 @@ class _Page:
         self.pn = pn
         self.view, self.title = view, title
         self.rng = np.random.default_rng(view.seed)
-        self.quiet, self.built, self.restored = False, False, False
+        self.quiet = False
+        self.address: Address | None = None  # until the page is there
         named = [(int(latent), f"z{latent}  ({view.kl[latent]:.2f} nats)") for latent in view.order]
         self.sliders = {
             latent: pn.widgets.FloatSlider(
@@ -62,9 +48,10 @@ class _Page:
             if not view.tokens
         }
         self.decoded = pn.pane.HTML("", **WORDS)
-        self.pick = pn.widgets.IntInput(
-            name="Image of the data", start=0, end=max(len(view) - 1, 0), value=0, width=160
-        )
+        first, other = [*view.index[:2].tolist(), 0, 0][:2]
+        self.pick = self._number("Image of the data", first)
+        self.other = self._number("to the image", other)
+        self.traversed = pn.pane.HTML("", **WORDS)
         self.original = pn.pane.HTML("", **WORDS)
         self.rebuilt = pn.pane.HTML("", **WORDS)
         for slider in self.sliders.values():
@@ -72,31 +59,32 @@ class _Page:
         self.pick.param.watch(self._picked, "value")
 
     def layout(self) -> Any:
-        """Return the page: sliders and image side by side where there is room, tabs below."""
+        """Return the page: image, sliders and data side by side where there is room, tabs below."""
         pn = self.pn
         buttons = [self._button("Reset", self._reset)]
         if len(self.view):
             buttons.append(self._button("Random image", self._draw_data))
         if self.view.drawable:
             buttons.append(self._button("Draw from the prior", self._draw_prior))
-        panes = [self._codes(), pn.Column(self.decoded, width_policy="max", min_width=220, max_width=320)]
+        panes = [pn.Column(self.decoded, width_policy="max", min_width=220, max_width=320), self._codes()]
         if len(self.view):
             panes.append(pn.Column(self.pick, self.original, self.rebuilt, min_width=160, max_width=220))
-        page = pn.Column(
-            pn.pane.Markdown(f"# {self.title}", **WORDS),
-            pn.FlexBox(*buttons),
-            pn.FlexBox(*panes, align_items="flex-start", gap="16px"),
-            pn.Tabs(*self._tabs(), dynamic=True, **WORDS),
-            **WORDS,
-        )
+        self.tabs = pn.Tabs(*self._tabs(), dynamic=True, **WORDS)
+        title = pn.pane.Markdown(f"# {self.title}", **WORDS)
+        beside = pn.FlexBox(*panes, align_items="flex-start", gap="16px")
+        page = pn.Column(title, pn.FlexBox(*buttons), beside, self.tabs, **WORDS)
         if len(self.view):
             self._picked()
-        self._show()
-        if pn.state.location is not None:  # it learns of the address only once the page is there
-            pn.state.location.param.watch(self._restore, "search")
-            self._restore()
-        self.built = True
+        else:
+            self._reset()
+        if pn.state.location is not None:
+            self.address = Address(pn.state.location, self._kept())
         return page
+
+    def _number(self, name: str, value: int) -> Any:
+        """A field for the number of an image."""
+        last = max(len(self.view) - 1, 0)
+        return self.pn.widgets.IntInput(name=name, start=0, end=last, value=value, width=160)
 
     def _codes(self) -> Any:
         pn = self.pn
@@ -117,49 +105,54 @@ class _Page:
         self.place = pn.widgets.Select(name="Place of the grid", options={str(at): at for at in places}, **WORDS)
         self.token = pn.widgets.IntSlider(name="Code that stands there", start=0, end=codes - 1, value=0, **WORDS)
         self.grid = pn.pane.HTML("", **WORDS)
-        self.place.param.watch(lambda _: self._set_quietly(self.token, int(self.tokens[self.place.value])), "value")
+        self.place.param.watch(lambda _: self._show(), "value")
         self.token.param.watch(self._swapped, "value")
         return pn.Column(self.place, self.token, self.grid, min_width=260, max_width=420, **WORDS)
 
     def _tabs(self) -> list[tuple[str, Any]]:
-        pn, tabs = self.pn, []
-        if self.sliders:
-            here = pn.widgets.Button(name="From the sliders as they are")
-            tabs.append(("Traversals", pn.Column(here, pn.panel(pn.bind(self._traversals, here)))))
+        pn = self.pn
+        if self.view.tokens:
+            tabs = [("Every code here", self.traversed)]
+        else:
+            tabs = [
+                ("Traversals", pn.Column(self._button("From the sliders as they are", self._traverse), self.traversed))
+            ]
         if self.view.drawable:
             again = pn.widgets.Button(name="Draw others")
-            tabs.append(("Prior samples", pn.Column(again, pn.panel(pn.bind(self._samples, again)))))
-        if len(self.view) and self.sliders:
-            self.other = pn.widgets.IntInput(
-                name="to the image", start=0, end=len(self.view) - 1, value=min(1, len(self.view) - 1), width=160
-            )
+            tabs.append(("Samples", pn.Column(again, pn.panel(pn.bind(self._samples, again)))))
+        if len(self.view):
             drawn = pn.panel(pn.bind(self._between, self.pick, self.other))
             tabs.append(("Interpolation", pn.Column(self.other, drawn)))
         if self.view.factor_sizes and self.sliders:
             names = {name: place for place, name in enumerate(self.view.factor_names)}
             self.factor = pn.widgets.Select(name="Turn the true factor", options=names, width=200)
             turned = pn.panel(pn.bind(self._turned, self.pick, self.factor))
-            tabs.append(("Turn a factor", pn.Column(self.factor, turned)))
+            tabs.append(("Factors", pn.Column(self.factor, turned)))
         if self.view.factor_names and self.sliders:
-            tabs.append(("Mutual information", self._information()))
+            tabs.append(("Information", self._information()))
         return tabs
 
-    def _traversals(self, _: Any) -> Any:
+    def _traverse(self) -> None:
+        """Draw the traversals from the sliders as they are, or every code at the chosen place of a grid."""
         rows = []
-        code = self._code()
-        for latent in self.view.order[:SHOWN]:
-            codes = np.repeat(code[None], STEPS, 0)
+        if self.view.tokens:
+            first = int(self.token.value) // ROW * ROW
+            images = self.view.swaps(self.tokens, self.place.value)[first : first + ROW]
+            label = f"Codes {first} to {first + len(images) - 1} at the place {self.place.value}"
+            rows.append(f"<div>{label}</div>{pictures.strip(images, label)}")
+        for latent in () if self.view.tokens else self.view.order[:SHOWN]:
+            codes = np.repeat(self._code()[None], STEPS, 0)
             codes[:, latent] = np.linspace(self.view.low[latent], self.view.high[latent], STEPS)
             label = f"z{latent}, {self.view.kl[latent]:.2f} nats"
             rows.append(f"<div>{label}</div>{pictures.strip(self.view.decode_all(codes), f'traversal of {label}')}")
-        return self.pn.pane.HTML("".join(rows), **WORDS)
+        self.traversed.object = "".join(rows)
 
     def _samples(self, _: Any) -> Any:
         images = self.view.decode_all(self.view.sample(STEPS, int(self.rng.integers(2**31))))
         return self.pn.pane.HTML(pictures.strip(images, "samples of the prior, decoded"), **WORDS)
 
     def _between(self, start: int, end: int) -> Any:
-        images = self.view.path(self.view.code(start), self.view.code(end), STEPS)
+        images = self.view.between(start, end, STEPS)
         alt = f"from image {start} to image {end} in {STEPS} steps"
         return self.pn.pane.HTML(pictures.strip(images, alt), **WORDS)
 
@@ -197,6 +190,7 @@ class _Page:
             slider.value = float(np.clip(code[latent], slider.start, slider.end))
         self.quiet = False
         self._show()
+        self._traverse()
 
     def _set_quietly(self, widget: Any, value: Any) -> None:
         self.quiet = True
@@ -215,11 +209,14 @@ class _Page:
     def _show(self) -> None:
         if self.view.tokens:
             image = self.view.decode_tokens(self.tokens)
-            cells = [f"<tr>{''.join(f'<td>{one}</td>' for one in row)}</tr>" for row in np.atleast_2d(self.tokens)]
-            self.grid.object = f"<table aria-label='codes'>{''.join(cells)}</table>"
+            self._set_quietly(self.token, int(self.tokens[self.place.value]))
+            self.grid.object = tables.grid(self.tokens, self.place.value)
+            self._traverse()
         else:
             image = self.view.decode(self._code())
-        self.decoded.object = "<div>Decoded</div>" + pictures.picture(image, "the image decoded from the sliders", 320)
+        self.decoded.object = "<div>Decoded</div>" + pictures.picture(
+            image, "the image decoded from the sliders", 320, self.view.span
+        )
         self._remember()
 
     def _picked(self, *_: Any) -> None:
@@ -227,19 +224,21 @@ class _Page:
         if self.view.tokens:
             self.tokens = self.view.token_indices(index)
             rebuilt = self.view.decode_tokens(self.tokens)
-            self._set_quietly(self.token, int(self.tokens[self.place.value]))
             self._show()
         else:
             code = self.view.code(index)
             rebuilt = self.view.decode(code)
             self._set(code)
-        self.original.object = "<div>Data</div>" + pictures.picture(self.view.image(index), f"image {index}", 160)
-        self.rebuilt.object = "<div>Reconstruction</div>" + pictures.picture(rebuilt, f"image {index} rebuilt", 160)
+        self.original.object = "<div>Data</div>" + pictures.picture(
+            self.view.image(index), f"image {index}", 160, self.view.span
+        )
+        self.rebuilt.object = "<div>Reconstruction</div>" + pictures.picture(
+            rebuilt, f"image {index} rebuilt", 160, self.view.span
+        )
 
     def _reset(self) -> None:
         if self.view.tokens:
             self.tokens[:] = 0
-            self._set_quietly(self.token, 0)
             self._show()
         else:
             self._set(np.zeros(self.view.size))
@@ -258,40 +257,41 @@ class _Page:
     def _draw_data(self) -> None:
         self.pick.value = int(self.rng.integers(len(self.view)))
 
-    def _remember(self) -> None:
-        """Put the state into the page's address, so that the link brings it back."""
-        location = self.pn.state.location
-        if location is None or not self.built:
-            return
-        self.restored = True
-        if self.view.tokens:
-            state: dict[str, Any] = {"codes": "-".join(str(one) for one in self.tokens.reshape(-1))}
-        else:
-            state = {"z": "_".join(f"{slider.value:.6g}" for slider in self.sliders.values())}
-        location.update_query(**(state | {"image": str(self.pick.value)}))
+    def _remember(self, *_: Any) -> None:
+        if self.address is not None:
+            self.address.write()
 
-    def _restore(self, *_: Any) -> None:
-        """Take the state from the page's address, once; what does not fit is left aside."""
-        query = dict(self.pn.state.location.query_params)
-        if self.restored or not query:
-            return
-        self.restored = True
-        image = str(query.get("image", ""))
-        if image.isdigit() and int(image) < len(self.view) and len(image) < 12:
-            self.pick.value = int(image)
-        try:
-            if self.view.tokens and "codes" in query:
-                numbers = [int(one) for one in str(query["codes"]).split("-")]
-                tokens = np.array(numbers).reshape(self.tokens.shape)
-                if (tokens >= 0).all() and (tokens < self.view.tokens[1]).all():
-                    self.tokens = tokens
-            elif "z" in query:
-                places = [float(one) for one in str(query["z"]).split("_")]
-                if len(places) == len(self.sliders) and np.isfinite(places).all():
-                    self.quiet = True
-                    for slider, number in zip(self.sliders.values(), places, strict=True):
-                        slider.value = float(np.clip(number, slider.start, slider.end))
-                    self.quiet = False
-        except ValueError:
-            return
+    def _kept(self) -> dict[str, Any]:
+        """What the address keeps: how each part is written, and how it is set from its text."""
+        kept: dict[str, Any] = {}
+
+        def keep(name: str, widget: Any, most: int, parameter: str = "value") -> None:
+            kept[name] = (
+                lambda: str(getattr(widget, parameter)),
+                lambda text: setattr(widget, parameter, whole(text, most)),
+            )
+            widget.param.watch(self._remember, parameter)
+
+        if len(self.view):
+            keep("image", self.pick, len(self.view) - 1)
+            keep("to", self.other, len(self.view) - 1)
+        if self.view.tokens:
+            kept["codes"] = (lambda: "-".join(map(str, self.tokens.reshape(-1).tolist())), self._set_tokens)
+        else:
+            kept["z"] = (lambda: "_".join(f"{one.value:.6g}" for one in self.sliders.values()), self._set_sliders)
+        if hasattr(self, "factor"):
+            keep("factor", self.factor, len(self.view.factor_names) - 1)
+        keep("tab", self.tabs, len(self.tabs) - 1, "active")
+        return kept
+
+    def _set_tokens(self, text: str) -> None:
+        assert self.view.tokens is not None
+        most = self.view.tokens[1] - 1
+        self.tokens = np.array([whole(one, most) for one in text.split("-")]).reshape(self.tokens.shape)
         self._show()
+
+    def _set_sliders(self, text: str) -> None:
+        values = [float(one) for one in text.split("_")]
+        if len(values) != len(self.sliders) or not np.isfinite(values).all():
+            raise ValueError("not a number for each slider")
+        self._set(dict(zip(self.sliders, values, strict=True)))

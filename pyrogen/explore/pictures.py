@@ -8,17 +8,20 @@ from typing import Any
 
 import numpy as np
 
+Span = tuple[float, float] | None
 
-def picture(values: Any, alt: str, width: int = 256) -> str:
+
+def picture(values: Any, alt: str, width: int = 256, span: Span = None) -> str:
     """Return an ``<img>`` of an image (H, W), (1, H, W) or (3, H, W) in [0, 1], or of a vector (D,) as bars.
 
     Args:
         values: the image; other shapes are drawn as the bars of their entries.
         alt: what it shows, in words.
         width: of the picture on the page, in pixels.
+        span: the lowest and highest value of a vector's axis; by default its own.
     """
     array = np.asarray(values, dtype=np.float64)
-    uri = _png(array) if _is_image(array) else _bars(array.reshape(-1))
+    uri = _png(array) if _is_image(array) else _bars(array.reshape(-1), span, width >= 100)
     smooth = "pixelated" if _is_image(array) else "auto"
     return (
         f'<img src="{uri}" alt="{alt}" '
@@ -27,15 +30,16 @@ def picture(values: Any, alt: str, width: int = 256) -> str:
 
 
 def strip(images: Any, alt: str, width: int = 640) -> str:
-    """Return images side by side; vectors as bars side by side."""
+    """Return images side by side, none wider than a sixth of `width`; vectors as bars side by side, on one axis."""
     array = np.asarray(images, dtype=np.float64)
     if not _is_image(array[0]):
-        bars = "".join(picture(one, f"{alt}, {place}", width // len(array)) for place, one in enumerate(array))
-        return f'<div style="display:flex">{bars}</div>'
+        span, each = (float(array.min()), float(array.max())), f"flex:0 1 {width // len(array)}px;min-width:0"
+        bars = (picture(one, f"{alt}, {place}", width // len(array), span) for place, one in enumerate(array))
+        return f'<div style="display:flex">{"".join(f"<div style={each!r}>{one}</div>" for one in bars)}</div>'
     first = array[0]
     gap = np.ones((*first.shape[:-1], 1))
     parts = [part for one in array for part in (one, gap)]
-    return picture(np.concatenate(parts[:-1], axis=-1), alt, width)
+    return picture(np.concatenate(parts[:-1], axis=-1), alt, min(width, len(array) * width // 6))
 
 
 def _is_image(array: Any) -> bool:
@@ -53,8 +57,9 @@ def _png(array: Any) -> str:
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
-def _bars(values: Any) -> str:
-    low, high = min(values.min(), 0.0), max(values.max(), 0.0)
+def _bars(values: Any, span: Span = None, ends: bool = False) -> str:
+    least, most = span or (values.min(), values.max())
+    low, high = min(least, values.min(), 0.0), max(most, values.max(), 0.0)
     unit = 100.0 / (high - low if high > low else 1.0)
     zero = high * unit
     step = 200.0 / len(values)
@@ -64,5 +69,6 @@ def _bars(values: Any) -> str:
         for place, value in enumerate(values)
     )
     line = f'<line x1="0" x2="200" y1="{zero:.2f}" y2="{zero:.2f}" stroke="#333" stroke-width="0.5"/>'
-    svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 200 100">{bars}{line}</svg>'
+    said = f'<text x="1" y="8" font-size="7">{high:.3g}</text><text x="1" y="98" font-size="7">{low:.3g}</text>' * ends
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 200 100">{bars}{line}{said}</svg>'
     return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"

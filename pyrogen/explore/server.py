@@ -1,4 +1,4 @@
-"""Serving the explorer's page to a browser."""
+"""The explorer's page for a notebook, or served to a browser."""
 
 from __future__ import annotations
 
@@ -7,8 +7,27 @@ from dataclasses import dataclass
 from typing import Any
 
 from pyrogen import checks
+from pyrogen.explore.page import page_of
+from pyrogen.explore.view import View
 
 MISSING = "the explorer needs Panel: pip install 'pyrogen[explore]'"
+
+
+def explorer(pair: Any, data: Any = None, title: str = "", seed: int = 0) -> Any:
+    """Return the page of a trained pair.
+
+    Args:
+        pair, data, seed: as for `View`.
+        title: of the page; by default the pair's class and β.
+
+    Returns:
+        A Panel object: the last line of a notebook's cell shows it, ``.servable()`` serves it.
+
+    Raises:
+        ImportError: if Panel is missing: install the extra `explore`.
+        TypeError, ValueError: as `View`.
+    """
+    return page_of(View(pair, data, seed=seed), title)
 
 
 def explore(
@@ -38,8 +57,6 @@ def explore(
         import panel
     except ImportError as error:
         raise ImportError(MISSING) from error
-    from pyrogen.explore.page import page_of
-    from pyrogen.explore.view import View
 
     view = View(pair, data, seed=seed)  # what is wrong with them is said before a server starts
 

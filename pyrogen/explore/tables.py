@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
 SHADE = "background:rgba(11,95,165,{:.2f})"
 
 
@@ -27,3 +29,15 @@ def information(table: Any, names: Sequence[str], latents: Iterable[int]) -> str
         rows += f"<tr><th>z{latent}</th>{''.join(cells)}</tr>"
     head = "".join(f"<th>{name}</th>" for name in names)
     return f"<table><tr><th></th>{head}</tr>{rows}</table>"
+
+
+def grid(codes: Any, chosen: tuple[int, ...]) -> str:
+    """Return the numbers of a grid of codes, with a frame around that of the chosen place."""
+    width, place = codes.shape[-1], int(np.ravel_multi_index(chosen, codes.shape))
+    frame = "text-align:right;padding:2px 6px;outline:2px solid "
+    cells = [
+        f"<td style='{frame}{'#0b5fa5' if number == place else 'transparent'}'>{code}</td>"
+        for number, code in enumerate(codes.reshape(-1).tolist())
+    ]
+    rows = ["".join(cells[start : start + width]) for start in range(0, len(cells), width)]
+    return f"<table aria-label='codes'>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>"

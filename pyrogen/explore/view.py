@@ -41,6 +41,7 @@ class View:
         kl: (L,), the mean KL of each latent in nats; without data, zeros.
         order: the latents by falling KL.
         low, high: (L,), the range of each slider.
+        span: the lowest and the highest value among those images; without data None.
 
     Raises:
         TypeError: for a pair without ``encode`` and ``decode``.
@@ -66,6 +67,7 @@ class View:
         self.index = np.zeros(0, dtype=np.int64)
         self.codes = np.zeros((0, self.size))
         self.kl = np.zeros(self.size)
+        self.span: tuple[float, float] | None = None
         if self.data is not None:
             if self.data.shape != self.shape:
                 raise ValueError(f"data must be images of shape {self.shape}, got {self.data.shape}")
@@ -112,10 +114,19 @@ class View:
 
     def decode_tokens(self, indices: Any) -> Array:
         """Return the mean image of a grid of code numbers."""
-        z = self.pair.codebook.lookup(torch.as_tensor(np.asarray(indices))[None])
-        with evaluating(self.pair):
-            image: Array = _array(self.pair.decode(z).mean)[0]
+        image: Array = self._decode_grids(np.asarray(indices)[None])[0]
         return image
+
+    def swaps(self, indices: Array, place: tuple[int, ...]) -> Array:
+        """Return the images ``(codes, *shape)`` of a grid of code numbers with each code in turn at one place."""
+        assert self.tokens is not None
+        grids = np.repeat(indices[None], self.tokens[1], 0)
+        np.moveaxis(grids, 0, -1)[place] = np.arange(self.tokens[1])
+        return self._decode_grids(grids)
+
+    def _decode_grids(self, grids: Array) -> Array:
+        with evaluating(self.pair):
+            return _array(self.pair.decode(self.pair.codebook.lookup(torch.as_tensor(grids))).mean)
 
     @property
     def drawable(self) -> bool:
@@ -132,6 +143,15 @@ class View:
         """Return images on the straight line between two codes, ``(steps, *shape)``."""
         share = np.linspace(0.0, 1.0, steps)[:, None]
         return self.decode_all((1 - share) * np.asarray(start) + share * np.asarray(end))
+
+    def between(self, start: int, end: int, steps: int = 9) -> Array:
+        """Return images from one image of the data to another: `path`, or on a grid code by code in its order."""
+        if not self.tokens:
+            return self.path(self.code(start), self.code(end), steps)
+        first, last = self.token_indices(start), self.token_indices(end)
+        number = np.arange(first.size).reshape(first.shape)
+        counts = np.linspace(0, first.size, steps).round()
+        return self._decode_grids(np.stack([np.where(number < count, last, first) for count in counts]))
 
     @property
     def factor_names(self) -> tuple[str, ...]:
@@ -180,6 +200,8 @@ class View:
         codes, costs = [], []
         for rows in np.array_split(self.index, max(1, len(self.index) // 250)):
             images = self._images(rows)
+            least, most = self.span or (np.inf, -np.inf)
+            self.span = min(least, float(images.min())), max(most, float(images.max()))
             codes.append(self._mean(images))
             costs.append(self._cost(images))
         return np.concatenate(codes), np.concatenate(costs).mean(0)

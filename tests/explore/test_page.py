@@ -46,8 +46,16 @@ def test_picking_an_image_sets_its_code(page):
 
 def test_every_tab_draws(page):
     page.other.value = 3
-    for content in (page._traversals(0), page._samples(0), page._between(0, 3)):
+    for content in (page.traversed, page._samples(0), page._between(0, 3)):
         assert "<img" in content.object
+
+
+def test_traversals_start_at_the_sliders_as_a_link_sets_them(page):
+    before = page.traversed.object
+    page._set_sliders("_".join(["1"] * 12))
+    assert page.traversed.object != before
+    with pytest.raises(ValueError, match="slider"):
+        page._set_sliders("1_2")
 
 
 @pytest.mark.parametrize("name", [name for name in pg.pretrained() if name.startswith("digits")])
@@ -58,7 +66,7 @@ def test_every_digits_pair_that_ships_has_a_page(name):
     made.layout()
     assert "<img" in made.decoded.object
     tabs = [title for title, _ in made._tabs()]
-    assert ("Prior samples" in tabs) == (name != "digits-autoencoder")
+    assert ("Samples" in tabs) == (name != "digits-autoencoder")
 
 
 def test_codes_on_a_grid_have_places(page):
@@ -71,6 +79,15 @@ def test_codes_on_a_grid_have_places(page):
     made.token.value = (made.token.value + 1) % 5
     assert made.tokens[0, 0] == made.token.value
     assert made.decoded.object != before
+    made._set_tokens("1-2-3-4")
+    made.place.value = (1, 0)
+    assert made.token.value == 3, "the slider shows the code of the chosen place"
+    assert len(made.view.swaps(made.tokens, (1, 0))) == 5
+    np.testing.assert_allclose(made.view.swaps(made.tokens, (1, 0))[3], made.view.decode_tokens(made.tokens), atol=1e-6)
+    path = made.view.between(0, 7, 5)
+    for image, end in ((path[0], 0), (path[-1], 7)):
+        np.testing.assert_allclose(image, made.view.decode_tokens(made.view.token_indices(end)), atol=1e-6)
     made._draw_prior()
+    assert made.token.value == made.tokens[1, 0]
     made._reset()
     assert (made.tokens == 0).all()

@@ -36,6 +36,10 @@ def test_a_strip_sets_images_side_by_side():
 
 def test_a_vector_is_bars_from_zero():
     html = picture(np.array([2.0, -2.0]), "bars")
+    narrow = strip(np.array([[1.0, 2.0], [2.0, 4.0]]), "two")  # on one axis, whatever the window's width
+    assert narrow.count("min-width:0") == 2
+    (first, _) = re.findall(r"data:image/svg\+xml;base64,([^\"]+)", narrow)
+    assert 'y="50.00"' in base64.b64decode(first).decode()
     (text,) = re.findall(r"data:image/svg\+xml;base64,([^\"]+)", html)
     bars = re.findall(
         r'<rect x="([\d.]+)" y="([\d.]+)" width="[\d.]+" height="([\d.]+)"', base64.b64decode(text).decode()

@@ -117,9 +117,9 @@ FAULTS = [
     ),
     Fault(
         "an address may name the image after the last",
-        "explore/page.py",
-        "int(image) < len(self.view)",
-        "int(image) <= len(self.view)",
+        "explore/address.py",
+        "int(text) > most",
+        "int(text) > most + 1",
         "explore/test_small_print.py::test_an_address_names_an_image_that_is_there",
     ),
     Fault(
