@@ -21,7 +21,7 @@ from torch import Tensor
 
 from pyrogen import checks
 from pyrogen.models import Programs
-from pyrogen.models.running import OwnParameters, traced
+from pyrogen.models.running import OwnParameters, site_log_prob, traced
 from pyrogen.training.divergence import is_point
 
 PARTICLES = "_particles"  # the name of the plate in which K draws are made at once
@@ -158,12 +158,7 @@ def is_charge(site: Site) -> bool:
 
 def log_prob(site: Site) -> Tensor:
     """log of the density of a site at its value; 0 where it is masked; whatever its weight."""
-    try:
-        density = site["fn"].log_prob(site["value"])
-    except ValueError as error:  # PyTorch's validation
-        said = str(error).split(", but found")[0]
-        raise ValueError(f"{site['name']!r} must be a value that its distribution can take: {said}") from error
-    return masked(density, site["mask"])
+    return masked(site_log_prob(site), site["mask"])
 
 
 def masked(values: Tensor, mask: Any) -> Tensor:

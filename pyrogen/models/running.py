@@ -71,6 +71,16 @@ def at_the_mean(pair: Any, *args: Any) -> Trace:
         return traced(poutine.replay(pair.model, trace=guide), *args)
 
 
+def site_log_prob(site: dict[str, Any]) -> Tensor:
+    """Return log of the density of a site at its value, in its batch shape, without its mask and weight."""
+    try:
+        nats: Tensor = site["fn"].log_prob(site["value"])
+    except ValueError as error:  # PyTorch's validation
+        said = str(error).split(", but found")[0]
+        raise ValueError(f"{site['name']!r} must be a value that its distribution can take: {said}") from error
+    return nats
+
+
 def likelihood_value(site: dict[str, Any], mean: bool) -> Tensor:
     """Return the mean of what is observed, or with ``mean=False`` the value at the site."""
     found = mean_of(site["fn"]) if mean else None

@@ -144,7 +144,9 @@ def fit(
         CheckpointError: if the checkpoint is damaged or another run's, or is there and `resume` is not set.
         DivergenceError: if a term stops being finite; the last good checkpoint stays.
 
-    Under ``torchrun`` each process takes its part of each batch, and the first one writes. Noise differs between them.
+    Under ``torchrun`` each process takes its part of each batch, and the first one writes and calls the callbacks. If
+    one raises, the others learn of it in the next step (on an accelerator every 50 steps), and all raise. Noise differs
+    between them.
 
     SIGINT (Ctrl-C) or SIGTERM ends the run after the current step with a checkpoint and returns. ``Fit.stopped`` then
     says so, for a script that should end there too. A second signal interrupts at once. The pair is left in

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from pyrogen import checks
 from pyrogen.models import Pair
-from pyrogen.models.running import OwnParameters
+from pyrogen.models.running import OwnParameters, site_log_prob
 from pyrogen.training.divergence import ENUMERATED, divergence, enumerated, expectation, is_point
 
 KINDS = ("reconstruction", "kl", "penalty", "charge")
@@ -201,11 +201,11 @@ def site_terms(pair: Pair, x: Any, size: int | None = None) -> tuple[list[SiteTe
             continue
         split = False
         if site["is_observed"]:
-            kind, nats = "reconstruction", -_observed(site)
+            kind, nats = "reconstruction", -site_log_prob(site)
         elif name not in guide_trace.nodes:
             raise ValueError(f"the model draws {name!r} and the guide does not: give the guide a site of that name")
         elif is_point(guide_trace.nodes[name]["fn"]):
-            kind, nats = "penalty", -site["fn"].log_prob(site["value"])
+            kind, nats = "penalty", -site_log_prob(site)
         else:
             q = guide_trace.nodes[name]["fn"]
             exact = all(drawn[earlier] < drawn[name] for earlier in before)
@@ -217,7 +217,7 @@ def site_terms(pair: Pair, x: Any, size: int | None = None) -> tuple[list[SiteTe
     latents = []
     for name, site in guide_trace.nodes.items():
         if site["type"] == "sample" and site["infer"].get("is_auxiliary") and name not in model_trace.nodes:
-            nats = site["fn"].log_prob(site["value"])
+            nats = site_log_prob(site)
             terms.append(SiteTerm(name, "charge", nats, site["scale"], site["mask"], _data_dim(site)))
         elif site["type"] == "sample" and not site["is_observed"]:
             latents.append(name)
@@ -225,18 +225,6 @@ def site_terms(pair: Pair, x: Any, size: int | None = None) -> tuple[list[SiteTe
         raise ValueError("the guide draws no latent: give it a site such as z")
     latent = guide_trace.nodes["z" if "z" in latents else latents[-1]]
     return terms, latent["fn"], latent["value"]
-
-
-def _observed(site: Any) -> Tensor:
-    """Return log p of what is observed."""
-    try:
-        log_prob: Tensor = site["fn"].log_prob(site["value"])
-    except ValueError as error:
-        raise ValueError(
-            f"the values at site {site['name']!r} must lie within the support of p({site['name']} | z): "
-            f"{str(error).splitlines()[0]}"
-        ) from error
-    return log_prob
 
 
 def _data_dim(site: Any) -> int | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from pyrogen import checks
 from pyrogen.training.callbacks.state import State
+from pyrogen.training.feedback import Feedback
 from pyrogen.training.history import CLOCK, History
 from pyrogen.training.schedules import Constant, Schedule
 from pyrogen.training.validation import Validation
@@ -38,6 +39,14 @@ class Parts:
     def plain(cls) -> Parts:
         """Return the parts of a run with none of them."""
         return cls(Constant())
+
+    def begin(self, columns: Sequence[str]) -> None:
+        """Let a schedule with feedback forget an earlier run; refuse one that has no KL to follow."""
+        if isinstance(self.schedule, Feedback):
+            if "kl" not in columns:
+                name = type(self.schedule).__name__
+                raise ValueError(f"{name} must be left out for a guide that is a point: it follows the KL")
+            self.schedule.reset()
 
     def start(self, state: State) -> None:
         """Prepare the callbacks."""

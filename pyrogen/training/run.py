@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from pyrogen.errors import DivergenceError
+from pyrogen.errors import DivergenceError, PyrogenError
 from pyrogen.models import Pair, Programs
 from pyrogen.progress import progress_bar
 from pyrogen.training.begin import batches_of
@@ -85,6 +85,7 @@ class Run:
         self.device = pair.beta.device
         self.step, self.seconds = 0, 0.0
         self.reason: str | None = None
+        self._error: Exception | None = None  # that a callback has raised
         if begun is None:
             pair.train()
         self.objective = begun.objective if begun else objective_of(pair, len(source), precision)
@@ -98,11 +99,7 @@ class Run:
         self._clock: list[tuple[float | Tensor, float]] = []
         self._held_out = ""
         self._kl: Tensor | None = None  # of the step before, for a schedule with feedback
-        if isinstance(self.parts.schedule, Feedback):
-            if "kl" not in columns:
-                name = type(self.parts.schedule).__name__
-                raise ValueError(f"{name} must be left out for a guide that is a point: it follows the KL")
-            self.parts.schedule.reset()
+        self.parts.begin(columns)
 
     @property
     def way(self) -> str:
@@ -121,11 +118,13 @@ class Run:
             self.parts.start(state)
             with reading(self.source, self.order, self.step, steps), self._programmed(steps):
                 while self.step < steps and not (self.team.stops or self._ends(interrupted, state)):
-                    self._advance(interrupted.is_set())
+                    self._advance(interrupted.is_set() or self._error is not None)
                     self._after(state, checkpointer)
             self._flush()
             if checkpointer and checkpointer.saved != self.step:
                 checkpointer.save(self)
+            if self.team.agree(self._error is not None):
+                self._raise(checkpointer)
             self.parts.end(state)
             signaled = (interrupted.is_set() or self.team.stops) and self.step < steps
             self.reason = "signal" if signaled else state.reason
@@ -156,13 +155,14 @@ class Run:
 
     def _ends(self, interrupted: threading.Event, state: State) -> bool:
         """Whether the run ends before its last step; several processes must say so after the same step."""
+        asked = interrupted.is_set() or state.reason is not None
         if self.team.size == 1:
-            return interrupted.is_set() or state.reason is not None
-        ends = state.reason is not None
-        if state.validated or self.step % FLUSH_EVERY == 0:
-            ends = self.team.agree(ends or interrupted.is_set())
-            state.reason = state.reason or ("another process has stopped" if ends else None)
-        return ends and (state.validated or self.step % FLUSH_EVERY == 0)
+            return asked
+        if not state.validated and self.step % FLUSH_EVERY:
+            return False
+        ends = self.team.agree(asked)
+        state.reason = state.reason or ("another process has stopped" if ends else None)
+        return ends
 
     def _after(self, state: State, checkpointer: Checkpoints | None) -> None:
         """What may follow a step: a look at the terms, a validation, the callbacks, a checkpoint."""
@@ -173,8 +173,8 @@ class Run:
             self._flush()
         if validated:
             self._validate(state)
-        if self.parts.callbacks:
-            self._call_back(state, checkpointer)
+        if self._error is None:
+            self._call_back(state)
         if checkpointer and due:
             checkpointer.save(self)
 
@@ -218,17 +218,21 @@ class Run:
             self.parts.lr_schedule.step(terms["objective"])
         self._held_out = f"held-out {terms['objective']:.2f}"
 
-    def _call_back(self, state: State, checkpointer: Checkpoints | None) -> None:
-        """Call all callbacks; if one raises, keep a checkpoint and let the error go on."""
+    def _call_back(self, state: State) -> None:
+        """Call all callbacks; if one raises, keep its error until all processes have stopped and written."""
         try:
             for callback in self.parts.callbacks:
                 callback(state)
         except Exception as error:
-            if checkpointer:
-                self._flush()
-                checkpointer.save(self)
-                error.add_note(f"the checkpoint in {checkpointer.folder} holds the run at step {self.step}")
-            raise
+            self._error = error
+            state.stop("a callback has raised")
+
+    def _raise(self, checkpointer: Checkpoints | None) -> None:
+        """Raise a callback's error; on the other processes, say that there was one."""
+        error = self._error or PyrogenError("a callback raised on the first process, whose output has its error")
+        if checkpointer:
+            error.add_note(f"the checkpoint in {checkpointer.folder} holds the run at step {self.step}")
+        raise error
 
     def go_on(self, way: Any) -> None:
         """Take the steps in the way of an earlier run's checkpoint, if this way has other last digits."""
@@ -283,8 +287,8 @@ class Run:
 
     def _report_divergence(self, rows: NDArray[np.float64], first: int) -> None:
         at = int(np.flatnonzero(~np.isfinite(rows).all(1))[0])
-        bad = [i for i in range(rows.shape[1]) if not math.isfinite(rows[at, i])]
-        column = min((i for i in bad if i != 0), default=0)  # the objective is the sum of the others
+        others = range(1, rows.shape[1])  # the objective is their sum
+        column = next((i for i in others if not math.isfinite(rows[at, i])), 0)
         name = self.history.columns[len(CLOCK) + column]
         name = "kl" if name in self.history.per_latent else name
         site = self.objective.sites.get(name, name)

@@ -33,8 +33,8 @@ FAULTS = [
     Fault(
         "beta weighs the importance weights",
         RUNS,
-        'return masked(density, site["mask"])',
-        'return masked(density, site["mask"]) * site["scale"]',
+        'return masked(site_log_prob(site), site["mask"])',
+        'return masked(site_log_prob(site), site["mask"]) * site["scale"]',
         OF_PROGRAMS + "test_another_prior_in_the_programs_has_the_evidence_of_the_programs",
     ),
     Fault(

@@ -73,8 +73,8 @@ FAULTS = [
     Fault(
         "the reconstruction has the wrong sign",
         OBJECTIVES,
-        '"reconstruction", -_observed(site)',
-        '"reconstruction", _observed(site)',
+        '"reconstruction", -site_log_prob(site)',
+        '"reconstruction", site_log_prob(site)',
         BY_HAND,
     ),
     Fault(

@@ -129,7 +129,7 @@ def test_an_argument_of_another_kind_is_converted_or_refused():
         (lambda: encoder(np.ma.masked_array(x, mask=x == 1)), "masked"),
         (lambda: vae.model(x[:0]), "at least one image"),
         (lambda: pg.training.elbo_terms(vae, (x, x)), r"x must be a batch, or a tuple \(x\), got a tuple of 2"),
-        (lambda: pg.training.elbo_terms(vae, x + 1), "the values at site 'x' must lie within the support"),
+        (lambda: pg.training.elbo_terms(vae, x + 1), "'x' must be a value that its distribution can take"),
         (lambda: book.lookup([5]), "from 0 to 4, got 5"),
         (lambda: codes.log_prob(torch.zeros(3)), r"value must have shape \(\*batch, 2, 3\)"),
         (lambda: pg.distributions.decompose(normal, other, torch.zeros(4, 2)), "p must be one distribution"),

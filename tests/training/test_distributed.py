@@ -59,12 +59,20 @@ elif what == "killed":
             os.kill(os.getpid(), signal.SIGKILL)
     pg.fit(make_pair(), x.float(), steps=40, checkpoint=out, checkpoint_every=7, callbacks=[die], **settings)
 else:
-    try:
-        other = x + rank if what == "data" else x
-        size = 15 if what == "size" else 20
-        pg.fit(point(), (other > 0.5).double(), steps=5, **(settings | {"batch_size": size}))
-    except ValueError as error:
-        print(f"process {rank}: {error}", file=sys.stderr, flush=True)
+    def fail(state):
+        if state.step == 17:
+            raise ZeroDivisionError("mine")
+
+    for other, more in (
+        ((x + rank > 0.5).double(), {}),
+        (x, {"batch_size": 15}),
+        (x, {"checkpoint": out, "callbacks": [fail]}),
+    ):
+        try:
+            pg.fit(point(), other, steps=40, **(settings | more))
+        except (ValueError, ZeroDivisionError, pg.PyrogenError) as error:
+            notes = getattr(error, "__notes__", "")
+            print(f"process {rank}: {type(error).__name__}: {error} {notes}", file=sys.stderr, flush=True)
 """
 
 
@@ -118,11 +126,16 @@ def test_a_run_on_two_processes_is_resumed_exactly_and_survives_a_kill(tmp_path)
     assert read(tmp_path / "part-1.json")[0] == part[0]
 
 
-def test_processes_that_cannot_share_a_run_say_why(tmp_path):
-    data = torchrun(tmp_path, "data", "-").stderr
-    assert data.count("every process must have the same data and settings, and process 1 has another") == 2
-    size = torchrun(tmp_path, "size", "-").stderr
-    assert size.count("batch_size must be a multiple of the 2 processes, got 15") == 2
+def test_what_goes_wrong_on_two_processes_is_said_on_both(tmp_path):
+    said = torchrun(tmp_path, "wrong", str(tmp_path / "part")).stderr
+    assert said.count("every process must have the same data and settings, and process 1 has another") == 2
+    assert said.count("batch_size must be a multiple of the 2 processes, got 15") == 2
+    assert "process 0: ZeroDivisionError: mine" in said  # of a callback, which the first process alone has
+    assert "process 1: PyrogenError: a callback raised on the first process" in said
+    assert said.count("holds the run at step 18") == 2  # the other process learns of it in the next step
+    kept = pg.training.checkpoints.checkpoint.read_state(tmp_path / "part" / "checkpoint.safetensors")
+    assert kept.facts["step"] == 18
+    assert "random.process 1" in kept.tensors
 
 
 def test_the_shares_of_a_batch_are_disjoint_and_whole():
