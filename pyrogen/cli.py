@@ -14,7 +14,6 @@ import json
 import sys
 from collections.abc import Sequence
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -186,21 +185,22 @@ def _add_explore(commands: Any) -> None:
 def _explore(args: argparse.Namespace) -> int:
     from pyrogen.explore import explore
     from pyrogen.training import load
+    from pyrogen.weights import card, pretrained
 
-    pretrained: Any = import_module("pyrogen").pretrained
     name = args.pair or "dsprites-tcvae"
     pair = load(name) if Path(name).is_file() else pretrained(name)
-    explore(pair, _data_of(pair, args.data), title=Path(name).stem, port=args.port, show=not args.no_show)
+    levels = "binary" if Path(name).is_file() else card(name)["check"].get("levels", "binary")
+    explore(pair, _data_of(pair, args.data, levels), title=Path(name).stem, port=args.port, show=not args.no_show)
     return 0
 
 
-def _data_of(pair: Any, named: str | None) -> Any:
+def _data_of(pair: Any, named: str | None, levels: Any = "binary") -> Any:
     """Return the data set of this name, or of the pair's shape."""
     import numpy as np
 
     from pyrogen.datasets import Digits, DSprites
 
-    sets: dict[str, Any] = {"dsprites": DSprites, "digits": partial(Digits, "binary")}
+    sets: dict[str, Any] = {"dsprites": DSprites, "digits": partial(Digits, levels)}
     shapes = {(1, 64, 64): "dsprites", tuple(Digits("binary").images([0]).shape[1:]): "digits"}
     named = named or shapes.get(tuple(pair.shape), "none")
     if named == "none":

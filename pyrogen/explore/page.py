@@ -34,7 +34,7 @@ class _Page:
         self.rng = np.random.default_rng(view.seed)
         self.quiet = False
         self.address: Address | None = None  # until the page is there
-        named = [(int(latent), f"z{latent}  ({view.kl[latent]:.2f} nats)") for latent in view.order]
+        named = [(int(latent), f"z{latent}  ({view.kl[latent]:.2f} {view.unit})") for latent in view.order]
         self.sliders = {
             latent: pn.widgets.FloatSlider(
                 name=name,
@@ -143,7 +143,7 @@ class _Page:
         for latent in () if self.view.tokens else self.view.order[:SHOWN]:
             codes = np.repeat(self._code()[None], STEPS, 0)
             codes[:, latent] = np.linspace(self.view.low[latent], self.view.high[latent], STEPS)
-            label = f"z{latent}, {self.view.kl[latent]:.2f} nats"
+            label = f"z{latent}, {self.view.kl[latent]:.2f} {self.view.unit}"
             rows.append(f"<div>{label}</div>{pictures.strip(self.view.decode_all(codes), f'traversal of {label}')}")
         self.traversed.object = "".join(rows)
 

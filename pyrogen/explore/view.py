@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -14,7 +15,8 @@ from torch.distributions import kl_divergence
 
 from pyrogen import checks
 from pyrogen.metrics import mutual_information
-from pyrogen.models.running import evaluating
+from pyrogen.models import TwoLayerVAE
+from pyrogen.models.running import drawn_by_model, evaluating
 
 Array: TypeAlias = NDArray[Any]
 
@@ -38,14 +40,16 @@ class View:
         shape: of one image.
         size: the number of code values L; of a grid of codes the length of the flattened grid.
         tokens: (grid shape, number of codes) of a pair with a codebook, else None.
-        kl: (L,), the mean KL of each latent in nats; without data, zeros.
+        kl: (L,), the mean KL of each latent in nats; without data, zeros. Where the KL has no part for each latent, the
+            variance of the codes.
+        unit: "nats" or "variance".
         order: the latents by falling KL.
         low, high: (L,), the range of each slider.
         span: the lowest and the highest value among those images; without data None.
 
     Raises:
         TypeError: for a pair without ``encode`` and ``decode``.
-        ValueError: for data of another shape.
+        ValueError: for data of another shape, or a pair that needs labels.
 
     Example:
         >>> import pyrogen as pg
@@ -58,6 +62,11 @@ class View:
     def __init__(self, pair: Any, data: Any = None, samples: int = 2_000, seed: int = 0) -> None:
         if not (callable(getattr(pair, "encode", None)) and callable(getattr(pair, "decode", None))):
             raise TypeError(f"pair must have encode and decode, such as a pg.models.VAE, got {type(pair).__name__}")
+        if "y" in inspect.signature(pair.decode).parameters:
+            what = type(pair).__name__
+            raise ValueError(
+                f"pair must decode a code alone, got a {what}, which needs a label too: there is no page for it"
+            )
         self.pair, self.data = pair, _Images(data) if data is not None else None
         self.shape: tuple[int, ...] = tuple(pair.shape)
         samples, self.seed = checks.whole("samples", samples, least=2), checks.seed("seed", seed)
@@ -66,7 +75,7 @@ class View:
         self.size = int(np.prod(pair.code_shape))
         self.index = np.zeros(0, dtype=np.int64)
         self.codes = np.zeros((0, self.size))
-        self.kl = np.zeros(self.size)
+        self.kl, self.unit = np.zeros(self.size), "nats"
         self.span: tuple[float, float] | None = None
         if self.data is not None:
             if self.data.shape != self.shape:
@@ -137,7 +146,8 @@ class View:
         """Return codes (n, L) drawn from the prior."""
         with torch.random.fork_rng(devices=[]), evaluating(self.pair):
             torch.manual_seed(seed)
-            return _array(self.pair.prior().sample((n,))).reshape(n, -1)
+            trace = drawn_by_model(self.pair, self.pair.blank(n, True))
+            return _array(trace.nodes["z"]["value"]).reshape(n, -1)
 
     def path(self, start: Any, end: Any, steps: int = 9) -> Array:
         """Return images on the straight line between two codes, ``(steps, *shape)``."""
@@ -220,8 +230,11 @@ class View:
         with evaluating(self.pair):
             q, p = self.pair.encode(images), self.pair.prior()
             try:
-                cost = _array(kl_divergence(q.base_dist, p.base_dist))
+                above = isinstance(self.pair, TwoLayerVAE)  # its prior is that of another layer
+                other: Any = None if above else p.base_dist
+                cost = _array(kl_divergence(q.base_dist, other))
             except (AttributeError, NotImplementedError, TypeError):
+                self.unit = "variance"
                 return np.broadcast_to(self._mean(images).var(0), (len(images), self.size))
         return cost.reshape(len(images), -1) if cost.size == len(images) * self.size else np.zeros((1, self.size))
 

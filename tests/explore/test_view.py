@@ -129,6 +129,10 @@ def test_other_guides_and_double_precision():
     torch.manual_seed(0)
     points = pg.models.Autoencoder(pg.nn.MLPEncoder((8, 8), 3, point=True), pg.nn.MLPDecoder((8, 8), 3))
     assert View(points, images()).kl.shape == (3,)
+    top = pg.nn.MLPEncoder((4,), 4), pg.nn.MLPEncoder((4,), 4)  # as long as the codes below: only the layer differs
+    layers = View(pg.models.TwoLayerVAE(pg.nn.MLPEncoder((8, 8), 4), pg.nn.MLPDecoder((8, 8), 4), *top), images())
+    assert (layers.unit, layers.sample(2).shape) == ("variance", (2, 4))
+    np.testing.assert_allclose(layers.kl, layers.codes.var(0), rtol=1e-5)
     assert View(make().double(), images()).decode(np.ones(4)).shape == (8, 8)
     assert View(make((3, 4, 4), 2, "gaussian"), torch.rand(9, 3, 4, 4)).decode(np.ones(2)).shape == (3, 4, 4)
 
@@ -138,5 +142,8 @@ def test_what_does_not_fit_is_refused():
         View(make(), images(shape=(4, 4)))
     with pytest.raises(TypeError, match="pair must have encode and decode"):
         View(torch.nn.Linear(2, 2))
+    labeled = pg.models.ConditionalVAE(pg.nn.MLPEncoder((66,), 3), pg.nn.MLPDecoder((8, 8), 5), classes=2)
+    with pytest.raises(ValueError, match="pair must decode a code alone, got a ConditionalVAE"):
+        View(labeled, images())
     with pytest.raises(TypeError, match="samples must be a whole number"):
         View(make(), images(), samples="many")
