@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parent.parent / "pyrogen"
 FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = (
     ("_version", "errors", "checks", "config", "locks"),
-    ("files", "progress", "signatures", "tensors"),
+    ("files", "progress", "random_numbers", "signatures", "tensors"),
     ("oracles", "distributions", "nn", "datasets", "metrics", "graphs"),
     ("models", "exercises"),
     ("training",),

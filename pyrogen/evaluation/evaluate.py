@@ -15,6 +15,7 @@ from pyrogen.evaluation.passes import Weights, active, planned, standard_error, 
 from pyrogen.evaluation.scores import Scores
 from pyrogen.models import Pair, Programs
 from pyrogen.models.running import in_evaluation_mode
+from pyrogen.random_numbers import seeded
 from pyrogen.training.data.sources import as_source
 
 
@@ -135,9 +136,7 @@ def evaluate(
 @contextmanager
 def _left_as_it_was(pair: Pair, seed: int) -> Iterator[None]:
     """Evaluation mode, no gradients and the seed's random numbers; modes and random state come back afterwards."""
-    devices = [pair.beta.device] if pair.beta.device.type == "cuda" else []
-    with in_evaluation_mode(pair), torch.random.fork_rng(devices), torch.no_grad():
-        torch.manual_seed(seed)
+    with in_evaluation_mode(pair), seeded(seed, pair.beta.device), torch.no_grad():
         yield
 
 

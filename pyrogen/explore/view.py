@@ -17,6 +17,7 @@ from pyrogen import checks
 from pyrogen.metrics import mutual_information
 from pyrogen.models import TwoLayerVAE
 from pyrogen.models.running import drawn_by_model, evaluating
+from pyrogen.random_numbers import seeded
 
 Array: TypeAlias = NDArray[Any]
 
@@ -144,8 +145,7 @@ class View:
 
     def sample(self, n: int, seed: int = 0) -> Array:
         """Return codes (n, L) drawn from the prior."""
-        with torch.random.fork_rng(devices=[]), evaluating(self.pair):
-            torch.manual_seed(seed)
+        with seeded(seed), evaluating(self.pair):
             trace = drawn_by_model(self.pair, self.pair.blank(n, True))
             return _array(trace.nodes["z"]["value"]).reshape(n, -1)
 

@@ -1,4 +1,4 @@
-"""How a run begins: the order of its data, and the way its steps are taken."""
+"""How a run begins: what it reads and in which order, what it moves, and its first step."""
 
 from __future__ import annotations
 
@@ -7,17 +7,48 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from pyrogen.models import Pair, Programs
+from pyrogen.random_numbers import seeded
 from pyrogen.training.data.program_data import Whole, moved
 from pyrogen.training.data.reading import batch_at
-from pyrogen.training.data.sources import Order
-from pyrogen.training.data.streams import StreamOrder, StreamSource
-from pyrogen.training.step.choice import First
-from pyrogen.training.step.objective import Precision, ProgramsObjective
+from pyrogen.training.data.sources import Order, as_source
+from pyrogen.training.data.streams import StreamOrder, StreamSource, as_stream, is_stream
+from pyrogen.training.settings import Settings
+from pyrogen.training.step import First, Precision, trainable
+from pyrogen.training.step.objective import ProgramsObjective
+from pyrogen.training.validation import Validation
 
 USUAL = 64  # the batch size where none is asked for
 FAR = 50.0  # how many times σ the data's spread is before a Gaussian likelihood gets a warning
+INITIAL = 4096  # images at most that a pair may start from, such as a codebook by k-means
+VALIDATE_EVERY = 500  # steps, or an epoch where that is shorter
+
+
+def check_fits(pair: Pair, settings: Settings) -> None:
+    """Raise ``ValueError`` for a pair that these settings cannot train."""
+    if isinstance(pair, Programs) and settings.schedule is not None:
+        raise ValueError("schedule must be left out for programs, which have no β: weigh their sites yourself")
+    if any(weight.is_inference() for weight in pair.parameters() if not torch.nn.parameter.is_lazy(weight)):
+        raise ValueError(
+            "the pair was made under torch.inference_mode, where weights cannot be trained: make it outside"
+        )
+
+
+def source_of(data: Any, pair: Pair, device: torch.device, settings: Settings) -> Any:
+    """Return the training data as a source that is read by index, or as a stream that keeps its own order."""
+    if is_stream(data) and not (isinstance(pair, Programs) or pair.context):
+        return as_stream(data, pair, settings.batch_size, settings.workers, settings.seed)
+    return as_source(data, pair, device, settings.workers, settings.seed)
+
+
+def held_out_of(validation: Any, pair: Pair, device: torch.device) -> Any:
+    """Return the held-out data as a source, or None where there are none."""
+    try:
+        return None if validation is None else as_source(validation, pair, device)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"validation cannot be used: {error}") from error
 
 
 def order_of(pair: Pair, source: Any, batch_size: int | None, seed: int) -> Order | Whole | StreamOrder:
@@ -35,12 +66,43 @@ def batches_of(source: Any, order: Any, device: torch.device) -> Callable[[int],
     return lambda step: moved(batch_at(source, order, step), device)
 
 
-def begin(pair: Programs, source: Any, order: Any, seed: int, precision: Precision = "float32") -> First:
+def begin(pair: Pair, source: Any, order: Any, seed: int, precision: Precision = "float32") -> First | None:
     """Take the first step of programs, by which they make their parameters; the caller's random state stays."""
+    if not isinstance(pair, Programs):
+        return None
     device = pair.beta.device
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
+    with seeded(seed, device):
         return First.take(ProgramsObjective(pair, len(source), precision), batches_of(source, order, device)(0))
+
+
+def parameters_of(pair: Pair) -> list[Tensor]:
+    """Return the parameters that the run moves.
+
+    Raises:
+        ValueError: if there are none.
+    """
+    parameters: list[Tensor] = list(trainable(pair).values())
+    if not parameters:
+        raise ValueError("every weight of the pair is frozen (requires_grad=False): there is nothing to train")
+    return parameters
+
+
+def start_from_data(pair: Pair, source: Any, order: Any) -> None:
+    """Let the pair start parts of itself from the first batches, as many as `INITIAL` and an epoch allow."""
+    if type(pair).initialize is Pair.initialize:
+        return
+    batches = min(order.steps_per_epoch, max(1, INITIAL // order.batch_size))
+    if isinstance(order, StreamOrder):
+        images = source.images(order(0))
+    else:
+        images = source.images(torch.cat([order(step) for step in range(batches)]))
+    pair.initialize(images.to(pair.beta.device))
+
+
+def validation_of(pair: Pair, held_out: Any, order: Any, settings: Settings) -> Validation:
+    """Return what measures the held-out terms on the way."""
+    every = settings.validate_every or min(VALIDATE_EVERY, order.steps_per_epoch)
+    return Validation(pair, held_out, every, settings.seed, whole=isinstance(order, Whole))
 
 
 def warn_of_scale(pair: Pair, x: Any) -> None:
@@ -56,5 +118,5 @@ def warn_of_scale(pair: Pair, x: Any) -> None:
         warnings.warn(
             f"the data spread by {spread:.3g} and the Gaussian likelihood expects noise of σ = {sigma:.3g}: training "
             "can run away; rescale the data, or use pg.nn.Gaussian(scale=...) of their size",
-            stacklevel=3,
+            stacklevel=4,
         )

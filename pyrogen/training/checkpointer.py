@@ -43,6 +43,7 @@ class Checkpointer:
         settings: what a run must share with the checkpoint to go on from it.
         resume: whether a checkpoint may be there; ``"weights"`` takes only weights, step, history and random state.
         team: the processes that share the run; only the first of them writes.
+        steps: the step to train up to.
 
     One run at a time uses the folder; `close` lets another begin.
 
@@ -58,6 +59,7 @@ class Checkpointer:
         settings: dict[str, Any],
         resume: bool | str,
         team: Team | None = None,
+        steps: int | None = None,
     ) -> None:
         self.folder, self.every, self.settings, self.resume = folder, every, settings, resume
         self.team = team or Team()
@@ -80,6 +82,11 @@ class Checkpointer:
                 self.saved = self._state.facts["step"]
             if self.team.leads:
                 remove_leftovers(folder, FILE_NAME)
+            if steps is not None and self.saved > steps:
+                raise CheckpointError(
+                    f"the checkpoint in {folder} is at step {self.saved}, beyond steps={steps}: ask for at least as "
+                    "many, or choose another folder"
+                )
         except BaseException:
             self.close()
             raise

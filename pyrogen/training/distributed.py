@@ -11,6 +11,8 @@ import torch.distributed as dist
 from torch import Tensor
 
 from pyrogen.models import Pair
+from pyrogen.training.data.program_data import Whole
+from pyrogen.training.data.streams import StreamOrder
 
 Gradients = list[Tensor | None]
 NOISE = 1_000_003  # between the seeds of two processes
@@ -79,11 +81,15 @@ class Processes(Team):
         self.rank, self.size = dist.get_rank(), dist.get_world_size()
 
     def share(self, order: Any) -> Any:
-        """Return the order of this process's part of each batch.
+        """Return the order of this process's part of each batch; all data at once are each process's own.
 
         Raises:
-            ValueError: if the batch cannot be shared out evenly.
+            ValueError: if the batch cannot be shared out evenly, or comes from a stream.
         """
+        if isinstance(order, StreamOrder):
+            raise ValueError("data must be read by index for several processes, got a stream: pass its data set")
+        if isinstance(order, Whole):
+            return order
         if order.batch_size % self.size:
             raise ValueError(
                 f"batch_size must be a multiple of the {self.size} processes, got {order.batch_size}: each takes an "

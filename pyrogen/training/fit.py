@@ -3,46 +3,43 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from pathlib import Path
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from pyrogen import checks
-from pyrogen.config import describe
-from pyrogen.errors import CheckpointError
 from pyrogen.models import Pair, Programs
-from pyrogen.training.begin import begin, order_of, warn_of_scale
+from pyrogen.random_numbers import seeded
+from pyrogen.training.begin import (
+    begin,
+    check_fits,
+    held_out_of,
+    order_of,
+    parameters_of,
+    source_of,
+    start_from_data,
+    validation_of,
+    warn_of_scale,
+)
 from pyrogen.training.callbacks import State
 from pyrogen.training.checkpointer import Checkpointer
-from pyrogen.training.checkpoints.optimizer_state import settings_of
-from pyrogen.training.data.digest import digest_data
-from pyrogen.training.data.program_data import Whole
-from pyrogen.training.data.sources import as_source
-from pyrogen.training.data.streams import StreamOrder, StreamSource, as_stream, is_stream
+from pyrogen.training.data.streams import StreamSource
 from pyrogen.training.distributed import team_of
 from pyrogen.training.history import History
+from pyrogen.training.identity import identity_of
 from pyrogen.training.lock import one_at_a_time
 from pyrogen.training.memory import kept_memory
-from pyrogen.training.optimizers import (
-    MakeOptimizer,
-    MakeSchedule,
-    check_optimizer,
-    description,
-    make_lr_schedule,
-    make_optimizer,
-)
-from pyrogen.training.parts import Parts, check_parts
+from pyrogen.training.optimizers import MakeOptimizer, MakeSchedule, make_lr_schedule, make_optimizer
+from pyrogen.training.parts import Parts
 from pyrogen.training.run import Run
 from pyrogen.training.schedules import Constant, Schedule
+from pyrogen.training.settings import Settings
 from pyrogen.training.signals import interruptible
-from pyrogen.training.step import Precision, trainable
-from pyrogen.training.validation import Validation
-
-INITIAL = 4096  # images at most that a pair may start from, such as a codebook by k-means
-VALIDATE_EVERY = 500  # steps, or an epoch where that is shorter
+from pyrogen.training.step import Precision
 
 
 @dataclass
@@ -173,124 +170,73 @@ def fit(
             f"`pair` must be a pyrogen pair, got a {type(pair).__name__}: make one of any Pyro programs with "
             "pg.models.Programs(model, guide)"
         )
-    steps = checks.whole("steps", steps, least=1, most=checks.LARGEST_SIZE)
-    seed, lr = checks.seed("seed", seed), checks.real("lr", lr, above=0)
-    if batch_size is not None:
-        batch_size = checks.whole("batch_size", batch_size, least=1)
-    if checkpoint_every is not None:
-        checkpoint_every = checks.whole("checkpoint_every", checkpoint_every, least=1)
-    if clip_norm is not None:
-        clip_norm = checks.real("clip_norm", clip_norm, above=0)
-    resume = resume if isinstance(resume, str) and resume == "weights" else checks.flag("resume", resume)
-    progress = checks.flag("progress", progress)
-    check_optimizer(optimizer)
-    precision = checks.one_of("precision", precision, get_args(Precision))
-    if compile is not None:
-        compile = checks.flag("compile", compile)
-    check_parts(schedule, callbacks, validation, validate_every)
-    if checkpoint is not None:
-        checkpoint = checks.path("checkpoint", checkpoint)
-    if resume and checkpoint is None:
-        raise ValueError(f"resume={resume!r} needs a folder to go on from: pass checkpoint=")
-    if isinstance(pair, Programs) and schedule is not None:
-        raise ValueError("schedule must be left out for programs, which have no β: weigh their sites yourself")
-    if any(weight.is_inference() for weight in pair.parameters() if not torch.nn.parameter.is_lazy(weight)):
-        raise ValueError(
-            "the pair was made under torch.inference_mode, where weights cannot be trained: make it outside"
-        )
-    place = _check_device(device) if device is not None else pair.beta.device
-    workers = checks.whole("workers", workers, least=0)
-    if is_stream(data) and not (isinstance(pair, Programs) or pair.context):
-        source: Any = as_stream(data, pair, batch_size, workers, seed)
-    else:
-        source = as_source(data, pair, place, workers, seed)
-    order = order_of(pair, source, batch_size, seed)
-    held_out = None if validation is None else _held_out(validation, pair, place)
+    settings = Settings(
+        steps=steps,
+        batch_size=batch_size,
+        lr=lr,
+        seed=seed,
+        schedule=schedule,
+        optimizer=optimizer,
+        lr_schedule=lr_schedule,
+        clip_norm=clip_norm,
+        validation=validation,
+        validate_every=validate_every,
+        callbacks=callbacks,
+        workers=workers,
+        device=device,
+        checkpoint=checkpoint,
+        checkpoint_every=checkpoint_every,
+        resume=resume,
+        precision=precision,
+        compile=compile,
+        progress=progress,
+    )
+    check_fits(pair, settings)
+    place = pair.beta.device if settings.device is None else torch.device(settings.device)
+    source = source_of(data, pair, place, settings)
+    order = order_of(pair, source, settings.batch_size, settings.seed)
+    held_out = held_out_of(validation, pair, place)
     pair.to(place)
     warn_of_scale(pair, data)
     team = team_of(pair, place)
-    if team.size > 1 and isinstance(source, StreamSource):
-        raise ValueError("data must be read by index for several processes, got a stream: pass its data set")
-    whole_data = isinstance(order, Whole)
-    order = order if whole_data else team.share(order)
-    begun = begin(pair, source, order, seed, precision) if isinstance(pair, Programs) else None
-    if not trainable(pair):
-        raise ValueError("every weight of the pair is frozen (requires_grad=False): there is nothing to train")
-    parameters: list[Tensor] = list(trainable(pair).values())
-    made = make_optimizer(optimizer, parameters, lr)
+    order = team.share(order)
+    begun = begin(pair, source, order, settings.seed, settings.precision)
+    parameters = parameters_of(pair)
+    made = make_optimizer(optimizer, parameters, settings.lr)
     lr_scheduler = make_lr_schedule(lr_schedule, made, held_out is not None)
-    settings = {
-        "pair": describe(pair),
-        "images": len(source),
-        "data": digest_data(source) if checkpoint is not None else "",
-        "batch_size": order.batch_size,
-        "lr": lr,
-        "seed": seed,
-        "schedule": describe(schedule or Constant()),
-        "lr_schedule": description(lr_scheduler),
-        "clip_norm": clip_norm,
-        "frozen weights": [name for name, weight in pair.named_parameters() if not weight.requires_grad],
-        "optimizer": settings_of(made),
-        "processes": team.size,
-    }
-    team.same("data and settings", [digest_data(source), repr(settings), steps] if team.size > 1 else None)
-    checkpointer = (
-        Checkpointer(checkpoint, checkpoint_every, settings, resume, team) if checkpoint is not None else None
-    )
-    if checkpointer and checkpointer.saved > steps:
-        checkpointer.close()
-        raise CheckpointError(
-            f"the checkpoint in {checkpoint} is at step {checkpointer.saved}, beyond steps={steps}: ask for at least "
-            "as many, or choose another folder"
-        )
-    often = min(VALIDATE_EVERY, order.steps_per_epoch) if validate_every is None else validate_every
-    with torch.random.fork_rng([place] if place.type == "cuda" else []), interruptible() as interrupted:
-        torch.manual_seed(seed)
-        try:
-            if type(pair).initialize is not Pair.initialize and not (checkpointer and checkpointer.saved):
-                pair.initialize(_first_images(source, order).to(place))
-            validator = None if held_out is None else Validation(pair, held_out, often, seed, whole=whole_data)
-            stream = source if isinstance(source, StreamSource) else None
-            told = callbacks if team.leads else ()
-            parts = Parts(schedule or Constant(), lr_scheduler, clip_norm, validator, told, stream)
-            team.spread(pair)
-            team.seed(seed)
-            run = Run(pair, source, order, made, parts, begun, compile, precision, team)
-            if checkpointer:
-                checkpointer.restore(run)
-            with kept_memory():
-                run.train(steps, interrupted, checkpointer, progress and team.leads)
-            team.spread(pair)  # a callback of the first process may have changed them
-        finally:
-            if not isinstance(pair, Programs):  # whose modules keep the mode that their owner gave them
-                pair.eval()
-            for parameter in parameters:
-                parameter.grad = None
-            if checkpointer:
-                checkpointer.close()
+    identity = identity_of(pair, source, order, made, lr_scheduler, settings, team.size)
+    team.same("data and settings", [repr(identity), settings.steps])
+    checkpointer = None
+    if settings.checkpoint is not None:
+        folder, every = Path(settings.checkpoint), settings.checkpoint_every
+        checkpointer = Checkpointer(folder, every, identity, settings.resume, team, settings.steps)
+    with seeded(settings.seed, place), interruptible() as interrupted, _tidy(pair, parameters, checkpointer):
+        if not (checkpointer and checkpointer.saved):
+            start_from_data(pair, source, order)
+        validator = None if held_out is None else validation_of(pair, held_out, order, settings)
+        stream = source if isinstance(source, StreamSource) else None
+        told = callbacks if team.leads else ()
+        parts = Parts(schedule or Constant(), lr_scheduler, settings.clip_norm, validator, told, stream)
+        team.spread(pair)
+        team.seed(settings.seed)
+        run = Run(pair, source, order, made, parts, begun, settings.compile, settings.precision, team)
+        if checkpointer:
+            checkpointer.restore(run)
+        with kept_memory():
+            run.train(settings.steps, interrupted, checkpointer, settings.progress and team.leads)
+        team.spread(pair)  # a callback of the first process may have changed them
     return Fit(pair, run.history, run.step, run.reason == "signal", run.reason, run.way)
 
 
-def _first_images(source: Any, order: Any) -> Tensor:
-    """Return the images of the first batches, as many as `INITIAL` and one epoch allow."""
-    if isinstance(order, StreamOrder):
-        return source.images(order(0))  # type: ignore[no-any-return]
-    batches = min(order.steps_per_epoch, max(1, INITIAL // order.batch_size))
-    images: Tensor = source.images(torch.cat([order(step) for step in range(batches)]))
-    return images
-
-
-def _held_out(validation: Any, pair: Pair, place: torch.device) -> Any:
+@contextmanager
+def _tidy(pair: Pair, parameters: list[Tensor], checkpointer: Checkpointer | None) -> Iterator[None]:
+    """Leave the pair in evaluation mode and without gradients, and the folder to others, however the run ends."""
     try:
-        return as_source(validation, pair, place)
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"validation cannot be used: {error}") from error
-
-
-def _check_device(device: Any) -> torch.device:
-    if not isinstance(device, str | torch.device):
-        raise TypeError(f"device must be a name such as 'cpu' or a torch.device, got {checks.shown(device)}")
-    try:
-        return torch.empty(0, device=device).device
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise ValueError(f"device {str(device)!r} cannot be used here: {str(error).splitlines()[0]}") from error
+        yield
+    finally:
+        if not isinstance(pair, Programs):  # whose modules keep the mode that their owner gave them
+            pair.eval()
+        for parameter in parameters:
+            parameter.grad = None
+        if checkpointer:
+            checkpointer.close()

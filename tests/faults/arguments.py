@@ -39,9 +39,9 @@ FAULTS = [
     ),
     Fault(
         "a run of more steps than memory holds is begun",
-        "training/fit.py",
-        'checks.whole("steps", steps, least=1, most=checks.LARGEST_SIZE)',
-        'checks.whole("steps", steps, least=1)',
+        "training/settings.py",
+        'checks.whole("steps", self.steps, least=1, most=checks.LARGEST_SIZE)',
+        'checks.whole("steps", self.steps, least=1)',
         "fuzz/test_fuzz.py::test_slow_callables_refuse_too",
     ),
     Fault(

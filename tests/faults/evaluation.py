@@ -119,7 +119,7 @@ FAULTS = [
     Fault(
         "evaluation moves the caller's random numbers",
         EVALUATE,
-        "torch.random.fork_rng(devices), torch.no_grad():",
+        "seeded(seed, pair.beta.device), torch.no_grad():",
         "torch.no_grad():",
         OF_EVALUATE + "test_it_leaves_everything_as_it_was",
     ),

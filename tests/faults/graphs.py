@@ -630,7 +630,7 @@ FAULTS = [
     Fault(
         "learning moves the caller's random numbers",
         LEARN,
-        "with torch.random.fork_rng(devices=[]):",
+        "with seeded(seed):",
         "with pyro.validation_enabled(True):",
         OF_LEARN + "test_the_seed_decides_and_the_callers_random_numbers_are_left_alone",
     ),

@@ -188,7 +188,7 @@ FAULTS = [
     Fault(
         "samples of the explorer move the caller's random numbers",
         "explore/view.py",
-        "torch.random.fork_rng(devices=[]), evaluating(self.pair)",
+        "seeded(seed), evaluating(self.pair)",
         "evaluating(self.pair)",
         "explore/test_view.py::test_a_pair_is_left_as_it_was",
     ),

@@ -220,15 +220,15 @@ FAULTS = [
     Fault(
         "the seed of the noise is ignored",
         FIT,
-        "        torch.manual_seed(seed)\n",
-        "        torch.manual_seed(0)\n",
+        "with seeded(settings.seed, place),",
+        "with seeded(0, place),",
         BY_HAND,
     ),
     Fault(
         "fit moves the caller's random numbers",
         FIT,
-        '    with torch.random.fork_rng([place] if place.type == "cuda" else []), interruptible() as interrupted:',
-        "    with interruptible() as interrupted:",
+        "with seeded(settings.seed, place), interruptible()",
+        "with interruptible()",
         OF_FIT + "test_fit_leaves_nothing_behind",
     ),
     Fault(
@@ -346,8 +346,8 @@ FAULTS = [
     Fault(
         "a resumed run starts from data again",
         FIT,
-        " and not (checkpointer and checkpointer.saved):",
-        ":",
+        "if not (checkpointer and checkpointer.saved):",
+        "if True:",
         OF_CHARGES + "test_what_moves_in_place_moves_once_a_step_and_a_resumed_run_ends_at_the_same_bits",
     ),
     Fault(

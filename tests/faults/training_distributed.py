@@ -19,8 +19,8 @@ FAULTS = [
     Fault(
         "each process keeps its own first weights",
         "training/fit.py",
-        "            team.spread(pair)\n            team.seed(seed)",
-        "            team.seed(seed)",
+        "        team.spread(pair)\n        team.seed(settings.seed)",
+        "        team.seed(settings.seed)",
         HALVES,
     ),
     Fault(

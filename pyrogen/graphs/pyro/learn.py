@@ -30,6 +30,7 @@ from pyrogen.graphs.pyro.records import columns, encode
 from pyrogen.graphs.structure import validation
 from pyrogen.graphs.structure.validation import Node, State
 from pyrogen.progress import progress_bar
+from pyrogen.random_numbers import seeded
 
 REACH = 2.0  # the most by which a step multiplies or divides a concentration
 FLOOR = 0.1  # of what prior and complete rows alone give: the least concentration that incomplete ones may leave
@@ -165,8 +166,7 @@ def _fit(problem: Problem, steps: int, particles: int, seed: int, progress: bool
     averaged = {node: torch.zeros_like(table) for node, table in base.items()}
     history = []
     burn_in = steps // 2
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         # A hidden variable's states are alike at first; only chance can tell them apart.
         extra = {node: problem.weights.sum() / b.numel() * (0.5 + torch.rand_like(b)) for node, b in base.items()}
         bar = progress_bar(range(steps), shown=progress, desc="learning tables", unit="step")

@@ -12,6 +12,7 @@ from pyro.infer import JitTrace_ELBO, JitTraceEnum_ELBO, JitTraceGraph_ELBO, Jit
 from torch import Tensor
 
 from pyrogen.models import Programs
+from pyrogen.random_numbers import seeded
 from pyrogen.training.step.batch import resampled
 from pyrogen.training.step.objective import Objective, PlainStep, Result
 from pyrogen.training.step.record import RecordedStep, difference, place_in, record
@@ -45,14 +46,14 @@ def proven(objective: Objective, batch: Any, fixed: bool, beta: float) -> Record
     generator = torch.Generator().manual_seed(0)
     other, third = (batch, batch) if fixed else (resampled(batch, generator), resampled(batch, generator))
     with _put_back_after(objective, start):
-        with _seeded(objective, 1):
+        with seeded(1, objective.pair.beta.device):
             first = record(objective, batch, fixed)
         _refuse_changes(start, snapshot(objective))
-        with _seeded(objective, 2), _nudged(objective):
+        with seeded(2, objective.pair.beta.device), _nudged(objective):
             second = record(objective, other, fixed)
         found = difference(first, second)
         if found is not None:
-            with _seeded(objective, 3):
+            with seeded(3, objective.pair.beta.device):
                 where = place_in(record(objective, other, fixed, places=True), found[0])
             raise Unrecordable(f"{found[1]}{f' ({where})' if where else ''}")
         step = RecordedStep(first, objective.pair.beta.device)
@@ -109,11 +110,11 @@ def _compare(objective: Objective, step: Any, batch: Any, beta: float, exact: bo
 
 
 def _outcome(objective: Objective, step: Any, batch: Any, beta: float) -> tuple[Result, Tensor, list[Tensor]]:
-    with _seeded(objective, 4), warnings.catch_warnings():
+    device = objective.pair.beta.device
+    with seeded(4, device), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         row, gradients = step(batch, beta)
         gradients = [None if gradient is None else gradient.clone() for gradient in gradients]
-        device = objective.pair.beta.device
         state = torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()
         buffers = [buffer.detach().clone() for buffer in objective.pair.buffers()]
     return (row.clone(), gradients), state, buffers
@@ -128,14 +129,6 @@ def _near(a: Tensor, b: Tensor, exact: bool, eps: float) -> bool:
     return bool(torch.linalg.vector_norm(a.double() - b.double()) <= bound * size + 1e-30) or bool(
         torch.equal(a.isnan(), b.isnan()) and torch.equal(a.nan_to_num(), b.nan_to_num())
     )
-
-
-@contextmanager
-def _seeded(objective: Objective, seed: int) -> Iterator[None]:
-    device = objective.pair.beta.device
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
-        yield
 
 
 @contextmanager
