@@ -92,7 +92,7 @@ class Validation:
             batch = moved(self.source.images(index), self.device)
             share = 1.0 if index is None else len(index) / size
             with pyro.validation_enabled(False):
-                terms, _ = loss_and_gradients(pair, batch, size)
+                terms = loss_and_gradients(pair, batch, size).columns
             for name, value in terms.items():
                 total[name] += share * value.item()  # type: ignore[assignment]
         return dict(total)

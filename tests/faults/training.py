@@ -36,6 +36,27 @@ FAULTS = [
         "models/test_programs.py::test_a_loss_without_a_value_shows_a_run_that_diverges_by_its_weights",
     ),
     Fault(
+        "Adam's eps is 0 in float16",
+        "training/optimizers.py",
+        "eps=1e-4 if half else 1e-8",
+        "eps=1e-8",
+        "training/step/test_choice.py::test_pairs_of_any_precision_train[dtype1]",
+    ),
+    Fault(
+        "a loss without a gradient trains nothing without a word",
+        "training/step/elbo.py",
+        "if not value.requires_grad:",
+        "if False:",
+        "models/test_programs.py::test_bad_programs_data_and_losses_get_a_sentence",
+    ),
+    Fault(
+        "the first step of programs may be infinite",
+        "training/step/choice.py",
+        "        if objective.has_value:\n",
+        "        if False:\n",
+        "models/test_programs.py::test_bad_programs_data_and_losses_get_a_sentence",
+    ),
+    Fault(
         "the KL is turned round",
         "training/divergence.py",
         "return kl_divergence(q.base_dist, p.base_dist)",

@@ -242,8 +242,17 @@ def test_bad_programs_data_and_losses_get_a_sentence():
         pg.fit(pair, (X, Y[:-1]), steps=1)
     with pytest.raises(TypeError, match="`data` of programs must be a tensor"):
         pg.fit(pair, 3, steps=1)
-    with pytest.raises(ValueError, match="must return one number"):
-        pg.fit(pg.models.Programs(line, line_guide, loss=lambda *args: None), (X, Y), steps=1)
+    for value, message in [(None, "must return one number"), (torch.ones(()), "must have a gradient")]:
+        with pytest.raises(ValueError, match=message):
+            pg.fit(pg.models.Programs(line, line_guide, loss=lambda *args, value=value: value), (X, Y), steps=1)
+    with pytest.raises(ValueError, match="data must have no masked entries"):
+        pg.fit(pair, (X, np.ma.masked_less(Y.numpy(), 0.5)), steps=1)
+    for gap, message in [
+        (torch.nan, "value of a distribution at site 'y'"),
+        (torch.inf, "reconstruction term of site 'y'"),
+    ]:
+        with pytest.raises(pg.DivergenceError, match=f"at step 1 the {message} is not finite: leave out the rows"):
+            pg.fit(pair, (X, Y + gap), steps=1)
     with pytest.warns(UserWarning, match="JitTrace_ELBO keeps a trace of its own; Trace_ELBO in its place is recorded"):
         pg.fit(
             pg.models.Programs(line, line_guide, JitTrace_ELBO(ignore_jit_warnings=True)),

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pyrogen import checks
+
 
 class ProgramSource:
     """N rows of each tensor, read together; anything but a tensor, or a tensor without rows, is passed on as it is.
@@ -31,7 +33,7 @@ class ProgramSource:
             )
         if isinstance(data, Mapping) and not all(isinstance(key, str) for key in data):
             raise TypeError(f"`data` must have names of arguments as its keys, got {list(data)}: use strings")
-        self.data = _map(data, lambda x: x if device is None else x.to(device))
+        self.data = _map(data, lambda x: x.detach() if device is None else x.detach().to(device))
         self.sizes = {name: len(x) for name, x in tensors_of(self.data).items() if x.dim()}
         if len(set(self.sizes.values())) > 1:
             sizes = ", ".join(f"{name} has {size}" for name, size in self.sizes.items())
@@ -89,7 +91,7 @@ def moved(batch: Any, device: torch.device) -> Any:
 def _map(batch: Any, function: Callable[[Tensor], Tensor]) -> Any:
     """Return a batch of the same form, with `function` applied to each tensor; arrays become tensors."""
     if isinstance(batch, np.ndarray):
-        batch = torch.as_tensor(batch)
+        batch = checks.tensor("data", batch)
     if isinstance(batch, torch.Tensor):
         return function(batch.clone() if batch.is_inference() else batch)
     if isinstance(batch, Mapping):

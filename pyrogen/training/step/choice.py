@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +16,6 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from pyrogen.errors import DivergenceError
-from pyrogen.models import Pair
 from pyrogen.training.step.batch import flat
 from pyrogen.training.step.compiled import CompiledStep, can_compile, holds, is_plain_adam, pays
 from pyrogen.training.step.cuda_graph import CudaGraphStep
@@ -35,9 +36,16 @@ class First:
 
     @classmethod
     def take(cls, objective: ProgramsObjective, batch: Any) -> First:
-        """Run the programs for the first time."""
+        """Run the programs for the first time.
+
+        Raises:
+            DivergenceError: if a term, a gradient or a distribution is not finite.
+        """
         device = objective.pair.beta.device
-        result = objective(batch, objective.pair.beta)
+        with _explained(batch):
+            result = objective(batch, objective.pair.beta)
+        if objective.has_value:
+            _check(objective, *result, batch)
         cuda = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
         return cls(objective, result, torch.get_rng_state(), cuda)
 
@@ -181,29 +189,45 @@ class Step:
 
 def _try_out(objective: Objective, batch: Any) -> None:
     """Evaluate a pair once with all of Pyro's checks on."""
-    pair: Pair = objective.pair
-    x = flat(batch)[0][0]
-    pair.check(*(batch if isinstance(batch, tuple) else (batch,)))
+    objective.pair.check(*(batch if isinstance(batch, tuple) else (batch,)))
+    with _explained(batch), pyro.validation_enabled(True):
+        result = objective(batch, objective.pair.beta)
+    _check(objective, *result, batch)
+
+
+@contextmanager
+def _explained(batch: Any) -> Iterator[None]:
+    """Say in one sentence what Pyro's checks find that is not finite."""
     try:
-        with pyro.validation_enabled(True):
-            row, gradients = objective(batch, pair.beta)
+        yield
     except ValueError as error:
-        if "to satisfy the constraint" in str(error) and ("nan" in str(error) or "inf" in str(error)):
-            raise DivergenceError(f"at step 1 a parameter of a distribution is not finite: {_advice(x)}") from error
+        found = re.search("to satisfy the constraint|to be within the support", str(error))
+        if found and re.search(r"\b(nan|inf)\b", str(error)):
+            site = re.search("at site '[^']*'", str(error))
+            what = "a parameter" if "constraint" in found[0] else "the value"
+            where = f" {site[0]}" if site else ""
+            raise DivergenceError(
+                f"at step 1 {what} of a distribution{where} is not finite: {_advice(batch)}"
+            ) from error
         raise
+
+
+def _check(objective: Objective, row: Tensor, gradients: list[Tensor | None], batch: Any) -> None:
     if not torch.isfinite(row).all():
         column = next(i for i in [*range(1, len(row)), 0] if not math.isfinite(row[i]))
         name = objective.columns[column]
         site = objective.sites.get("kl" if name in objective.per_latent else name, name)
         shown = {"kl": "KL"}.get("kl" if name in objective.per_latent else name, name)
         shown = "charge" if name in objective.charges else shown
-        raise DivergenceError(f"at step 1 the {shown} term of site {site!r} is not finite: {_advice(x)}")
+        raise DivergenceError(f"at step 1 the {shown} term of site {site!r} is not finite: {_advice(batch)}")
     if not all(gradient is None or torch.isfinite(gradient).all() for gradient in gradients):
-        raise DivergenceError(f"at step 1 the gradient is not finite: {_advice(x)}")
+        raise DivergenceError(f"at step 1 the gradient is not finite: {_advice(batch)}")
 
 
-def _advice(x: Tensor) -> str:
-    most = float(x.detach().double().abs().max()) if x.numel() else 0.0
-    if most > 100:
-        return f"the data reach {most:.3g}: bring them near [0, 1] or [-1, 1], as 8-bit images divided by 255"
+def _advice(batch: Any) -> str:
+    reach = [float(x.detach().double().abs().max()) for x in flat(batch)[0] if x.numel() and not x.is_complex()]
+    if not all(map(math.isfinite, reach)):
+        return "leave out the rows of the data that are not finite, or mask them"
+    if max(reach, default=0.0) > 100:
+        return f"the data reach {max(reach):.3g}: bring them near [0, 1] or [-1, 1], as 8-bit images divided by 255"
     return "check the initial weights"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from pyro.infer import ELBO, Trace_ELBO, TraceGraph_ELBO, TraceMeanField_ELBO
@@ -22,19 +22,27 @@ BY_SITE = (Trace_ELBO, TraceGraph_ELBO, TraceMeanField_ELBO)  # those that add u
 Traces = list[tuple[Trace, Trace]]
 
 
-def loss_and_gradients(
-    pair: Programs, batch: Any, size: int | None
-) -> tuple[dict[str, Tensor], dict[str, Tensor | None]]:
+class Evaluation(NamedTuple):
+    """What one run of programs gives.
+
+    Attributes:
+        columns: those of the history by name, in nats.
+        gradients: by the parameters' names; None where the loss has none.
+        sites: column to the names of the sites behind it.
+    """
+
+    columns: dict[str, Tensor]
+    gradients: dict[str, Tensor | None]
+    sites: dict[str, str]
+
+
+def loss_and_gradients(pair: Programs, batch: Any, size: int | None) -> Evaluation:
     """Run the programs on a batch as ``SVI.step`` does.
 
     Args:
         pair: the programs, which may run for the first time here.
         batch: what `Programs.arguments` takes.
         size: N, for programs that ask for it.
-
-    Returns:
-        The columns of the history by name, in nats, and the gradients by the parameters' names; None where the loss
-        has none.
 
     Raises:
         ValueError: if the loss is not a number that has gradients.
@@ -45,13 +53,14 @@ def loss_and_gradients(
         warnings.filterwarnings("ignore", "Encountered (NaN|inf)", UserWarning)  # a run looks at its terms itself
         with _traces_of(pair.loss) as traces:
             loss = _loss_and_grads(pair.loss)(model, guide, *args, **kwargs)
-        columns = {name: detach_provenance(nats) for name, nats in (_columns(loss) | _terms(traces, pair.loss)).items()}
+        terms, sites = _terms(traces, pair.loss)
+        columns = {name: detach_provenance(nats) for name, nats in (_columns(loss) | terms).items()}
         put = pair.settle()
     parameters = pair.trainable()
     gradients = {name: None if id(parameter) in put else parameter.grad for name, parameter in parameters.items()}
     for parameter in parameters.values():
         parameter.grad = None
-    return columns, gradients
+    return Evaluation(columns, gradients, {"objective": "all"} | sites)
 
 
 def _loss_and_grads(loss: Any) -> Callable[..., Any]:
@@ -61,12 +70,13 @@ def _loss_and_grads(loss: Any) -> Callable[..., Any]:
 
     def by_hand(*args: Any, **kwargs: Any) -> Any:
         value = loss(*args, **kwargs)
-        if not isinstance(value, Tensor) or value.numel() != 1:
+        if not isinstance(value, Tensor) or value.numel() != 1 or value.is_complex():
             raise ValueError(
                 f"`loss` must return one number as a tensor, got {value!r}: return the loss to differentiate"
             )
-        if value.requires_grad:
-            value.backward()
+        if not value.requires_grad:
+            raise ValueError("`loss` must have a gradient, got a tensor without one: return it without detach()")
+        value.backward()
         return value
 
     return by_hand
@@ -105,17 +115,19 @@ def _traces_of(loss: Any) -> Iterator[Traces]:
 
 
 @torch.no_grad()
-def _terms(traces: Traces, loss: Any) -> dict[str, Tensor]:
-    """Return the weighted terms by kind and site, nats; they add up to the loss."""
+def _terms(traces: Traces, loss: Any) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Return the weighted terms by kind and site, nats, which add up to the loss; and the sites behind each."""
     kinds: dict[str, dict[str, Any]] = {"reconstruction": {}, "kl": {}, "penalty": {}, "charge": {}}
     for model, guide in traces:
         for kind, name, nats in _site_terms(model, guide, isinstance(loss, TraceMeanField_ELBO)):
             kinds[kind][name] = kinds[kind].get(name, 0.0) + torch.as_tensor(nats).detach() / loss.num_particles
-    totals = {kind: sum(sites.values()) for kind, sites in kinds.items() if sites and kind != "charge"}
-    several = {kind: sites for kind, sites in kinds.items() if len(sites) > 1 and kind != "charge"}
-    by_site = {f"{kind}_{name}": nats for kind, sites in several.items() for name, nats in sites.items()}
-    different(("objective", *totals, *by_site, *kinds["charge"]))
-    return totals | by_site | kinds["charge"]
+    charges = kinds.pop("charge")
+    totals = {kind: sum(sites.values()) for kind, sites in kinds.items() if sites}
+    several = {(kind, name): nats for kind, each in kinds.items() if len(each) > 1 for name, nats in each.items()}
+    by_site = {f"{kind}_{name}": nats for (kind, name), nats in several.items()}
+    different(("objective", *totals, *by_site, *charges))
+    sites = {kind: ", ".join(kinds[kind]) for kind in totals} | {f"{kind}_{name}": name for kind, name in several}
+    return totals | by_site | charges, sites
 
 
 def _site_terms(model: Trace, guide: Trace, mean_field: bool) -> Iterator[tuple[str, str, Any]]:

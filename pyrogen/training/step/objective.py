@@ -125,14 +125,13 @@ class ProgramsObjective:
         """Return the row of terms and the gradient of each trained parameter; β has no part in it."""
         known, ready = set(self.pair.store_names), self.pair.is_ready
         with cast(self.pair.beta.device, self.precision):
-            terms, gradients = loss_and_gradients(self.pair, batch, self.size)
+            terms, gradients, sites = loss_and_gradients(self.pair, batch, self.size)
         new = [name for name in self.pair.store_names if name not in known]
         if ready and new:
             raise ValueError(
                 f"the programs make the parameter {new[0]!r} after training has begun: make it at each call"
             )
-        self.columns = self.columns or tuple(terms)
-        self.sites = {name: name.partition("_")[2] or name for name in self.columns} | {"objective": "all"}
+        self.columns, self.sites = self.columns or tuple(terms), self.sites or sites
         self._compare(tuple(terms))
         zero = torch.zeros((), dtype=torch.float64)
         row = torch.stack([terms.get(name, zero).to(zero).reshape(()) for name in self.columns])
