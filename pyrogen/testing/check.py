@@ -122,16 +122,17 @@ def check(
         'z' is weighted by 1 in the model and by 4 in the guide, so its KL has neither weight: enter the same
         poutine.scale around it on both sides
     """
-    checks.probability("false_alarm", false_alarm, open=True)
+    false_alarm = checks.probability("false_alarm", false_alarm, open=True)
+    fitted, seed = checks.flag("fitted", fitted), checks.seed("seed", seed)
     if size is not None:
-        checks.whole("size", size, least=1)
+        size = checks.whole("size", size, least=1)
     if batch is not None:
         check_batch(batch)
     if time_limit is not None:
-        checks.real("time_limit", time_limit, above=0)
+        time_limit = checks.real("time_limit", time_limit, above=0)
     model, guide = both_programs(model, guide)
     deadline = math.inf if time_limit is None else time.monotonic() + time_limit
-    tested = Tested(model, guide, args, dict(kwargs or {}), loss, seed, deadline=deadline)
+    tested = Tested(model, guide, args, {} if kwargs is None else kwargs, loss, seed, deadline=deadline)
     rate = false_alarm / _TESTS
     results: list[Result] = []
     frozen = frozen_parameters(model, guide)

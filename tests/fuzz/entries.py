@@ -197,6 +197,18 @@ def guide(x: torch.Tensor) -> None:
     pyro.sample("z", dist.Normal(loc, 0.5))
 
 
+def tested(**more: Any) -> Arguments:
+    return {
+        "model": model,
+        "guide": guide,
+        "args": (torch.zeros(3),),
+        "kwargs": {},
+        "seed": 0,
+        "progress": False,
+        **more,
+    }
+
+
 @functools.cache
 def folder() -> Path:
     """A folder with a network, an exercise and a pair in files."""
@@ -231,6 +243,7 @@ NAMES = ["shape", "size"]
 RULES: Arguments = {"continuous": (), "leave_out": (), "factor_names": NAMES}
 INFO: Arguments = {**RULES, "bins": 5, "seed": 0}
 W = rng().normal(size=(4, 2))
+RATE: Arguments = {"false_alarm": 1e-6}
 TOP: Arguments = {"a": np.eye(2), "loc": np.zeros(2), "scale": 1.0}
 P3 = np.array([0.2, 0.3, 0.5])
 
@@ -715,45 +728,15 @@ ENTRIES: dict[str, Callable[[], Arguments]] = {
         "metrics": (),
         "evaluation": None,
     },
-    "testing.against_nuts": lambda: {
-        "model": model,
-        "guide": guide,
-        "args": (torch.zeros(3),),
-        "num_samples": 100,
-        "warmup": 10,
-        "chains": 1,
-        "seed": 0,
-        "progress": False,
-    },
-    "testing.assert_sound": lambda: {"model": model, "guide": guide, "args": (torch.zeros(3),)},
-    "testing.calibrate": lambda: {
-        "model": model,
-        "guide": guide,
-        "args": (torch.zeros(3),),
-        "simulations": 10,
-        "num_samples": 9,
-        "train": 2,
-        "lr": 0.1,
-        "seed": 0,
-        "progress": False,
-    },
-    "testing.check": lambda: {
-        "model": model,
-        "guide": guide,
-        "args": (torch.zeros(3),),
-        "seed": 0,
-        "false_alarm": 1e-6,
-        "time_limit": 1.0,
-        "progress": False,
-    },
-    "testing.compare": lambda: {
-        "model": model,
-        "guide": guide,
-        "args": (torch.zeros(3),),
-        "exact": {"z": dist.Normal(0.0, 0.5)},
-        "num_samples": 100,
-        "seed": 0,
-    },
+    "testing.against_nuts": lambda: tested(num_samples=100, warmup=10, chains=1, **RATE, tolerance=0.3),
+    "testing.assert_sound": lambda: tested(time_limit=1.0),
+    "testing.calibrate": lambda: tested(
+        simulations=10, num_samples=9, train=2, lr=0.1, simulate=None, loss=None, **RATE, tolerance=0.03
+    ),
+    "testing.check": lambda: tested(loss=None, size=None, batch=None, fitted=True, time_limit=1.0, **RATE),
+    "testing.compare": lambda: tested(
+        exact={"z": dist.Normal(0.0, 0.5)}, evidence=-3.0, num_samples=100, **RATE, tolerance=0.1
+    ),
     "training.Constant": dict,
     "training.Cyclical": lambda: {"period": 10, "ramp": 0.5},
     "training.CsvLog": lambda: {"path": "log.csv", "every": 5},

@@ -30,7 +30,7 @@ class _Slow(BaseException):
 
 
 def judge(function: Callable[..., Any], arguments: dict[str, Any]) -> str:
-    """Call it, and return what is wrong with what came of it; "" if nothing is.
+    """Call it, and return what is wrong with what came of it; "" if nothing is. ``assert_...`` may raise its error.
 
     Not allowed: an error of another type, or one that the code beneath our checks raised; NaN from finite arguments;
     more than some seconds.
@@ -41,6 +41,9 @@ def judge(function: Callable[..., Any], arguments: dict[str, Any]) -> str:
         warnings.simplefilter("ignore")
         try:
             result = function(*positional, **arguments)
+        except AssertionError as error:
+            asserts = function.__name__.startswith("assert_") and _ours(error)
+            return "" if asserts else f"AssertionError: {_place(error)}"
         except ALLOWED as error:
             return "" if _ours(error) else f"{type(error).__name__} not ours: {_place(error)}"
         except _Slow:

@@ -180,7 +180,7 @@ class TestRefusals:
                 TypeError,
                 "loss must be an ELBO of Pyro or a callable .* got a SVI",
             ),
-            ({"seed": "a"}, TypeError, "seed must be an integer, got 'a'"),
+            ({"seed": "a"}, TypeError, "seed must be a whole number from 0 to .* got 'a'"),
             ({"false_alarm": "a"}, TypeError, "false_alarm must be a number between 0 and 1"),
             ({"size": 2.5}, TypeError, "a whole number of at least 1, got 2.5"),
             ({"size": True}, TypeError, "a whole number of at least 1, got True"),

@@ -9,7 +9,7 @@ from pyro.infer import ELBO
 from pyro.poutine.trace_struct import Trace
 
 from pyrogen.testing.findings import Finding, Result
-from pyrogen.testing.running.errors import spoken_error
+from pyrogen.testing.running.errors import failing
 from pyrogen.testing.running.programs import OutOfTime, Tested
 from pyrogen.testing.running.sites import latents, observed, sites
 
@@ -136,6 +136,5 @@ def spoken_loss(loss: object) -> str:
 def failure(check: str, who: str, error: Exception) -> Finding:
     """Return an error of the user's programs as a finding, without Pyro's table of traces, and with advice where there
     is."""
-    said = spoken_error(error)
-    advice = next((f": {todo}" for key, todo in _ADVICE.items() if key in said), "")
-    return Finding(check, f"{who} fails with {type(error).__name__}: {said or 'no message'}{advice}")
+    said = failing(who, error)
+    return Finding(check, said + next((f": {todo}" for key, todo in _ADVICE.items() if key in said), ""))

@@ -11,10 +11,11 @@ from pyro.infer import RenyiELBO
 from pyro.poutine.subsample_messenger import _Subsample
 from torch import Tensor
 
+from pyrogen import checks
 from pyrogen.testing.checks.indices import Indices, handed_over, part_of_shuffled
 from pyrogen.testing.checks.terms import weights_of_terms
 from pyrogen.testing.findings import Finding, Result
-from pyrogen.testing.running.errors import spoken_error
+from pyrogen.testing.running.errors import blaming, spoken_error
 from pyrogen.testing.running.programs import Batch, Tested, whole_plates
 from pyrogen.testing.running.significance import Sample, exceeds
 from pyrogen.testing.running.sites import latents, marked_for_enumeration
@@ -146,7 +147,10 @@ def _part(tested: Tested, loss: Any, batch: Batch | None, rows: int, run: int, p
 def check_batch(batch: Any) -> None:
     """Raise ``TypeError`` unless `batch` makes ``(args, kwargs)`` from row indices."""
     if not callable(batch):
-        raise TypeError(f"batch must be a callable that makes (args, kwargs) from row indices, got {batch!r}")
-    made = batch(torch.zeros(1, dtype=torch.int64))
+        raise TypeError(
+            f"batch must be a callable that makes (args, kwargs) from row indices, got {checks.shown(batch)}"
+        )
+    with blaming("batch"):
+        made = batch(torch.zeros(1, dtype=torch.int64))
     if not (isinstance(made, tuple) and len(made) == 2 and isinstance(made[0], tuple) and isinstance(made[1], Mapping)):
         raise TypeError("batch must return (args, kwargs), a tuple and a mapping, such as ((x[rows], N), {})")

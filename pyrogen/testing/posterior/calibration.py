@@ -15,6 +15,7 @@ from pyrogen.progress import progress_bar
 from pyrogen.testing.findings import Finding, Report, Result
 from pyrogen.testing.posterior.simulation import from_prior, refit
 from pyrogen.testing.running.draws import guide_draws, own_latents
+from pyrogen.testing.running.errors import blaming
 from pyrogen.testing.running.isolation import nothing_changed
 from pyrogen.testing.running.log_joint import ROUNDING, log_joints
 from pyrogen.testing.running.programs import Tested, both_programs, whole_plates, without_warnings
@@ -123,27 +124,29 @@ def calibrate(
         >>> result.ok, result.ranks["z"].shape
         (True, (50,))
     """
-    for name, value, least in (("simulations", simulations, 10), ("num_samples", num_samples, 9)):
-        checks.whole(name, value, least)
-    checks.seed("seed", seed)
-    checks.probability("false_alarm", false_alarm, open=True)
-    checks.real("tolerance", tolerance, least=0, below=0.5)
-    _check_callables(train, lr, simulate)
+    simulations = checks.whole("simulations", simulations, 10, checks.LARGEST_COUNT)
+    num_samples = checks.whole("num_samples", num_samples, 9, checks.LARGEST_COUNT)
+    seed, lr = checks.seed("seed", seed), checks.real("lr", lr, above=0)
+    false_alarm = checks.probability("false_alarm", false_alarm, open=True)
+    tolerance = checks.real("tolerance", tolerance, least=0, below=0.5)
+    train = _checked_callables(train, simulate)
     model, guide = both_programs(model, guide)
-    tested = Tested(model, guide, tuple(args), dict(kwargs or {}), loss, seed)
+    tested = Tested(model, guide, args, {} if kwargs is None else kwargs, loss, seed)
     rows: dict[str, list[Ranks]] = {}
     with nothing_changed(model, guide), without_warnings():
         with whole_plates(), torch.no_grad():
-            own, trace = own_latents(tested, 0), tested.model_alone()
+            with blaming("the guide"):
+                own = own_latents(tested, 0)
+            with blaming("the model"):
+                trace, elbo = tested.model_alone(), tested.elbo() if isinstance(train, int) else None
             pooled: dict[str, tuple[int, ...]] = dict.fromkeys(own, ())
             if plates := common_plates(trace, tested.guide_alone()):
                 pooled = {name: _dims(site, plates) for name, site in own.items()}
-        elbo = tested.elbo() if isinstance(train, int) else None
         for run in progress_bar(range(simulations), desc="SBC", leave=False, shown=progress):
             with nothing_changed(model, guide):
                 tested.start(3 * run)
                 with whole_plates(), torch.no_grad():
-                    truth, new_args, new_kwargs = from_prior(tested) if simulate is None else _simulated(simulate())
+                    truth, new_args, new_kwargs = from_prior(tested) if simulate is None else _simulated(simulate)
                     names = [name for name in own if name in truth]
                     if not names:
                         raise ValueError(
@@ -152,13 +155,14 @@ def calibrate(
                         )
                 again = tested.with_args(new_args, new_kwargs)
                 if callable(train):
-                    train(model, guide, new_args, new_kwargs)
+                    with blaming("train"):
+                        train(model, guide, new_args, new_kwargs)
                 elif train is not None:
-                    refit(again, elbo, int(train), lr, 3 * run + 1)
-                with whole_plates():
+                    refit(again, elbo, train, lr, 3 * run + 1)
+                with whole_plates(), blaming("the guide, on simulated data,"):
                     drawn = guide_draws(again, num_samples, start=(run + 1) * 100_003)
                     joint = log_joints(again, truth, num_samples, run)
-                generator = np.random.default_rng([abs(seed), run])
+                generator = np.random.default_rng([seed, run])
                 for name in names:
                     rows.setdefault(name, []).append(_rank(truth[name], drawn[name], name, generator))
                 if joint is not None:
@@ -172,18 +176,18 @@ def calibrate(
     return Calibration(results, ranks, num_samples, false_alarm)
 
 
-def _check_callables(train: Any, lr: Any, simulate: Any) -> None:
+def _checked_callables(train: Any, simulate: Any) -> Any:
     if train is not None and not callable(train):
         try:
             checks.whole("train", train)
         except TypeError:
             raise TypeError(f"train must be None, a number of steps or a callable, got {checks.shown(train)}") from None
-        checks.whole("train", train, 1)
-    checks.real("lr", lr, above=0)
+        train = checks.whole("train", train, 1, checks.LARGEST_COUNT)
     if simulate is not None and not callable(simulate):
         raise TypeError(
             f"simulate must be None or a callable that returns (latents by site, args), got {checks.shown(simulate)}"
         )
+    return train
 
 
 def _dims(site: Any, plates: frozenset[str]) -> tuple[int, ...]:
@@ -192,8 +196,11 @@ def _dims(site: Any, plates: frozenset[str]) -> tuple[int, ...]:
     return tuple(batch + frame.dim for frame in site["cond_indep_stack"] if frame.name in plates)
 
 
-def _simulated(given: tuple[Any, ...]) -> tuple[dict[str, torch.Tensor], tuple[Any, ...], dict[str, Any]]:
-    if not isinstance(given, tuple) or len(given) not in (2, 3) or not isinstance(given[0], Mapping):
+def _simulated(simulate: Callable[[], Any]) -> tuple[dict[str, torch.Tensor], tuple[Any, ...], dict[str, Any]]:
+    with blaming("simulate"):
+        given = simulate()
+    kinds = Mapping, tuple | list, Mapping
+    if not isinstance(given, tuple) or len(given) not in (2, 3) or not all(map(isinstance, given, kinds)):
         raise ValueError("simulate must return (latents by site, args) or (latents by site, args, kwargs)")
     return dict(given[0]), tuple(given[1]), dict(given[2]) if len(given) == 3 else {}
 
@@ -201,7 +208,7 @@ def _simulated(given: tuple[Any, ...]) -> tuple[dict[str, torch.Tensor], tuple[A
 def _rank(
     truth: Any, drawn: NDArray[np.float64], name: str, generator: np.random.Generator, rounding: float = 0.0
 ) -> Ranks:
-    value = torch.as_tensor(truth).detach().cpu().double().numpy()
+    value = checks.array(f"the truth of {name!r}", truth).astype(np.float64)
     if value.shape != drawn.shape[1:]:
         raise ValueError(f"{name!r} has shape {value.shape} in the truth and {drawn.shape[1:]} in the guide")
     same = drawn == value

@@ -17,6 +17,7 @@ from pyrogen.testing.findings import Finding, Report, Result
 from pyrogen.testing.posterior.importance import bounds, pareto_k
 from pyrogen.testing.posterior.target_posterior import Known, check_exact, plain
 from pyrogen.testing.running.draws import Array, Difference, Moments, fixed_distributions, guide_draws, own_latents
+from pyrogen.testing.running.errors import blaming
 from pyrogen.testing.running.isolation import nothing_changed
 from pyrogen.testing.running.programs import Tested, both_programs, whole_plates, without_warnings
 from pyrogen.testing.running.weights import NoWeights, is_point, log_weights
@@ -82,29 +83,32 @@ def compare(
         >>> report.ok
         True
     """
-    checks.whole("num_samples", num_samples, 100)
-    checks.seed("seed", seed)
-    checks.probability("false_alarm", false_alarm, open=True)
-    checks.real("tolerance", tolerance, least=0)
+    num_samples = checks.whole("num_samples", num_samples, 100, checks.LARGEST_COUNT)
+    seed = checks.seed("seed", seed)
+    false_alarm = checks.probability("false_alarm", false_alarm, open=True)
+    tolerance = checks.real("tolerance", tolerance, least=0, most=100)
     if evidence is not None:
-        checks.real("evidence", evidence)
+        evidence = checks.real("evidence", evidence)
     check_exact(exact)
     model, guide = both_programs(model, guide)
-    tested = Tested(model, guide, tuple(args), dict(kwargs or {}), None, seed)
+    tested = Tested(model, guide, args, {} if kwargs is None else kwargs, None, seed)
     with nothing_changed(model, guide), without_warnings(), whole_plates():
-        known = exact(*tested.args, **tested.kwargs) if callable(exact) else exact
+        with blaming("exact"):
+            known = exact(*tested.args, **tested.kwargs) if callable(exact) else exact
         check_exact(known, made=True)
         if not known and evidence is None:
             raise ValueError("there is nothing to compare with: exact names no site, and evidence is None")
         with torch.no_grad():
-            first = own_latents(tested, 0)
+            with blaming("the guide"):
+                first = own_latents(tested, 0)
+                alone = fixed_distributions(tested, first)
             answers = {name: Known(name, value, first) for name, value in known.items()}
-            alone = fixed_distributions(tested, first)
             rate = false_alarm / (sum(answer.tests for answer in answers.values()) + 2 * (evidence is not None) or 1)
             divergences = {
                 name: _divergence(first[name], answer) if alone else None for name, answer in answers.items()
             }
-            own = guide_draws(tested, num_samples) if None in divergences.values() else {}
+            with blaming("the guide"):
+                own = guide_draws(tested, num_samples) if None in divergences.values() else {}
         results = [
             _by_draws(name, own[name], answer, rate, tolerance, num_samples)
             if divergences[name] is None
@@ -112,7 +116,7 @@ def compare(
             for name, answer in progress_bar(list(answers.items()), desc="compare", leave=False, shown=progress)
         ]
         if evidence is not None:
-            results.append(_evidence(tested, float(evidence), num_samples, rate))
+            results.append(_evidence(tested, evidence, num_samples, rate))
     return Report(tuple(results))
 
 
@@ -154,6 +158,8 @@ def _by_divergence(name: str, divergence: float | None, site: Message, tolerance
 
 
 def _by_draws(name: str, own: Array, answer: Known, rate: float, tolerance: float, samples: int) -> Result:
+    if not np.isfinite([answer.moments.mean, answer.moments.sd]).all():
+        raise ValueError(f"exact[{name!r}] must have a finite mean and sd, as its KL is not known in closed form")
     difference = Difference.between(Moments.of_draws(own), answer.moments)
     shifted, stretched = difference.beyond(tolerance, rate)
     words, numbers = difference.words(shifted, stretched)
@@ -215,7 +221,8 @@ def _evidence(tested: Tested, evidence: float, samples: int, rate: float) -> Res
 
     question = "the ELBO is at most log p(x)"
     try:
-        weights = log_weights(tested, samples)
+        with blaming("the model at the guide's draws", but=NoWeights):
+            weights = log_weights(tested, samples)
     except NoWeights as reason:
         return Result("evidence", question, "unjudged", f"no ELBO with a density: {reason}")
     figures = bounds(weights) | {"evidence": evidence}

@@ -14,6 +14,7 @@ from pyrogen import checks
 from pyrogen.progress import progress_bar
 from pyrogen.testing.findings import Finding, Level, Report, Result
 from pyrogen.testing.running.draws import Array, Difference, Moments, guide_draws, own_latents
+from pyrogen.testing.running.errors import blaming
 from pyrogen.testing.running.isolation import nothing_changed
 from pyrogen.testing.running.programs import Tested, both_programs, whole_plates, without_warnings
 from pyrogen.testing.running.sites import is_discrete, latents
@@ -73,18 +74,19 @@ def against_nuts(
         ValueError: where model and guide have no continuous latent in common, or the model has a discrete one that
             cannot be enumerated.
     """
-    for name, value, least in (("num_samples", num_samples, 100), ("warmup", warmup, 1), ("chains", chains, 1)):
-        checks.whole(name, value, least)
-    checks.seed("seed", seed)
-    checks.probability("false_alarm", false_alarm, open=True)
-    checks.real("tolerance", tolerance, least=0)
+    num_samples = checks.whole("num_samples", num_samples, 100, checks.LARGEST_COUNT)
+    warmup = checks.whole("warmup", warmup, 1, checks.LARGEST_COUNT)
+    chains, seed = checks.whole("chains", chains, 1, checks.LARGEST_COUNT), checks.seed("seed", seed)
+    false_alarm = checks.probability("false_alarm", false_alarm, open=True)
+    tolerance = checks.real("tolerance", tolerance, least=0, most=100)
     model, guide = both_programs(model, guide)
-    tested = Tested(model, guide, tuple(args), dict(kwargs or {}), None, seed)
+    tested = Tested(model, guide, args, {} if kwargs is None else kwargs, None, seed)
     with nothing_changed(model, guide), without_warnings(), whole_plates():
         names = _compared(tested)
         with progress_bar(total=chains * (num_samples + warmup), desc="NUTS", leave=False, shown=progress) as bar:
             chain, divergent = _nuts(tested, num_samples, warmup, chains, bar)
-        own = guide_draws(tested, 2 * num_samples * chains)
+        with blaming("the guide"):
+            own = guide_draws(tested, 2 * num_samples * chains)
     sampler = {name: _diagnosed(chain[name]) for name in names}
     first = _sampler_result(sampler, divergent, num_samples * chains)
     level: Level = "fault" if first.outcome == "passed" else "warning"
@@ -108,7 +110,10 @@ def against_nuts(
 
 
 def _compared(tested: Tested) -> list[str]:
-    ours, theirs = dict(latents(tested.model_alone())), own_latents(tested, 0)
+    with blaming("the model"):
+        ours = dict(latents(tested.model_alone()))
+    with blaming("the guide"):
+        theirs = own_latents(tested, 0)
     for name, site in ours.items():
         if is_discrete(site) and not site["fn"].has_enumerate_support:
             raise ValueError(f"latents must be continuous, or discrete and enumerable, for NUTS, got {name!r}")
@@ -141,7 +146,8 @@ def _nuts(tested: Tested, samples: int, warmup: int, chains: int, bar: Any) -> t
                 disable_progbar=True,
                 hook_fn=lambda *_: bar.update(),
             )
-            mcmc.run(*tested.args, **tested.kwargs)
+            with blaming("NUTS"):
+                mcmc.run(*tested.args, **tested.kwargs)
             drawn.append({name: value.cpu().double().numpy() for name, value in mcmc.get_samples().items()})
             divergent += sum(len(rows) for rows in mcmc.diagnostics()["divergences"].values())
     return {name: np.stack([one[name] for one in drawn]) for name in drawn[0]}, divergent

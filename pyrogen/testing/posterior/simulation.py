@@ -10,6 +10,8 @@ from pyro import poutine
 from pyro.distributions import Unit
 from torch import Tensor
 
+from pyrogen import checks
+from pyrogen.testing.running.errors import blaming
 from pyrogen.testing.running.programs import Tested
 from pyrogen.testing.running.sites import is_deterministic, observed, sites
 
@@ -25,23 +27,26 @@ def from_prior(tested: Tested) -> Replaced:
     Raises:
         ValueError: where no argument holds a site's value or several do, or the model has a ``pyro.factor``.
     """
-    real = poutine.trace(tested.model).get_trace(*tested.args, **tested.kwargs)
+    with blaming("the model"):
+        real = poutine.trace(tested.model).get_trace(*tested.args, **tested.kwargs)
     if not any(True for _ in observed(real)):
         raise ValueError(f"the model observes nothing with these arguments, so there is nothing to simulate: {_OWN}")
     for name, site in observed(real):
         if isinstance(site["fn"], Unit):
             raise ValueError(f"{name!r} is a pyro.factor, from which nothing can be drawn: {_OWN}")
-    drawn = poutine.trace(poutine.uncondition(tested.model)).get_trace(*tested.args, **tested.kwargs)
+    with blaming("the model, where it observes nothing,"):
+        drawn = poutine.trace(poutine.uncondition(tested.model)).get_trace(*tested.args, **tested.kwargs)
     truth, copies = {}, _Copies(tested)
     for name, site in sites(drawn):
         if is_deterministic(site):
             continue
         if site["infer"].get("was_observed"):
-            copies.put(name, torch.as_tensor(site["infer"]["obs"]), site["value"])
+            copies.put(name, checks.tensor(f"what the model observes at {name!r}", site["infer"]["obs"]), site["value"])
         else:
             truth[name] = site["value"]
     args, kwargs = copies.arguments()
-    again = poutine.trace(poutine.condition(tested.model, data=truth)).get_trace(*args, **kwargs)
+    with blaming("the model, on simulated data,"):
+        again = poutine.trace(poutine.condition(tested.model, data=truth)).get_trace(*args, **kwargs)
     for name, site in observed(again):
         if site["infer"].get("was_observed") or name not in drawn.nodes or name in truth:
             continue
@@ -64,6 +69,10 @@ class _Copies:
         key = self._source(name, value)
         tensor = self._tensors[key]
         copy = self._copies.setdefault(key, tensor.clone())
+        if value.shape != new.shape:
+            raise ValueError(
+                f"the model draws {name!r} of shape {tuple(new.shape)} and observes one of {tuple(value.shape)}: {_OWN}"
+            )
         if tensor.shape == value.shape:
             copy.copy_(new)
         else:  # a view: the same place in the copy
@@ -104,7 +113,8 @@ def _holds(tensor: Tensor, value: Tensor) -> bool:
 
 def _tensors(value: Any) -> Iterator[Tensor]:
     if isinstance(value, Tensor):
-        yield value
+        if value.layout == torch.strided and value.device.type != "meta":  # others can hold no data
+            yield value
     elif isinstance(value, Mapping):
         for part in value.values():
             yield from _tensors(part)
@@ -137,8 +147,9 @@ def refit(tested: Tested, loss: Any, steps: int, lr: float, seed: int) -> None:
         for group in optimizer.param_groups:
             group["lr"] = lr * min(1.0, 2 * (1 - step / steps))
         optimizer.zero_grad()
-        loss_and_gradients(tested, loss)
-        optimizer.step()
+        with blaming(f"step {step + 1} of the guide's fit, with lr={lr:g},"):
+            loss_and_gradients(tested, loss)
+            optimizer.step()
 
 
 def loss_and_gradients(tested: Tested, loss: Any) -> None:

@@ -49,15 +49,15 @@ class Known:
                 self.draws = plain(value.sample((10_000,)))
                 self.moments = Moments.of_draws(self.draws)
         elif isinstance(value, tuple | list) and len(value) == 2:
-            mean, sd = (torch.as_tensor(part, dtype=torch.float64) for part in value)
+            mean, sd = (torch.from_numpy(_finite(f"exact[{name!r}]", part)) for part in value)
             for what, part in (("the mean", mean), ("the sd", sd)):
                 self._check(name, part.shape, what)
             if not (sd > 0).all():
                 raise ValueError(f"the exact sd of {name!r} must be positive, got {sd.min().item():g}")
             self.moments = Moments.exact(self._fill(mean), self._fill(sd))
         elif isinstance(value, Tensor | np.ndarray):
-            self.draws = plain(value)
-            if self.draws.shape[1:] != self.shape or len(self.draws) < 100:
+            self.draws = _finite(f"exact[{name!r}]", value)
+            if self.draws.shape[1:] != self.shape or self.draws.shape[:1] < (100,):
                 shape = ", ".join(["n", *map(str, self.shape)]) + "," * (not self.shape)
                 raise ValueError(
                     f"exact draws of {name!r} must be ({shape}) with n at least 100, got shape {self.draws.shape}"
@@ -81,7 +81,14 @@ class Known:
         return np.broadcast_to(plain(value), self.shape)
 
 
-def plain(value: Any) -> Array:
-    """Return numbers or a tensor as a float64 array, off the graph and off any device."""
-    array: Array = torch.as_tensor(value).detach().cpu().double().numpy()
+def plain(value: Any, name: str = "the posterior") -> Array:
+    """Return numbers or a tensor as a float64 array, off the graph and off any device; `name` is for the error."""
+    array: Array = checks.array(name, value).astype(np.float64)
+    return array
+
+
+def _finite(name: str, value: Any) -> Array:
+    array = plain(value, name)
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite, got {int((~np.isfinite(array)).sum())} values that are not")
     return array

@@ -75,8 +75,6 @@ class Tested:
         bound = getattr(self.loss, "__self__", None)
         if isinstance(bound, ELBO):  # elbo.loss and elbo.differentiable_loss stand for the ELBO itself
             object.__setattr__(self, "loss", bound)
-        if isinstance(self.seed, bool) or not isinstance(self.seed, int):
-            raise TypeError(f"seed must be an integer, got {self.seed!r}")
         if isinstance(self.loss, type):
             raise TypeError(f"loss must be an instance, got a class: pass {self.loss.__name__}()")
         own = self.loss is not None and not isinstance(self.loss, ELBO)
@@ -87,6 +85,10 @@ class Tested:
             raise TypeError(
                 f"args must be the arguments of model and guide as a tuple, such as args=(x,), got {_kind(self.args)}"
             )
+        if not isinstance(self.kwargs, Mapping):
+            raise TypeError(f"kwargs must be a dict of arguments, such as {{'n': 3}}, got {_kind(self.kwargs)}")
+        object.__setattr__(self, "args", tuple(self.args))
+        object.__setattr__(self, "kwargs", dict(self.kwargs))
         for name, program in (("model", self.model), ("guide", self.guide)):
             if not callable(program):
                 raise TypeError(f"the {name} must be a Pyro program, a callable, got {_kind(program)}")

@@ -181,7 +181,7 @@ def test_bad_settings_are_refused(settings):
         ({"false_alarm": "a"}, TypeError, "false_alarm must be a .*number"),
         ({"seed": "a"}, TypeError, "seed must be a whole number"),
         ({"num_samples": "many"}, TypeError, "num_samples must be a whole number"),
-        ({"tolerance": math.nan}, ValueError, "tolerance must be a finite number of at least 0"),
+        ({"tolerance": math.nan}, ValueError, "tolerance must be a number from 0 to 100, got nan"),
     ],
 )
 def test_settings_of_another_kind_are_refused(settings, error, words):
