@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,6 +17,7 @@ from pyrogen.testing.checks.density import density
 from pyrogen.testing.checks.first_runs import FirstRuns, failure, first_runs, step
 from pyrogen.testing.checks.gradient import gradient
 from pyrogen.testing.checks.jacobian import jacobian
+from pyrogen.testing.checks.leftovers import without_leftovers
 from pyrogen.testing.checks.objective import check_batch, minibatch, objective
 from pyrogen.testing.checks.parameters import parameters
 from pyrogen.testing.checks.prior import prior
@@ -52,6 +54,7 @@ def check(
     without its N/B. These are looked for in runs of both programs:
 
     ===============  ====================================================================================
+    parameter store  Pyro's store holds no parameter of an earlier program that these are given (only if it does)
     runs             guide and model run on the arguments
     sites            each latent is in model and guide, or enumerated, or auxiliary
     plates           shared sites stand in the same plates
@@ -133,10 +136,24 @@ def check(
     model, guide = both_programs(model, guide)
     deadline = math.inf if time_limit is None else time.monotonic() + time_limit
     tested = Tested(model, guide, args, {} if kwargs is None else kwargs, loss, seed, deadline=deadline)
-    rate = false_alarm / _TESTS
+    asked = functools.partial(_report, tested, false_alarm / _TESTS, size, batch)
+    report = asked(fitted=fitted, time_limit=time_limit, progress=progress)
+    return without_leftovers(report, lambda: asked(fitted=False, time_limit=time_limit, progress=progress))
+
+
+def _report(
+    tested: Tested,
+    rate: float,
+    size: int | None,
+    batch: Batch | None,
+    fitted: bool,
+    time_limit: float | None,
+    progress: bool,
+) -> Report:
+    """Ask all questions, each test at a false-alarm rate of `rate`, and leave everything as it was."""
     results: list[Result] = []
-    frozen = frozen_parameters(model, guide)
-    with nothing_changed(model, guide), without_warnings(), torch.enable_grad():
+    frozen = frozen_parameters(tested.model, tested.guide)
+    with nothing_changed(tested.model, tested.guide), without_warnings(), torch.enable_grad():
         try:
             first = first_runs(tested)
         except OutOfTime:

@@ -34,6 +34,7 @@ NUTS, CALIBRATION, SIMULATION = (
     "testing/posterior/simulation.py",
 )
 COMPARE = "testing/posterior/compare.py"
+OF_STORE = "testing/test_second_look.py::test_what_the_store_held_before_is_named_and_stays"
 DRAWS = "testing/running/draws.py"
 JOINT = "testing/running/log_joint.py"
 FOUND = "testing/test_check.py::test_each_planted_fault_is_found"
@@ -635,5 +636,19 @@ FAULTS = [
         "sd * np.sqrt(np.maximum(kurtosis - 1, 0.5) / (4 * n))",
         "sd * np.sqrt(np.maximum(0 * kurtosis + 2, 0.5) / (4 * n))",
         OF_QUESTIONS + "test_the_error_of_a_standard_deviation_knows_the_tails",
+    ),
+    Fault(
+        "the store stays empty",
+        "testing/checks/leftovers.py",
+        "        store.set_state(kept)",
+        "        pass",
+        OF_STORE,
+    ),
+    Fault(
+        "all that the programs ask for is called an earlier program's",
+        "testing/checks/leftovers.py",
+        "for name in asked.names if name in earlier))",
+        "for name in sorted(earlier)))",
+        OF_STORE,
     ),
 ]

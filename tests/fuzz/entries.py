@@ -905,7 +905,3 @@ SLOW = {  # calls of a second: the suite makes few of them
     "testing.compare",
     "datasets.DSprites.images",
 }
-
-OPEN = {  # parts and callables with findings that are not mended yet: `make fuzz` calls them, the suite does not
-    "testing",
-}

@@ -191,3 +191,22 @@ class TestRefusals:
     def test_settings(self, settings, error, message):
         with pytest.raises(error, match=message):
             pg.testing.check(normal, AutoNormal(normal), (Y,), progress=False, **settings)
+
+
+def test_what_the_store_held_before_is_named_and_stays():
+    size = 2
+
+    def model(y):
+        scale = pyro.param("scale", torch.ones(size), constraint=constraints.positive)
+        pyro.sample("y", dist.Normal(torch.zeros(size), scale).to_event(1), obs=y)
+
+    pyro.param("other", torch.ones(1))
+    assert pg.testing.check(model, lambda y: None, (torch.zeros(2),), progress=False).ok
+    pyro.param("scale", torch.full((2,), 3.0))
+    size = 3
+    report = pg.testing.check(model, lambda y: None, (torch.zeros(3),), progress=False)
+    assert report["parameter store"].findings[0].site == "scale"
+    assert {name: value.tolist() for name, value in pyro.get_param_store().items()} == {
+        "other": [1.0],
+        "scale": [3.0, 3.0],
+    }

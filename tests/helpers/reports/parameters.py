@@ -5,6 +5,7 @@ import torch
 from helpers.reports.base import IMAGES, ISSUE, POSITIVE, PULL, THREAD, TORCH, Programs, X, mean_of, normal, report
 from pyro import distributions as dist
 from pyro.distributions import constraints
+from pyro.infer.autoguide import AutoNormal
 from pyro.nn import PyroModule
 from torch import nn
 
@@ -393,3 +394,39 @@ def _(faulty):
             pyro.sample("w", dist.MultivariateNormal(mean, covariance * factor**2))
 
     return Programs(model, guide, settings={"fitted": True})
+
+
+@report(
+    "the store still holds an earlier model's modules", "'encoder' and 'decoder' from before this call, and SVI would"
+)
+def _(faulty):
+    if faulty:
+        earlier = Nets()
+        for name in earlier.register:
+            pyro.module(name, getattr(earlier, name))
+    return of(Nets, False)
+
+
+def sized(guide, size):
+    """A model of `size` latents, in the store of another with two."""
+    pyro.param("loc", torch.zeros(2))
+
+    def own(x):
+        z = pyro.sample("z", dist.Normal(0.0, 1.0).expand([size]).to_event(1))
+        with pyro.plate("data", len(x)):
+            pyro.sample("x", dist.Normal(z.sum(), 1.0), obs=x)
+
+    return Programs(own, guide or AutoNormal(own))
+
+
+@report("the store still holds a parameter of another size", "'loc' from before this call, and with that 'z' is an")
+def _(faulty):
+    size = 3 if faulty else 2
+    return sized(lambda x: pyro.sample("z", dist.Normal(pyro.param("loc", torch.zeros(size)), 1.0).to_event(1)), size)
+
+
+@report("the store still holds an earlier AutoGuide", "which may be the cause of what follows", level="warning")
+def _(faulty):
+    if faulty:
+        sized(None, 2).guide(X)
+    return sized(None, 3)

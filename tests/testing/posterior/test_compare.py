@@ -153,6 +153,9 @@ def test_a_guide_of_one_point_has_no_elbo():
         ({"z": (0.0, 0.0)}, ValueError, "must be positive"),
         ({"z": torch.zeros(200, 3)}, ValueError, r"exact draws of 'z' must be \(n,\) with n at least 100"),
         ({"z": "normal"}, TypeError, "must be a distribution"),
+        ({"z": torch.full((200,), math.nan)}, ValueError, r"exact\['z'\] must be finite, got 200 values"),
+        ({"z": (0.0, "1")}, TypeError, r"exact\['z'\] must be real numbers"),
+        (lambda x: 1 / 0, ValueError, "exact fails with ZeroDivisionError: division by zero"),
         ({"z": dist.Normal}, TypeError, "got the class Normal"),
         (dist.Normal, TypeError, "exact must be a mapping .* got the class Normal"),
         (dist.Normal(0.0, 1.0), TypeError, "exact must be a mapping .* got Normal"),
@@ -181,12 +184,15 @@ def test_bad_settings_are_refused(settings):
         ({"false_alarm": "a"}, TypeError, "false_alarm must be a .*number"),
         ({"seed": "a"}, TypeError, "seed must be a whole number"),
         ({"num_samples": "many"}, TypeError, "num_samples must be a whole number"),
+        ({"args": DATA}, TypeError, "args must be the arguments of model and guide as a tuple"),
+        ({"args": ("a",)}, ValueError, "the guide fails with"),
+        ({"kwargs": [1]}, TypeError, "kwargs must be a dict of arguments"),
         ({"tolerance": math.nan}, ValueError, "tolerance must be a number from 0 to 100, got nan"),
     ],
 )
 def test_settings_of_another_kind_are_refused(settings, error, words):
     with pytest.raises(error, match=words):
-        compare(*one_mean(), (DATA,), exact={"z": (0.0, 1.0)}, **settings)
+        compare(*one_mean(), **({"args": (DATA,), "exact": {"z": (0.0, 1.0)}} | settings))
 
 
 def test_draws_of_many_numbers_are_asked_for_by_shape():
