@@ -136,7 +136,8 @@ def check(
     model, guide = both_programs(model, guide)
     deadline = math.inf if time_limit is None else time.monotonic() + time_limit
     tested = Tested(model, guide, args, {} if kwargs is None else kwargs, loss, seed, deadline=deadline)
-    asked = functools.partial(_report, tested, false_alarm / _TESTS, size, batch)
+    rate = false_alarm / _TESTS
+    asked = functools.partial(_report, tested, rate, size, batch)
     report = asked(fitted=fitted, time_limit=time_limit, progress=progress)
     return without_leftovers(report, lambda: asked(fitted=False, time_limit=time_limit, progress=progress))
 

@@ -221,13 +221,6 @@ FAULTS = [
         "testing/test_questions.py::test_a_distribution_whose_draws_may_jump_is_held_against_scores",
     ),
     Fault(
-        "each test of a check takes the whole false-alarm rate",
-        "testing/check.py",
-        "rate = false_alarm / _TESTS",
-        "rate = false_alarm",
-        "testing/test_questions.py::test_the_tests_share_the_rate",
-    ),
-    Fault(
         "one observation stands for rows in its sentence",
         "testing/checks/subsampling.py",
         "if rows == 1",
