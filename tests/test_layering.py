@@ -23,7 +23,8 @@ LAYERS = (
 ROOMS = {  # the rooms of a folder, from the lowest; its own files are named among them, or lie above all of them
     "graphs": (("structure",), ("inference",), ("files", "pyro")),
     "exercises": (
-        ("schema", "products", "results", "explanations", "random_networks"),
+        ("explanations",),
+        ("schema", "products", "results", "random_networks"),
         ("cross_checks",),
         ("claims",),
         ("kinds",),

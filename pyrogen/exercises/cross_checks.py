@@ -15,6 +15,7 @@ import numpy as np
 
 from pyrogen.exercises.random_networks import Draws
 from pyrogen.graphs.inference.dependence import EPSILON, dependence, terms
+from pyrogen.graphs.structure.making import graph_of
 from pyrogen.graphs.structure.validation import Graph, Node
 
 Triple = tuple[Node, Node, frozenset[Node]]
@@ -27,20 +28,14 @@ def by_pgmpy(graph: Graph) -> Any:
     """Return the graph as pgmpy's DAG or UndirectedGraph, tables left out."""
     from pgmpy.base import DAG, UndirectedGraph
 
-    copy = DAG() if graph.is_directed() else UndirectedGraph()
-    copy.add_nodes_from(graph)
-    copy.add_edges_from(graph.edges())
-    return copy
+    return graph_of(DAG if graph.is_directed() else UndirectedGraph, graph, graph.edges())
 
 
 def by_networkx(graph: Graph) -> Any:
     """Return the graph as networkx's DiGraph or Graph."""
     import networkx as nx
 
-    copy = nx.DiGraph() if graph.is_directed() else nx.Graph()
-    copy.add_nodes_from(graph)
-    copy.add_edges_from(graph.edges())
-    return copy
+    return graph_of(nx.DiGraph if graph.is_directed() else nx.Graph, graph, graph.edges())
 
 
 def pgmpy_reached(graph: Graph, x: Node, given: Iterable[Node]) -> set[Node]:
@@ -147,10 +142,9 @@ def decomposes(draws: Draws) -> bool | None:
     if not draws.small:
         return None
     place = {node: axis for axis, node in enumerate(draws.nodes)}
-    links = nx.Graph()
-    links.add_nodes_from(networkx_cliques(by_networkx(draws.graph)))
-    links.add_weighted_edges_from((a, b, len(a & b)) for a, b in combinations(list(links), 2))
-    tree = nx.maximum_spanning_tree(links)
+    cliques = networkx_cliques(by_networkx(draws.graph))
+    links = ((a, b, {"weight": len(a & b)}) for a, b in combinations(cliques, 2))
+    tree = nx.maximum_spanning_tree(graph_of(nx.Graph, cliques, links))
     parts = [(1, clique) for clique in tree] + [(-1, a & b) for a, b in tree.edges]
     for joint in draws.joints():
         log, size = np.log(joint), len(parts)
@@ -194,8 +188,4 @@ def numeric_product(draws: Draws, parents: dict[Node, tuple[Node, ...]]) -> bool
 def _with_colliders(graph: Graph) -> Any:
     from pgmpy.base import DAG
 
-    dag = DAG()
-    dag.add_nodes_from(graph)
-    for number, (a, b) in enumerate(graph.edges):
-        dag.add_edges_from([(a, ("edge", number)), (b, ("edge", number))])
-    return dag
+    return graph_of(DAG, graph, ((end, ("edge", number)) for number, edge in enumerate(graph.edges) for end in edge))

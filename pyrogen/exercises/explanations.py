@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import combinations, islice
 
 from pyrogen.graphs.inference.dependence import Dependence
+from pyrogen.graphs.structure.making import graph_of
 from pyrogen.graphs.structure.separation import active_trail, ancestors, path
 from pyrogen.graphs.structure.trails import blocked_trails, draw_trail, joint
 from pyrogen.graphs.structure.validation import Graph, Node
@@ -22,6 +23,13 @@ def named(nodes: Iterable[Node]) -> str:
 def listing(parts: Sequence[str]) -> str:
     """Return words joined as ``a, b and c``."""
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}" if parts else "none"
+
+
+def difference(missing: Sequence[str], extra: Sequence[str], is_not: str, are_not: str) -> str:
+    """Return what a stated set misses, and what of it `is_not` (several of which `are_not`) as it should be."""
+    parts = [f"it misses {listing(missing)}"] if missing else []
+    parts += [f"{listing(extra)} {is_not if len(extra) == 1 else are_not}"] if extra else []
+    return " and ".join(parts)
 
 
 def either(parts: Sequence[str]) -> str:
@@ -58,8 +66,7 @@ def why_undirected(ug: Graph, x: Sequence[Node], y: Sequence[Node], given: Seque
     if way is not None:
         avoids = ": it meets no observed node" if given else ""
         return [f"the path {draw_trail(ug, way)} is open{avoids}"]
-    plain = nx.Graph(ug.edges())
-    plain.add_nodes_from(ug)
+    plain = graph_of(nx.Graph, ug, ug.edges())
     paths = [
         way
         for a in x

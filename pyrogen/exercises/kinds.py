@@ -155,7 +155,6 @@ def _stated(value: Any, form: Stated, network: Any, directed: bool) -> Any:
     if form == "product":
         read(value, network if directed or not network.is_directed() else moral_graph(network))
         return value
-    found = [schema.names(network, one, "stated") for one in schema.lists(value, "stated")]
-    if form == "edges" and any(len(one) != 2 for one in found):
-        raise ValueError('"stated" must be a list of edges, each a list of two names')
-    return found
+    if form == "edges":
+        return schema.groups(network, value, "stated", 2, schema.EDGES)
+    return [schema.names(network, one, "stated") for one in schema.lists(value, "stated")]

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from pyrogen.exercises.explanations import listing
 from pyrogen.graphs.structure import validation
 from pyrogen.graphs.structure.factorization import Factorization
 from pyrogen.graphs.structure.validation import Graph, Node
@@ -47,6 +48,10 @@ class Part(NamedTuple):
     def __str__(self) -> str:
         bar = f" | {', '.join(map(str, self.after))}" if self.after else ""
         return f"{'P' if self.conditional else 'φ'}({', '.join(map(str, self.before))}{bar})"
+
+    def chain(self) -> list[Part]:
+        """Return the conditionals of single nodes by the chain rule: P(A | C) P(B | A, C) for P(A, B | C)."""
+        return [Part(True, (node,), (*self.before[:place], *self.after)) for place, node in enumerate(self.before)]
 
 
 class Stated(NamedTuple):
@@ -125,8 +130,13 @@ def flaw(stated: Stated, graph: Graph) -> str:
         missing = [str(node) for node in graph if node not in stated.left]
         left = ", ".join(map(str, stated.left))
         if missing:
-            return f"P({left}) on the left side is not the joint distribution, as it leaves out {_and(missing)}"
-    return (_directed_flaw if graph.is_directed() else _undirected_flaw)(stated, graph)
+            return f"P({left}) on the left side is not the joint distribution, as it leaves out {listing(missing)}"
+    if graph.is_directed():
+        return _directed_flaw(stated, graph)
+    for part in stated.parts:
+        if part.conditional:
+            return f"{part} is a conditional, but a Markov network's joint is 1/Z times a product of potentials φ"
+    return ""
 
 
 def parse(text: str, graph: Graph) -> Factorization:
@@ -154,14 +164,8 @@ def formed(stated: Stated, graph: Graph) -> Factorization:
 
 
 def single(stated: Stated) -> tuple[tuple[Node, ...], ...]:
-    """Return the conditionals of single nodes that the stated ones come down to by the chain rule, each with its
-    parents.
-
-    P(A, B | C) is P(A | C) P(B | A, C).
-    """
-    return tuple(
-        (node, *part.before[:place], *part.after) for part in stated.parts for place, node in enumerate(part.before)
-    )
+    """Return each node with its parents, as the stated conditionals have them by the chain rule."""
+    return tuple((*one.before, *one.after) for part in stated.parts for one in part.chain())
 
 
 def _directed_flaw(stated: Stated, graph: Graph) -> str:
@@ -175,11 +179,12 @@ def _directed_flaw(stated: Stated, graph: Graph) -> str:
     heads = [node for part in stated.parts for node in part.before]
     missing = [str(node) for node in graph if node not in heads]
     if missing:
-        return f"it has no factor for {_and(missing)}"
+        return f"it has no factor for {listing(missing)}"
     for node in graph:
         own = [str(part) for part in stated.parts if node in part.before]
         if len(own) > 1:
-            which = f"{own[0]} stands there {_times(len(own))}" if len(set(own)) == 1 else f"{_and(own)} are all there"
+            times = "twice" if len(own) == 2 else f"{len(own)} times"
+            which = f"{own[0]} stands there {times}" if len(set(own)) == 1 else f"{listing(own)} are all there"
             return f"{which}, but each node has one factor"
     drawn = nx.DiGraph([(parent, node) for part in single(stated) for node, *parents in [part] for parent in parents])
     try:
@@ -187,13 +192,6 @@ def _directed_flaw(stated: Stated, graph: Graph) -> str:
     except nx.NetworkXNoCycle:
         return ""
     return f"its parents make the cycle {' → '.join([*cycle, cycle[0]])}, so that it need not sum to one"
-
-
-def _undirected_flaw(stated: Stated, graph: Graph) -> str:
-    for part in stated.parts:
-        if part.conditional:
-            return f"{part} is a conditional, but a Markov network's joint is 1/Z times a product of potentials φ"
-    return ""
 
 
 def _known(graph: Graph, names: Sequence[str], what: str) -> tuple[Node, ...]:
@@ -207,11 +205,3 @@ def _short(text: str) -> str:
 
 def _listed(text: str) -> list[str]:
     return [name.strip() for name in text.split(",")] if text.strip() else []
-
-
-def _and(words: Sequence[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
-
-
-def _times(number: int) -> str:
-    return "twice" if number == 2 else f"{number} times"

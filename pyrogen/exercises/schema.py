@@ -11,19 +11,12 @@ from pyrogen.graphs.structure import validation
 LARGEST = 1e300
 LONGEST = 10_000  # characters of a title, text or note
 
-SIDES = {
-    "x": False,
-    "y": False,
-    "of": False,
-    "also": False,
-    "nodes": False,
-    "node": False,
-    "given": True,
-}  # may be empty
+SIDES = {**dict.fromkeys(("x", "y", "of", "also", "nodes", "node"), False), "given": True}  # whether it may be empty
+EDGES = "a list of edges, each a list of two names"
 ONE = ("of", "node")
 
 
-def names(network: Any, value: Any, what: str, empty: bool | None = None, ordered: bool = False) -> list[str]:
+def names(network: Any, value: Any, what: str, empty: bool | None = None) -> list[str]:
     """Return the names in a field, one or a list of them, all of them nodes."""
     if not isinstance(value, str) and not (isinstance(value, list) and all(isinstance(one, str) for one in value)):
         raise ValueError(f'"{what}" must be a name or a list of names, got {checks.shown(value)}')
@@ -63,6 +56,14 @@ def lists(value: Any, what: str) -> list[Any]:
     if not isinstance(value, list) or not all(isinstance(one, list) for one in value):
         raise ValueError(f'"{what}" must be a list of lists, got {checks.shown(value)}')
     return value
+
+
+def groups(network: Any, value: Any, what: str, size: int, wanted: str) -> list[list[str]]:
+    """Return lists of `size` names each; `wanted` says in the message what they stand for."""
+    found = [names(network, one, what) for one in lists(value, what)]
+    if any(len(one) != size for one in found):
+        raise ValueError(f'"{what}" must be {wanted}')
+    return found
 
 
 def states(network: Any, value: Any, what: str, empty: bool = False) -> dict[Any, Any]:

@@ -1,16 +1,15 @@
 """Claims of every kind, right and wrong, on graphs small enough to see the answer; and ways that disagree."""
 
-import json
 from dataclasses import replace
 from itertools import pairwise
 
 import networkx as nx
 import numpy as np
 import pytest
+from helpers.exercises import COLLIDER, bare, judge
 from helpers.graphs_enumerated import random_dag, random_ug
 
 from pyrogen import graphs
-from pyrogen.exercises import check_exercise
 from pyrogen.exercises.claims.independences import Subject
 from pyrogen.exercises.claims.maps import _enumerated
 from pyrogen.exercises.claims.products import _directed_ways, _undirected_ways
@@ -22,17 +21,6 @@ from pyrogen.graphs.structure.factorization import Factorization
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")  # of pgmpy, when it is imported
 
-COLLIDER = {
-    "kind": "bayesian",
-    "nodes": {"a": [0, 1], "b": [0, 1], "m": [0, 1], "d": [0, 1]},
-    "edges": [["a", "m"], ["b", "m"], ["m", "d"]],
-    "tables": [
-        {"node": "a", "values": [0.3, 0.7]},
-        {"node": "b", "values": [0.6, 0.4]},
-        {"node": "m", "parents": ["a", "b"], "values": [[[0.9, 0.1], [0.4, 0.6]], [[0.2, 0.8], [0.5, 0.5]]]},
-        {"node": "d", "parents": ["m"], "values": [[0.7, 0.3], [0.1, 0.9]]},
-    ],
-}
 SQUARE = {
     "kind": "markov",
     "nodes": {"A": [0, 1], "B": [0, 1], "C": [0, 1], "D": [0, 1], "X": ["u", "v", "w"]},
@@ -45,14 +33,6 @@ SQUARE = {
         {"nodes": ["X"], "values": [1, 2, 4]},
     ],
 }
-
-
-def judge(tmp_path, network, *claims):
-    path = tmp_path / "exercise.json"
-    path.write_text(json.dumps({"title": "t", "network": network, "claims": claims}))
-    verdicts = check_exercise(path, draws=2)
-    assert verdicts.sound, str(verdicts)
-    return verdicts.rows if len(claims) > 1 else verdicts.rows[0]
 
 
 @pytest.mark.parametrize(
@@ -206,16 +186,8 @@ def test_ways_of_judging_products_and_maps_agree_on_random_graphs():
         ug = nx.Graph(dag.edges())
         ug.add_nodes_from(dag)
         sets = graphs.maximal_cliques(nx.Graph(other.edges()) if other.edges else ug)
-        assert (
-            len(
-                set(
-                    _undirected_ways(
-                        Subject(ug, False, 2, seed), Factorization(False, tuple(map(tuple, sets)))
-                    ).values()
-                )
-            )
-            == 1
-        )
+        ways = _undirected_ways(Subject(ug, False, 2, seed), Factorization(False, tuple(map(tuple, sets))))
+        assert len(set(ways.values())) == 1
     assert min(seen.values()) > 3
 
 
@@ -257,8 +229,7 @@ def test_a_fault_of_one_way_is_seen(tmp_path, monkeypatch):
         judge(tmp_path, COLLIDER, {"kind": "independence", "x": "a", "y": "d", "stated": False})
 
 
-CHAIN = {"kind": "bayesian", "nodes": ["a", "b", "c"], "edges": [["a", "b"], ["b", "c"]]}
-FACTORED = {"kind": "markov", "nodes": ["a", "b", "c"], "edges": [["a", "b"], ["b", "c"]]}
+CHAIN, FACTORED = (bare(kind, ["ab", "bc"]) for kind in ("bayesian", "markov"))
 
 
 @pytest.mark.parametrize(

@@ -29,8 +29,8 @@ FAULTS = [
     Fault(
         "only the first of several best explanations is right",
         "exercises/claims/probabilities.py",
-        "agrees = own >= top * (1 - bound)",
-        "agrees = stated == first",
+        "agrees, reason = own >= top * (1 - bound), f",
+        "agrees, reason = stated == first, f",
         OF + "test_probabilities.py::test_each_of_several_best_explanations_is_right",
     ),
     Fault(
@@ -78,8 +78,8 @@ FAULTS = [
     Fault(
         "the chain rule forgets the nodes before",
         "exercises/products.py",
-        "(node, *part.before[:place], *part.after) for part",
-        "(node, *part.after) for part",
+        "(*self.before[:place], *self.after)",
+        "self.after",
         "exercises/test_claims.py::test_a_stated_product_is_judged_whatever_its_form",
     ),
     Fault(

@@ -6,11 +6,12 @@ from itertools import product
 from typing import Any
 
 from pyrogen.exercises import cross_checks, explanations, schema
-from pyrogen.exercises.claims.independences import Claim, Subject, judged
+from pyrogen.exercises.claims.independences import Claim, Subject, answered, judged
 from pyrogen.exercises.results import Row
 from pyrogen.graphs.files.networks import network_from_dict
 from pyrogen.graphs.structure import validation
 from pyrogen.graphs.structure.equivalence import cpdag, markov_equivalent, v_structures
+from pyrogen.graphs.structure.making import graph_of
 from pyrogen.graphs.structure.maps import disagreement
 
 EDGES = 12  # of the largest graph whose arrows are all turned, one way and the other
@@ -20,12 +21,8 @@ def check_v_structures(claim: dict[str, Any], network: Any) -> None:
     """Check the triples stated."""
     needs_arrows(network)
     if claim["stated"] is not None:
-        triples = [
-            schema.names(network, one, "stated", ordered=True) for one in schema.lists(claim["stated"], "stated")
-        ]
-        if any(len(one) != 3 for one in triples):
-            raise ValueError('"stated" must be a list of v-structures, each a list of three names, the child between')
-        claim["stated"] = triples
+        wanted = "a list of v-structures, each a list of three names, the child between"
+        claim["stated"] = schema.groups(network, claim["stated"], "stated", 3, wanted)
 
 
 def colliders(subject: Subject, claim: Claim) -> Row:
@@ -51,13 +48,13 @@ def colliders(subject: Subject, claim: Claim) -> Row:
     named = {_triple(tuple(one)) for one in stated or ()}
     wrong += [f"the list misses {_drawn(*one)}" for one in found if stated is not None and _triple(one) not in named]
     lines = [f"{a} and {b} are parents of {m} without an edge between them" for a, m, b in found]
-    return Row(
-        claim["kind"],
-        claim.get("text") or "v-structures",
-        "" if stated is None else ", ".join(_drawn(*one) for one in stated) or "none",
-        ", ".join(_drawn(*one) for one in found) or "none",
-        None if stated is None else not wrong,
-        tuple(lines or ["no two parents of a node are without an edge between them"]),
+    return answered(
+        claim,
+        "v-structures",
+        _all_drawn,
+        _all_drawn(found),
+        not wrong,
+        lines or ["no two parents of a node are without an edge between them"],
         ways,
         "; ".join(wrong),
     )
@@ -87,14 +84,7 @@ def equivalent(subject: Subject, claim: Claim) -> Row:
         and {_triple(v) for v in nx.dag.v_structures(one)} == {_triple(v) for v in nx.dag.v_structures(two)},
         "statements": None
         if statements is None
-        else all(
-            a == b
-            for a, b in zip(
-                cross_checks.networkx_asserts(one, statements),
-                cross_checks.networkx_asserts(two, statements),
-                strict=True,
-            )
-        ),
+        else [*cross_checks.networkx_asserts(one, statements)] == [*cross_checks.networkx_asserts(two, statements)],
     }
     if ways["pyrogen"]:
         reason = "both have the same edges, arrows aside, and the same v-structures"
@@ -113,10 +103,8 @@ def check_essential_graph(claim: dict[str, Any], network: Any) -> None:
         schema.only(claim["stated"], "the essential graph stated", set(), {"arrows", "lines"})
         stated = {}
         for field in ("arrows", "lines"):
-            pairs = schema.lists(claim["stated"].get(field, []), field)
-            stated[field] = [tuple(schema.names(network, pair, field, ordered=True)) for pair in pairs]
-            if any(len(pair) != 2 for pair in stated[field]):
-                raise ValueError(f'"{field}" must be a list of edges, each a list of two names')
+            pairs = schema.groups(network, claim["stated"].get(field, []), field, 2, schema.EDGES)
+            stated[field] = list(map(tuple, pairs))
         claim["stated"] = stated
 
 
@@ -139,38 +127,37 @@ def essential_graph(subject: Subject, claim: Claim) -> Row:
         for a, b in arrows
     ]
     evidence += [f"{explanations.edge(a, b)} can be turned" for a, b in lines]
-    stated = claim["stated"]
-    wrong: list[str] = []
-    if stated is not None:
-        for a, b in stated["arrows"]:
-            if (a, b) not in arrows:
-                there = (b, a) in arrows
-                can = (a, b) in lines or (b, a) in lines
-                wrong.append(
-                    f"{a} → {b} must be {b} → {a}"
-                    if there
-                    else f"{a} → {b} can be turned"
-                    if can
-                    else f"{a} → {b} is not an edge"
-                )
-        for a, b in stated["lines"]:
-            arrow = next((e for e in ((a, b), (b, a)) if e in arrows), None)
-            if arrow:
-                wrong.append(f"{arrow[0]} → {arrow[1]} cannot be turned")
-            elif (a, b) not in lines and (b, a) not in lines:
-                wrong.append(f"{explanations.edge(a, b)} is not an edge")
-        named = {frozenset(pair) for pair in [*stated["arrows"], *stated["lines"]]}
-        wrong += [f"{explanations.edge(a, b)} is missing" for a, b in subject.graph.edges if {a, b} not in named]
-    return Row(
-        claim["kind"],
-        claim.get("text") or "essential graph of the equivalence class",
-        "" if stated is None else _listed(stated["arrows"], stated["lines"]),
+    wrong = _wrong_edges(claim["stated"], subject.graph.edges, arrows) if claim["stated"] else []
+    return answered(
+        claim,
+        "essential graph of the equivalence class",
+        lambda stated: _listed(stated["arrows"], stated["lines"]),
         _listed(arrows, lines),
-        None if stated is None else not wrong,
-        tuple(evidence or ["there are not edges"]),
+        not wrong,
+        evidence or ["there are not edges"],
         ways,
         "; ".join(wrong),
     )
+
+
+def _wrong_edges(stated: dict[str, list[Any]], edges: Any, arrows: list[Any]) -> list[str]:
+    """Return what is wrong with the arrows and lines stated, a clause each; all edges but the arrows are lines."""
+    wrong, lines = [], [edge for edge in edges if edge not in arrows]
+    for a, b in stated["arrows"]:
+        if (b, a) in arrows:
+            wrong.append(f"{a} → {b} must be {b} → {a}")
+        elif (a, b) in lines or (b, a) in lines:
+            wrong.append(f"{a} → {b} can be turned")
+        elif (a, b) not in arrows:
+            wrong.append(f"{a} → {b} is not an edge")
+    for a, b in stated["lines"]:
+        arrow = next((e for e in ((a, b), (b, a)) if e in arrows), None)
+        if arrow:
+            wrong.append(f"{arrow[0]} → {arrow[1]} cannot be turned")
+        elif (a, b) not in lines and (b, a) not in lines:
+            wrong.append(f"{explanations.edge(a, b)} is not an edge")
+    named = {frozenset(pair) for pair in [*stated["arrows"], *stated["lines"]]}
+    return wrong + [f"{explanations.edge(a, b)} is missing" for a, b in edges if {a, b} not in named]
 
 
 def needs_arrows(network: Any) -> None:
@@ -186,6 +173,10 @@ def _triple(one: Any) -> tuple[frozenset[Any], Any]:
 
 def _drawn(a: Any, m: Any, b: Any) -> str:
     return f"{a} → {m} ← {b}"
+
+
+def _all_drawn(triples: Any) -> str:
+    return ", ".join(_drawn(*one) for one in triples) or "none"
 
 
 def _listed(arrows: Any, lines: Any) -> str:
@@ -226,9 +217,8 @@ def _by_enumeration(graph: Any) -> str | None:
     wanted = {_triple(one) for one in nx.dag.v_structures(graph)}
     members = []
     for turned in product((False, True), repeat=len(edges)):
-        made = nx.DiGraph()
-        made.add_nodes_from(graph)
-        made.add_edges_from((b, a) if turn else (a, b) for (a, b), turn in zip(edges, turned, strict=True))
+        arrows = ((b, a) if turn else (a, b) for (a, b), turn in zip(edges, turned, strict=True))
+        made = graph_of(nx.DiGraph, graph, arrows)
         if nx.is_directed_acyclic_graph(made) and {_triple(one) for one in nx.dag.v_structures(made)} == wanted:
             members.append(set(made.edges))
     shared = set.intersection(*members)

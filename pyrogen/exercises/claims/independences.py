@@ -5,7 +5,7 @@ A claim comes as a checked mapping (see `pyrogen.exercises.exercise` for its fie
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -20,6 +20,8 @@ from pyrogen.graphs.structure.triangulation import elimination_order
 from pyrogen.graphs.structure.validation import Graph, Node
 
 Claim = Mapping[str, Any]
+
+NOT_OF_IT = "does not belong to it", "do not belong to it"
 
 
 class Subject:
@@ -73,6 +75,10 @@ class Subject:
         wanted = set(nodes)
         return [node for node in self.graph if node in wanted]
 
+    def named(self, nodes: Any) -> str:
+        """These nodes as ``{A, B}``, in the graph's order."""
+        return explanations.named(self.order(nodes))
+
 
 def independence(subject: Subject, claim: Claim) -> Row:
     """x ⊥ y | given, in a directed or an undirected graph."""
@@ -104,6 +110,8 @@ def independence(subject: Subject, claim: Claim) -> Row:
 
 def blanket(subject: Subject, claim: Claim) -> Row:
     """Return the Markov blanket of a node."""
+    import networkx as nx
+
     (node,) = claim["of"]
     joined = subject.of_network.joined()
     ways: dict[str, Any] = {
@@ -111,10 +119,10 @@ def blanket(subject: Subject, claim: Claim) -> Row:
         "pgmpy": frozenset(
             subject.pgmpy.get_markov_blanket(node) if subject.directed else subject.pgmpy.neighbors(node)
         ),
-        "networkx": frozenset(_moral(subject.networkx).neighbors(node)),
-        "numbers": None
-        if joined is None
-        else frozenset(other for pair in joined if node in pair for other in pair - {node}),
+        "networkx": frozenset(
+            (nx.moral_graph(subject.networkx) if subject.directed else subject.networkx).neighbors(node)
+        ),
+        "numbers": None if joined is None else frozenset().union(*(pair for pair in joined if node in pair)) - {node},
     }
     found = ways["pyrogen"]
     graph = subject.graph
@@ -122,55 +130,43 @@ def blanket(subject: Subject, claim: Claim) -> Row:
         children = list(graph.successors(node))
         others = subject.order(p for child in children for p in graph.predecessors(child) if p != node)
         lines = [
-            f"parents {explanations.named(subject.order(graph.predecessors(node)))}, children "
-            f"{explanations.named(subject.order(children))}, other parents of these {explanations.named(others)}"
+            f"parents {subject.named(graph.predecessors(node))}, children {subject.named(children)}, "
+            f"other parents of these {explanations.named(others)}"
         ]
     else:
         lines = [f"the neighbors of {node}"]
-    stated = claim["stated"]
-    agrees = None if stated is None else found == frozenset(stated)
-    reason = ""
-    if agrees is False:
-        reason = _set_difference(subject.order(found - set(stated)), subject.order(set(stated) - found))
-    return Row(
-        claim["kind"],
-        claim.get("text") or f"Markov blanket of {node}{subject.where}",
-        "" if stated is None else explanations.named(stated),
-        explanations.named(subject.order(found)),
-        agrees,
-        tuple(lines),
-        ways,
-        reason,
-    )
+    stated = frozenset(claim["stated"] or ())
+    missing, extra = (list(map(str, subject.order(some))) for some in (found - stated, stated - found))
+    reason = explanations.difference(missing, extra, *NOT_OF_IT)
+    text, own = f"Markov blanket of {node}{subject.where}", subject.named(found)
+    return answered(claim, text, explanations.named, own, found == stated, lines, ways, reason)
 
 
 def moral(subject: Subject, claim: Claim) -> Row:
     """Return the edges of the moral graph."""
-    joined = subject.of_network.joined()
-    edges = {frozenset(edge) for edge in subject.graph.edges}
+    edges = set(map(frozenset, subject.graph.edges))
     ways = {
         "pyrogen": edges,
-        "pgmpy": {frozenset(edge) for edge in subject.pgmpy.edges},
-        "networkx": {frozenset(edge) for edge in subject.networkx.edges},
-        "numbers": joined,
+        "pgmpy": set(map(frozenset, subject.pgmpy.edges)),
+        "networkx": set(map(frozenset, subject.networkx.edges)),
+        "numbers": subject.of_network.joined(),
     }
-    stated = None if claim["stated"] is None else {frozenset(edge) for edge in claim["stated"]}
+    stated = set(map(frozenset, claim["stated"] or ()))
     added = [
         f"{explanations.edge(a, b)} is new: {explanations.married(subject.network, a, b)}"
         for a, b in sets(subject.graph, edges)
         if not (subject.network.has_edge(a, b) or subject.network.has_edge(b, a))
     ]
-    missing, extra = (set(), set()) if stated is None else (edges - stated, stated - edges)
-    reason = _set_difference(*(_edges(subject, some) for some in (missing, extra))) if missing or extra else ""
-    return Row(
-        claim["kind"],
-        claim.get("text") or "Markov network: edges of the moral graph",
-        "" if stated is None else ", ".join(_edges(subject, stated)),
-        ", ".join(_edges(subject, edges)),
-        None if stated is None else not (missing or extra),
-        tuple(sorted(added) or ["no two parents of a node had to be joined"]),
+    missing, extra, own, given = (_edges(subject, some) for some in (edges - stated, stated - edges, edges, stated))
+    return answered(
+        claim,
+        "Markov network: edges of the moral graph",
+        lambda _: ", ".join(given),
+        ", ".join(own),
+        stated == edges,
+        sorted(added) or ["no two parents of a node had to be joined"],
         ways,
-        reason,
+        explanations.difference(missing, extra, *NOT_OF_IT),
     )
 
 
@@ -223,28 +219,51 @@ def chordal(subject: Subject, claim: Claim) -> Row:
 def check_chordal(claim: dict[str, Any], network: Any) -> None:
     """Check the names of the cycle stated."""
     if claim.get("witness") is not None:
-        claim["witness"] = schema.names(network, claim["witness"], "witness", ordered=True)
+        claim["witness"] = schema.names(network, claim["witness"], "witness")
 
 
 def judged(
     claim: Claim, text: str, holds: bool, lines: list[str], ways: Mapping[str, Any], reason: str, witness: str = ""
 ) -> Row:
     """Return the row of a claim that is true or false; `witness` says what may be wrong with a stated witness."""
-    stated = claim["stated"]
-    agrees = None if stated is None else stated == holds and not witness
-    half_right = stated == holds and bool(witness)
-    if half_right:
-        reason = f"the answer is right, its reason is not: {witness}"
+    agrees, remark = claim["stated"] == holds and not witness, ""
+    if claim["stated"] == holds and witness:
+        reason, remark = f"the answer is right, its reason is not: {witness}", "right, wrong reason"
+    return answered(claim, text, shown, shown(holds), agrees, lines, ways, reason, remark)
+
+
+def answered(
+    claim: Claim,
+    text: str,
+    show: Callable[[Any], str],
+    computed: str,
+    agrees: bool,
+    lines: Iterable[str],
+    ways: Mapping[str, Any],
+    reason: str,
+    remark: str = "",
+) -> Row:
+    """Return the row of a claim.
+
+    Args:
+        claim: with its stated answer, which may be None.
+        text: the claim in words; the claim's own text goes before it.
+        show: puts the stated answer into words.
+        computed: the answer computed, in words.
+        agrees, reason: whether the stated answer is right and why it is not; both count only where one is stated.
+        lines, ways, remark: as in `Row`.
+    """
+    given = claim["stated"] is not None
     return Row(
         claim["kind"],
         claim.get("text") or text,
-        "" if stated is None else shown(stated),
-        shown(holds),
-        agrees,
+        show(claim["stated"]) if given else "",
+        computed,
+        agrees if given else None,
         tuple(lines),
         ways,
-        reason if agrees is False else "",
-        "right, wrong reason" if half_right else "",
+        reason if given and not agrees else "",
+        remark,
     )
 
 
@@ -268,33 +287,7 @@ def _chordal_by_elimination(graph: Any) -> bool:
     return len(left) == 0
 
 
-def _moral(graph: Any) -> Any:
-    import networkx as nx
-
-    return nx.moral_graph(graph) if graph.is_directed() else graph
-
-
-def from_edges(graph: Graph, edges: Any) -> Any:
-    """Return the networkx Graph with these edges alone, over the nodes of `graph`."""
-    import networkx as nx
-
-    made = nx.Graph()
-    made.add_nodes_from(graph)
-    made.add_edges_from(tuple(edge) for edge in edges)
-    return made
-
-
 def _edges(subject: Subject, edges: Any) -> list[str]:
     place = {node: number for number, node in enumerate(subject.graph)}
     pairs = sorted(sets(subject.graph, edges), key=lambda pair: [place[node] for node in pair])
     return [explanations.edge(*pair) for pair in pairs]
-
-
-def _set_difference(missing: Any, extra: Any) -> str:
-    parts = [f"it misses {explanations.listing(list(map(str, missing)))}"] if missing else []
-    parts += (
-        [f"{explanations.listing(list(map(str, extra)))} {'does' if len(extra) == 1 else 'do'} not belong to it"]
-        if extra
-        else []
-    )
-    return " and ".join(parts)

@@ -6,8 +6,9 @@ from itertools import combinations
 from typing import Any
 
 from pyrogen.exercises import explanations, schema
-from pyrogen.exercises.claims.independences import Claim, Subject
+from pyrogen.exercises.claims.independences import Claim, Subject, answered
 from pyrogen.exercises.results import Row
+from pyrogen.graphs.structure.making import graph_of
 from pyrogen.graphs.structure.triangulation import junction_tree
 from pyrogen.graphs.structure.validation import Node
 
@@ -33,26 +34,23 @@ def tree(subject: Subject, claim: Claim) -> Row:
     """Return a tree of cliques that hold all edges, in which each node's cliques hang together; any such tree is
     right."""
     own = junction_tree(subject.graph)
-    shown_own = ", ".join(explanations.named(subject.order(clique)) for clique in own.nodes)
+    shown = ", ".join(map(subject.named, own.nodes))
     stated = claim["stated"]
     cliques = [frozenset(one) for one in (stated["cliques"] if stated else own.nodes)]
     edges = [tuple(map(frozenset, pair)) for pair in (stated["edges"] if stated else own.edges)]
     wrong = _tree_flaws(subject, cliques, edges)
     ways: dict[str, Any] = {"definition": not wrong, "separators": _by_separators(subject, cliques, edges)}
-    lines = [
-        f"{explanations.named(subject.order(a))} – {explanations.named(subject.order(b))} share "
-        f"{explanations.named(subject.order(a & b))}"
-        for a, b in edges
-    ]
-    return Row(
-        claim["kind"],
-        claim.get("text") or f"junction tree{subject.where}",
-        "" if stated is None else ", ".join(map(explanations.named, stated["cliques"])),
-        shown_own if wrong or not stated else ", ".join(map(explanations.named, stated["cliques"])),
-        None if stated is None else not wrong,
-        tuple(lines or ["there is one clique"]),
+    lines = [f"{subject.named(a)} – {subject.named(b)} share {subject.named(a & b)}" for a, b in edges]
+    given = ", ".join(map(explanations.named, stated["cliques"])) if stated else ""
+    return answered(
+        claim,
+        f"junction tree{subject.where}",
+        lambda _: given,
+        shown if wrong or not stated else given,
+        not wrong,
+        lines or ["there is one clique"],
         ways,
-        "; ".join(wrong[:3]) if stated else "",
+        "; ".join(wrong[:3]),
     )
 
 
@@ -61,23 +59,18 @@ def _tree_flaws(
 ) -> list[str]:
     import networkx as nx
 
-    def name(nodes: frozenset[Node]) -> str:
-        return explanations.named(subject.order(nodes))
-
-    made = nx.Graph()
-    made.add_nodes_from(cliques)
-    made.add_edges_from(edges)
+    made = graph_of(nx.Graph, cliques, edges)
     wrong = [] if nx.is_forest(made) else ["the cliques make a circle, so this is not a tree"]
     for a, b in subject.graph.edges:
         if not any({a, b} <= clique for clique in cliques):
             wrong.append(f"no clique holds the edge {explanations.edge(a, b)}")
     alone = [node for node in subject.graph if not any(node in clique for clique in cliques)]
     wrong += [f"no clique holds {node}" for node in alone]
-    wrong += [f"{name(a)} lies in {name(b)}" for a in cliques for b in cliques if a < b]
+    wrong += [f"{subject.named(a)} lies in {subject.named(b)}" for a in cliques for b in cliques if a < b]
     for node in subject.graph:
         own = [clique for clique in cliques if node in clique]
         if own and not nx.is_connected(made.subgraph(own)):
-            parts = [name(next(iter(part))) for part in nx.connected_components(made.subgraph(own))]
+            parts = [subject.named(next(iter(part))) for part in nx.connected_components(made.subgraph(own))]
             wrong.append(f"{node} is in {explanations.listing(parts[:2])}, but not in the cliques between them")
     return wrong
 
@@ -87,15 +80,10 @@ def _by_separators(subject: Subject, cliques: list[frozenset[Node]], edges: list
     nodes."""
     import networkx as nx
 
-    filled = nx.Graph()
-    filled.add_nodes_from(subject.graph)
-    for clique in cliques:
-        filled.add_edges_from(combinations(clique, 2))
+    filled = graph_of(nx.Graph, subject.graph, (pair for clique in cliques for pair in combinations(clique, 2)))
     held = {node for clique in cliques for node in clique}
     covers = all(filled.has_edge(*edge) for edge in subject.graph.edges) and held == set(subject.graph)
-    made = nx.Graph()
-    made.add_nodes_from(cliques)
-    made.add_edges_from(edges)
+    made = graph_of(nx.Graph, cliques, edges)
     counted = sum(map(len, cliques)) - sum(len(a & b) for a, b in made.edges)
     maximal = {frozenset(one) for one in nx.find_cliques(filled)} == set(cliques)
     return bool(covers and maximal and nx.is_forest(made) and counted == len(subject.graph))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from pyrogen.exercises import cross_checks, explanations, schema
@@ -49,28 +50,27 @@ def _enumerated(of: Graph, map_: Graph, draws: Draws, perfect: bool) -> dict[str
         bases = [(cross_checks.basis(one), other) for one, other in asked]
         if any(basis is None for basis, _ in bases):
             return dict.fromkeys(("pgmpy", "networkx", "numbers"))
-        return {
-            "pgmpy": all(
-                all(cross_checks.pgmpy_asserts(cross_checks.by_pgmpy(other), basis)) for basis, other in bases if basis
-            ),
-            "networkx": all(
-                all(cross_checks.networkx_asserts(cross_checks.by_networkx(other), basis))
-                for basis, other in bases
-                if basis
-            ),
-            "numbers": None,
-        }
+        by_pgmpy = (_by_pgmpy(other, basis) for basis, other in bases if basis)
+        by_networkx = (_by_networkx(other, basis) for basis, other in bases if basis)
+        return {"pgmpy": all(map(all, by_pgmpy)), "networkx": all(map(all, by_networkx)), "numbers": None}
 
     def compare(asserted: Any, true: Any) -> bool:
         return all(b == a if perfect else b or not a for a, b in zip(asserted, true, strict=True))
 
-    pgmpy = [list(cross_checks.pgmpy_asserts(cross_checks.by_pgmpy(graph), triples)) for graph in (map_, of)]
-    networkx = [list(cross_checks.networkx_asserts(cross_checks.by_networkx(graph), triples)) for graph in (map_, of)]
+    numbers = compare(_by_networkx(map_, triples), draws.independent(triples)) if draws.small else None
     return {
-        "pgmpy": compare(*pgmpy),
-        "networkx": compare(*networkx),
-        "numbers": compare(networkx[0], list(draws.independent(triples))) if draws.small else None,
+        "pgmpy": compare(_by_pgmpy(map_, triples), _by_pgmpy(of, triples)),
+        "networkx": compare(_by_networkx(map_, triples), _by_networkx(of, triples)),
+        "numbers": numbers,
     }
+
+
+def _by_pgmpy(graph: Graph, triples: list[cross_checks.Triple]) -> Iterator[bool]:
+    return cross_checks.pgmpy_asserts(cross_checks.by_pgmpy(graph), triples)
+
+
+def _by_networkx(graph: Graph, triples: list[cross_checks.Triple]) -> Iterator[bool]:
+    return cross_checks.networkx_asserts(cross_checks.by_networkx(graph), triples)
 
 
 def _wrong_witness(of: Graph, map_: Graph, witness: Claim) -> str:

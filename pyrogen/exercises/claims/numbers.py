@@ -48,31 +48,25 @@ def scaling(subject: Subject, claim: Claim) -> Row:
     factor = next(one for one in scaled.factors if set(one.variables) == set(nodes))
     factor.values = factor.values * by
     names = list(network)
-    before, after = (
-        [by_query(one, names), exact_table(one, names), written_out(one, names)] for one in (network, scaled)
-    )
-    z = [[math.exp(log_partition(one)), one.get_partition_function(), total(one)] for one in (network, scaled)]
+    before, after, z, scaled_z = tables(network, names), tables(scaled, names), partitions(network), partitions(scaled)
     bound = 16 * terms(network) * EPSILON
-    off = [float(np.abs(a - b).max()) for a, b in zip(before, after, strict=True)]
-    ratios = [b / a for a, b in zip(*z, strict=True)]
-    grows = claim.get("z_factor")
-    wrong_z = grows is not None and abs(ratios[0] / float(grows) - 1) > bound
-    ways = {
-        way: (off[place] < bound, bool(abs(ratios[place] / by - 1) < bound))
-        for place, way in enumerate(("pyrogen", "pgmpy", "written out"))
-    }
-    potential = f"φ({', '.join(map(str, nodes))})"
+    off = {way: float(np.abs(after[way] - table).max()) for way, table in before.items()}
+    ratios = {way: scaled_z[way] / value for way, value in z.items()}
+    ways = {way: (off[way] < bound, bool(abs(ratio / by - 1) < bound)) for way, ratio in ratios.items()}
+    times, most = ratios["pyrogen"], max(off.values())
     lines = [
-        f"Z = {z[0][0]:.6f} before and {z[1][0]:.6f} after, {ratios[0]:.6g} times as much",
-        f"the {before[0].size} joint probabilities differ by {max(off):.0e} at most (rounding {bound:.0e})",
-        *(
-            f"P({name} = {state}) = {p:.6f} before and {q:.6f} after"
-            for name, state, p, q in _some(network, scaled, nodes)
-        ),
+        f"Z = {z['pyrogen']:.6f} before and {scaled_z['pyrogen']:.6f} after, {times:.6g} times as much",
+        f"the {before['pyrogen'].size} joint probabilities differ by {most:.0e} at most (rounding {bound:.0e})",
     ]
-    wrong = f"Z grows by {ratios[0]:.6g}, not by {float(grows):g}" if grows is not None and wrong_z else ""
-    text = f"{potential} × {by:g} changes no probability" + (f", as Z × {float(grows):g}" if grows else "")
-    return judged(claim, text, off[0] < bound, lines, ways, "the number stands in Z too and cancels", wrong)
+    for name in nodes:
+        old, new = (query(one, [name]).as_dict() for one in (network, scaled))
+        state = list(old)[-1]
+        lines.append(f"P({name} = {state}) = {old[state]:.6f} before and {new[state]:.6f} after")
+    text, wrong = f"φ({', '.join(map(str, nodes))}) × {by:g} changes no probability", ""
+    if (grows := claim.get("z_factor")) is not None:
+        text += f", as Z × {float(grows):g}"
+        wrong = f"Z grows by {times:.6g}, not by {float(grows):g}" if abs(times / float(grows) - 1) > bound else ""
+    return judged(claim, text, off["pyrogen"] < bound, lines, ways, "the number stands in Z too and cancels", wrong)
 
 
 def check_scaling(claim: dict[str, Any], network: Any) -> None:
@@ -117,10 +111,7 @@ def _conditionals(network: Any, x: list[Node], given: list[Node], also: list[Nod
     off = np.where(np.isnan(off), -1.0, off)  # conditions of probability zero
     at = np.unravel_index(int(off.argmax()), off.shape)
     names = [*x, *given, *also]
-    states = {
-        one: (network.get_cpds(one) if network.is_directed() else _factor(network, one)).state_names[one]
-        for one in names
-    }
+    states = validation.states(network)
     where = [f"{name} = {states[name][index]}" for name, index in zip(names, at, strict=True)]
     first, second, third = where[: len(x)], where[len(x) : len(x) + len(given)], where[len(x) + len(given) :]
     wide = np.broadcast_to(wide, narrow.shape)
@@ -131,32 +122,31 @@ def _conditionals(network: Any, x: list[Node], given: list[Node], also: list[Nod
     return line, float(off.max())
 
 
-def _factor(network: Any, name: Node) -> Any:
-    return next(one for one in network.factors if name in one.variables)
+def tables(network: Any, names: list[Node]) -> dict[str, Table]:
+    """Return P(names) in each way: by `pyrogen.graphs.query`, by pgmpy, and from the joint distribution written out.
+
+    The axes are in the order of `names`, which has to be given: pgmpy's copies may have their nodes in another one.
+    """
+    return {
+        "pyrogen": query(network, names).marginal(*names).table,
+        "pgmpy": exact_table(network, names),
+        "written out": written_out(network, names),
+    }
 
 
-def _some(network: Any, scaled: Any, nodes: list[Node]) -> list[tuple[Node, Any, float, float]]:
-    rows = []
-    for name in nodes:
-        before, after = (query(one, [name]).as_dict() for one in (network, scaled))
-        state = list(before)[-1]
-        rows.append((name, state, before[state], after[state]))
-    return rows
-
-
-def by_query(network: Any, names: list[Node]) -> Table:
-    """Return P(names) by `pyrogen.graphs.query`, its axes in the order of `names`."""
-    posterior = query(network, names)
-    return posterior.marginal(*names).table if len(names) > 1 else posterior.table
+def partitions(network: Any) -> dict[str, float]:
+    """Return Z, the sum of the product of all factors, in each way."""
+    return {
+        "pyrogen": math.exp(log_partition(network)),
+        "pgmpy": network.get_partition_function(),
+        "written out": float(unnormalized(network, list(network)).sum()),
+    }
 
 
 def written_out(network: Any, names: list[Node]) -> Table:
-    """Return the joint distribution of all nodes as one table, a product entry by entry, its axes in the order of
-    `names`.
-
-    The order has to be given: pgmpy's copies may have their nodes in another one.
-    """
-    table = unnormalized(network, names)
+    """Return P(names) from the joint distribution of all nodes as one table, its axes in the order of `names`."""
+    table = unnormalized(network, [*names, *(node for node in network if node not in names)])
+    table = table.sum(tuple(range(len(names), table.ndim)))
     value: Table = table / table.sum()
     return value
 
@@ -179,8 +169,3 @@ def unnormalized(network: Any, names: list[Node]) -> Table:
         values = one.values.transpose([one.variables.index(name) for name in order])
         table = table * values.reshape([sizes[name] if name in order else 1 for name in names])
     return table
-
-
-def total(network: Any) -> float:
-    """Return Z, the sum of the product of all factors."""
-    return float(unnormalized(network, list(network)).sum())

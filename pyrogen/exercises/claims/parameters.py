@@ -7,7 +7,7 @@ from itertools import combinations
 from typing import Any
 
 from pyrogen.exercises import schema
-from pyrogen.exercises.claims.independences import Claim, Subject
+from pyrogen.exercises.claims.independences import Claim, Subject, answered
 from pyrogen.exercises.claims.numbers import has_tables
 from pyrogen.exercises.results import Row
 from pyrogen.graphs.structure import validation
@@ -42,31 +42,20 @@ def free_parameters(subject: Subject, claim: Claim) -> Row:
     total = sum(value for _, value in terms)
     ways: dict[str, Any] = {
         "pyrogen": total,
-        "pgmpy": _by_tables(subject, sizes),
+        "pgmpy": _by_tables(subject),
         "networkx": _by_networkx(subject.networkx, sizes),
     }
     lines = [f"{name}: {value}" for name, value in terms[:12]]
     lines += [f"… and {len(terms) - 12} more"] if len(terms) > 12 else []
-    stated = claim["stated"]
-    agrees = None if stated is None else stated == total
-    full = math.prod(sizes.values()) - 1
-    reason = ""
-    if agrees is False:
-        reason = f"the terms add up to {total}"
-        if stated == full:
-            reason += f"; {stated} is the number for a joint distribution without any independence"
-        elif subject.directed and stated == sum(value * sizes[node] // (sizes[node] - 1 or 1) for node, value in terms):
-            reason += f"; {stated} counts all entries of the tables, but each column sums to one"
-    return Row(
-        claim["kind"],
-        claim.get("text") or f"number of free parameters{subject.where}",
-        "" if stated is None else str(stated),
-        str(total),
-        agrees,
-        (*lines, f"the joint distribution alone would have {full}"),
-        ways,
-        reason,
-    )
+    stated, full = claim["stated"], math.prod(sizes.values()) - 1
+    lines.append(f"the joint distribution alone would have {full}")
+    reason = f"the terms add up to {total}"
+    if stated == full:
+        reason += f"; {stated} is the number for a joint distribution without any independence"
+    elif subject.directed and stated == sum(value * sizes[node] // (sizes[node] - 1 or 1) for node, value in terms):
+        reason += f"; {stated} counts all entries of the tables, but each column sums to one"
+    text = f"number of free parameters{subject.where}"
+    return answered(claim, text, str, str(total), stated == total, lines, ways, reason)
 
 
 def _of_conditionals(subject: Subject, sizes: dict[Node, int]) -> list[tuple[Any, int]]:
@@ -85,7 +74,7 @@ def _of_interactions(subject: Subject, sizes: dict[Node, int]) -> list[tuple[Any
     return [(f"{{{', '.join(map(str, part))}}}", value) for part, value in found.items()]
 
 
-def _by_tables(subject: Subject, sizes: dict[Node, int]) -> int | None:
+def _by_tables(subject: Subject) -> int | None:
     """Return the entries of pgmpy's tables less one for each of their columns."""
     if not (subject.directed and has_tables(subject.network)):
         return None

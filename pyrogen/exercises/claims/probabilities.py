@@ -10,13 +10,12 @@ import math
 import re
 from collections.abc import Mapping
 from fractions import Fraction
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from pyrogen.exercises import explanations, schema
-from pyrogen.exercises.claims.independences import Claim, Subject
+from pyrogen.exercises.claims.independences import Claim, Subject, answered
 from pyrogen.exercises.claims.numbers import has_tables, joint_states, written_out
 from pyrogen.exercises.results import Row
 from pyrogen.graphs.inference.dependence import EPSILON, JOINT, exact_table, terms
@@ -93,53 +92,37 @@ def probability(subject: Subject, claim: Claim) -> Row:
     """P(event | evidence), perhaps after an intervention."""
     event, given, do = claim["event"], claim["evidence"], claim["do"]
     network = intervened(subject.network, do)
-    joint, condition = {**event, **given}, dict(given)
-    ours = [evidence_probability(network, joint), evidence_probability(network, condition) if condition else 1.0]
-    tables = {"pgmpy": exact_table(network, list(joint))} if joint_states(network, list(joint)) <= JOINT else {}
-    names = list(network)
-    if joint_states(network, names) <= JOINT:
-        whole = written_out(network, names)
-        order = [names.index(name) for name in joint]
-        kept = whole.sum(tuple(axis for axis in range(len(names)) if axis not in order))
-        tables["written out"] = kept.transpose([sorted(order).index(axis) for axis in order])
-    known = validation.states(network)
-    values = {"pyrogen": _posterior(network, event, given)}
-    for way, table in tables.items():
-        inside = table[tuple(known[name].index(state) for name, state in joint.items())]
-        over = table.sum(tuple(range(len(event))))[tuple(known[name].index(state) for name, state in given.items())]
-        values[way] = float(inside / over)
-    found = values["pyrogen"]
-    bound = 64 * terms(network) * EPSILON
-    ways: dict[str, Any] = {
-        way: f"{found if abs(value - found) <= bound * max(found, EPSILON) else value:.12g}"
-        for way, value in values.items()
-    }
-    if "written out" not in ways:
-        ways["written out"] = None
+    joint, bound = {**event, **given}, 64 * terms(network) * EPSILON
+    found = query(network, list(event), given or None)[dict(event)]
+    ways: dict[str, Any] = {"pyrogen": f"{found:.12g}"}
+    for way, value in _in_other_ways(network, event, given).items():
+        near = abs(value - found) <= bound * max(found, EPSILON)
+        ways[way] = f"{found if near else value:.12g}"
+    ways.setdefault("written out", None)
     lines = [f"cut are the arrows into {explanations.listing(list(map(str, do)))}, now set"] if do else []
     if given:
-        lines.append(f"{_of(joint, {}, do)} = {ours[0]:.6g} over {_of(given, {}, do)} = {ours[1]:.6g} is {found:.6g}")
+        both, over = (evidence_probability(network, states) for states in (joint, given))
+        lines.append(f"{_of(joint, {}, do)} = {both:.6g} over {_of(given, {}, do)} = {over:.6g} is {found:.6g}")
     lines.append(f"{_of(event, given, do)} = {found:.10g}")
     if do and not claim["evidence"]:
         seen = evidence_probability(subject.network, do)
         if seen > 0:
             observed = evidence_probability(subject.network, {**event, **do}) / seen
             lines.append(f"observed instead of set, {_of(event, do, {})} = {observed:.6g}")
-    stated: Number | None = claim["stated"]
-    agrees, reason = None, ""
-    if stated is not None:
-        agrees = abs(found - stated.value) <= stated.half + bound
-        reason = "" if agrees else _why(found, stated)
-    return Row(
-        claim["kind"],
-        claim.get("text") or _of(event, given, do),
-        "" if stated is None else stated.text,
-        f"{found:.6g}",
-        agrees,
-        tuple(lines),
-        ways,
-        reason,
-    )
+    stated: Number = claim["stated"] or Number(found, 0.0, "")
+    agrees = abs(found - stated.value) <= stated.half + bound
+    computed, reason = f"{found:.6g}", _why(found, stated)
+    return answered(claim, _of(event, given, do), lambda _: stated.text, computed, agrees, lines, ways, reason)
+
+
+def _in_other_ways(network: Any, event: States, given: States) -> dict[str, float]:
+    """Return P(event | given) by pgmpy and from the joint written out, where their tables are not too large."""
+    joint, known = {**event, **given}, validation.states(network)
+    tables = {"pgmpy": exact_table(network, list(joint))} if joint_states(network, list(joint)) <= JOINT else {}
+    if joint_states(network, list(network)) <= JOINT:
+        tables["written out"] = written_out(network, list(joint))
+    at, over = (tuple(known[name].index(state) for name, state in states.items()) for states in (joint, given))
+    return {way: float(table[at] / table.sum(tuple(range(len(event))))[over]) for way, table in tables.items()}
 
 
 def check_most_probable(claim: dict[str, Any], network: Any) -> None:
@@ -167,11 +150,8 @@ def most_probable(subject: Subject, claim: Claim) -> Row:
     known = validation.states(network)
     best = map_assignment(network, names, given or None)
     bound = 64 * terms(network) * EPSILON
-    whole, order = written_out(network, list(network)), list(network)
-    tables = {
-        "pgmpy": exact_table(network, [*names, *given]),
-        "written out": _kept(whole, order, [*names, *given]),
-    }
+    asked = [*names, *given]
+    tables: dict[str, Any] = {"pgmpy": exact_table(network, asked), "written out": written_out(network, asked)}
     first = {name: best.states[name] for name in names}
     ways: dict[str, Any] = {"pyrogen": assigned(first)}
     ties: list[dict[Any, Any]] = []
@@ -185,26 +165,14 @@ def most_probable(subject: Subject, claim: Claim) -> Row:
     lines = [f"{_of(first, given, {})} = {top:.6g}, the largest of {math.prod(len(known[n]) for n in names):,}"]
     if len(ties) > 1:
         lines.append(f"{len(ties)} assignments are equally probable, and each of them is a right answer")
-    alone = {name: max(known[name], key=partial(_of_state, network, name, given)) for name in names}
+    alone = {name: known[name][int(query(network, [name], given or None).table.argmax())] for name in names}
     if alone != first:
         lines.append(f"node by node the most probable states are {assigned(alone)}, which is another question")
-    stated = claim["stated"]
-    agrees, reason = None, ""
-    if stated is not None:
-        own = evidence_probability(network, {**stated, **given}) / over
-        agrees = own >= top * (1 - bound)
-        reason = "" if agrees else f"{_of(stated, given, {})} = {own:.6g} is less than {top:.6g}"
-    return Row(
-        claim["kind"],
-        claim.get("text")
-        or f"most probable {', '.join(map(str, names))}" + (f" given {assigned(given)}" * bool(given)),
-        "" if stated is None else assigned(stated),
-        assigned(first),
-        agrees,
-        tuple(lines),
-        ways,
-        reason,
-    )
+    stated = claim["stated"] or first
+    own = evidence_probability(network, {**stated, **given}) / over
+    agrees, reason = own >= top * (1 - bound), f"{_of(stated, given, {})} = {own:.6g} is less than {top:.6g}"
+    text = f"most probable {', '.join(map(str, names))}" + (f" given {assigned(given)}" if given else "")
+    return answered(claim, text, assigned, assigned(first), agrees, lines, ways, reason)
 
 
 def assigned(states: States) -> str:
@@ -232,20 +200,6 @@ def needs_tables(network: Any) -> None:
     """Refuse a network without numbers."""
     if not has_tables(network):
         raise ValueError("it needs a network with tables, and this one has none: give its nodes states and tables")
-
-
-def _posterior(network: Any, event: States, given: States) -> float:
-    return query(network, list(event), given or None)[dict(event)]
-
-
-def _of_state(network: Any, name: Any, given: States, state: Any) -> float:
-    return _posterior(network, {name: state}, given)
-
-
-def _kept(whole: Any, order: list[Any], names: list[Any]) -> Any:
-    axes = [order.index(name) for name in names]
-    kept = whole.sum(tuple(axis for axis in range(len(order)) if axis not in axes))
-    return kept.transpose([sorted(axes).index(axis) for axis in axes])
 
 
 def _of(event: States, given: States, do: States) -> str:

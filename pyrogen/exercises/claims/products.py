@@ -2,95 +2,107 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from pyrogen.exercises import cross_checks, explanations
-from pyrogen.exercises.claims.independences import Claim, Subject, from_edges
-from pyrogen.exercises.products import Part, flaw, formed, read
+from pyrogen.exercises.claims.independences import Claim, Subject, answered
+from pyrogen.exercises.products import flaw, formed, read
 from pyrogen.exercises.random_networks import Draws, interaction_bound, interactions
 from pyrogen.exercises.results import OTHER_FORM, Row
 from pyrogen.graphs.inference.dependence import terms
 from pyrogen.graphs.structure.cliques import maximal_cliques
 from pyrogen.graphs.structure.factorization import Factorization, factorization, sets
+from pyrogen.graphs.structure.making import graph_of
 from pyrogen.graphs.structure.maps import disagreement, is_i_map
 from pyrogen.graphs.structure.validation import Node
 
 
 def cliques(subject: Subject, claim: Claim) -> Row:
     """Return the maximal cliques."""
+    import networkx as nx
+
     joined = subject.of_network.joined()
     ways: dict[str, Any] = {
         "pyrogen": set(maximal_cliques(subject.graph)),
         "pgmpy": cross_checks.pgmpy_cliques(subject.pgmpy),
         "networkx": cross_checks.networkx_cliques(subject.networkx),
-        "numbers": None if joined is None else cross_checks.networkx_cliques(from_edges(subject.graph, joined)),
+        "numbers": None if joined is None else cross_checks.networkx_cliques(graph_of(nx.Graph, subject.graph, joined)),
     }
-    found = ways["pyrogen"]
-    stated = claim["stated"]
-    lines, reasons = ([], []) if stated is None else compare_cliques(subject, [frozenset(one) for one in stated])
-    return Row(
-        claim["kind"],
-        claim.get("text") or f"maximal cliques{subject.where}",
-        "" if stated is None else ", ".join(map(explanations.named, stated)),
-        ", ".join(map(explanations.named, sets(subject.graph, maximal_cliques(subject.graph)))),
-        None if stated is None else {frozenset(one) for one in stated} == found,
-        tuple(lines or ["each of them is complete, and no other node is joined to all of one"]),
+    stated = [frozenset(one) for one in claim["stated"] or ()]
+    lines, reasons = ([], []) if claim["stated"] is None else compare_cliques(subject, stated)
+    return answered(
+        claim,
+        f"maximal cliques{subject.where}",
+        _sets_named,
+        _sets_named(sets(subject.graph, maximal_cliques(subject.graph))),
+        set(stated) == ways["pyrogen"],
+        lines or ["each of them is complete, and no other node is joined to all of one"],
         ways,
         "; ".join(reasons),
     )
 
 
+def _sets_named(found: Iterable[Iterable[Node]]) -> str:
+    return ", ".join(map(explanations.named, found))
+
+
 def compare_cliques(subject: Subject, stated: list[frozenset[Node]]) -> tuple[list[str], list[str]]:
     """Evidence and reasons for what a list of maximal cliques misses, or names wrongly."""
     graph, lines, reasons, missed = subject.graph, [], [], []
-    found = maximal_cliques(graph)
     covered = {frozenset(edge) for edge in graph.edges if any(set(edge) <= one for one in stated)}
-
-    def name(nodes: frozenset[Node]) -> str:
-        return explanations.named(subject.order(nodes))
-
     for one in stated:
         gaps = explanations.missing_edges(graph, subject.order(one))
         if gaps:
-            reasons.append(f"{name(one)} is not a clique, as {explanations.edge(*gaps[0])} is not an edge")
-    for clique in found:
+            reasons.append(f"{subject.named(one)} is not a clique, as {explanations.edge(*gaps[0])} is not an edge")
+    for clique in maximal_cliques(graph):
         if clique in stated:
             continue
-        inside = [name(one) for one in stated if one < clique]
-        uncovered = [edge for edge in sets(graph, graph.edges) if set(edge) <= clique and set(edge) not in covered]
         pairs = sets(graph, (edge for edge in graph.edges if set(edge) <= clique))
-        if not pairs:
-            lines.append(f"{', '.join(map(str, clique))} has no neighbor, so it is a maximal clique by itself")
-        else:
-            drawn = ", ".join(explanations.edge(*edge) for edge in pairs)
-            lines.append(f"{name(clique)} is a clique: {drawn} {'is an edge' if len(pairs) == 1 else 'are all edges'}")
-        for a, b in uncovered:
-            because = f", and {explanations.married(subject.network, a, b)}" if subject.moral else ""
-            lines.append(f"no set in the list holds the edge {explanations.edge(a, b)}{because}")
+        uncovered = [edge for edge in pairs if set(edge) not in covered]
+        lines += _why_a_clique(subject, clique, pairs, uncovered)
+        inside = [subject.named(one) for one in stated if one < clique]
         if inside and uncovered:
-            edge = uncovered[0]
-            because = f" ({explanations.married(subject.network, *edge)})" if subject.moral else ""
+            because = f" ({explanations.married(subject.network, *uncovered[0])})" if subject.moral else ""
             many = "are not maximal" if len(inside) > 1 else "is not maximal"
             reasons.append(
-                f"{explanations.listing(inside)} {many}, since {explanations.edge(*edge)} is an edge{because} "
-                f"and {name(clique)} is a clique"
+                f"{explanations.listing(inside)} {many}, since {explanations.edge(*uncovered[0])} is an edge{because} "
+                f"and {subject.named(clique)} is a clique"
             )
         elif inside:
-            reasons.append(f"{explanations.listing(inside)} can grow to the clique {name(clique)}")
+            reasons.append(f"{explanations.listing(inside)} can grow to the clique {subject.named(clique)}")
         else:
-            missed.append(name(clique))
+            missed.append(subject.named(clique))
     if missed:
         which = "maximal clique" if len(missed) == 1 else "maximal cliques"
         reasons.append(f"the list misses the {which} {explanations.listing(missed)}")
-    asserted = from_edges(graph, covered)
-    witness = disagreement(asserted, graph) if covered != {frozenset(edge) for edge in graph.edges} else None
-    witness = None if witness is None else disagreement(asserted, subject.network) or witness
-    if witness is not None:
-        lines.append(
-            f"a product over the list alone would make {witness}, which the network does not assert: "
-            + explanations.why_not(subject.network, *witness)
-        )
-    return lines, reasons
+    return lines + _what_a_product_would_assert(subject, covered), reasons
+
+
+def _why_a_clique(subject: Subject, clique: frozenset[Node], pairs: Any, uncovered: Any) -> list[str]:
+    if not pairs:
+        return [f"{', '.join(map(str, clique))} has no neighbor, so it is a maximal clique by itself"]
+    drawn = ", ".join(explanations.edge(*edge) for edge in pairs)
+    lines = [f"{subject.named(clique)} is a clique: {drawn} {'is an edge' if len(pairs) == 1 else 'are all edges'}"]
+    for a, b in uncovered:
+        because = f", and {explanations.married(subject.network, a, b)}" if subject.moral else ""
+        lines.append(f"no set in the list holds the edge {explanations.edge(a, b)}{because}")
+    return lines
+
+
+def _what_a_product_would_assert(subject: Subject, covered: set[frozenset[Node]]) -> list[str]:
+    """Return an independence that the covered edges alone assert and the network does not, if there is one."""
+    import networkx as nx
+
+    asserted = graph_of(nx.Graph, subject.graph, covered)
+    witness = disagreement(asserted, subject.graph)
+    if witness is None:
+        return []
+    witness = disagreement(asserted, subject.network) or witness
+    return [
+        f"a product over the list alone would make {witness}, which the network does not assert: "
+        + explanations.why_not(subject.network, *witness)
+    ]
 
 
 def product(subject: Subject, claim: Claim) -> Row:
@@ -102,7 +114,7 @@ def product(subject: Subject, claim: Claim) -> Row:
     stated = formed(read_as, subject.graph) if read_as and not wrong else None
     ways = (_directed_ways if subject.directed else _undirected_ways)(subject, stated or own)
     holds = all(way for way in ways.values() if way is not None)
-    agrees, reason, remark = None if read_as is None else holds and not wrong, wrong, ""
+    agrees, reason, remark = holds and not wrong, wrong, ""
     if wrong:
         lines.append("all ways agree on the computed product; the stated one is not a product of this graph")
     elif stated is not None and read_as is not None and not subject.directed:
@@ -122,17 +134,10 @@ def product(subject: Subject, claim: Claim) -> Row:
         lines += more
         if read_as is not None and (joint := [part for part in read_as.parts if len(part.before) > 1]):
             remark = OTHER_FORM
-            lines += [f"by the chain rule {part} is {_by_chain_rule(part)}" for part in joint]
-    return Row(
-        claim["kind"],
-        claim.get("text") or f"joint distribution{subject.where}",
-        "" if read_as is None else read_as.text,
-        own.text,
-        agrees,
-        tuple(lines),
-        ways,
-        reason if agrees is False else "",
-        remark,
+            lines += [f"by the chain rule {part} is {' '.join(map(str, part.chain()))}" for part in joint]
+    text = f"joint distribution{subject.where}"
+    return answered(
+        claim, text, lambda _: read_as.text if read_as else "", own.text, agrees, lines, ways, reason, remark
     )
 
 
@@ -145,10 +150,9 @@ def _directed_ways(subject: Subject, stated: Factorization) -> dict[str, bool | 
     import networkx as nx
 
     parents = {part[0]: part[1:] for part in stated.parts}
-    dag = nx.DiGraph()
-    dag.add_nodes_from(subject.graph)
-    dag.add_edges_from((parent, node) for node, own in parents.items() for parent in own)
-    order = list(nx.lexicographical_topological_sort(dag, key=subject.order(dag).index))
+    arrows = ((parent, node) for node, own in parents.items() for parent in own)
+    dag = graph_of(nx.DiGraph, subject.graph, arrows)
+    order = list(nx.lexicographical_topological_sort(dag, key=list(dag).index))
     asked = [
         ([node], others, list(parents[node]))
         for place, node in enumerate(order)
@@ -169,12 +173,11 @@ def _undirected_ways(subject: Subject, stated: Factorization) -> dict[str, bool 
     def hold(cliques: Any) -> bool | None:
         return None if cliques is None else all(any(clique <= part for part in parts) for clique in cliques)
 
-    found = _interacting(subject.draws)
     return {
         "pyrogen": hold(maximal_cliques(subject.graph)),
         "pgmpy": hold(cross_checks.pgmpy_cliques(subject.pgmpy)),
         "networkx": hold(cross_checks.networkx_cliques(subject.networkx)),
-        "numbers": hold(found),
+        "numbers": hold(_interacting(subject.draws)),
     }
 
 
@@ -230,13 +233,6 @@ def _other_parents(subject: Subject, stated: Factorization) -> tuple[str, list[s
         return "", []
     how = "with other arrows" if other else "though with more parents than it needs"
     return "other arrows" if other else "not minimal", [f"the product stated holds as well, {how}", *lines]
-
-
-def _by_chain_rule(part: Part) -> str:
-    """Such as ``P(A | C) P(B | A, C)`` for P(A, B | C)."""
-    return " ".join(
-        str(Part(True, (node,), (*part.before[:place], *part.after))) for place, node in enumerate(part.before)
-    )
 
 
 def _twice(stated: Factorization) -> list[str]:

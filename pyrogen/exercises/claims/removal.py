@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from pyrogen.exercises import schema
-from pyrogen.exercises.claims.independences import Claim, Subject
-from pyrogen.exercises.claims.numbers import by_query, check_small, has_tables, total, written_out
+from pyrogen.exercises.claims.independences import Claim, Subject, answered
+from pyrogen.exercises.claims.numbers import check_small, has_tables, partitions, tables
 from pyrogen.exercises.results import Row
-from pyrogen.graphs.inference.dependence import EPSILON, exact_table, generic_network, terms
+from pyrogen.graphs.inference.dependence import EPSILON, generic_network, terms
 from pyrogen.graphs.inference.queries import log_partition
 from pyrogen.graphs.structure import validation
 from pyrogen.graphs.structure.validation import Node
@@ -36,47 +36,43 @@ def removal(subject: Subject, claim: Claim) -> Row:
     (node,) = claim["node"]
     if subject.directed:
         return _removal_directed(subject, claim, node)
+    return _removal_undirected(subject, claim, node)
+
+
+def _removal_undirected(subject: Subject, claim: Claim, node: Node) -> Row:
+    from pgmpy.factors.discrete import DiscreteFactor
+
     kept = claim.get("constant", "kept") == "kept"
-    network = subject.network if has_tables(subject.network) and not subject.directed and not subject.moral else None
-    network = network or generic_network(subject.graph, np.random.default_rng(0))
+    own_numbers = has_tables(subject.network) and not subject.moral
+    network = subject.network if own_numbers else generic_network(subject.graph, np.random.default_rng(0))
     own = next(one for one in network.factors if one.variables == [node])
     values = np.asarray(claim.get("potential", own.values), dtype=np.float64)
     if abs(values.sum() - 1) < 1e-9:
         values = 2 * values
-    lines, ways = [], {}
+    source = (
+        "with the file's other potentials"
+        if own_numbers
+        else "on a random network, seed 0, with two states a node, and its other potentials"
+    )
+    lines, drops_out = [f"in numbers, {source}"], []
     for phi, what in ((values / values.sum(), "sums to one"), (values, f"sums to {values.sum():g}")):
         whole = network.copy()
         whole.remove_factors(*[one for one in whole.factors if one.variables == [node]])
         rest = whole.copy()
         rest.remove_node(node)
-        if phi.shape != own.values.shape:
-            from pgmpy.factors.discrete import DiscreteFactor
-
-            whole.add_factors(DiscreteFactor([node], [len(phi)], phi))
-        else:
-            scaled = own.copy()
-            scaled.values = phi
-            whole.add_factors(scaled)
-        ways[what] = _removed(whole, rest, node, kept)
+        names = own.state_names if len(phi) == own.values.size else {}
+        whole.add_factors(DiscreteFactor([node], [len(phi)], phi, state_names=names))
+        drops_out.append(_removed(whole, rest, kept))
         lines.append(_removal_line(whole, rest, phi, what))
-    by_way = {way: _removal_word(*(ways[what][way] for what in ways)) for way in ("pyrogen", "pgmpy", "written out")}
-    found = by_way["pyrogen"]
-    z = "Z kept" if kept else "Z computed anew"
-    own_numbers = has_tables(subject.network) and not subject.moral
-    lines.insert(
-        0,
-        "in numbers, with the file's other potentials"
-        if own_numbers
-        else "in numbers, on a random network, seed 0, with two states a node, and its other potentials",
-    )
-    what = f"the sum of φ({node})"
-    reason = (
-        f"Z holds {what} as a factor, which only cancels if Z is computed anew"
-        if kept
-        else f"Z holds {what} as a factor too, so that normalization cancels it whatever it is"
-    )
+    with_one, without = drops_out
+    ways = {way: ("always" if without[way] else REMOVALS[1]) if with_one[way] else "never" for way in with_one}
+    if kept:
+        z, end = "Z kept", ", which only cancels if Z is computed anew"
+    else:
+        z, end = "Z computed anew", " too, so that normalization cancels it whatever it is"
     text = f"φ({node}) drops out of 1/Z φ({node}) φ(rest){subject.where}, {z}"
-    return _row(claim, text, found, lines, by_way, reason)
+    reason = f"Z holds the sum of φ({node}) as a factor{end}"
+    return answered(claim, text, str, ways["pyrogen"], claim["stated"] == ways["pyrogen"], lines, ways, reason)
 
 
 def _removable(claim: dict[str, Any], network: Any, directed: bool) -> None:
@@ -108,80 +104,44 @@ def _removable(claim: dict[str, Any], network: Any, directed: bool) -> None:
 
 
 def _removal_directed(subject: Subject, claim: Claim, node: Node) -> Row:
-    network = (
-        subject.network if has_tables(subject.network) else generic_network(subject.graph, np.random.default_rng(0))
-    )
+    own_numbers = has_tables(subject.network)
+    network = subject.network if own_numbers else generic_network(subject.graph, np.random.default_rng(0))
     rest = network.copy()
     rest.remove_cpds(node)
     rest.remove_node(node)
     names = list(rest)
     bound = 16 * terms(network) * EPSILON
-    pairs = {
-        "pyrogen": (by_query(network, names), by_query(rest, names)),
-        "pgmpy": (exact_table(network, names), exact_table(rest, names)),
-        "written out": (written_out(network, [node, *names]).sum(0), written_out(rest, names)),
-    }
-    off = {way: float(np.abs(a - b).max()) for way, (a, b) in pairs.items()}
+    alone = tables(rest, names)
+    off = {way: float(np.abs(table - alone[way]).max()) for way, table in tables(network, names).items()}
     ways = {way: "always" if value < bound else "never" for way, value in off.items()}
-    sums = network.get_cpds(node).values.sum(0)
-    total = ", ".join(f"{value:.10g}" for value in np.unique(np.ravel(sums)))
+    total = ", ".join(f"{value:.10g}" for value in np.unique(network.get_cpds(node).values.sum(0)))
     lines = [
         "in numbers, with the file's tables"
-        if has_tables(subject.network)
+        if own_numbers
         else "in numbers, with random tables of two states a node (seed 0)",
         f"P({node}{' | …' if list(network.predecessors(node)) else ''}) sums to {total}, whatever the tables are",
         f"the joint of the other nodes, summed over {node} or with {node} left out, differs by "
         f"{max(off.values()):.0e} at most (rounding {bound:.0e})",
     ]
-    return _row(claim, f"P({node}) drops out of the joint", ways["pyrogen"], lines, ways, "a conditional sums to one")
+    text, computed, reason = f"P({node}) drops out of the joint", ways["pyrogen"], "a conditional sums to one"
+    return answered(claim, text, str, computed, claim["stated"] == computed, lines, ways, reason)
 
 
-def _removed(whole: Any, rest: Any, node: Node, kept: bool) -> dict[str, bool]:
+def _removed(whole: Any, rest: Any, kept: bool) -> dict[str, bool]:
     """Return whether 1/Z φ(rest) is the distribution of the rest, Z being the whole's or the rest's; in each way."""
-    names = list(rest)
-    pairs = {
-        "pyrogen": (
-            by_query(whole, names),
-            by_query(rest, names),
-            math.exp(log_partition(rest) - log_partition(whole)),
-        ),
-        "pgmpy": (
-            exact_table(whole, names),
-            exact_table(rest, names),
-            rest.get_partition_function() / whole.get_partition_function(),
-        ),
-        "written out": (
-            written_out(whole, [node, *names]).sum(0),
-            written_out(rest, names),
-            total(rest) / total(whole),
-        ),
-    }
-    bound = 16 * terms(whole) * EPSILON
+    names, bound = list(rest), 16 * terms(whole) * EPSILON
+    summed, alone, z, left = tables(whole, names), tables(rest, names), partitions(whole), partitions(rest)
     return {
-        way: bool(np.abs(summed - (alone * ratio if kept else alone)).max() < bound)
-        for way, (summed, alone, ratio) in pairs.items()
+        way: bool(np.abs(table - alone[way] * (left[way] / z[way] if kept else 1.0)).max() < bound)
+        for way, table in summed.items()
     }
 
 
 def _removal_line(whole: Any, rest: Any, phi: Any, what: str) -> str:
     z, left = math.exp(log_partition(whole)), math.exp(log_partition(rest))
-    total = left / z
-    kept = "a distribution" if abs(total - 1) < 1e-9 else "no distribution"
+    kept = "a distribution" if abs(left / z - 1) < 1e-9 else "no distribution"
     return (
         f"φ = ({', '.join(f'{value:g}' for value in phi)}), which {what}: Z = {z:.6f}, without the node {left:.6f}; "
-        f"1/Z φ(rest) with Z kept sums to {total:.6g}, {kept}; with Z = {left:.6f} computed anew it sums to one and is "
-        "the distribution of the rest"
+        f"1/Z φ(rest) with Z kept sums to {left / z:.6g}, {kept}; with Z = {left:.6f} computed anew it sums to one "
+        "and is the distribution of the rest"
     )
-
-
-def _removal_word(with_one: bool, without: bool) -> str:
-    return "always" if with_one and without else REMOVALS[1] if with_one else "never"
-
-
-def _row(claim: Claim, text: str, found: str, lines: list[str], ways: dict[str, str], reason: str) -> Row:
-    stated = claim["stated"]
-    agrees = None if stated is None else stated == found
-    return Row(
-        claim["kind"], claim.get("text") or text, stated or "", found, agrees, tuple(lines), ways,
-        reason if agrees is False else "",
-    )  # fmt: skip

@@ -7,14 +7,13 @@ from itertools import combinations
 from typing import Any
 
 from pyrogen.exercises import cross_checks, explanations, schema
-from pyrogen.exercises.claims.independences import Claim, Subject
+from pyrogen.exercises.claims.independences import Claim, Subject, answered
 from pyrogen.exercises.results import Row
 from pyrogen.graphs.structure.separation import d_separated, separated
 from pyrogen.graphs.structure.separators import minimum_d_separator
 from pyrogen.graphs.structure.validation import Node
 
 PARTS = 12  # nodes of the largest separator all of whose parts are tried
-SEARCHED = 2**14  # sets looked at in a search for the smallest
 
 
 def check_minimal_separator(claim: dict[str, Any], network: Any) -> None:
@@ -40,17 +39,16 @@ def minimal_separator(subject: Subject, claim: Claim) -> Row:
         "networkx": lambda given: cross_checks.networkx_separated(subject.networkx, x, y, list(given)),
     }
     least = _smallest(subject, x, y, ask["pyrogen"])
-    computed = "none" if least is None else explanations.named(subject.order(least))
+    computed = "none" if least is None else subject.named(least)
     stated = claim["stated"]
     what = "smallest separator" if claim["smallest"] else "minimal separator"
-    text = claim.get("text") or f"{what} of {x[0]} and {y[0]}{subject.where}"
+    text = f"{what} of {x[0]} and {y[0]}{subject.where}"
     if stated is None or least is None:
         tried = least if least is not None else frozenset(set(subject.graph) - {*x, *y})
         ways: dict[str, Any] = {way: separates(tried) for way, separates in ask.items()}
-        reason = "" if stated is None else f"{explanations.edge(x[0], y[0])} are joined, so that nothing separates them"
+        reason = f"{explanations.edge(x[0], y[0])} are joined, so that nothing separates them"
         lines = ["every other separator has at least as many nodes" if least is not None else "they are joined"]
-        shown = "" if stated is None else explanations.named(stated)
-        return Row(claim["kind"], text, shown, computed, None if stated is None else False, tuple(lines), ways, reason)
+        return answered(claim, text, explanations.named, computed, False, lines, ways, reason)
     parts = [part for size in range(len(stated)) for part in combinations(stated, size)]
     ways = {way: (separates(stated), not any(map(separates, parts))) for way, separates in ask.items()}
     holds, minimal = ways["pyrogen"]
@@ -68,18 +66,11 @@ def minimal_separator(subject: Subject, claim: Claim) -> Row:
     if holds and minimal:
         lines = [*lines, "none of its parts separates them"]
     agrees = holds and minimal and small
-    same = agrees and set(stated) != set(least)
-    return Row(
-        claim["kind"],
-        text,
-        explanations.named(stated),
-        explanations.named(stated) if same else computed,
-        agrees,
-        tuple(lines or [f"{computed} is one"]),
-        ways,
-        reason,
-        "one of several" if same else "",
-    )
+    shown, remark = computed, ""
+    if agrees and set(stated) != set(least):
+        shown, remark = explanations.named(stated), "one of several"
+    lines = lines or [f"{computed} is one"]
+    return answered(claim, text, explanations.named, shown, agrees, lines, ways, reason, remark)
 
 
 def _smallest(

@@ -8,7 +8,7 @@ from itertools import combinations, permutations
 from typing import Any
 
 from pyrogen.exercises import explanations, schema
-from pyrogen.exercises.claims.independences import Claim, Subject
+from pyrogen.exercises.claims.independences import Claim, Subject, answered
 from pyrogen.exercises.results import Row
 from pyrogen.graphs.structure.validation import Node
 
@@ -20,13 +20,11 @@ Edges = set[frozenset[Any]]
 
 def check_fill_in(claim: dict[str, Any], network: Any) -> None:
     """Check the order, and the edges or their number stated."""
-    claim["order"] = schema.names(network, claim["order"], "order", ordered=True)
+    claim["order"] = schema.names(network, claim["order"], "order")
     if sorted(claim["order"], key=str) != sorted(network, key=str):
         raise ValueError('"order" must name each node once')
     if isinstance(claim["stated"], list):
-        claim["stated"] = [schema.names(network, one, "stated") for one in schema.lists(claim["stated"], "stated")]
-        if any(len(one) != 2 for one in claim["stated"]):
-            raise ValueError('"stated" must be a number or a list of edges, each a list of two names')
+        claim["stated"] = schema.groups(network, claim["stated"], "stated", 2, f"a number or {schema.EDGES}")
     elif claim["stated"] is not None:
         schema.count(claim["stated"], "stated", 0)
 
@@ -35,43 +33,29 @@ def fill_in(subject: Subject, claim: Claim) -> Row:
     """Return the edges that eliminating the nodes in an order adds."""
     order = claim["order"]
     steps = eliminated(subject.networkx, order)
-    found = {frozenset(pair) for _, pairs in steps for pair in pairs}
+    found = {frozenset(pair) for _, _, pairs in steps for pair in pairs}
     ways: dict[str, Any] = {"pyrogen": found, "paths": _by_paths(subject.networkx, order)}
     lines = [
         f"{node}: its neighbors {', '.join(explanations.edge(*pair) for pair in pairs)} are joined"
-        for node, pairs in steps
+        for node, _, pairs in steps
         if pairs
     ]
     stated = claim["stated"]
     pairs = [explanations.edge(*subject.order(pair)) for pair in sorted(found, key=lambda p: sorted(map(str, p)))]
-    counted = isinstance(stated, int)
-    agrees, reason = None, ""
-    if stated is not None:
-        named = set() if counted else {frozenset(pair) for pair in stated}
-        agrees = stated == len(found) if counted else named == found
-        if not agrees and counted:
-            reason = f"{len(found)} edges are added: {', '.join(pairs) or 'none'}"
-        elif not agrees:
-            missing = [explanations.edge(*subject.order(pair)) for pair in found - named]
-            extra = [explanations.edge(*subject.order(pair)) for pair in named - found]
-            parts = [f"it misses {explanations.listing(sorted(missing))}"] if missing else []
-            parts += (
-                [f"{explanations.listing(sorted(extra))} {'is' if len(extra) == 1 else 'are'} not added"]
-                if extra
-                else []
-            )
-            reason = " and ".join(parts)
-    shown = ", ".join(explanations.edge(*pair) for pair in stated) or "none" if isinstance(stated, list) else stated
-    return Row(
-        claim["kind"],
-        claim.get("text") or f"fill-in of the order {', '.join(map(str, order))}{subject.where}",
-        "" if stated is None else str(shown),
-        str(len(found)) if counted else ", ".join(pairs) or "none",
-        agrees,
-        tuple(lines or ["no elimination joins two neighbors: the order is perfect"]),
-        ways,
-        reason,
-    )
+    drawn = ", ".join(pairs) or "none"
+    if isinstance(stated, int):
+        shown, computed, agrees = str(stated), str(len(found)), stated == len(found)
+        reason = f"{len(found)} edges are added: {drawn}"
+    else:
+        shown, computed = ", ".join(explanations.edge(*pair) for pair in stated or ()) or "none", drawn
+        named = {frozenset(pair) for pair in stated or ()}
+        missing, extra = (
+            sorted(explanations.edge(*subject.order(pair)) for pair in some) for some in (found - named, named - found)
+        )
+        agrees, reason = named == found, explanations.difference(missing, extra, "is not added", "are not added")
+    text = f"fill-in of the order {', '.join(map(str, order))}{subject.where}"
+    lines = lines or ["no elimination joins two neighbors: the order is perfect"]
+    return answered(claim, text, lambda _: shown, computed, agrees, lines, ways, reason)
 
 
 def check_treewidth(claim: dict[str, Any], network: Any) -> None:
@@ -88,35 +72,20 @@ def treewidth(subject: Subject, claim: Claim) -> Row:
     orders = permutations(subject.networkx) if len(subject.networkx) <= ORDERS else ()
     ways: dict[str, Any] = {
         "pyrogen": width,
-        "all orders": min((_width(subject.networkx, one) for one in orders), default=None),
+        "all orders": min((len(_largest_clique(subject.networkx, one)) - 1 for one in orders), default=None),
         "bounds": _by_bounds(subject.networkx),
     }
-    largest = max((neighbors for neighbors in _cliques(subject.networkx, order)), key=len)
-    lines = [
-        f"eliminated in the order {', '.join(map(str, order))}, the largest clique is "
-        f"{explanations.named(subject.order(largest))}"
-    ]
-    stated = claim["stated"]
-    agrees = None if stated is None else stated == width
-    reason = ""
-    if agrees is False:
-        reason = f"the best triangulation has a largest clique of {width + 1} nodes"
-        if stated == width + 1:
-            reason += ", and the treewidth is one less"
-    return Row(
-        claim["kind"],
-        claim.get("text") or f"treewidth{subject.where}",
-        "" if stated is None else str(stated),
-        str(width),
-        agrees,
-        tuple(lines),
-        ways,
-        reason,
-    )
+    largest = subject.named(_largest_clique(subject.networkx, order))
+    lines = [f"eliminated in the order {', '.join(map(str, order))}, the largest clique is {largest}"]
+    reason = f"the best triangulation has a largest clique of {width + 1} nodes"
+    if claim["stated"] == width + 1:
+        reason += ", and the treewidth is one less"
+    text = f"treewidth{subject.where}"
+    return answered(claim, text, str, str(width), claim["stated"] == width, lines, ways, reason)
 
 
-def eliminated(graph: Any, order: Sequence[Node]) -> list[tuple[Node, list[tuple[Node, Node]]]]:
-    """Return each node of an order with the pairs of its neighbors that had to be joined as it went."""
+def eliminated(graph: Any, order: Sequence[Node]) -> list[tuple[Node, list[Node], list[tuple[Node, Node]]]]:
+    """Return each node of an order, its neighbors as it went, and the pairs of them that had to be joined."""
     left = graph.copy()
     place = {node: number for number, node in enumerate(graph)}
     steps = []
@@ -125,23 +94,12 @@ def eliminated(graph: Any, order: Sequence[Node]) -> list[tuple[Node, list[tuple
         pairs = explanations.missing_edges(left, neighbors)
         left.add_edges_from(pairs)
         left.remove_node(node)
-        steps.append((node, pairs))
+        steps.append((node, neighbors, pairs))
     return steps
 
 
-def _cliques(graph: Any, order: Sequence[Node]) -> list[set[Node]]:
-    left = graph.copy()
-    found = []
-    for node in order:
-        neighbors = list(left.neighbors(node))
-        found.append({node, *neighbors})
-        left.add_edges_from(combinations(neighbors, 2))
-        left.remove_node(node)
-    return found
-
-
-def _width(graph: Any, order: Sequence[Node]) -> int:
-    return max(map(len, _cliques(graph, order))) - 1
+def _largest_clique(graph: Any, order: Sequence[Node]) -> list[Node]:
+    return max(([node, *neighbors] for node, neighbors, _ in eliminated(graph, order)), key=len)
 
 
 def _by_paths(graph: Any, order: Sequence[Node]) -> Edges:
