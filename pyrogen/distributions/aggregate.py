@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
 import torch
-from pyro.distributions import Delta
 from torch import Tensor
 from torch.distributions import Distribution, Independent
 
 from pyrogen import checks, tensors
+from pyrogen.distributions.wrappers import is_point
 
 Estimator: TypeAlias = Literal["stratified", "weighted"]
 ESTIMATORS: tuple[str, ...] = get_args(Estimator)
@@ -172,7 +172,7 @@ def pairwise_log_prob(q: Distribution, z: Tensor) -> Tensor:
             f"q(z | x) must be a product over the latents, such as Normal(loc, scale).to_event(1), got a "
             f"{type(q).__name__} over {tuple(q.event_shape)}"
         )
-    if isinstance(q.base_dist, Delta):
+    if is_point(q):
         raise TypeError("q(z | x) is a point (a Delta): it has no density, and q(z) none")
     if len(q.batch_shape) != 1 or z.dim() < 2 or z.shape[-1:] != q.event_shape or z.shape[-2] > q.batch_shape[0]:
         raise ValueError(

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from pyrogen import checks
 from pyrogen.config import Described
+from pyrogen.distributions.wrappers import is_point
 
 
 class VampPrior(Described, nn.Module):
@@ -160,7 +161,7 @@ def _check_posterior(encoder: nn.Module, x: Tensor) -> None:
     q = encoder(x)
     if not isinstance(q, torch.distributions.Distribution):
         raise TypeError(f"the encoder must return a distribution q(z | x), got a {type(q).__name__}")
-    if isinstance(getattr(q, "base_dist", q), dist.Delta):
+    if is_point(q):
         raise ValueError(
             "the encoder's q(z | x) is a point, so a mixture of them has no density: use one that returns a Normal"
         )

@@ -14,6 +14,7 @@ from pyrogen.evaluation.metric_calls import bound_metrics, check_metrics, metric
 from pyrogen.evaluation.passes import Weights, active, planned, standard_error, terms_of, weights_of
 from pyrogen.evaluation.scores import Scores
 from pyrogen.models import Pair, Programs
+from pyrogen.models.base import check_pair
 from pyrogen.models.running import in_evaluation_mode
 from pyrogen.random_numbers import seeded
 from pyrogen.training.data.sources import as_source
@@ -71,11 +72,7 @@ def evaluate(
         >>> scores.elbo < 0 < scores.kl
         True
     """
-    if not isinstance(pair, Pair):
-        raise TypeError(
-            f"pair must be a pyrogen pair, got {checks.shown(pair)}: make one of any Pyro programs with "
-            "pg.models.Programs(model, guide)"
-        )
+    check_pair("pair", pair)
     images, nll_images, samples, batch_size = (
         checks.whole(name, value, least=1, most=checks.LARGEST_COUNT)
         for name, value in {

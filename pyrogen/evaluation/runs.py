@@ -19,10 +19,10 @@ from pyro.poutine import Trace
 from pyro.poutine.subsample_messenger import _Subsample
 from torch import Tensor
 
-from pyrogen import checks
+from pyrogen.distributions.wrappers import is_point
 from pyrogen.models import Programs
+from pyrogen.models.base import check_pair
 from pyrogen.models.running import OwnParameters, site_log_prob, traced
-from pyrogen.training.divergence import is_point
 
 PARTICLES = "_particles"  # the name of the plate in which K draws are made at once
 Site = dict[str, Any]
@@ -100,8 +100,7 @@ def run(
     Raises:
         ValueError: if a latent is in one program only.
     """
-    if not (callable(getattr(pair, "model", None)) and callable(getattr(pair, "guide", None))):
-        raise TypeError(f"pair must be a pyrogen pair, got {checks.shown(pair)}")
+    check_pair("pair", pair)
     model, guide = pair.model, pair.guide
     if given is not None:
         guide = poutine.replay(guide, trace=given)

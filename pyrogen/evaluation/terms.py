@@ -8,8 +8,9 @@ import torch
 from pyro.distributions.util import scale_and_mask
 from torch import Tensor
 
+from pyrogen.distributions.wrappers import is_point
 from pyrogen.evaluation.runs import Run, Site, by_row, is_charge, log_prob, masked, sampled
-from pyrogen.training.divergence import divergence, enumerated, expectation, is_point
+from pyrogen.training.divergence import divergence, enumerated, expectation
 
 
 @dataclass(frozen=True)

@@ -265,3 +265,17 @@ def _weighted(weight: Tensor | float) -> AbstractContextManager[Any]:
     context = poutine.scale(scale=1.0)
     context.scale = weight  # set here: with validation on, the constructor refuses what is not positive
     return context
+
+
+def check_pair(name: str, value: Any) -> Pair:
+    """Return a pair.
+
+    Raises:
+        TypeError: if it is anything else.
+    """
+    if not isinstance(value, Pair):
+        raise TypeError(
+            f"{name} must be a pyrogen pair, got {checks.shown(value)}: make one of any Pyro programs with "
+            "pg.models.Programs(model, guide)"
+        )
+    return value

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pyro.distributions import Delta, MaskedDistribution
-from pyro.distributions.torch_distribution import ExpandedDistribution
 from torch import Tensor
 from torch.distributions import Distribution, Independent, kl_divergence
 
@@ -74,10 +72,3 @@ def divergence(q: Any, p: Any, z: Tensor, exact: bool = True, enumerated: bool =
 def factorizes(distribution: Distribution) -> bool:
     """Return whether a distribution over vectors is declared a product over their entries (``.to_event(1)``)."""
     return isinstance(distribution, Independent) and distribution.reinterpreted_batch_ndims == 1
-
-
-def is_point(distribution: Distribution) -> bool:
-    """Return whether all mass lies on one value of a continuous space, so that there is no density and no bound."""
-    while isinstance(distribution, Independent | MaskedDistribution | ExpandedDistribution):
-        distribution = distribution.base_dist
-    return isinstance(distribution, Delta)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from pyrogen.models import Pair, Programs
+from pyrogen.models.base import check_pair
 from pyrogen.random_numbers import seeded
 from pyrogen.training.begin import (
     begin,
@@ -165,11 +166,7 @@ def fit(
         >>> len(pg.fit(vae, x, steps=20, progress=False).history)
         20
     """
-    if not isinstance(pair, Pair):
-        raise TypeError(
-            f"`pair` must be a pyrogen pair, got a {type(pair).__name__}: make one of any Pyro programs with "
-            "pg.models.Programs(model, guide)"
-        )
+    check_pair("pair", pair)
     settings = Settings(
         steps=steps,
         batch_size=batch_size,

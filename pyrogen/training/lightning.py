@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 
 from pyrogen import checks
 from pyrogen.models import Pair, Programs
+from pyrogen.models.base import check_pair
 from pyrogen.training.data.items import image_of
 from pyrogen.training.objectives import elbo_terms
 from pyrogen.training.optimizers import MakeOptimizer, check_optimizer, make_optimizer
@@ -41,8 +42,8 @@ def lightning_module(
         TypeError, ValueError: if `pair` is not a pyrogen pair, or another argument cannot be used.
         ImportError: if Lightning is not installed.
     """
-    if not isinstance(pair, Pair) or isinstance(pair, Programs):
-        raise TypeError(f"pair must be a pyrogen pair, got {checks.shown(pair)}: train other programs with pg.fit")
+    if isinstance(check_pair("pair", pair), Programs):
+        raise TypeError(f"pair must have one x and one z, got {checks.shown(pair)}: train programs with pg.fit")
     rate, count = checks.real("lr", lr, above=0), None if size is None else checks.whole("size", size, least=1)
     check_optimizer(optimizer)
     weights: list[Tensor] = list(trainable(pair).values())

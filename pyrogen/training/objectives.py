@@ -13,10 +13,11 @@ from pyro.distributions.util import scale_and_mask
 from pyro.poutine.util import prune_subsample_sites
 from torch import Tensor
 
-from pyrogen import checks
+from pyrogen.distributions.wrappers import is_point
 from pyrogen.models import Pair
+from pyrogen.models.base import check_pair
 from pyrogen.models.running import OwnParameters, site_log_prob
-from pyrogen.training.divergence import ENUMERATED, divergence, enumerated, expectation, is_point
+from pyrogen.training.divergence import ENUMERATED, divergence, enumerated, expectation
 
 KINDS = ("reconstruction", "kl", "penalty", "charge")
 
@@ -159,11 +160,7 @@ def elbo_terms(pair: Pair, x: Any, size: int | None = None) -> Terms:
     Raises:
         ValueError: if a latent of the guide cannot be reparametrized, or a latent of the model is not in the guide.
     """
-    if not isinstance(pair, Pair):
-        raise TypeError(
-            f"pair must be a pyrogen pair, got {checks.shown(pair)}: make one of any Pyro programs with "
-            "pg.models.Programs(model, guide)"
-        )
+    check_pair("pair", pair)
     sites, q, z = site_terms(pair, x, size)
     batch = len(x[0] if isinstance(x, tuple) else x)
     total = size or batch

@@ -156,8 +156,8 @@ FAULTS = [
     Fault(
         "an encoder that returns points is taken",
         VAMP,
-        'isinstance(getattr(q, "base_dist", q), dist.Delta)',
-        "isinstance(q, dist.Delta)",
+        "if is_point(q):",
+        "if isinstance(q, dist.Delta):",
         OF_VAMP + "encoders_without_a_posterior_are_refused",
     ),
     Fault(

@@ -352,9 +352,9 @@ FAULTS = [
     ),
     Fault(
         "a point counts as a distribution",
-        "training/divergence.py",
-        "return isinstance(distribution, Delta)",
-        "return False",
+        "distributions/wrappers.py",
+        "return isinstance(inner, Delta) or",
+        "return",
         OF_CHARGES + "test_a_point_has_a_penalty_in_place_of_a_kl",
     ),
     Fault(

@@ -9,9 +9,9 @@ import torch
 from pyro.poutine.runtime import Message
 from torch import Tensor
 
+from pyrogen.distributions.wrappers import is_point
 from pyrogen.testing.findings import Finding, Result
 from pyrogen.testing.running.programs import Tested
-from pyrogen.testing.running.reparametrized_draws import is_point
 from pyrogen.testing.running.significance import Sample, exceeds
 from pyrogen.testing.running.sites import is_deterministic, latents, sites
 

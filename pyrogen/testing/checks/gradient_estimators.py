@@ -17,8 +17,9 @@ from pyro.poutine.runtime import Message
 from torch import Tensor
 from torch.distributions import constraints
 
+from pyrogen.distributions.wrappers import bare, is_point
 from pyrogen.testing.running.programs import Tested
-from pyrogen.testing.running.reparametrized_draws import Coupled, is_point
+from pyrogen.testing.running.reparametrized_draws import Coupled
 
 _GROUPS = 8
 _STEPS = (1e-2, 1e-3, 1e-4)  # of a parameter's size; the next where one leaves a doubt
@@ -174,7 +175,8 @@ def by_scores(tested: Tested, loss: Any, groups: list[Group], run: int) -> Itera
 
 class _Scores(Messenger):
     def _pyro_sample(self, msg: Message) -> None:
-        if not msg["is_observed"] and getattr(msg["fn"], "has_rsample", False) and not is_point(msg["fn"]):
+        fixed = is_point(msg["fn"]) or isinstance(bare(msg["fn"]), dist.Unit)
+        if not msg["is_observed"] and getattr(msg["fn"], "has_rsample", False) and not fixed:
             msg["fn"] = _Score(msg["fn"])
 
 

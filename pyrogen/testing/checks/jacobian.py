@@ -8,9 +8,10 @@ from pyro import poutine
 from pyro.poutine.trace_struct import Trace
 from torch import Tensor
 
+from pyrogen.distributions.wrappers import bare
 from pyrogen.testing.findings import Finding, Result
 from pyrogen.testing.running.programs import Tested
-from pyrogen.testing.running.sites import bare, is_auxiliary, latents
+from pyrogen.testing.running.sites import is_auxiliary, latents
 
 QUESTION = "latents computed from auxiliary ones carry their Jacobian"
 _MOST = 300  # elements: the Jacobian is taken row by row

@@ -7,12 +7,12 @@ from pyro.infer import RenyiELBO, Trace_ELBO, TraceEnum_ELBO, TraceGraph_ELBO, T
 from pyro.poutine.runtime import Message
 from pyro.poutine.trace_struct import Trace
 
+from pyrogen.distributions.wrappers import is_point
 from pyrogen.testing.checks.indices import shaken
 from pyrogen.testing.checks.structure import listed, shared
 from pyrogen.testing.findings import Finding, Result
 from pyrogen.testing.running.programs import Tested
 from pyrogen.testing.running.sites import is_auxiliary, latents, marked_for_enumeration, observed
-from pyrogen.testing.running.weights import is_point
 
 QUESTION = "the guide says more of each latent than the prior does"
 _RUNS = 3

@@ -12,11 +12,11 @@ from pyro.infer import JitTraceEnum_ELBO, ReweightedWakeSleep, TraceEnum_ELBO, T
 from pyro.poutine.runtime import Message
 from pyro.poutine.trace_struct import Trace
 
+from pyrogen.distributions.wrappers import bare
 from pyrogen.testing.checks.supports import outside_support
 from pyrogen.testing.findings import Finding, Result
 from pyrogen.testing.running.programs import Tested
 from pyrogen.testing.running.sites import (
-    bare,
     is_auxiliary,
     is_deterministic,
     is_discrete,

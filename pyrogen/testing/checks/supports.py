@@ -10,8 +10,9 @@ from pyro import distributions as dist
 from pyro.poutine.runtime import Message
 from torch.distributions import transform_to
 
+from pyrogen.distributions.wrappers import bare
 from pyrogen.testing.findings import Finding
-from pyrogen.testing.running.sites import bare, is_discrete
+from pyrogen.testing.running.sites import is_discrete
 
 
 def outside_support(pairs: Iterable[tuple[str, Message, Message]]) -> Iterator[Finding]:

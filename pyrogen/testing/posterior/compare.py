@@ -12,6 +12,7 @@ from pyro.poutine.runtime import Message
 from torch.distributions import kl_divergence
 
 from pyrogen import checks
+from pyrogen.distributions.wrappers import is_point
 from pyrogen.progress import progress_bar
 from pyrogen.testing.findings import Finding, Report, Result
 from pyrogen.testing.posterior.importance import bounds, pareto_k
@@ -20,7 +21,7 @@ from pyrogen.testing.running.draws import Array, Difference, Moments, fixed_dist
 from pyrogen.testing.running.errors import blaming
 from pyrogen.testing.running.isolation import nothing_changed
 from pyrogen.testing.running.programs import Tested, both_programs, whole_plates, without_warnings
-from pyrogen.testing.running.weights import NoWeights, is_point, log_weights
+from pyrogen.testing.running.weights import NoWeights, log_weights
 
 ROUNDING = 1e-5  # of the evidence's size: float32 sums
 

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyrogen import checks
+from pyrogen.distributions.wrappers import is_point
 from pyrogen.testing.findings import Finding, Level, Result
 from pyrogen.testing.running.isolation import nothing_changed
 from pyrogen.testing.running.programs import Tested
 from pyrogen.testing.running.sites import latents
-from pyrogen.testing.running.weights import NoWeights, is_point, log_weights
+from pyrogen.testing.running.weights import NoWeights, log_weights
 
 BATCHES = 20
 FAULT = 1.0  # from this k on the weights have no mean, and the weighted draws settle on nothing

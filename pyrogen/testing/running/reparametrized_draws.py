@@ -44,12 +44,6 @@ def _by_itself(fn: Any) -> bool:
     return isinstance(fn, _SMOOTH) or (base is not None and getattr(fn, "has_rsample", False) and _by_itself(base))
 
 
-def is_point(fn: Any) -> bool:
-    """Return whether `fn` is a Delta or a Unit, under any wrapper: what it gives is not a draw."""
-    base = getattr(fn, "base_dist", None)
-    return isinstance(fn, dist.Delta | dist.Unit) or (base is not None and is_point(base))
-
-
 class Coupled(Messenger):
     """Draws latents that are made of gamma variables by inverting the gamma distribution function.
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
 
 from pyro import distributions as dist
 from pyro.poutine.runtime import Message
 from pyro.poutine.subsample_messenger import _Subsample
 from pyro.poutine.trace_struct import Trace
 from torch import Tensor
+
+from pyrogen.distributions.wrappers import bare
 
 
 def sites(trace: Trace) -> Iterator[tuple[str, Message]]:
@@ -36,13 +37,6 @@ def is_deterministic(site: Message) -> bool:
     return bool(site["infer"].get("_deterministic")) or (
         site["is_observed"] and isinstance(bare(site["fn"]), dist.Delta)
     )
-
-
-def bare(fn: Any) -> Any:
-    """Return a distribution without the wrappers of .to_event, .expand and .mask."""
-    while type(fn).__name__ in ("Independent", "ExpandedDistribution", "MaskedDistribution"):
-        fn = fn.base_dist
-    return fn
 
 
 def is_auxiliary(site: Message) -> bool:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from pyro import distributions as dist
 from pyro import poutine
 from pyro.distributions.util import scale_and_mask
 from pyro.infer import TraceEnum_ELBO
@@ -16,10 +15,10 @@ from pyro.poutine.scale_messenger import ScaleMessenger
 from pyro.poutine.trace_struct import Trace
 from torch import Tensor
 
+from pyrogen.distributions.wrappers import is_point
 from pyrogen.testing.running.batched import DRAWS, Array, at_once
 from pyrogen.testing.running.programs import Tested, whole_plates, without_warnings
 from pyrogen.testing.running.sites import (
-    bare,
     is_auxiliary,
     is_deterministic,
     latents,
@@ -147,11 +146,6 @@ def _refuse_points(tested: Tested, theirs: dict[str, Any]) -> None:
     fixed = [name for name, site in points.items() if torch.equal(site["value"], again[name]["value"])]
     if fixed or not any(is_auxiliary(site) for site in theirs.values()):
         raise NoWeights(f"the guide puts all its mass on one point at {(fixed or list(points))[0]!r}")
-
-
-def is_point(fn: Any) -> bool:
-    """Return whether a distribution is a Delta, whatever is wrapped around it."""
-    return isinstance(bare(fn), dist.Delta)
 
 
 def _refuse_weighted_data(guide: Trace, model: Trace) -> None:

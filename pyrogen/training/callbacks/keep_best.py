@@ -11,6 +11,7 @@ from torch import Tensor
 
 from pyrogen import checks
 from pyrogen.models import Pair
+from pyrogen.models.base import check_pair
 from pyrogen.training.callbacks.state import Monitor, State
 from pyrogen.training.checkpoints.checkpoint import save, set_weights, weights_of
 
@@ -67,8 +68,7 @@ class KeepBest(Monitor):
             TypeError: if `pair` is not a pair.
             ValueError: if there has been no validation yet.
         """
-        if not isinstance(pair, Pair):
-            raise TypeError(f"pair must be a pyrogen pair, got {checks.shown(pair)}")
+        check_pair("pair", pair)
         if not self._weights:
             raise ValueError("KeepBest has no weights yet: train with validation= first")
         weights = {name.removeprefix("pair."): value for name, value in self._weights.items()}

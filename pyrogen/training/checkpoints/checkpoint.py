@@ -19,6 +19,7 @@ from pyrogen.config import describe, difference, opaque_parts
 from pyrogen.errors import CheckpointError
 from pyrogen.files import bounded_json, write_atomically
 from pyrogen.models import Pair
+from pyrogen.models.base import check_pair
 from pyrogen.training.checkpoints.bounded_build import build
 from pyrogen.training.checkpoints.tensor_file import read_tensor_file
 
@@ -56,8 +57,7 @@ def save(pair: Pair, path: str | os.PathLike[str]) -> None:
         TypeError: if it is not a pair.
         ValueError: if the place cannot be written.
     """
-    if not isinstance(pair, Pair):
-        raise TypeError(f"save writes a pyrogen pair, and this is a {type(pair).__name__}: keep its state_dict instead")
+    check_pair("pair", pair)
     path = checks.path("path", path)
     for name, weight in pair.named_parameters():
         if not torch.isfinite(weight).all():
@@ -80,8 +80,8 @@ def load(path: str | os.PathLike[str], into: Pair | None = None) -> Pair:
         FileNotFoundError: if the file does not exist.
         CheckpointError: if it is damaged, is not a file of ours, or holds another pair.
     """
-    if not (into is None or isinstance(into, Pair)):
-        raise TypeError(f"into must be a pyrogen pair, got {checks.shown(into)}")
+    if into is not None:
+        check_pair("into", into)
     path = checks.path("path", path)
     try:
         path = path / FILE_NAME if path.is_dir() else path

@@ -14,8 +14,8 @@ from pyro.poutine import Trace
 from torch import Tensor
 from torch.distributions import kl_divergence
 
+from pyrogen.distributions.wrappers import is_point
 from pyrogen.models import Programs
-from pyrogen.training.divergence import is_point
 from pyrogen.training.objectives import different
 
 BY_SITE = (Trace_ELBO, TraceGraph_ELBO, TraceMeanField_ELBO)  # those that add up terms of sites

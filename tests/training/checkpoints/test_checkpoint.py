@@ -122,7 +122,7 @@ def test_an_unwritable_folder_is_refused_before_training(tmp_path):
         quiet(make_pair(), binary(), steps=5, checkpoint=file)
     with pytest.raises(ValueError, match="is a folder"):
         pg.save(make_pair(), tmp_path)
-    with pytest.raises(TypeError, match="save writes a pyrogen pair"):
+    with pytest.raises(TypeError, match="pair must be a pyrogen pair"):
         pg.save(pg.models.GammaExponential(), tmp_path / "gamma")
 
 
