@@ -5,11 +5,20 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from pyrogen import checks
 
+try:
+    import fcntl
+except ImportError:  # not a Unix
+    fcntl = None  # type: ignore[assignment]
+
+ABANDONED = 60.0  # seconds after which, where files cannot be locked, a temporary one is nobody's
 MOST_ENTRIES = 200_000  # of a JSON text: each takes some 100 bytes once it is read
 DEEPEST = 100  # brackets in brackets
 SEPARATORS = (",", "[", "{", ":")
@@ -36,11 +45,27 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
         raise ValueError(f"{str(path)[:80]!r} cannot be the path of a file: {error.strerror}") from error
     if folder:
         raise ValueError(f"{path} is a folder: give the path of a file in it")
+    with replacing(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """Yield a file beside `path`, which takes its place once it is whole and on disk.
+
+    Two processes that write at once each write their own, and the later one replaces the earlier.
+
+    Raises:
+        OSError: if the write fails, with the path; what stood there stays.
+    """
     temporary = ""
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            if fcntl is not None:
+                with suppress(OSError):  # a file system without locks
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o666 & ~_umask())  # mkstemp's own mode hides the file from everyone else
@@ -77,9 +102,16 @@ def check_writable(folder: str | os.PathLike[str]) -> Path:
 
 
 def remove_leftovers(folder: Path, name: str) -> None:
-    """Remove temporary files of `name` that a killed process left behind."""
+    """Remove temporary files of `name` that a killed process left behind, and none that is still being written."""
     for leftover in folder.glob(f".{name}.*.tmp"):
-        leftover.unlink(missing_ok=True)
+        with suppress(OSError):
+            if fcntl is None:
+                if time.time() - leftover.stat().st_mtime > ABANDONED:
+                    leftover.unlink()
+                continue
+            with leftover.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # an OSError if a writer holds it
+                leftover.unlink()
 
 
 def bounded_json(text: str, what: str = "the text", constants: bool = False) -> Any:

@@ -4,9 +4,7 @@ The file is the words, in the machine's byte order: (N, 64) int64, 512 bytes a p
 what is in it (the renderer, the file it was read from) belongs in its *name*, so that a stale file is never found.
 """
 
-import contextlib
 import functools
-import os
 import shutil
 import tempfile
 from collections.abc import Iterable
@@ -15,7 +13,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from pyrogen.datasets.seal import Seal, hold, is_sound, remove_leftovers, seal_size
+from pyrogen.datasets.seal import Seal, is_sound, seal_size
+from pyrogen.files import remove_leftovers, replacing
 
 SPOTS = 8  # blocks that are compared with their digests at each opening
 WORDS = 64  # to a picture
@@ -90,32 +89,21 @@ def check_folder(folder: Path, count: int) -> None:
 def write_words(path: Path, blocks: Iterable[Tensor], count: int) -> None:
     """Write blocks (b, 64) of words, ``count`` rows in all, so that the file is there whole or not at all.
 
-    Two processes that write the same file at once each write their own and the later one replaces the earlier. What a
-    writer that was killed left behind is removed.
+    What a writer that was killed left behind is removed.
+
+    Raises:
+        ValueError: if there are more or fewer rows.
+        OSError: as `replacing`.
     """
-    remove_leftovers(path)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name + ".", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            hold(file)
-            seal = Seal()
-            rows = 0
-            for block in blocks:
-                content = block.cpu().contiguous().numpy().data.cast("B")
-                file.write(content)
-                seal.add(content)
-                rows += len(block)
-            if rows != count:
-                raise ValueError(f"expected {count} pictures to write to {str(path)!r}, got {rows}")
-            file.write(seal.content())
-            file.flush()
-            os.fsync(file.fileno())
-            os.chmod(name, 0o644)  # a temporary file is its owner's alone, and a cache folder may be shared
-            os.replace(name, path)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
-        if isinstance(error, OSError) and error.errno is not None:
-            reason = f"{error.strerror}: the cached pictures {str(path)!r} were not written; pass another cache folder"
-            raise OSError(error.errno, reason) from error
-        raise
+    remove_leftovers(path.parent, path.name)
+    with replacing(path) as file:
+        seal = Seal()
+        rows = 0
+        for block in blocks:
+            content = block.cpu().contiguous().numpy().data.cast("B")
+            file.write(content)
+            seal.add(content)
+            rows += len(block)
+        if rows != count:
+            raise ValueError(f"expected {count} pictures to write to {str(path)!r}, got {rows}")
+        file.write(seal.content())

@@ -5,22 +5,14 @@ After the content stand a 16-byte BLAKE2b digest of each block of 1 MiB, the dig
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import random
 import time
-from pathlib import Path
 from typing import IO, Any
-
-try:
-    import fcntl
-except ImportError:  # not a Unix
-    fcntl = None  # type: ignore[assignment]
 
 BLOCK = 2**20  # bytes
 DIGEST = 16  # bytes of a digest
 MARK = b"pyrogen seal 1\n\0"
-ABANDONED = 60.0  # seconds after which a file that nobody holds is nobody's
 
 
 class Seal:
@@ -80,25 +72,6 @@ def is_sound(file: IO[bytes], size: int, spots: int) -> bool:
         if _new(content).digest() != digests[number * DIGEST : (number + 1) * DIGEST]:
             return False
     return True
-
-
-def hold(file: IO[bytes]) -> None:
-    """Mark a file that is being written as somebody's, until it is closed or its process ends."""
-    if fcntl is not None:
-        with contextlib.suppress(OSError):  # a file system without locks
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
-def remove_leftovers(path: Path) -> None:
-    """Remove what killed writers of `path` left behind, and nothing that is still being written."""
-    for leftover in path.parent.glob(f"{path.name}.*.part"):
-        with contextlib.suppress(OSError):
-            if time.time() - leftover.stat().st_mtime < ABANDONED and fcntl is None:
-                continue
-            with leftover.open("rb") as file:
-                if fcntl is not None:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # an OSError if a writer holds it
-                leftover.unlink()
 
 
 def _new(content: bytes = b"") -> Any:

@@ -155,8 +155,8 @@ def test_a_file_of_zeros_of_the_right_length_is_no_cache(tmp_path: Path, content
 
 def test_what_killed_writers_left_is_removed_and_what_is_being_written_is_not(tmp_path: Path) -> None:
     path = tmp_path / "a.words"
-    (tmp_path / "a.words.dead.part").write_bytes(b"half")
-    (tmp_path / "b.words.dead.part").write_bytes(b"another's")
+    (tmp_path / ".a.words.dead.tmp").write_bytes(b"half")
+    (tmp_path / ".b.words.dead.tmp").write_bytes(b"another's")
 
     def blocks():
         yield some_words(10)
@@ -164,7 +164,7 @@ def test_what_killed_writers_left_is_removed_and_what_is_being_written_is_not(tm
         yield some_words(20, seed=1)
 
     write_words(path, blocks(), 30)
-    assert files(tmp_path) == ["a.words", "b.words.dead.part"]
+    assert files(tmp_path) == [".b.words.dead.tmp", "a.words"]
     assert open_words(path, 30, spots=0) is not None
 
 
@@ -190,6 +190,6 @@ def test_a_write_that_fails_says_where(tmp_path: Path, monkeypatch: pytest.Monke
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", refuse)
-    with pytest.raises(OSError, match=r"No space left on device: the cached pictures '.*a.words' were not written"):
+    with pytest.raises(OSError, match=r"No space left on device: .*a.words was not written"):
         write_words(tmp_path / "a.words", [some_words(30)], 30)
     assert files(tmp_path) == []

@@ -126,8 +126,8 @@ FAULTS = [
     Fault(
         "a file with too few pictures is kept",
         PACKED,
-        "            if rows != count:",
-        "            if False:",
+        "if rows != count:",
+        "if False:",
         OF_PACKED + "test_a_wrong_number_of_pictures_is_no_file",
     ),
     Fault(

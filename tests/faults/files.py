@@ -112,7 +112,7 @@ FAULTS = [
         "files are written in place",
         FILES,
         "        os.replace(temporary, path)\n",
-        "        path.write_bytes(content)\n        os.unlink(temporary)\n",
+        "        path.write_bytes(Path(temporary).read_bytes())\n        os.unlink(temporary)\n",
         OF_FILES + "test_an_interruption_at_any_step_leaves_the_old_file_whole_and_nothing_else",
         OF_FILES + "test_a_reader_sees_the_old_file_until_the_new_one_is_whole_on_disk",
     ),

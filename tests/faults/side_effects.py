@@ -70,13 +70,6 @@ FAULTS = [
         OF + "infinities_in_lists_are_none_in_json",
     ),
     Fault(
-        "the cache gets its name before it is on the disk",
-        "datasets/bitpacked.py",
-        "            os.fsync(file.fileno())\n",
-        "",
-        OF + "the_cache_is_on_the_disk_before_it_has_its_name",
-    ),
-    Fault(
         "the first item cannot be counted from the end",
         "datasets/images.py",
         "if not -len(self) <= i < len(self):",

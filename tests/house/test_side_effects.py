@@ -129,17 +129,6 @@ def test_infinities_in_lists_are_none_in_json():
     assert scores_module._finite({"a": [1.0, math.inf, [math.nan]]}) == {"a": [1.0, None, [None]]}
 
 
-def test_the_cache_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
-    from pyrogen.datasets.bitpacked import write_words
-
-    order = []
-    fsync, replace = __import__("os").fsync, __import__("os").replace
-    monkeypatch.setattr("os.fsync", lambda handle: (order.append("fsync"), fsync(handle))[1])
-    monkeypatch.setattr("os.replace", lambda a, b: (order.append("replace"), replace(a, b))[1])
-    write_words(tmp_path / "a.words", [torch.zeros(3, 64, dtype=torch.int64)], 3)
-    assert order == ["fsync", "replace"]
-
-
 def test_items_count_from_the_end_as_far_as_the_first():
     data = pg.datasets.Digits()
     assert torch.equal(data[-len(data)][0], data[0][0])
