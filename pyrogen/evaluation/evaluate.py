@@ -122,7 +122,7 @@ def evaluate(
         metrics=metric_values(asked, means, scales, progress),
         extra=found.extra,
         estimators=found.estimators,
-        latent=pair.latent,
+        latent=sum(found.codes[name].means.shape[1] for name in units) or pair.latent,
         sites=found.by_site(units),
         pareto_k=weights.pareto_k,
         codes=found.said,

@@ -47,7 +47,7 @@ class Scores(Mapping[str, float]):
             that it watches. They are of all images together where `estimators` has them, else means over batches.
         estimators: of the numbers in `extra` that depend on all images together, such as a total correlation or a
             perplexity: the estimator, how many images it used, and how many draws.
-        latent: the number of latents.
+        latent: the number of latents, of all layers together.
         sites: of each site its term (reconstruction or kl) with its standard error, and of a latent its KL by
             dimension and its active units.
         pareto_k: the shape of the importance weights' tails over the images (`pyrogen.evaluation.pareto_k`): its

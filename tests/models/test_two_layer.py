@@ -59,7 +59,9 @@ def test_under_the_exact_posterior_every_bound_is_the_evidence(samples, beta):
 def test_the_elbo_is_the_evidence_though_the_guide_draws_the_layers_in_the_other_order():
     """An analytic KL of z at a draw of z₂ would be another number: z₂ is drawn given z."""
     x = images(1_000)
-    scores = pg.evaluate(exact_pair(), x, nll_images=10)
+    pair = exact_pair()
+    scores = pg.evaluate(pair, x, nll_images=10)
+    assert scores.latent == pair.latent + pair.top_latent >= scores.active_units
     gap = scores.elbo - two_layer.evidence(x, **ALL).mean()
     assert abs(gap) < Z * scores.standard_errors["elbo"]
     torch.manual_seed(0)
