@@ -101,7 +101,7 @@ def _check_signature(metric: Any) -> None:
 def _check_settings(metric: Metric, factors: Any, settings: Mapping[str, Any]) -> None:
     """Refuse a preset, a left-out column or factors of these images that a metric of pg.metrics would refuse."""
     from pyrogen import metrics as ours
-    from pyrogen.metrics.validation import as_mixed_factors
+    from pyrogen.metrics.validation import as_mixed_factors, check_several
 
     if not _is_ours(metric):
         return  # another's rules are not known
@@ -111,10 +111,8 @@ def _check_settings(metric: Metric, factors: Any, settings: Mapping[str, Any]) -
         checks.one_of("preset", settings["preset"], presets)
     rules = {key: settings[key] for key in ("continuous", "factor_names", "leave_out") if key in settings}
     values = as_mixed_factors(np.asarray(factors), **rules)
-    if len(values.names) < 2 and function in (ours.factor_vae_score, ours.beta_vae_score, ours.info_modularity):
-        raise ValueError(
-            f"factors must be at least two for a score that tells them apart, got {values.names[0]!r} alone"
-        )
+    if function in (ours.factor_vae_score, ours.beta_vae_score, ours.info_modularity):
+        check_several(values.names)
 
 
 def _is_ours(metric: Metric) -> bool:

@@ -1,13 +1,13 @@
 r"""Batches of rows that share the value of one factor, and what the scores made from such batches have in common."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from pyrogen import checks
-from pyrogen.metrics.validation import MixedFactors
+from pyrogen.metrics.validation import MixedFactors, as_codes, as_mixed_factors, check_several
 
 _ROWS = 1 << 16  # rows of codes gathered at a time: a few MiB
 
@@ -35,10 +35,7 @@ class SharedValues:
                 "the rows of a batch share a factor's value, which rows of a continuous factor do not; "
                 f"set bins, the number of parts to cut these factors into: {', '.join(map(repr, real))}"
             )
-        if len(factors.names) < 2:
-            raise ValueError(
-                f"factors must be at least two for a score that tells them apart, got {factors.names[0]!r} alone"
-            )
+        check_several(factors.names)
         self.names = factors.names
         self.values: list[NDArray[np.int64]] = []
         self.rows: list[NDArray[np.int64]] = []  # for each factor the rows that may be drawn
@@ -89,6 +86,30 @@ def equal_counts(values: NDArray[np.float64], bins: int) -> NDArray[np.int64]:
 
     inner = np.quantile(values, np.linspace(0.0, 1.0, bins + 1)[1:-1])
     return np.unique(np.searchsorted(inner, values, side="right"), return_inverse=True)[1].astype(np.int64)
+
+
+def prepared(
+    codes: ArrayLike,
+    factors: ArrayLike,
+    continuous: bool | int | str | Sequence[int | str],
+    leave_out: int | str | Sequence[int | str],
+    factor_names: Sequence[str] | None,
+    presets: Mapping[str, Mapping[str, object]],
+    preset: str,
+    least: Mapping[str, int],
+    seed: int,
+    **given: Any,
+) -> tuple[NDArray[np.float64], SharedValues, dict[str, Any]]:
+    r"""Return the codes (N, L), the rows that share a value, and the settings of a score, all checked.
+
+    `least` and `given` are those of `settled`, and `given` holds bins and least_rows.
+    """
+
+    means = as_codes(codes)
+    mixed = as_mixed_factors(factors, continuous, factor_names, len(means), leave_out)
+    settings = settled(presets, preset, {**least, "bins": 2, "least_rows": 2}, **given)
+    shared = SharedValues(mixed, given["bins"], given["least_rows"])
+    return means, shared, settings | {"seed": checks.seed("seed", seed), "n": len(means)}
 
 
 def settled(

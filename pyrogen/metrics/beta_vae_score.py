@@ -6,11 +6,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pyrogen import checks
-from pyrogen.metrics.batches import SharedValues, accuracies, settled
+from pyrogen.metrics.batches import SharedValues, accuracies, prepared
 from pyrogen.metrics.fitting import quiet
 from pyrogen.metrics.score import Score
-from pyrogen.metrics.validation import as_codes, as_mixed_factors
 
 PRESETS: dict[str, dict[str, object]] = {
     "disentanglement_lib": {"points": 10_000, "evaluation": 5_000, "batch_size": 64, "penalty": 1.0},
@@ -108,13 +106,16 @@ def beta_vae_score(
         1.0
     """
 
-    means = as_codes(codes)
-    mixed = as_mixed_factors(factors, continuous, factor_names, len(means), leave_out)
-    least = {"points": 2, "evaluation": 1, "batch_size": 1, "penalty": -1, "bins": 2, "least_rows": 2}
-    settings = settled(
+    means, shared, settings = prepared(
+        codes,
+        factors,
+        continuous,
+        leave_out,
+        factor_names,
         PRESETS,
         preset,
-        least,
+        least={"points": 2, "evaluation": 1, "batch_size": 1, "penalty": -1},
+        seed=seed,
         points=points,
         evaluation=evaluation,
         batch_size=batch_size,
@@ -122,13 +123,10 @@ def beta_vae_score(
         bins=bins,
         least_rows=least_rows,
     )
-    shared = SharedValues(mixed, bins, least_rows)
-    seed = checks.seed("seed", seed)
-    settings |= {"seed": seed, "n": len(means)}
 
     unit = float(np.ldexp(1.0, np.frexp(np.ptp(means, axis=0).max())[1] - 1)) or 1.0
     means = (means - means.min(axis=0)) / unit  # a solver holds no features of any size
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(settings["seed"])
     train, train_factor = _points(means, shared, settings["points"], settings["batch_size"], rng)
     test, test_factor = _points(means, shared, settings["evaluation"], settings["batch_size"], rng)
     said, converged = _classify(train, train_factor, np.concatenate([train, test]), settings["penalty"], unit)

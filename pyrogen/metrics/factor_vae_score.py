@@ -6,10 +6,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pyrogen import checks
-from pyrogen.metrics.batches import SharedValues, accuracies, settled
+from pyrogen.metrics.batches import SharedValues, accuracies, prepared
 from pyrogen.metrics.score import Score
-from pyrogen.metrics.validation import as_codes, as_mixed_factors
 
 PRESETS: dict[str, dict[str, object]] = {
     "disentanglement_lib": {"votes": 10_000, "evaluation": 5_000, "batch_size": 64, "threshold": 0.05},
@@ -106,13 +104,16 @@ def factor_vae_score(
         (1.0, ['shape', 'scale'])
     """
 
-    means = as_codes(codes)
-    mixed = as_mixed_factors(factors, continuous, factor_names, len(means), leave_out)
-    least = {"votes": 1, "evaluation": 0, "batch_size": 2, "threshold": -1, "bins": 2, "least_rows": 2}
-    settings = settled(
+    means, shared, settings = prepared(
+        codes,
+        factors,
+        continuous,
+        leave_out,
+        factor_names,
         PRESETS,
         preset,
-        least,
+        least={"votes": 1, "evaluation": 0, "batch_size": 2, "threshold": -1},
+        seed=seed,
         votes=votes,
         evaluation=evaluation,
         batch_size=batch_size,
@@ -120,16 +121,13 @@ def factor_vae_score(
         bins=bins,
         least_rows=least_rows,
     )
-    shared = SharedValues(mixed, bins, least_rows)
-    seed = checks.seed("seed", seed)
-    settings |= {"seed": seed, "n": len(means)}
 
     span = np.ptp(means, axis=0)
     scaled = (means - means.min(axis=0)) / np.where(span > 0, span, 1.0)  # in [0, 1], so that no square overflows
     spread = scaled.std(axis=0, ddof=1)
     active = np.flatnonzero((span > 0) & (spread * span >= settings["threshold"]))
     scaled = scaled[:, active] / spread[active]
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(settings["seed"])
     table = np.zeros((means.shape[1], len(shared.names)), dtype=np.int64)
     table[active] = _votes(scaled, shared, settings["votes"], settings["batch_size"], rng)
     best = table.argmax(axis=1)

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from pyrogen import checks
 from pyrogen.metrics.histogram import histogram_information
 from pyrogen.metrics.posterior import posterior_log_ratios
-from pyrogen.metrics.validation import as_codes, as_factors, as_scale
+from pyrogen.metrics.validation import MixedFactors, as_codes, as_factors, as_mixed_factors, as_scale, binned
 
 Estimator: TypeAlias = Literal["histogram", "posterior"]
 
@@ -102,6 +102,35 @@ def mutual_information(
     means = as_codes(codes)
     values = as_factors(factors, rows=len(means))
     return estimate(means, values, estimator, scale=scale, bins=bins, samples=samples, seed=seed)[0]
+
+
+def informed(
+    codes: ArrayLike,
+    factors: ArrayLike,
+    estimator: str,
+    scale: ArrayLike | None,
+    bins: int,
+    continuous: bool | int | str | Sequence[int | str],
+    leave_out: int | str | Sequence[int | str],
+    factor_names: Sequence[str] | None,
+    samples: int,
+    seed: int,
+) -> tuple[MixedFactors, NDArray[np.int64], NDArray[np.float64], NDArray[np.float64] | None, dict[str, Any]]:
+    r"""Return what the scores made from mutual information start from, all checked.
+
+    Returns:
+        The factors, their values (N, K) with the continuous ones in bins, and the information (L, K) in nats. Then the
+        draws (S, L, K) of the posterior estimator or None, and the settings in use.
+    """
+
+    means = as_codes(codes)
+    mixed = as_mixed_factors(factors, continuous, factor_names, rows=len(means), leave_out=leave_out)
+    values = binned(mixed, bins)
+    information, draws, settings = estimate(
+        means, values, estimator, scale=scale, bins=bins, samples=samples, seed=seed
+    )
+    settings |= {"bins": int(bins)} if mixed.real else {}
+    return mixed, values, information, draws, settings | {"continuous": mixed.real, "n": len(means)}
 
 
 def estimate(

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pyrogen.metrics.information import Estimator, entropy, estimate
+from pyrogen.metrics.information import Estimator, entropy, informed
 from pyrogen.metrics.score import Score
-from pyrogen.metrics.validation import MixedFactors, as_codes, as_mixed_factors, binned
 
 
 def mig(
@@ -76,14 +75,10 @@ def mig(
         0.0
     """
 
-    means = as_codes(codes)
-    mixed = as_mixed_factors(factors, continuous, factor_names, rows=len(means), leave_out=leave_out)
-    values, names = binned(mixed, bins), mixed.names
-    bounds = entropy(values)
-    information, draws, settings = estimate(
-        means, values, estimator, scale=scale, bins=bins, samples=samples, seed=seed
+    mixed, values, information, draws, settings = informed(
+        codes, factors, estimator, scale, bins, continuous, leave_out, factor_names, samples, seed
     )
-
+    names, bounds = mixed.names, entropy(values)
     best, second, gaps = _gaps(information, axis=0)
     gaps = gaps / bounds
     details: dict[str, object] = {
@@ -95,7 +90,7 @@ def mig(
         column = np.arange(len(names))
         share = draws[:, best, column] - (draws[:, second, column] if len(information) > 1 else 0.0)  # (S, K)
         details["standard_error"] = float((share / bounds).mean(axis=1).std(ddof=1) / np.sqrt(len(draws)))
-    settings |= _settings(mixed, bins, len(means))
+    settings["left_out"] = list(mixed.left_out)
     return Score(gaps.mean(), "mig", estimator, settings, details)
 
 
@@ -139,16 +134,13 @@ def latent_gap(
         (0.0, 1.0)
     """
 
-    means = as_codes(codes)
-    mixed = as_mixed_factors(factors, continuous, factor_names, rows=len(means), leave_out=leave_out)
-    values, names = binned(mixed, bins), mixed.names
-    bounds = entropy(values)
-    information, _, settings = estimate(means, values, estimator, scale=scale, bins=bins, samples=samples, seed=seed)
-
+    mixed, values, information, _, settings = informed(
+        codes, factors, estimator, scale, bins, continuous, leave_out, factor_names, samples, seed
+    )
     best, _, gaps = _gaps(information, axis=1)
-    gaps = gaps / bounds[best]
-    details = {"gaps": gaps.tolist(), "best_factor": [names[k] for k in best]}
-    settings |= _settings(mixed, bins, len(means))
+    gaps = gaps / entropy(values)[best]
+    details = {"gaps": gaps.tolist(), "best_factor": [mixed.names[k] for k in best]}
+    settings["left_out"] = list(mixed.left_out)
     return Score(gaps.mean(), "latent_gap", estimator, settings, details)
 
 
@@ -163,11 +155,6 @@ def _gaps(
     if len(table) == 1:
         return order[0], order[0], ranked[0]
     return order[0], order[1], ranked[0] - ranked[1]
-
-
-def _settings(factors: MixedFactors, bins: int, rows: int) -> dict[str, object]:
-    used: dict[str, object] = {"bins": int(bins)} if factors.real else {}
-    return used | {"continuous": factors.real, "left_out": list(factors.left_out), "n": rows}
 
 
 def _named(names: Sequence[str], numbers: NDArray[np.generic]) -> dict[str, object]:

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pyrogen.metrics.information import Estimator, estimate
+from pyrogen.metrics.information import Estimator, informed
 from pyrogen.metrics.score import Score
-from pyrogen.metrics.validation import as_codes, as_mixed_factors, binned
 
 
 def modularity(
@@ -75,10 +74,8 @@ def modularity(
         0.0
     """
 
-    table = as_codes(codes)
-    values = as_mixed_factors(factors, continuous, factor_names, rows=len(table), leave_out=leave_out)
-    information, _, settings = estimate(
-        table, binned(values, bins), estimator, scale=scale, bins=bins, samples=samples, seed=seed
+    values, _, information, _, settings = informed(
+        codes, factors, estimator, scale, bins, continuous, leave_out, factor_names, samples, seed
     )
     latents = modular(information)
     best = [values.names[k] for k in information.argmax(axis=1)]
@@ -87,8 +84,7 @@ def modularity(
         "best_factor": [name if known else None for name, known in zip(best, information.max(axis=1) > 0, strict=True)],
         "information": information.tolist(),
     }
-    settings |= {"bins": int(bins)} if values.real else {}
-    settings |= {"continuous": values.real, "factors": list(values.names), "n": len(table)}
+    settings["factors"] = list(values.names)
     return Score(latents.mean(), "modularity", estimator, settings, details)
 
 

@@ -117,6 +117,13 @@ def as_mixed_factors(
     )
 
 
+def check_several(names: Sequence[str], score: str = "a score that tells them apart") -> None:
+    r"""Raise ``ValueError`` for a single factor."""
+
+    if len(names) < 2:
+        raise ValueError(f"factors must be at least two for {score}, got {names[0]!r} alone")
+
+
 def binned(factors: MixedFactors, bins: int) -> NDArray[np.int64]:
     r"""Return factors as int64 (N, K) from 0, every value present: the continuous cut into bins of equal width."""
 

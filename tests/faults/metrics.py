@@ -33,8 +33,8 @@ FAULTS = [
     Fault(
         "a latent's gap is a share of the first factor's entropy",
         GAP,
-        "gaps = gaps / bounds[best]",
-        "gaps = gaps / bounds[0 * best]",
+        "gaps = gaps / entropy(values)[best]",
+        "gaps = gaps / entropy(values)[0 * best]",
         "metrics/test_mig.py",
     ),
     Fault(

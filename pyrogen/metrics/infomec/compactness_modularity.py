@@ -10,7 +10,7 @@ from pyrogen import checks
 from pyrogen.metrics.batches import settled
 from pyrogen.metrics.infomec.information import ESTIMATORS, Estimator, normalized_information
 from pyrogen.metrics.score import Score
-from pyrogen.metrics.validation import MixedFactors, as_codes, as_mixed_factors
+from pyrogen.metrics.validation import MixedFactors, as_codes, as_mixed_factors, check_several
 
 PRESETS: dict[str, dict[str, object]] = {
     "standalone": {"neighbors": 10, "active": 1 / 20},
@@ -105,7 +105,7 @@ def info_modularity(
         0.0
     """
 
-    table, values, settings = _checked(
+    values, information, found, details, settings = _informed(
         codes,
         factors,
         estimator,
@@ -113,18 +113,15 @@ def info_modularity(
         continuous,
         leave_out,
         factor_names,
+        several=True,
         neighbors=neighbors,
         active=active,
         bins=bins,
         factor_bins=factor_bins,
         seed=seed,
     )
-    if len(values.names) < 2:
-        raise ValueError(f"factors must be at least two for InfoM, got {values.names[0]!r} alone")
-    information, found = normalized_information(table, values, estimator, settings)
     shares = _shares(information)
-    details = _details(information, found, table.shape[1])
-    details["shares"] = _spread(shares, found, table.shape[1])
+    details["shares"] = _spread(shares, found, len(details["information"]))
     return Score(_above_chance(shares, len(values.names)), "info_modularity", estimator, settings, details)
 
 
@@ -174,7 +171,7 @@ def info_compactness(
         0.333
     """
 
-    table, values, settings = _checked(
+    values, information, found, details, settings = _informed(
         codes,
         factors,
         estimator,
@@ -182,20 +179,19 @@ def info_compactness(
         continuous,
         leave_out,
         factor_names,
+        several=False,
         neighbors=neighbors,
         active=active,
         bins=bins,
         factor_bins=factor_bins,
         seed=seed,
     )
-    information, found = normalized_information(table, values, estimator, settings)
     shares = _shares(information.T)
-    details = _details(information, found, table.shape[1])
     details["shares"] = dict(zip(values.names, _spread(shares, np.arange(len(shares)), len(shares)), strict=True))
     return Score(_above_chance(shares, len(found)), "info_compactness", estimator, settings, details)
 
 
-def _checked(
+def _informed(
     codes: ArrayLike,
     factors: ArrayLike,
     estimator: Estimator,
@@ -203,9 +199,10 @@ def _checked(
     continuous: bool | int | str | Sequence[int | str],
     leave_out: int | str | Sequence[int | str],
     factor_names: Sequence[str] | None,
+    several: bool,
     **given: Any,
-) -> tuple[NDArray[np.float64], MixedFactors, dict[str, Any]]:
-    r"""Return codes, factors and the settings that the estimator uses, all checked."""
+) -> tuple[MixedFactors, NDArray[np.float64], NDArray[np.int64], dict[str, Any], dict[str, Any]]:
+    r"""Return the factors, the information (A, K), the A active latents, the details and the settings in use."""
 
     table = as_codes(codes)
     values = as_mixed_factors(factors, continuous, factor_names, len(table), leave_out)
@@ -217,7 +214,14 @@ def _checked(
     if settings["active"] > 1:
         raise ValueError(f"active must be a share of the greatest range, at most 1, got {settings['active']!r}")
     used = {"preset", *ESTIMATORS[estimator], *(["factor_bins"] if any(values.continuous) else [])}
-    return table, values, {name: settings[name] for name in settings if name in used} | {"n": len(table)}
+    settings = {name: settings[name] for name in settings if name in used} | {"n": len(table)}
+    if several:
+        check_several(values.names, "InfoM")
+    information, active = normalized_information(table, values, estimator, settings)
+    rows: list[list[float] | None] = [None] * table.shape[1]
+    for j, row in zip(active.tolist(), information.tolist(), strict=True):
+        rows[j] = row
+    return values, information, active, {"information": rows, "active_latents": active.tolist()}, settings
 
 
 def _shares(table: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -236,13 +240,6 @@ def _above_chance(shares: NDArray[np.float64], ways: int) -> float:
     if not len(known):
         return 0.0
     return float((known.mean() - 1 / ways) / (1 - 1 / ways)) if ways > 1 else 1.0
-
-
-def _details(information: NDArray[np.float64], active: NDArray[np.int64], latents: int) -> dict[str, Any]:
-    rows: list[list[float] | None] = [None] * latents
-    for j, row in zip(active.tolist(), information.tolist(), strict=True):
-        rows[j] = row
-    return {"information": rows, "active_latents": active.tolist()}
 
 
 def _spread(shares: NDArray[np.float64], places: NDArray[np.int64], number: int) -> list[float | None]:
