@@ -3,8 +3,6 @@
 import json
 import math
 import runpy
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -44,8 +42,6 @@ def test_elbo_gamma_refuses_in_one_sentence(tmp_path, capsys, arguments, message
     assert message in f"{stopped.value.code} {capsys.readouterr().err}"
 
 
-def test_elbo_gamma_smoke(tmp_path):
-    command = [sys.executable, str(SCRIPT), "--smoke", "--x", "1", "--counts", "1", "--out", str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "x + 1" in done.stdout
+def test_elbo_gamma_smoke(tmp_path, capsys):
+    main(["--smoke", "--x", "1", "--counts", "1", "--out", str(tmp_path)])
+    assert "x + 1" in capsys.readouterr().out

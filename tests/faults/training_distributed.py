@@ -3,8 +3,7 @@
 from faults.fault import Fault
 
 DISTRIBUTED, TESTS = "training/distributed.py", "training/test_distributed.py::"
-HALVES = TESTS + "test_two_halves_of_a_batch_are_the_whole"
-WRONG = TESTS + "test_what_goes_wrong_on_two_processes_is_said_on_both"
+HALVES = TESTS + "test_two_halves_of_a_batch_are_the_whole_and_what_goes_wrong_is_said_on_both"
 
 FAULTS = [
     Fault("a process group is left open at exit", DISTRIBUTED, "        atexit.register(_leave)\n", "", HALVES),
@@ -35,20 +34,20 @@ FAULTS = [
         DISTRIBUTED,
         "if other is not None:",
         "if False:",
-        WRONG,
+        HALVES,
     ),
     Fault(
         "the other processes train on after a callback has raised",
         "training/run.py",
         "interrupted.is_set() or self._error is not None",
         "interrupted.is_set()",
-        WRONG,
+        HALVES,
     ),
     Fault(
         "a callback's error on the first process is not raised on the others",
         "training/run.py",
         "if self.team.agree(self._error is not None):",
         "if self._error is not None:",
-        WRONG,
+        HALVES,
     ),
 ]

@@ -9,85 +9,25 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers.processes import point
 from helpers.small import SHAPE, binary
 
 import pyrogen as pg
 from pyrogen.training.data.sources import Order
 from pyrogen.training.distributed import Processes, _Share, team_of
 
-SCRIPT = """
-import atexit, json, os, signal, sys
-sys.path.insert(0, sys.argv[1])
-import torch
-import pyrogen as pg
-from helpers.small import SHAPE, binary, make_pair
 
-def check_left():  # runs after what is registered later; an open group aborts the process at random (exit code -6)
-    if torch.distributed.is_initialized():
-        os._exit(3)
-
-
-atexit.register(check_left)
-torch.set_num_threads(1)
-what, out = sys.argv[2], sys.argv[3]
-rank = int(os.environ.get("RANK", 0))
-settings = {"batch_size": 20, "progress": False, "lr": 0.01}
-x = binary().double()
-
-
-def point():
-    torch.manual_seed(1 + rank)  # the first process's weights count
-    encoder = pg.nn.MLPEncoder(SHAPE, 3, hidden=(8,), point=True)
-    return pg.models.Autoencoder(encoder, pg.nn.MLPDecoder(SHAPE, 3, hidden=(8,))).double()
-
-
-def keep(fit):
-    state = {name: value.tolist() for name, value in fit.pair.state_dict().items()}
-    rows = {name: fit.history[name].tolist() for name in fit.history if name != "seconds"}
-    with open(f"{out}-{rank}.json", "w") as file:
-        json.dump([state, rows], file)
-
-
-if what == "point":
-    keep(pg.fit(point(), x, steps=30, validation=x[:20], validate_every=10, clip_norm=0.5, **settings))
-elif what == "vae":
-    settings |= {"checkpoint": out, "checkpoint_every": 7, "resume": True}
-    keep(pg.fit(make_pair(), x.float(), steps=int(sys.argv[4]), **settings))
-elif what == "killed":
-    def die(state):
-        if state.step == 17:
-            os.kill(os.getpid(), signal.SIGKILL)
-    pg.fit(make_pair(), x.float(), steps=40, checkpoint=out, checkpoint_every=7, callbacks=[die], **settings)
-else:
-    def fail(state):
-        if state.step == 17:
-            raise ZeroDivisionError("mine")
-
-    for other, more in (
-        ((x + rank > 0.5).double(), {}),
-        (x, {"batch_size": 15}),
-        (x, {"checkpoint": out, "callbacks": [fail]}),
-    ):
-        try:
-            pg.fit(point(), other, steps=40, **(settings | more))
-        except (ValueError, ZeroDivisionError, pg.PyrogenError) as error:
-            notes = getattr(error, "__notes__", "")
-            print(f"process {rank}: {type(error).__name__}: {error} {notes}", file=sys.stderr, flush=True)
-"""
-
-
-def torchrun(tmp_path, *arguments, processes=2, check=True):
-    script = tmp_path / "script.py"
-    script.write_text(SCRIPT)
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    command = (launcher if processes > 1 else [sys.executable]) + [
-        str(script),
-        str(Path(__file__).parents[1]),
-        *arguments,
-    ]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(pg.__file__).parents[1])}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=240)
-    assert not check or done.returncode == 0, done.stderr[-3000:]
+def two_processes(what, folder):
+    script = Path(__file__).parents[1] / "helpers" / "processes.py"
+    path = os.pathsep.join(map(str, (Path(pg.__file__).parents[1], script.parents[1])))
+    done = subprocess.run(
+        [sys.executable, script, what, folder],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": path},
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
     return done
 
 
@@ -101,41 +41,32 @@ def largest(a, b):
     return 0.0 if a != a and b != b else abs(a - b)
 
 
-def test_two_halves_of_a_batch_are_the_whole(tmp_path):
+def test_two_halves_of_a_batch_are_the_whole_and_what_goes_wrong_is_said_on_both(tmp_path):
     # Catches gradients that are summed or not reduced, shares that overlap, weights that are not spread, a clip before
     # the reduction: all to 1e-10 in float64.
-    torchrun(tmp_path, "point", str(tmp_path / "two"))
-    torchrun(tmp_path, "point", str(tmp_path / "one"), processes=1)
-    one, first, second = (read(tmp_path / name) for name in ("one-0.json", "two-0.json", "two-1.json"))
+    said = two_processes("halves", tmp_path).stderr
+    one, first, second = point(), read(tmp_path / "two-0.json"), read(tmp_path / "two-1.json")
     assert first[0] == second[0]
     for part in (0, 1):
         assert max(largest(one[part][name], first[part][name]) for name in one[part]) < 1e-10
 
-
-def test_a_run_on_two_processes_is_resumed_exactly_and_survives_a_kill(tmp_path):
-    torchrun(tmp_path, "vae", str(tmp_path / "whole"), "40")
-    start = time.monotonic()
-    done = torchrun(tmp_path, "killed", str(tmp_path / "part"), check=False)
-    assert done.returncode != 0
-    assert time.monotonic() - start < 120  # the other process ends too
-    kept = pg.training.checkpoints.checkpoint.read_state(tmp_path / "part" / "checkpoint.safetensors")
-    assert kept.facts["step"] == 14
-    torchrun(tmp_path, "vae", str(tmp_path / "part"), "40")
-    whole, part = read(tmp_path / "whole-0.json"), read(tmp_path / "part-0.json")
-    assert whole == part
-    assert read(tmp_path / "part-1.json")[0] == part[0]
-
-
-def test_what_goes_wrong_on_two_processes_is_said_on_both(tmp_path):
-    said = torchrun(tmp_path, "wrong", str(tmp_path / "part")).stderr
     assert said.count("every process must have the same data and settings, and process 1 has another") == 2
     assert said.count("batch_size must be a multiple of the 2 processes, got 15") == 2
     assert "process 0: ZeroDivisionError: mine" in said  # of a callback, which the first process alone has
     assert "process 1: PyrogenError: a callback raised on the first process" in said
     assert said.count("holds the run at step 18") == 2  # the other process learns of it in the next step
-    kept = pg.training.checkpoints.checkpoint.read_state(tmp_path / "part" / "checkpoint.safetensors")
+    kept = pg.training.checkpoints.checkpoint.read_state(tmp_path / "wrong" / "checkpoint.safetensors")
     assert kept.facts["step"] == 18
     assert "random.process 1" in kept.tensors
+
+
+def test_a_run_on_two_processes_is_resumed_exactly_and_survives_a_kill(tmp_path):
+    start = time.monotonic()
+    assert two_processes("killed", tmp_path).stdout == "14\n"
+    assert time.monotonic() - start < 180  # the other process ends too
+    whole, part = read(tmp_path / "whole-0.json"), read(tmp_path / "part-0.json")
+    assert whole == part
+    assert read(tmp_path / "part-1.json")[0] == part[0]
 
 
 def test_the_shares_of_a_batch_are_disjoint_and_whole():
