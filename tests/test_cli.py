@@ -2,9 +2,13 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from helpers.small import make_pair
 
+from pyrogen import cli
 from pyrogen.cli import main
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")  # of pgmpy, when it is imported
@@ -49,3 +53,54 @@ def test_help_names_each_command(capsys):
         main(["--help"])
     assert done.value.code == 0
     assert "exercise" in capsys.readouterr().out
+
+
+def test_an_array_that_is_explored_runs_no_code(tmp_path):
+    np.save(tmp_path / "x.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    with pytest.raises(ValueError, match="allow_pickle=False"):
+        cli._data_of(make_pair(), str(tmp_path / "x.npy"))
+
+
+def test_no_time_limit_is_none(monkeypatch):
+    from pyrogen.testing import from_file
+
+    given = []
+    monkeypatch.setattr(
+        from_file, "check_file", lambda target, **kw: given.append(kw) or SimpleNamespace(ok=True, to_dict=dict)
+    )
+    assert cli.main(["check", "a.py:f", "--time-limit", "0"]) == 0
+    assert given[0]["time_limit"] is None
+
+
+def test_a_missing_extra_is_one_line(monkeypatch, capsys):
+    def missing(args):
+        raise ImportError("the explorer needs Panel")
+
+    monkeypatch.setattr(cli, "_explore", missing)
+    assert cli.main(["explore"]) == 2
+    assert capsys.readouterr().err == "pyrogen: the explorer needs Panel\n"
+
+
+def test_marks_have_their_signs(tmp_path):
+    marks = {
+        "Ada": [SimpleNamespace(verdict=v, answer="", reason="") for v in ("right", "wrong", "missing", "not readable")]
+    }
+    grades = SimpleNamespace(
+        title="t", marks=marks, claims=list("abcd"), computed=list("abcd"), notes=(), right=lambda _: 1
+    )
+    cli._report_of_grades(grades, tmp_path)
+    assert "| Ada | 1 of 4 | ✓ | ✗ | – | ? |" in (tmp_path / "report.md").read_text(encoding="utf-8")
+
+
+def test_the_drawing_of_a_claim_marks_both_of_its_sides(tmp_path, monkeypatch):
+    import pyrogen.plots
+    from pyrogen.exercises import check_exercise, read_exercise
+
+    drawn, graph = [], pyrogen.plots.graph
+    monkeypatch.setattr(pyrogen.plots, "graph", lambda *a, **kw: (drawn.append(kw), graph(*a, **kw))[1])
+    network = {"kind": "bayesian", "nodes": ["a", "b", "c"], "edges": [["a", "b"], ["b", "c"]]}
+    claims = [{"kind": "independence", "x": "a", "y": "c", "stated": False}]
+    (tmp_path / "e.json").write_text(json.dumps({"title": "t", "network": network, "claims": claims}))
+    verdicts = check_exercise(tmp_path / "e.json")
+    cli._report_of_verdicts(verdicts, read_exercise(tmp_path / "e.json"), tmp_path)
+    assert [kw["ends"] for kw in drawn if kw] == [["a", "c"]]

@@ -6,6 +6,7 @@ import itertools
 import json
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import joblib
 import pytest
@@ -155,3 +156,43 @@ def test_a_build_that_cannot_be_pickled_or_called_is_refused(tmp_path):
         pg.sweep(build(), {"beta": [1.0]}, X, TEST, steps=3, folder=tmp_path)
     with pytest.raises(ValueError, match="grid must have values for 'size', which build needs"):
         pg.sweep(lambda beta, size: None, {"beta": [1.0]}, X, TEST, steps=3, folder=tmp_path)
+
+
+sweeping = importlib.import_module("pyrogen.sweep")
+
+
+def spread(codes, factors):
+    return float(codes.std())
+
+
+def test_a_sweep_is_known_by_all_that_it_is_of_and_draws_nothing(tmp_path, monkeypatch):
+    seen, fit = [], sweeping.fit
+
+    @functools.wraps(fit)
+    def watched(pair, data, **given):
+        seen.append(given)
+        return fit(pair, data, **given)
+
+    monkeypatch.setattr(sweeping, "fit", watched)
+    state = torch.get_rng_state()
+    table = pg.sweep(build, {"beta": [1.0]}, binary(60), binary(30), steps=2, folder=tmp_path, **FEW)
+    assert table["error"].tolist() == [""]
+    assert torch.equal(torch.get_rng_state(), state)
+    assert (seen[0]["lr"], seen[0]["progress"]) == (1e-3, False)
+    key = json.loads(next(tmp_path.rglob("result.json")).read_text())["key"]
+    assert len(key["data"]) == 2
+
+
+def test_a_sweep_with_another_metric_is_another(tmp_path, monkeypatch):
+    keys = []
+    monkeypatch.setattr(sweeping, "_run", lambda task, run, accepted: keys.append(task.key) or {})
+    for metrics in ([], [spread]):
+        pg.sweep(build, {"beta": [1.0]}, binary(60), binary(30), steps=2, folder=tmp_path, metrics=metrics)
+    assert [key["metrics"] for key in keys] == [[], ["spread"]]
+
+
+def test_a_run_that_was_interrupted_is_not_done(tmp_path, monkeypatch):
+    stopped = functools.wraps(pg.fit)(lambda *_, **__: SimpleNamespace(stopped=True, steps=3))
+    monkeypatch.setattr(sweeping, "fit", stopped)
+    table = pg.sweep(build, {"beta": [1.0]}, binary(60), binary(30), steps=5, folder=tmp_path, **FEW)
+    assert "stopped at step 3; the same sweep goes on from there" in table["error"][0]

@@ -16,6 +16,8 @@ from scipy.special import logsumexp
 from scipy.stats import norm
 
 import pyrogen as pg
+from pyrogen.evaluation.passes import Found
+from pyrogen.evaluation.posterior import Codes
 
 Z = 5.5  # standard errors: a false alarm has probability below 4e-8 for a normal mean
 Y = torch.randn(30, generator=torch.Generator().manual_seed(0), dtype=torch.float64) + 2.0
@@ -157,3 +159,11 @@ def test_metrics_need_codes():
 
     with pytest.raises(ValueError, match="metrics must be left out for programs"):
         pg.evaluate(pg.models.Programs(level, exact), Data(), metrics=[lambda codes, factors: 0.0])
+
+
+def test_codes_that_are_drawn_are_all_named():
+    drawn, stated = Codes(torch.zeros(1), torch.zeros(1), torch.zeros(2)), Codes(torch.zeros(1), torch.zeros(1), None)
+    assert Found({}, {}, {"a": stated}, set()).said == "posterior means"
+    assert Found({}, {}, {"a": drawn, "b": drawn}, set()).said == "means of 100 draws of the guide"
+    said = Found({}, {}, {"a": drawn, "b": drawn, "c": stated}, set()).said
+    assert said == "means of 100 draws of the guide for a, b, posterior means for the rest"

@@ -7,12 +7,17 @@ the skewness that a mean of these quadratic forms has, it is below 1e-6.
 import math
 
 import numpy as np
+import pyro
 import pytest
 import torch
+from helpers.small import SHAPE, binary
+from pyro import distributions as dist
 from scipy.stats import multivariate_normal
 
 import pyrogen as pg
 from pyrogen.evaluation import elbo_terms_per_image, importance_weighted_bound
+from pyrogen.evaluation.runs import run
+from pyrogen.evaluation.terms import elbo_terms
 
 Z = 5.5
 SIGMA = 0.7
@@ -165,3 +170,31 @@ def test_a_bound_needs_a_sample(rough):
     for samples in (0, -1):
         with pytest.raises(ValueError, match="samples must be a whole number of at least 1, got "):
             importance_weighted_bound(rough.pair, rough.images(3), samples)
+
+
+FEW = {"nll_images": 5, "importance_samples": 3, "progress": False}
+
+
+def test_a_pair_without_a_bound_has_no_importance_samples():
+    networks = pg.nn.MLPEncoder(SHAPE, 2, hidden=(4,), point=True), pg.nn.MLPDecoder(SHAPE, 2, hidden=(4,))
+    scores = pg.evaluate(pg.models.Autoencoder(*networks), binary(20), **FEW)
+    assert (scores.nll, scores.nll_images, scores.importance_samples) == (None, 0, 0)
+
+
+def test_the_kl_of_what_is_drawn_in_another_order_is_taken_at_the_draw():
+    def model(x):
+        with pyro.plate("data", len(x)):
+            z2 = pyro.sample("z2", dist.Normal(0.0, 1.0))
+            z = pyro.sample("z", dist.Normal(z2, 0.1))
+            pyro.sample("x", dist.Normal(z, 1.0), obs=x)
+
+    def guide(x):
+        with pyro.plate("data", len(x)):
+            z = pyro.sample("z", dist.Normal(x, 1.0))
+            pyro.sample("z2", dist.Normal(z, 0.1))
+
+    once = run(pg.models.Programs(model, guide), torch.zeros(5))
+    term = next(term for term in elbo_terms(once, -1) if term.name == "z")
+    q, p = once.guide.nodes["z"], once.model.nodes["z"]
+    expected = q["fn"].log_prob(q["value"]) - p["fn"].log_prob(q["value"])
+    torch.testing.assert_close(term.nats, expected)

@@ -1,9 +1,12 @@
 """Charges that depend on other images are those of the data set, whatever the batch size."""
 
 import json
+import math
 
+import numpy as np
 import pytest
 import torch
+from helpers.small import binary, make_pair
 from pyro import distributions as dist
 
 import pyrogen as pg
@@ -127,3 +130,20 @@ def test_a_pair_of_ones_own_that_names_no_estimator_has_its_own():
     pair = Spread(pg.nn.MLPEncoder((4, 4), 3), pg.nn.MLPDecoder((4, 4), 3))
     scores = pg.evaluate(pair, torch.ones(9, 4, 4), importance_samples=1)
     assert scores.estimators == {"spread": {"estimator": "pair's own", "images": 9}}
+
+
+FEW = {"nll_images": 5, "importance_samples": 3, "progress": False}
+
+
+class Charged(pg.models.VAE):
+    """A VAE whose charge on all data differs from image to image."""
+
+    def data_charges(self, posteriors, z, size):
+        return {"spread": (torch.tensor(1.0), 1000.0 * torch.arange(len(z)))}
+
+
+def test_the_objectives_error_has_the_charges_of_all_data():
+    plain = make_pair()
+    scores = pg.evaluate(Charged(plain.encoder, plain.decoder), binary(20), **FEW)
+    expected = 1000 * np.arange(20.0).std(ddof=1) / math.sqrt(20)
+    assert scores.standard_errors["objective"] == pytest.approx(expected, rel=0.05)

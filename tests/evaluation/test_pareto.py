@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from pyrogen.evaluation.draws import Draws
 from pyrogen.evaluation.pareto import pareto_k
 
 
@@ -35,3 +36,11 @@ def test_few_draws_have_no_tail_and_equal_ones_the_lightest():
     for alike in (0.0, -math.inf):
         assert (pareto_k(torch.full((30, 2), alike)) == -math.inf).all()
     assert (pareto_k(torch.cat([torch.randn(10, 2), torch.full((190, 2), -math.inf)])) == math.inf).all()
+
+
+@pytest.mark.parametrize(("rows", "shape"), [(1, (1, 5)), (3, (1, 5, 3))])
+@pytest.mark.filterwarnings("ignore")  # of ArviZ, when it is imported
+def test_a_weight_of_all_data_is_one_number_a_draw_in_arviz(rows, shape):
+    pytest.importorskip("arviz")
+    found = Draws({"z": np.zeros(5)}, {}, np.zeros((5, rows))).to_arviz()
+    assert found.sample_stats["log_weight"].shape == shape

@@ -19,6 +19,7 @@ from scipy.stats import multivariate_normal
 import pyrogen as pg
 from pyrogen.evaluation import importance_weighted_bound
 from pyrogen.evaluation.bounds import plan
+from pyrogen.evaluation.evaluate_programs import _nll
 
 SHIFT = 5.0
 Z = 5.5  # standard errors: a false alarm has probability below 4e-8 for a normal mean
@@ -302,3 +303,22 @@ def test_scores_are_a_mapping_with_a_table():
 
 def test_the_cases_have_each_kind_of_guide():
     assert {case.guide for case in CASES} == {"normal", "point", "code"}
+
+
+def test_the_nlls_error_is_the_deviation_of_a_mean_of_weights():
+    nll, error = _nll(torch.tensor([[1.0], [3.0]]).log().double())
+    assert (nll, error) == (pytest.approx(-math.log(2)), pytest.approx(0.5))  # relative weights ½ and 1½
+
+
+def test_programs_that_see_a_part_of_the_data_have_no_nll():
+    def model(x):
+        z = pyro.sample("z", dist.Normal(0.0, 1.0))
+        with pyro.plate("data", len(x), subsample_size=3) as index:
+            pyro.sample("x", dist.Normal(z, 1.0), obs=x[index])
+
+    def guide(x):
+        pyro.sample("z", dist.Normal(0.0, 1.0))
+
+    scores = pg.evaluate(pg.models.Programs(model, guide), torch.zeros(12), importance_samples=4)
+    assert (scores.nll, scores.nll_images) == (None, 0)
+    assert scores.standard_errors["objective"] == math.inf  # measured once

@@ -5,10 +5,11 @@ import json
 from pathlib import Path
 
 import pytest
+from helpers.exercises import COLLIDER
 
 from pyrogen.exercises import check_exercise, read_exercise
 from pyrogen.exercises.exercise import KINDS
-from pyrogen.exercises.results import details
+from pyrogen.exercises.results import Row, _ways, details
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")  # of pgmpy, when it is imported
 
@@ -304,3 +305,23 @@ def test_verdicts_are_a_table_in_a_notebook(tmp_path):
     assert html.count("<tr>") == 1 + len(verdicts)
     assert "<th>agreement</th>" in html
     assert "<script" not in html
+
+
+def write(folder, *claims):
+    folder.mkdir(exist_ok=True)
+    (folder / "e.json").write_text(json.dumps({"title": "t", "network": COLLIDER, "claims": claims}))
+    return folder / "e.json"
+
+
+def test_a_file_of_version_0_1_is_read(tmp_path):
+    exercise = read_exercise(write(tmp_path, {"kind": "factorisation", "stated": "P(a) P(b) P(m | a, b) P(d | m)"}))
+    assert exercise.claims[0]["kind"] == "factorization"
+
+
+def test_one_way_alone_is_not_sound_and_ways_that_are_too_large_are_named():
+    row = {"kind": "k", "claim": "c", "stated": "", "computed": "c", "agrees": None, "evidence": ()}
+    assert not Row(**row, ways={"one": 1, "two": None}).sound
+    assert not Row(**row, ways={"one": 1, "two": 2}).sound
+    two = Row(**row, ways={"one": 1, "two": 1, "three": None})
+    assert two.sound
+    assert _ways(two) == "the same by one, two; too large for three"

@@ -9,6 +9,7 @@ from helpers.exercises import COLLIDER
 
 import pyrogen as pg
 from pyrogen.exercises import grade
+from pyrogen.exercises.grading import _harmless
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")  # of pgmpy, when it is imported
 
@@ -95,3 +96,24 @@ def test_a_witness_of_the_file_is_not_the_students(folder):
     (folder / "answers" / "ada.json").write_text(json.dumps({"answers": {"4": True}}))
     grades = grade(folder / "exercise.json", folder / "answers", draws=1, progress=False)
     assert grades.marks["ada"][3].verdict == "right"
+
+
+def write(folder, *claims):
+    folder.mkdir(exist_ok=True)
+    (folder / "e.json").write_text(json.dumps({"title": "t", "network": COLLIDER, "claims": claims}))
+    return folder / "e.json"
+
+
+def test_students_of_one_name_are_two_and_a_folder_is_none(tmp_path):
+    path = write(tmp_path / "exercise", {"kind": "independence", "x": "a", "y": "b", "stated": True})
+    answers = tmp_path / "answers"
+    (answers / "folder.json").mkdir(parents=True)
+    for name in "xy":
+        (answers / f"{name}.json").write_text(json.dumps({"student": "Ada", "answers": {"1": True}}))
+    assert list(grade(path, answers, progress=False).marks) == ["Ada", "Ada (y.json)"]
+
+
+@pytest.mark.parametrize("sign", "=+-@")
+def test_a_cell_that_a_spreadsheet_takes_for_a_formula_is_text(sign):
+    assert _harmless(f"{sign}1") == f"'{sign}1"
+    assert _harmless(f"1{sign}") == f"1{sign}"

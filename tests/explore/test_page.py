@@ -1,10 +1,13 @@
 """The page without a browser: sliders move the picture, buttons set the codes, and a bad address changes nothing."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
 import pyrogen as pg
+from pyrogen.explore.address import Address, whole
 
 pytest.importorskip("panel")
 pytestmark = pytest.mark.filterwarnings("ignore")  # of Panel and Bokeh
@@ -91,3 +94,43 @@ def test_codes_on_a_grid_have_places(page):
     assert made.token.value == made.tokens[1, 0]
     made._reset()
     assert (made.tokens == 0).all()
+
+
+def test_an_interpolation_is_described_from_its_start_to_its_end():
+    pytest.importorskip("panel")
+    from pyrogen.explore.page import _Page
+
+    view = SimpleNamespace(between=lambda *_: np.zeros((9, 2, 2)))
+    pane = SimpleNamespace(HTML=lambda text, **_: text)
+    page = SimpleNamespace(view=view, pn=SimpleNamespace(pane=pane))
+    assert "from image 3 to image 8 in 9 steps" in _Page._between(page, 3, 8)
+
+
+@pytest.mark.parametrize(("asked", "found"), [("2", 2), ("3", 0), ("-1", 0), ("x", 0), ("9" * 5000, 0)])
+def test_an_address_names_an_image_that_is_there(asked, found):
+    pick = SimpleNamespace(value=0)
+    location = SimpleNamespace(query_params={"image": asked}, param=SimpleNamespace(watch=lambda *_: None))
+    Address(location, {"image": (str, lambda text: setattr(pick, "value", whole(text, 2)))})
+    assert pick.value == found
+
+
+def test_latents_with_a_small_kl_are_folded():
+    pytest.importorskip("panel")
+    from pyrogen.explore.page import _Page
+
+    cards = []
+    pn = SimpleNamespace(Card=lambda *parts, **kw: cards.append((len(parts), kw)), Column=lambda *_, **__: None)
+    _Page._codes(SimpleNamespace(pn=pn, view=SimpleNamespace(tokens=None), sliders=dict.fromkeys(range(12))))
+    assert [(number, kw["collapsed"], kw["title"]) for number, kw in cards] == [(2, True, "2 more latents")]
+
+
+def test_the_page_is_for_this_machine_alone(monkeypatch):
+    panel = pytest.importorskip("panel")
+    from helpers.small import make_pair
+
+    from pyrogen.explore import explore
+
+    served = []
+    monkeypatch.setattr(panel, "serve", lambda page, **options: served.append(options))
+    explore(make_pair(), show=False, wait=False)
+    assert served[0]["address"] == "127.0.0.1"

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pyrogen.explore import pictures, tables
 from pyrogen.explore.pictures import picture, strip
 
 
@@ -46,3 +47,9 @@ def test_a_vector_is_bars_from_zero():
     )
     assert [tuple(map(float, bar)) for bar in bars] == [(0, 0, 50), (100, 50, 50)]
     assert strip(np.ones((3, 4)), "three").count("<img") == 3
+
+
+def test_pixels_are_not_smoothed_and_a_meter_is_full_at_one():
+    assert "image-rendering:pixelated" in pictures.picture(np.zeros((2, 2)), "a picture")
+    assert "image-rendering:auto" in pictures.picture(np.zeros(5), "bars")
+    assert "value='1.000'" in tables.answers([2.0], [0])

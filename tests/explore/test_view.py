@@ -1,6 +1,7 @@
 """What the explorer computes, against the pair itself and against codes whose answer is known."""
 
 import copy
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from pyro import distributions as dist
 
 import pyrogen as pg
 from pyrogen.explore import View
+from pyrogen.explore.view import _Images
 
 
 def make(shape=(8, 8), latent=4, likelihood="bernoulli"):
@@ -147,3 +149,21 @@ def test_what_does_not_fit_is_refused():
         View(labeled, images())
     with pytest.raises(TypeError, match="samples must be a whole number"):
         View(make(), images(), samples="many")
+
+
+def test_factors_are_turned_only_where_every_combination_is_an_image():
+    data = SimpleNamespace(
+        images=lambda rows: torch.zeros(len(rows), 2, 2), index=None, factor_names=("a", "b"), factor_sizes=(2, 2)
+    )
+    for length, sizes in ((4, (2, 2)), (3, ())):
+        kind = type("Data", (SimpleNamespace,), {"__len__": lambda self, n=length: n})
+        assert _Images(kind(**vars(data))).factor_sizes == sizes
+
+
+def test_a_factor_that_does_not_vary_is_left_out():
+    view = object.__new__(View)
+    factors = np.stack([np.arange(40) % 2, np.zeros(40, dtype=int)], 1)
+    view.data = SimpleNamespace(factors=lambda index: factors[index], factor_names=("a", "b"))
+    view.index, view.codes = np.arange(40), np.random.default_rng(0).normal(size=(40, 3))
+    table, names = view.information
+    assert (table.shape, names) == ((3, 1), ("a",))

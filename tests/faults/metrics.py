@@ -394,4 +394,11 @@ FAULTS = [
         "else np.unique(values[:, k], return_inverse=True)[1] for k in kept]",
         "metrics/test_validation.py::test_whole_numbers_too_large_for_a_float_are_told_apart",
     ),
+    Fault(
+        "fits that have not converged are counted for the last factor",
+        "metrics/explicitness.py",
+        "unfinished += failures",
+        "unfinished = failures",
+        "metrics/test_explicitness.py::test_fits_that_did_not_converge_are_counted_over_all_factors",
+    ),
 ]

@@ -147,4 +147,18 @@ FAULTS = [
         "        if False:",
         OF_LIKELIHOODS + "test_gray_pixels_suit_all_but_bernoulli_which_names_the_one_to_use",
     ),
+    Fault(
+        "an eigenvalue in float64 takes the products of float32",
+        "nn/dictionary.py",
+        "range(8 if d.dtype == torch.float32 else 18)",
+        "range(8)",
+        "house/test_side_effects.py::test_the_largest_eigenvalue_is_as_sharp_as_its_type",
+    ),
+    Fault(
+        "the number of classes is a label",
+        "tensors.py",
+        "values.max() < below):",
+        "values.max() <= below):",
+        "models/test_labels.py::test_labels_that_do_not_fit_are_refused",
+    ),
 ]

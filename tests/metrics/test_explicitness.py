@@ -1,5 +1,7 @@
 r"""Explicitness against codes whose score is known."""
 
+import inspect
+
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
@@ -119,3 +121,11 @@ def test_a_factor_whose_test_values_were_never_seen_is_named(factors, preset):
 def test_codes_of_any_size_are_scored(factors, scale):
     codes = factors + np.random.default_rng(5).standard_normal((900, 3))
     assert explicitness(codes * scale, factors) == pytest.approx(explicitness(codes, factors), abs=1e-3)
+
+
+def test_fits_that_did_not_converge_are_counted_over_all_factors(monkeypatch):
+    module, failures = inspect.getmodule(explicitness), iter([2, 0])
+    original = module._scores
+    monkeypatch.setattr(module, "_scores", lambda *args, **kw: (*original(*args, **kw)[:2], next(failures)))
+    factors = np.random.default_rng(0).integers(0, 2, (60, 2))
+    assert explicitness(factors * 1.0, factors).details["not_converged"] == 2

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from helpers.small import SHAPE, binary
 from pyro.infer import TraceMeanField_ELBO
 
 import pyrogen as pg
@@ -101,3 +102,10 @@ def test_a_batch_of_one_image_is_refused_in_training():
     with pytest.raises(ValueError, match="x must be a batch of at least 2 images, got 1"):
         pair.train().guide(data(1))
     pair.eval().guide(data(1))
+
+
+def test_each_charge_of_dip_vae_has_its_own_weight():
+    networks = pg.nn.MLPEncoder(SHAPE, 2, hidden=(4,)), pg.nn.MLPDecoder(SHAPE, 2, hidden=(4,))
+    pair = pg.models.DIPVAE(*networks, off_diagonal=3.0, diagonal=5.0)
+    charges = pair.data_charges([pair.encode(binary(6))], torch.zeros(6, 2), 6)
+    assert {name: weight.item() for name, (weight, _) in charges.items()} == {"off_diagonal": 3.0, "diagonal": 5.0}

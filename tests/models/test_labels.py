@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from helpers.small import SHAPE
 from pyro.infer import TraceEnum_ELBO
 
 import pyrogen as pg
@@ -219,3 +220,10 @@ def test_training_reaches_the_best_evidence_and_labels_teach_the_classifier():
     ideal = (labels.posterior(x, **ALL).argmax(1) == y.numpy()).mean()
     assert right > ideal - Z * math.sqrt(0.25 / 600)
     assert {"kl_y", "kl_z", "classification"} <= set(fit.history.columns)
+
+
+def test_samples_of_a_label_may_be_draws():
+    networks = pg.nn.MLPEncoder(SHAPE, 2, hidden=(4,)), pg.nn.MLPDecoder(SHAPE, 2 + 3, hidden=(4,))
+    pair = pg.models.ConditionalVAE(*networks, classes=3)
+    assert set(pair.sample(4, mean=False, y=1).unique().tolist()) <= {0.0, 1.0}
+    assert not set(pair.sample(4, y=1).unique().tolist()) <= {0.0, 1.0}

@@ -115,3 +115,10 @@ def test_a_linear_vae_trained_reaches_the_ppca_objective_and_its_axes(beta):
     sine = np.linalg.norm(found - axes @ (axes.T @ found), 2)
     print(f"sine of the largest angle {sine:.1e}, bound {math.sqrt(bound / cost):.1e}")
     assert sine**2 < bound / cost
+
+
+def test_oracles_at_their_limits():
+    x = np.random.default_rng(0).normal(size=(6, 3))
+    with pytest.raises(ValueError, match="each of the 2 labels"):
+        pg.oracles.labels.optimum(x, [0, 2, 0, 2, 0, 2], 2, 1, 0.5)
+    assert pg.oracles.importance_weighted.gap([1.0], [1.0], [0.0], 1.0, 0.5, 0.5, 3) == math.inf  # 2s² = ρ²

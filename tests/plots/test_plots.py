@@ -423,3 +423,10 @@ def test_a_figure_that_is_handed_a_pair_says_what_to_pass(draw):
         draw(pair)
     with pytest.raises(TypeError, match="got the pair VAE"):
         draw({"β = 1": pair})
+
+
+def test_a_grid_is_square_and_a_reconstruction_as_large_as_its_original():
+    picture = plots.samples(torch.rand(5, 1, 4, 4)).axes[0].images[0].get_array()
+    assert picture.shape[1] > picture.shape[0]  # three columns, two rows
+    with pytest.raises(ValueError, match="4 × 4 pixels, got 5 of 4 × 5"):
+        plots.reconstructions(torch.rand(5, 1, 4, 4), torch.rand(5, 1, 4, 5))

@@ -10,8 +10,11 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
+import pyrogen as pg
 from pyrogen.metrics import Score
 from pyrogen.report import Report, check_writable, format_column, format_number, with_error
+from pyrogen.report.markdown import render_markdown
+from pyrogen.report.text import to_html
 
 NASTY = '<script>alert("1")</script> & | `x` *y* [a](javascript://1)'
 
@@ -273,3 +276,21 @@ def test_what_cannot_be_added_is_said_in_one_sentence(add, error, words):
     with pytest.raises(error, match=words) as caught:
         add(example())
     assert "\n" not in str(caught.value)
+
+
+def test_a_report_counts_and_its_pictures_hold_no_version():
+    report = pg.report.Report("t")
+    assert repr(report) == "Report('t', 0 tables, 0 figures)"
+    report.table(["a"], [[1]]).figure(pg.plots.samples(torch.rand(2, 1, 4, 4)), "one", caption="c", alt="two squares")
+    assert repr(report) == "Report('t', 1 table, 1 figure)"
+    assert b"matplotlib" not in report._blocks[-1].png.lower()
+    assert "![two squares](one.png)" in render_markdown("t", "", "", report._blocks)
+
+
+def test_an_error_of_nothing_has_no_digits():
+    assert with_error(2.0, 0.0) == "2.000 ± 0"
+
+
+def test_links_go_to_the_web_alone():
+    assert "href" in to_html("[a](https://pyro.ai)")
+    assert "href" not in to_html("[a](javascript:x)")

@@ -402,3 +402,39 @@ def test_a_latent_enumerated_in_the_model_alone_is_no_wrong_objective():
             pyro.sample("x", dist.Normal(z + 3 * k, 1.0), obs=x)
 
     assert objective(Pair(model, located(), (DATA,)), RATE).findings == ()
+
+
+def test_a_density_shares_its_false_alarms_among_sites_and_parameters(monkeypatch):
+    import pyro
+
+    from pyrogen.testing.checks import density as module
+    from pyrogen.testing.running.programs import Tested as Pair
+
+    class Site(pyro.distributions.Normal):
+        """One that Pyro did not write."""
+
+    Site.__module__ = "mine"
+
+    def model():
+        for name in "ab":
+            pyro.sample(name, pyro.distributions.Normal(0.0, 1.0))
+
+    def guide():
+        for name in "ab":
+            loc, scale = pyro.param(f"{name}_loc", torch.tensor(0.1)), pyro.param(f"{name}_scale", torch.tensor(1.0))
+            pyro.sample(name, Site(loc, scale))
+
+    rates = []
+    monkeypatch.setattr(module, "exceeds", lambda bias, margin, rate: rates.append(rate))
+    monkeypatch.setattr(module, "_BLOCKS", 2)
+    module.density(Pair(model, guide, (), {}, None, 0), 0.4)
+    # two sites; of each two parameters by two identities
+    assert rates == [pytest.approx(0.4 / 2 / 4)] * 8
+
+
+def test_supports_are_probed_far_from_their_middle():
+    from pyrogen.testing.checks.supports import _values_of
+
+    torch.manual_seed(0)
+    values = torch.stack(list(_values_of(torch.distributions.Normal(torch.zeros(100), 1.0))))
+    assert values.min() < -5 < 5 < values.max()

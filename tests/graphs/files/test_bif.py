@@ -5,6 +5,7 @@ import time
 import numpy as np
 import pytest
 
+from pyrogen.graphs.files import bif_writer
 from pyrogen.graphs.files.bif import parse_bif
 from pyrogen.graphs.files.bif_writer import bif_text
 from pyrogen.graphs.files.networks import bundled, read_network, write_network
@@ -277,3 +278,9 @@ def test_what_bif_cannot_hold_is_refused(states, message):
     network.add_cpds(TabularCPD("a", 2, [[0.1], [0.9]], state_names={"a": states}))
     with pytest.raises(ValueError, match=message):
         bif_text(network)
+
+
+@pytest.mark.parametrize("name", ["", " a", 'a"b', "a\nb", "a\rb"])
+def test_names_that_bif_cannot_hold_are_refused(name):
+    with pytest.raises(ValueError, match="BIF cannot hold"):
+        bif_writer._written(name, "node")

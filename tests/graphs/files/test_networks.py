@@ -3,13 +3,18 @@
 import copy
 import gzip
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from helpers.joint import loaded
 
+import pyrogen as pg
+from pyrogen.graphs.files import content, json_form, rounding
 from pyrogen.graphs.files.networks import bundled, bundled_names, network_from_dict, read_network
+from pyrogen.graphs.inference.observations import Observations, Places
 from pyrogen.graphs.inference.queries import query
+from pyrogen.graphs.structure import validation
 
 BAYESIAN = {
     "kind": "bayesian",
@@ -199,3 +204,37 @@ def test_what_pgmpy_brings_can_be_read_without_a_network():
 def test_an_unknown_name_lists_the_known_ones(name):
     with pytest.raises(ValueError, match=r"pgmpy brings no network .*; it has alarm, andes, asia"):
         bundled(name)
+
+
+CANCER = pg.graphs.bundled("cancer")
+
+
+def test_a_packed_network_does_not_depend_on_the_clock(tmp_path):
+    pg.graphs.write_network(CANCER, tmp_path / "a.bif.gz")
+    packed = (tmp_path / "a.bif.gz").read_bytes()
+    assert packed[4:8] == bytes(4)  # the time in the head
+    assert gzip.decompress(packed).startswith(b"network")
+
+
+def test_a_list_that_is_shown_whole_does_not_say_that_there_is_more():
+    eight, nine = ({name: [] for name in "abcdefghi"[:n]} for n in (8, 9))
+    with pytest.raises(ValueError, match=r"the nodes are a, b, c, d, e, f, g, h$"):
+        json_form._known("x", eight, "edges")
+    with pytest.raises(ValueError, match=r"g, h, …$"):
+        json_form._known("x", nine, "edges")
+    places = object.__new__(Places)
+    places.nodes = list(range(validation.SHOWN + 1))
+    places.known = SimpleNamespace(states=dict.fromkeys(places.nodes, ("a",)))
+    assert "in all" not in places.shown(Observations(dict.fromkeys(range(validation.SHOWN), 0)))
+    assert "(9 in all)" in places.shown(Observations(dict.fromkeys(range(validation.SHOWN + 1), 0)))
+
+
+def test_rounding_explains_half_a_unit_of_each_number():
+    assert rounding.slack([0.333, 0.333, 0.333]) == pytest.approx(0.0015, rel=1e-5)
+
+
+def test_a_file_may_be_as_large_as_is_allowed(tmp_path):
+    (tmp_path / "a").write_bytes(b"12345")
+    assert content.read_text(tmp_path / "a", 5) == "12345"
+    with pytest.raises(ValueError, match="at most 4 bytes"):
+        content.read_text(tmp_path / "a", 4)

@@ -2,14 +2,16 @@
 
 import math
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from helpers.joint import bayesian, given, joint, loaded, markov
 from scipy.stats import chi2
 
+import pyrogen as pg
 from pyrogen import graphs
-from pyrogen.graphs.inference import compiled, problem, propagation, rings
+from pyrogen.graphs.inference import compiled, draws, problem, propagation, rings, some
 from pyrogen.graphs.inference.rings import LOGS, SUMS
 
 CLOSE = {"rtol": 1e-10, "atol": 1e-13}
@@ -287,3 +289,29 @@ def test_one_tree_and_single_questions_agree_on_bundled_networks(name, monkeypat
     monkeypatch.setattr(compiled, "FIXED", 0)
     for node in list(together)[::40]:
         np.testing.assert_allclose(network.query(node, evidence).table, together[node].table, rtol=1e-9, atol=1e-14)
+
+
+CANCER = pg.graphs.bundled("cancer")
+
+
+def test_rounding_makes_no_probability_larger_than_one(monkeypatch):
+    network = pg.graphs.compile(CANCER)
+    exact = network.most_probable()[0].log_probability
+    monkeypatch.setattr(type(network), "_log_evidence", lambda *_, **__: 1e-12)
+    assert network.evidence_probability({"Smoker": "True"}, log=True) == 0.0
+    monkeypatch.setattr(type(network), "_log_evidence", lambda *_, **__: exact - 1e-12)
+    assert network.most_probable()[0].log_probability == 0.0
+    eliminate, low = some.eliminate, [SimpleNamespace(log=-100.0)]
+    monkeypatch.setattr(
+        some, "eliminate", lambda factors, kept, *rest: eliminate(factors, kept, *rest) if kept else low
+    )
+    assert network.most_probable(variables=["Cancer"])[0].log_probability == 0.0
+
+
+def test_draws_come_in_blocks_with_their_own_places(monkeypatch):
+    monkeypatch.setattr(draws, "AT_ONCE", 4)
+    index = np.array([0, 1, 2, 0, 1])
+    found: dict[int, list[int]] = {}
+    for seen, members in draws._groups(index, 4):
+        found |= dict(zip(seen.tolist(), (places.tolist() for places in members), strict=True))
+    assert found == {0: [0, 3], 1: [1, 4], 2: [2]}

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import pyrogen as pg
 from pyrogen.graphs import evidence_probability, expectation_maximization, learn
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")  # of pgmpy, when it is imported
@@ -168,3 +169,14 @@ def test_bad_input_is_told_in_a_sentence(arguments, message):
 def test_an_em_that_is_cut_short_says_so():
     with pytest.warns(UserWarning, match="give expectation_maximization more steps"):
         assert not expectation_maximization(graph(), data(60, 0.5, 0)[0], steps=2).converged
+
+
+RAIN = nx.DiGraph([("rain", "wet")])
+
+
+def test_em_ends_by_its_gain_for_each_row():
+    data = {"rain": ["yes", "no", "no", None], "wet": ["yes", "no", "yes", "no"]}
+    many = {name: 500 * column for name, column in data.items()}
+    settings = {"prior": {"rain": 1.0, "wet": 1.0}, "tolerance": 1e-6}
+    few, large = (pg.graphs.expectation_maximization(RAIN, table, **settings) for table in (data, many))
+    assert len(few.history) == len(large.history)

@@ -13,8 +13,11 @@ import torch
 from pyro.infer import TraceEnum_ELBO
 from scipy.special import gammaln
 
+import pyrogen as pg
 from pyrogen.graphs import Learned, learn, to_pyro
+from pyrogen.graphs.pyro import learn as learning
 from pyrogen.graphs.pyro.dirichlet import expected_log, kl, natural_gradient
+from pyrogen.graphs.pyro.observed import states_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")  # of pgmpy, when it is imported
 
@@ -361,3 +364,25 @@ def test_what_was_learned_prints_in_a_line():
     assert str(fit).startswith("Learned(2 nodes; concentrations a: 2, b: 4; ELBO -")
     assert "\n" not in str(fit)
     assert repr(to_pyro(fit.network)) == "PyroNetwork(Bayesian, 2 nodes: a, b)"
+
+
+CANCER = pg.graphs.bundled("cancer")
+
+
+RAIN = nx.DiGraph([("rain", "wet")])
+
+
+def test_the_second_half_of_learning_is_averaged_and_watched(monkeypatch):
+    watched = []
+    monkeypatch.setattr(learning, "_warn_if_moving", watched.append)
+    data = {"rain": ["yes", "no", "no", None], "wet": ["yes", "no", "yes", "no"]}
+    fit = pg.graphs.learn(RAIN, data, steps=10, progress=False)
+    assert watched == [fit.history[5:].tolist()]
+
+
+def test_states_that_are_given_come_before_those_of_a_table():
+    import pandas as pd
+
+    found = {node: pd.Series(["True"], dtype=object) for node in CANCER.nodes}
+    known = states_of(CANCER, found, {"Smoker": ("False", "True"), "Cancer": ("True", "False")})
+    assert (known["Smoker"], known["Cancer"]) == (("False", "True"), ("True", "False"))

@@ -5,8 +5,10 @@ import math
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex
 
 from pyrogen import plots
+from pyrogen.plots.canvas.style import COLORS, FAINT
 
 RUN = {"step": np.arange(5), "perplexity": np.array([1.0, 3, 6, 7, 7.5]), "usage": np.array([0.2, 0.5, 0.9, 1, 1])}
 
@@ -53,3 +55,21 @@ def test_rates_and_distortions_are_drawn_as_they_are():
 def test_what_cannot_be_drawn_is_refused(draw, message):
     with pytest.raises(ValueError, match=message):
         draw()
+
+
+def test_bars_of_the_kl_have_the_numbers_of_their_latents():
+    axes = plots.kl_per_latent(np.array([0.01, 2.0, 0.5])).axes[0]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["1", "2", "0"]
+    assert [to_hex(bar.get_facecolor()) for bar in axes.patches] == [*[to_hex(COLORS[0])] * 2, to_hex(FAINT)]
+    assert axes.get_title() == "2 of 3 active, 2.5 nats"  # at the threshold a latent is not active
+
+
+def test_points_have_the_colors_of_their_labels_and_the_prior_its_place():
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1], 30)
+    codes = rng.normal(size=(60, 2)) * [0.1, 0.01] + np.where(labels == 0, -3.0, 5.0)[:, None] * [1.0, 0.0]
+    axes = plots.latent_space(codes, labels, gaussians=True).axes[0]
+    points, colors = axes.collections[0].get_offsets(), axes.collections[0].get_facecolors()
+    sides = {(bool(x > 0), to_hex(color)) for (x, _), color in zip(points, colors, strict=True)}
+    assert len(sides) == 2
+    assert axes.patches[0].center[0] == pytest.approx(-codes.mean(0)[0], abs=0.01)

@@ -1,5 +1,8 @@
 """Mean and spread over seeds, against a swept value."""
 
+import numpy as np
+from pyrogen import plots
+
 import pandas as pd
 import pytest
 
@@ -32,3 +35,12 @@ def test_what_cannot_be_drawn_is_refused():
         sweep(TABLE)
     with pytest.raises(ValueError, match="a run that succeeded"):
         sweep(TABLE.iloc[4:], terms=["kl"])
+
+
+def test_the_bar_of_a_sweep_is_a_standard_deviation_over_seeds():
+    values = [float(beta) for beta in range(8)]
+    rows = [{"beta": beta, "seed": seed, "kl": 2.0 * seed, "error": ""} for beta in values for seed in (0, 1)]
+    axes = plots.sweep(pd.DataFrame(rows), terms=["kl"]).axes[0]
+    low, high = axes.collections[0].get_segments()[0][:, 1]
+    assert (high - low) / 2 == pytest.approx(np.sqrt(2.0))
+    assert axes.get_xticks().tolist() == values

@@ -15,6 +15,7 @@ from pyro.nn import PyroModule, PyroParam
 from scipy.stats import binom
 
 import pyrogen as pg
+from pyrogen.testing.posterior import calibration
 from pyrogen.testing.posterior.calibration import _rank, calibrate, uniformity
 from pyrogen.testing.posterior.simulation import from_prior
 from pyrogen.testing.running.log_joint import log_joints
@@ -377,3 +378,15 @@ def test_the_same_seed_gives_the_same_ranks():
     assert np.array_equal(a, b)
     assert not np.array_equal(a, c)
     assert math.isfinite(a.mean())
+
+
+def test_the_false_alarms_of_a_calibration_are_shared_among_its_elements(monkeypatch):
+    monkeypatch.setattr(calibration, "uniformity", lambda row, draws, margin: 5e-4)
+    ranks = {"a": np.zeros((20, 3), dtype=np.int64), "b": np.zeros((20, 1), dtype=np.int64)}
+    assert calibration._report(ranks, {}, 9, 1e-3, 0.0).ok  # each of the four has 2.5e-4
+    assert not calibration._report(ranks, {}, 9, 2.1e-3, 0.0).ok
+
+
+def test_a_tolerance_of_one_half_grants_everything():
+    with pytest.raises(ValueError, match=r"`?tolerance`? must be"):
+        calibration.calibrate(*one_mean(1.0), (DATA,), tolerance=0.5)

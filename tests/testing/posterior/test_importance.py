@@ -14,7 +14,7 @@ from pyro.infer.autoguide import AutoDelta, AutoDiagonalNormal
 from scipy.stats import norm
 
 import pyrogen as pg
-from pyrogen.testing.posterior.importance import fault_above, importance, pareto_k, sound_below
+from pyrogen.testing.posterior.importance import BATCHES, bounds, fault_above, importance, pareto_k, sound_below
 from pyrogen.testing.running import weights as weights_of
 from pyrogen.testing.running.programs import Tested as Pair
 from pyrogen.testing.running.weights import NoWeights, log_weights
@@ -351,3 +351,7 @@ def test_too_few_samples_are_refused():
         importance(gamma(), false_alarm="a")
     with pytest.raises(NoWeights):
         log_weights(Pair(lambda: pyro.sample("x", dist.Normal(0.0, 1.0), obs=torch.tensor(0.0)), lambda: None), 10)
+
+
+def test_a_bound_says_how_many_draws_it_is_of():
+    assert bounds(np.zeros((200, 1)))["bound_samples"] == 200 / BATCHES != BATCHES

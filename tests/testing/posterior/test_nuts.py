@@ -193,3 +193,17 @@ def test_bad_settings_are_refused(settings):
 def test_settings_of_another_kind_are_refused(settings):
     with pytest.raises(TypeError, match=f"{next(iter(settings))} must be a"):
         ask(one_mean(), **settings)
+
+
+def test_nuts_shares_its_false_alarms_among_two_questions_and_two_sides(monkeypatch):
+    rates, beyond = [], nuts.Difference.beyond
+
+    def watched(self, tolerance, rate):
+        rates.append(rate)
+        return beyond(self, tolerance, rate)
+
+    draws = np.random.default_rng(0).normal(size=(2, 500))
+    monkeypatch.setattr(nuts, "_nuts", lambda *_: ({"z": draws}, 0))
+    monkeypatch.setattr(nuts.Difference, "beyond", watched)
+    nuts.against_nuts(*one_mean(1.0), (DATA,), num_samples=100, false_alarm=1e-3, progress=False)
+    assert rates == [1e-3 / 4]

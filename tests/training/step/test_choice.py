@@ -5,6 +5,7 @@ import random
 import re
 import threading
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pyro
@@ -18,7 +19,7 @@ from torch.nn import functional as F
 
 import pyrogen as pg
 from pyrogen.training.optimizers import make_optimizer
-from pyrogen.training.step import PlainStep, Step, objective_of
+from pyrogen.training.step import PlainStep, RecordedStep, Step, choice, objective_of
 
 
 class Hooked(pg.nn.MLPEncoder):
@@ -317,3 +318,15 @@ def test_an_unregistered_state_of_a_program_is_seen_too():
     svi = SVI(model, guide, pyro.optim.Adam({"lr": 0.1}), pyro.infer.Trace_ELBO())
     np.testing.assert_allclose(fit.history["loss"], [svi.step(torch.tensor(1.0)) for _ in range(8)], rtol=1e-5)
     pyro.clear_param_store()
+
+
+@pytest.mark.parametrize(("operations", "enough"), [(0, 50_000), (5_000, 50_000), (20_000, 200_000)])
+def test_compiling_pays_from_50_000_steps_on_and_later_for_large_programs(operations, enough, monkeypatch):
+    asked, recorded = [], object.__new__(RecordedStep)
+    recorded.operations = operations
+    monkeypatch.setattr(choice, "can_compile", lambda: asked.append(True))
+    step = SimpleNamespace(_step=recorded, _ask=None)
+    choice.Step.compiled(step, [], None, enough - 1, False, 1)
+    assert not asked
+    choice.Step.compiled(step, [], None, enough, False, 1)
+    assert asked

@@ -73,3 +73,17 @@ def test_tensors_whose_entries_share_memory_are_not_written(monkeypatch):
     assert any(tensor.stride() == (0,) for tensor in step.rest)
     for tensor, value in step.kept():
         tensor.data.copy_(value)
+
+
+@pytest.mark.parametrize("extra", [None, "amsgrad", "maximize", "weight_decay"])
+def test_only_adam_without_additions_is_compiled(extra):
+    weight = [torch.nn.Parameter(torch.ones(1))]
+    optimizer = torch.optim.Adam(weight, **({extra: 0.1 if extra == "weight_decay" else True} if extra else {}))
+    assert compiled.is_plain_adam(optimizer) is (extra is None)
+
+
+@pytest.mark.parametrize("place", ["pre", "post"])
+def test_an_optimizer_with_hooks_is_not_compiled(place):
+    optimizer = torch.optim.Adam([torch.nn.Parameter(torch.ones(1))])
+    getattr(optimizer, f"register_step_{place}_hook")(lambda *_: None)
+    assert not compiled.is_plain_adam(optimizer)

@@ -1,10 +1,8 @@
-"""Of the step: terms that add up under scales, masks and particles, what is put back, and when compiling pays."""
+"""The loss of anyone's programs: terms that add up under scales, masks and particles."""
 
 import warnings
-from collections import deque
 from types import SimpleNamespace
 
-import numpy as np
 import pyro
 import pytest
 import torch
@@ -15,11 +13,9 @@ from torch.distributions import kl_divergence
 
 import pyrogen as pg
 from pyrogen.errors import DivergenceError
-from pyrogen.training.step import RecordedStep, choice, compiled
-from pyrogen.training.step.batch import resampled
+from pyrogen.training.step import choice
 from pyrogen.training.step.elbo import _columns, loss_and_gradients
 from pyrogen.training.step.objective import ProgramsObjective, cast
-from pyrogen.training.step.state import Snapshot
 
 X = torch.tensor([0.5, -1.0, 2.0])
 
@@ -35,6 +31,16 @@ def guide(x):
     loc = pyro.param("loc", torch.tensor(1.0))
     with pyro.plate("data", len(x)), poutine.scale(scale=2.0), poutine.mask(mask=x > 0):
         pyro.sample("z", dist.Normal(loc, 0.5))
+
+
+class Diverging:
+    """An objective whose terms are not finite."""
+
+    columns, per_latent, charges, sites = ("objective", "reconstruction", "kl"), (), (), {"kl": "z", "objective": "all"}
+    pair = SimpleNamespace(check=lambda *_: None, beta=torch.tensor(1.0))
+
+    def __call__(self, batch, beta):
+        return torch.tensor([torch.nan, 1.0, torch.nan]), []
 
 
 @pytest.mark.parametrize(
@@ -76,64 +82,11 @@ def test_autocast_keeps_no_cache_of_weights():
         assert not torch.is_autocast_cache_enabled()
 
 
-def test_queues_arrays_and_legacy_generators_are_put_back():
-    held = SimpleNamespace(queue=deque([1, 2]), array=np.zeros(2), legacy=np.random.RandomState(0))
-    before = Snapshot(held=held)
-    held.queue.append(3)
-    held.array += 1
-    drawn = held.legacy.rand()
-    before.restore()
-    assert list(held.queue) == [1, 2]
-    assert held.array.tolist() == [0.0, 0.0]
-    assert held.legacy.rand() == drawn
-
-
-def test_a_batch_of_numbers_alone_stays_as_it_is():
-    batch = (torch.tensor(1.0), "a")
-    assert resampled(batch, torch.Generator()) is batch
-
-
-@pytest.mark.parametrize("extra", [None, "amsgrad", "maximize", "weight_decay"])
-def test_only_adam_without_additions_is_compiled(extra):
-    weight = [torch.nn.Parameter(torch.ones(1))]
-    optimizer = torch.optim.Adam(weight, **({extra: 0.1 if extra == "weight_decay" else True} if extra else {}))
-    assert compiled.is_plain_adam(optimizer) is (extra is None)
-
-
-@pytest.mark.parametrize("place", ["pre", "post"])
-def test_an_optimizer_with_hooks_is_not_compiled(place):
-    optimizer = torch.optim.Adam([torch.nn.Parameter(torch.ones(1))])
-    getattr(optimizer, f"register_step_{place}_hook")(lambda *_: None)
-    assert not compiled.is_plain_adam(optimizer)
-
-
-@pytest.mark.parametrize(("operations", "enough"), [(0, 50_000), (5_000, 50_000), (20_000, 200_000)])
-def test_compiling_pays_from_50_000_steps_on_and_later_for_large_programs(operations, enough, monkeypatch):
-    asked, recorded = [], object.__new__(RecordedStep)
-    recorded.operations = operations
-    monkeypatch.setattr(choice, "can_compile", lambda: asked.append(True))
-    step = SimpleNamespace(_step=recorded, _ask=None)
-    choice.Step.compiled(step, [], None, enough - 1, False, 1)
-    assert not asked
-    choice.Step.compiled(step, [], None, enough, False, 1)
-    assert asked
-
-
 def test_the_first_step_of_programs_leaves_the_random_numbers_after_it():
     state = torch.get_rng_state()
     torch.rand(3)
     assert choice.First(None, "result", state, None).use() == "result"
     assert torch.equal(torch.get_rng_state(), state)
-
-
-class Diverging:
-    """An objective whose terms are not finite."""
-
-    columns, per_latent, charges, sites = ("objective", "reconstruction", "kl"), (), (), {"kl": "z", "objective": "all"}
-    pair = SimpleNamespace(check=lambda *_: None, beta=torch.tensor(1.0))
-
-    def __call__(self, batch, beta):
-        return torch.tensor([torch.nan, 1.0, torch.nan]), []
 
 
 def test_a_first_step_that_diverges_names_the_term_and_not_the_sum():

@@ -1,4 +1,4 @@
-"""Of a run: whom a divergence blames, what is left behind and written, tables, signals, and programs of their own."""
+"""A run: whom a divergence blames, what is left behind and written, tables, signals, and programs of their own."""
 
 import signal
 from types import SimpleNamespace
@@ -16,6 +16,18 @@ from pyrogen.training.checkpoints import optimizer_state
 from pyrogen.training.history import CLOCK, History
 from pyrogen.training.run import Run
 from pyrogen.training.signals import interruptible
+
+
+def model(x, size=None):
+    loc = pyro.param("loc", torch.tensor(0.0))
+    with pyro.plate("data", len(x)):
+        z = pyro.sample("z", dist.Normal(loc, 1.0))
+        pyro.sample("x", dist.Normal(z, 1.0), obs=x)
+
+
+def guide(x):
+    with pyro.plate("data", len(x)):
+        pyro.sample("z", dist.Normal(0.0, 1.0))
 
 
 def test_a_divergence_names_the_term_and_not_the_sum():
@@ -64,18 +76,6 @@ def test_an_optimizer_goes_on_with_the_settings_of_its_file():
     old, new = (torch.optim.Adam([weight], lr=lr) for lr in (0.5, 0.1))
     optimizer_state.unpack(new, *optimizer_state.pack(old))
     assert new.param_groups[0]["lr"] == 0.5
-
-
-def model(x, size=None):
-    loc = pyro.param("loc", torch.tensor(0.0))
-    with pyro.plate("data", len(x)):
-        z = pyro.sample("z", dist.Normal(loc, 1.0))
-        pyro.sample("x", dist.Normal(z, 1.0), obs=x)
-
-
-def guide(x):
-    with pyro.plate("data", len(x)):
-        pyro.sample("z", dist.Normal(0.0, 1.0))
 
 
 def test_programs_take_a_copy_of_what_they_ask_for_and_draw_nothing():
