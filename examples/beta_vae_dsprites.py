@@ -410,10 +410,13 @@ def separation(codes: torch.Tensor, shapes: torch.Tensor) -> float:
 
 def budget(args: argparse.Namespace, histories: dict[str, pg.training.History]) -> str:
     """What the training was, in a sentence for each pair."""
-    each = [f"{label} saw {len(history):,} batches" for label, history in histories.items()]
+    each = [
+        f"{label} saw {len(history):,} batches of {64 if label == DISENTANGLED else args.batch_size} images"
+        for label, history in histories.items()
+    ]
     return (
-        f"{', '.join(each)} of {args.batch_size} images ({args.network} networks), the β-TCVAE of 64; "
-        f"{args.latent} latents, Adam with a learning rate of one cycle in {args.precision}, seed {args.seed}."
+        f"{', '.join(each)}. The β-VAEs have {args.network} networks. {args.latent} latents, "
+        f"Adam with a learning rate of one cycle in {args.precision}, seed {args.seed}."
     )
 
 

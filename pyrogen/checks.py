@@ -7,6 +7,7 @@ the wrong kind raises ``TypeError``, a number out of range ``ValueError``; both 
 
 from __future__ import annotations
 
+import difflib
 import math
 import numbers
 import operator
@@ -148,7 +149,8 @@ def one_of(name: str, value: Any, options: Iterable[str]) -> Any:
     if not isinstance(value, str):
         raise TypeError(f"{name} must be {wanted}, got {shown(value)}")
     if value not in known:
-        raise ValueError(f"{name} must be {wanted}, got {shown(value)}")
+        near = difflib.get_close_matches(value, known, n=1) if len(known) > 3 else []
+        raise ValueError(f"{name} must be {wanted}, got {shown(value)}" + "".join(f": try {n!r}" for n in near))
     return value
 
 

@@ -51,7 +51,8 @@ def _add_check(commands: Any) -> None:
         "check",
         help="check the Pyro model and guide that a function returns",
         description="Run FILE.py, call its function without arguments, and put the model and guide that it returns, as "
-        "(model, guide, args), through pg.testing.check. The exit code is 1 where a fault is found.",
+        "(model, guide, args), through pg.testing.check. The exit code is 1 where a fault is found, and 2 where the "
+        "file cannot be run.",
     )
     parser.add_argument(
         "target", metavar="FILE.py:function", help="the file and the function that returns the programs"
@@ -188,8 +189,11 @@ def _explore(args: argparse.Namespace) -> int:
     from pyrogen.weights import card, pretrained
 
     name = args.pair or "dsprites-tcvae"
-    pair = load(name) if Path(name).is_file() else pretrained(name)
-    levels = "binary" if Path(name).is_file() else card(name)["check"].get("levels", "binary")
+    is_file = Path(name).is_file()
+    if not is_file and (Path(name).suffix or Path(name).name != name):
+        raise FileNotFoundError(f"there is no file {name}")
+    pair = load(name) if is_file else pretrained(name)
+    levels = "binary" if is_file else card(name)["check"].get("levels", "binary")
     explore(pair, _data_of(pair, args.data, levels), title=Path(name).stem, port=args.port, show=not args.no_show)
     return 0
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import socket
 import time
-import warnings
 from pathlib import Path
 from types import TracebackType
 from typing import IO
+
+from pyrogen.warn import warn
 
 try:
     import fcntl
@@ -53,7 +54,7 @@ class FolderLock:
                 return False
             except OSError as error:
                 file.close()
-                warnings.warn(f"{self.path.parent} is not locked ({error.strerror}): let one run use it", stacklevel=3)
+                warn(f"{self.path.parent} is not locked ({error.strerror}): let one run use it")
                 return True
             if self._is_there(file):
                 break

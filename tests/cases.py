@@ -21,7 +21,7 @@ CENTERS = torch.tensor([[-1.0, 0.0, 1.0], [2.0, 0.5, -0.5]], dtype=torch.float64
 
 @dataclass(frozen=True)
 class Case:
-    """A pair's maker, what its images are, and whether KL(q ‖ p) has a closed form."""
+    """A pair's maker, what its images are, and `analytic`: whether p(z) is N(0, I), with the closed KL(q ‖ p)."""
 
     name: str
     make: Callable[[], pg.models.Pair]

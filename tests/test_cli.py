@@ -43,6 +43,13 @@ def test_wrong_input_is_one_line_and_exit_code_2(tmp_path, capsys):
     assert error.startswith("pyrogen: ")
     assert "there is no such file" in error
     assert error.count("\n") == 1
+    assert main(["explore", "runs/typo.safetensors"]) == 2
+    assert "there is no file runs/typo.safetensors" in capsys.readouterr().err
+    (tmp_path / "own.py").write_text("def a():\n    return {}['x']\n\n\ndef b(x):\n    return x\n")
+    assert main(["check", f"{tmp_path}/own.py:a"]) == 2  # 1 would say that a fault is found
+    assert "own.py:2 fails with KeyError: 'x'" in capsys.readouterr().err
+    assert main(["check", f"{tmp_path}/own.py:b"]) == 2
+    assert "The function is called without arguments" in capsys.readouterr().err
     with pytest.raises(SystemExit) as refused:
         main([])
     assert refused.value.code == 2

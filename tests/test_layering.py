@@ -9,8 +9,8 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "pyrogen"
 FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = (
-    ("_version", "errors", "checks", "config", "locks"),
-    ("files", "progress", "random_numbers", "signatures", "tensors"),
+    ("_version", "errors", "checks", "config", "warn"),
+    ("files", "locks", "progress", "random_numbers", "signatures", "tensors"),
     ("oracles", "distributions", "nn", "datasets", "metrics", "graphs"),
     ("models", "exercises"),
     ("training",),

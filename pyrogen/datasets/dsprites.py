@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import os
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from math import prod
 from pathlib import Path
@@ -20,6 +19,7 @@ from pyrogen.datasets.original import check_original, read_original
 from pyrogen.datasets.renderer import FACTOR_SIZES, VERSION, factors_of, render_all, render_packed
 from pyrogen.datasets.storage import Drawn, Source, Stored
 from pyrogen.progress import progress_bar
+from pyrogen.warn import warn
 
 _COUNT = prod(FACTOR_SIZES)
 
@@ -130,7 +130,7 @@ def _stored(
         except OSError as error:
             if cache is not True:
                 raise
-            warnings.warn(f"dSprites is not cached: {error}", stacklevel=3)
+            warn(f"dSprites is not cached: {error}")
             return None
         with _one_thread():
             write_words(file, _shown(blocks(), progress), _COUNT)

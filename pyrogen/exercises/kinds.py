@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
+from pyrogen import checks
 from pyrogen.exercises import schema
 from pyrogen.exercises.claims import (
     equivalence,
@@ -109,9 +110,7 @@ def checked_claim(content: Any, network: Any) -> Claim:
     schema.only(content, "it", {"kind"}, None)
     kind = content["kind"]
     name = BRITISH.get(kind, kind) if isinstance(kind, str) else kind
-    if not isinstance(name, str) or name not in KINDS:
-        raise ValueError(f"the kinds are {', '.join(KINDS)}, got {str(kind)[:60]!r}")
-    known = KINDS[name]
+    known = KINDS[checks.one_of("kind", name, KINDS)]
     for field in ("text", "note"):
         schema.words(content.get(field, ""), field)
     schema.only(content, "it", {"kind", *known.needs}, {"stated", "text", "note", *known.takes})

@@ -49,6 +49,8 @@ class DIPVAE(VAE):
         True
     """
 
+    weights = ("beta", "off_diagonal", "diagonal")
+
     off_diagonal: Tensor
     diagonal: Tensor
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Mapping
+import traceback
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def check_file(target: str, **settings: Any) -> Report:
 
     Raises:
         FileNotFoundError: if the file does not exist.
-        ValueError: if the file has no such function, or it returns something else.
+        ValueError: if the file or the function fails, or there is no such function, or it returns something else.
     """
     name, separator, function = target.rpartition(":")
     if not separator or not name.endswith(".py") or not function.isidentifier():
@@ -43,13 +44,25 @@ def check_file(target: str, **settings: Any) -> Report:
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
+        _run(path, lambda: spec.loader.exec_module(module))
         make = getattr(module, function, None)
         if not callable(make):
             raise ValueError(f"{name} must define a function {function!r}; it has none")
-        return check(**_arguments(make(), function) | settings)
+        return check(**_arguments(_run(path, make), function) | settings)
     finally:
         sys.path.pop(0)
+
+
+def _run(path: Path, part: Callable[[], Any]) -> Any:
+    """Call the file's own code; its errors are told from a fault that `check` finds."""
+    try:
+        return part()
+    except Exception as error:
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path]
+        place = f"{path}:{lines[-1]}" if lines else str(path)
+        raise ValueError(
+            f"{place} fails with {type(error).__name__}: {error}. The function is called without arguments"
+        ) from error
 
 
 def _arguments(made: Any, function: str) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +18,7 @@ from pyrogen.training.settings import Settings
 from pyrogen.training.step import First, Precision, trainable
 from pyrogen.training.step.objective import ProgramsObjective
 from pyrogen.training.validation import Validation
+from pyrogen.warn import warn
 
 USUAL = 64  # the batch size where none is asked for
 FAR = 50.0  # how many times σ the data's spread is before a Gaussian likelihood gets a warning
@@ -115,8 +115,7 @@ def warn_of_scale(pair: Pair, x: Any) -> None:
     outer = len(values) // 50  # outliers on each side that do not count
     spread = float(values[outer : len(values) - outer].std())
     if spread > FAR * sigma:
-        warnings.warn(
+        warn(
             f"the data spread by {spread:.3g} and the Gaussian likelihood expects noise of σ = {sigma:.3g}: training "
-            "can run away; rescale the data, or use pg.nn.Gaussian(scale=...) of their size",
-            stacklevel=4,
+            "can run away; rescale the data, or use pg.nn.Gaussian(scale=...) of their size"
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from pyrogen.training.checkpoints.checkpoint import (
 from pyrogen.training.checkpoints.optimizer_state import pack, unpack
 from pyrogen.training.distributed import Team
 from pyrogen.training.run import Run
+from pyrogen.warn import warn
 
 UNKNOWN_TO_FORMAT_1 = ("data", "optimizer")
 SINCE = {"processes": 1}  # settings that older checkpoints lack, and what they were then
@@ -184,9 +184,8 @@ class Checkpointer:
             )
         mine = self.settings if self.resume != "weights" else {}
         if state.format < FORMAT:
-            warnings.warn(
-                f"{self.path} was written by an older version: whether data and optimizer are the same is not compared",
-                stacklevel=5,
+            warn(
+                f"{self.path} was written by an older version: whether data and optimizer are the same is not compared"
             )
             mine = {name: value for name, value in mine.items() if name not in UNKNOWN_TO_FORMAT_1}
         for name, value in mine.items():

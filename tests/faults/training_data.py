@@ -65,7 +65,7 @@ FAULTS = [
     Fault(
         "a stream that starts anew does not say so",
         STREAMS,
-        "            warnings.warn(",
+        "            warn(",
         "            dict.fromkeys(",
         TESTS + "test_a_loader_of_ones_own_keeps_its_order_and_starts_anew_when_resumed",
     ),

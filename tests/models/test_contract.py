@@ -1,6 +1,7 @@
 """What every pair promises, over all pairs of tests/cases.py, in float64 and against sums written by hand."""
 
 import copy
+import inspect
 import math
 
 import pyro
@@ -19,6 +20,15 @@ EXACT = {"rel": 1e-12}
 
 def trace_of(fn, *args):
     return poutine.trace(fn).get_trace(*args)
+
+
+@every_pair
+def test_every_weight_given_as_a_number_can_be_set_to_another(case):
+    pair = case.make()
+    given = [name for name in inspect.signature(type(pair)).parameters if pair._buffers.get(name) is not None]
+    for name in [name for name in given if not getattr(pair, name).shape]:
+        setattr(pair, name, 2.0)
+        assert getattr(pair, name).item() == 2.0
 
 
 def model_trace(case, pair, x):

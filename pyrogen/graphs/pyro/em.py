@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +19,7 @@ from pyrogen.graphs.pyro.observed import known_columns, network_of, problem_of, 
 from pyrogen.graphs.pyro.records import columns, encode
 from pyrogen.graphs.structure import validation
 from pyrogen.graphs.structure.validation import Node, State
+from pyrogen.warn import warn
 
 Counts = dict[Node, NDArray[np.float64]]
 
@@ -119,7 +119,7 @@ def expectation_maximization(
             converged = True
             break
     if not converged:
-        warnings.warn("the objective still rose at the end: give expectation_maximization more steps", stacklevel=2)
+        warn("the objective still rose at the end: give expectation_maximization more steps")
     expected = {node: extra[node] - alone[node] + counts[node] for node in known}
     return Maximized(network_of(graph, theta, known, problem.parents), np.array(history), expected, known, converged)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +30,7 @@ from pyrogen.graphs.structure import validation
 from pyrogen.graphs.structure.validation import Node, State
 from pyrogen.progress import progress_bar
 from pyrogen.random_numbers import seeded
+from pyrogen.warn import warn
 
 REACH = 2.0  # the most by which a step multiplies or divides a concentration
 FLOOR = 0.1  # of what prior and complete rows alone give: the least concentration that incomplete ones may leave
@@ -219,7 +219,7 @@ def _warn_if_moving(elbo: list[float]) -> None:
         error = math.sqrt(first.var(ddof=1) / len(first) + second.var(ddof=1) / len(second))
         gain = second.mean() - first.mean()
         if gain > 6 * error and gain > 1e-3:
-            warnings.warn(f"the ELBO still rose by {gain:.3g} nats at the end: give learn more steps", stacklevel=4)
+            warn(f"the ELBO still rose by {gain:.3g} nats at the end: give learn more steps")
 
 
 def _rows(alpha: Tensor) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +19,7 @@ from pyrogen.graphs.pyro.records import Indices, observed_states
 from pyrogen.graphs.pyro.to_pyro import LIMIT
 from pyrogen.graphs.structure import validation
 from pyrogen.graphs.structure.validation import Node, State
+from pyrogen.warn import warn
 
 Tables = dict[Node, Tensor]  # (rows, K): a row for each state of the parents, the last parent's running fastest
 
@@ -41,7 +41,7 @@ def known_columns(graph: Any, found: dict[Node, Any]) -> dict[Node, Any]:
     others = [name for name in found if name not in graph]
     if others:
         listed = ", ".join(map(repr, others[: validation.SHOWN])) + (", …" if len(others) > validation.SHOWN else "")
-        warnings.warn(f"data has columns beside the nodes of the structure, which are left out: {listed}", stacklevel=3)
+        warn(f"data has columns beside the nodes of the structure, which are left out: {listed}")
     return {name: column for name, column in found.items() if name in graph}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +12,7 @@ from torch.utils.data import DataLoader
 from pyrogen.models import Pair
 from pyrogen.training.data.items import batch_of, image_of, remedy
 from pyrogen.training.data.loading import kept_random_numbers, seed_step
+from pyrogen.warn import warn
 
 
 class StreamSource:
@@ -64,10 +64,9 @@ class StreamSource:
         if "loader" in state and hasattr(self.loader, "load_state_dict"):
             self.loader.load_state_dict(state["loader"])
         else:
-            warnings.warn(
+            warn(
                 "the data are a stream that does not keep its place: the resumed run begins with its first batch. "
-                "torchdata's StatefulDataLoader keeps it",
-                stacklevel=2,
+                "torchdata's StatefulDataLoader keeps it"
             )
         with kept_random_numbers():
             self._batches = iter(self.loader)

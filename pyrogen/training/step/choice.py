@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from pyrogen.training.step.objective import Objective, PlainStep, ProgramsObject
 from pyrogen.training.step.proof import agrees, proven, snapshot
 from pyrogen.training.step.record import RecordedStep
 from pyrogen.training.step.watch import Unrecordable
+from pyrogen.warn import warn
 
 
 @dataclass
@@ -154,7 +154,7 @@ class Step:
             except Exception as error:
                 why = f"the compiler failed ({(str(error).strip().splitlines() or [type(error).__name__])[0]})"
         if self._ask:
-            warnings.warn(f"compile=True is not met, for {why}: the step stays {step.way}", stacklevel=2)
+            warn(f"compile=True is not met, for {why}: the step stays {step.way}")
         return None
 
     def _choose(self, batch: Any, fixed: bool) -> None:
@@ -168,10 +168,9 @@ class Step:
             if isinstance(self.objective, ProgramsObjective):
                 self.objective.told = False
             name = type(self.objective.pair).__name__
-            warnings.warn(
+            warn(
                 f"the step of {name} is run plain, which is slower but right, for {self.why}; compile=False says that "
-                "this is meant",
-                stacklevel=2,
+                "this is meant"
             )
 
     def _captured(self, recorded: RecordedStep, batch: Any, fixed: bool, beta: float) -> RecordedStep | CudaGraphStep:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, Literal, Protocol
@@ -18,6 +17,7 @@ from pyrogen.training.objectives import elbo_terms
 from pyrogen.training.step.elbo import loss_and_gradients
 from pyrogen.training.step.trainable import trainable
 from pyrogen.training.step.watch import unchecked
+from pyrogen.warn import warn
 
 Precision = Literal["float32", "bf16"]
 Result = tuple[Tensor, list[Tensor | None]]
@@ -141,10 +141,9 @@ class ProgramsObjective:
         other = sorted(set(names) ^ set(self.columns))
         if other and not self.told:
             self.told = True
-            warnings.warn(
+            warn(
                 f"the programs' sites differ from call to call ({other[0]}, for one): the history keeps the terms of "
-                "the first step, and 0 where one is missing",
-                stacklevel=2,
+                "the first step, and 0 where one is missing"
             )
 
 

@@ -221,8 +221,9 @@ def test_images_of_sixteen_bits_train():
 
 def test_a_likelihood_whose_noise_is_far_from_the_data_gets_a_warning_that_names_both():
     x = (torch.rand(60, *SHAPE) * 255).to(torch.uint8)
-    with pytest.warns(UserWarning, match=r"data spread by 7\d.*σ = 1"):
+    with pytest.warns(UserWarning, match=r"data spread by 7\d.*σ = 1") as warned:
         fit = pg.fit(make_pair(likelihood="gaussian"), x, steps=2, progress=False)
+    assert warned[0].filename == __file__  # and not a line of the package
     assert np.isfinite(fit.history["objective"]).all()
 
 
