@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
 import torch
+from pyro.distributions import Normal
 from torch import Tensor
 from torch.distributions import Distribution, Independent
 
@@ -179,9 +180,15 @@ def pairwise_log_prob(q: Distribution, z: Tensor) -> Tensor:
             f"q must have batch shape (B,) and z the shape (…, M, L) with M ≤ B, got {tuple(q.batch_shape)} "
             f"with L = {q.event_shape[0]}, and {tuple(z.shape)}"
         )
+    base, z = q.base_dist, z.unsqueeze(-2)
     with _within_support():
-        output: Tensor = q.base_dist.log_prob(z.unsqueeze(-2))
-    return output
+        if type(base) is not Normal:
+            output: Tensor = base.log_prob(z)
+            return output
+        if base._validate_args:
+            base._validate_sample(z)
+    rate = base.scale.reciprocal()  # one division a posterior and none a pair
+    return rate.log() - 0.5 * math.log(2 * math.pi) - 0.5 * ((z - base.loc) * rate).square()
 
 
 def _draws(q: Any, z: Any) -> Tensor:
@@ -226,9 +233,18 @@ def log_aggregate(log_q: Tensor, log_weights: Tensor) -> tuple[Tensor, Tensor]:
             f"log_q must be floating-point numbers (…, M, B, L) and log_weights (M, B), got {checks.shown(log_q)} and "
             f"{checks.shown(log_weights)}"
         )
-    joint = (log_q.sum(-1) + log_weights).logsumexp(-1)
-    marginals = (log_q + log_weights.unsqueeze(-1)).logsumexp(-2)  # (…, M, L)
+    joint = _log_sum_exp(log_q.sum(-1) + log_weights, -1)
+    marginals = _log_sum_exp(log_q + log_weights.unsqueeze(-1), -2)  # (…, M, L)
     return joint, marginals.sum(-1)
+
+
+def _log_sum_exp(values: Tensor, dim: int) -> Tensor:
+    """``logsumexp``, whose gradient takes each exponential from the forward pass."""
+    if not values.numel():
+        return values.logsumexp(dim)
+    limits = torch.finfo(values.dtype)
+    most = values.detach().amax(dim, keepdim=True).clamp(limits.min, limits.max)
+    return (values - most).exp().sum(dim).log() + most.squeeze(dim)
 
 
 def log_weights(batch: int, size: int, estimator: Estimator = "stratified", rows: int | None = None) -> Tensor:

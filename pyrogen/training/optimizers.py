@@ -46,9 +46,7 @@ def make_optimizer(optimizer: MakeOptimizer | None, parameters: list[Tensor], lr
         ValueError: if that optimizer moves none of `parameters`.
     """
     if optimizer is None:
-        half = any(
-            parameter.dtype is torch.float16 for parameter in parameters
-        )  # squares of small gradients are 0 there, and eps alone bounds a step
+        half = any(parameter.dtype is torch.float16 for parameter in parameters)  # small gradients' squares are 0 there
         return torch.optim.Adam(parameters, lr=lr, eps=1e-4 if half else 1e-8, fused=True)
     if isinstance(optimizer, type) and issubclass(optimizer, Optimizer):
         made: Any = optimizer(parameters, lr=lr)  # type: ignore[call-arg]
