@@ -158,7 +158,13 @@ def _like(encoder: nn.Module) -> Tensor:
 
 @torch.no_grad()
 def _check_posterior(encoder: nn.Module, x: Tensor) -> None:
-    q = encoder(x)
+    modes = [(module, module.training) for module in encoder.modules()]
+    encoder.eval()  # batch norm in training mode needs several inputs, and would remember them
+    try:
+        q = encoder(x)
+    finally:
+        for module, mode in modes:
+            module.training = mode
     if not isinstance(q, torch.distributions.Distribution):
         raise TypeError(f"the encoder must return a distribution q(z | x), got a {type(q).__name__}")
     if is_point(q):

@@ -378,3 +378,13 @@ def test_pseudo_inputs_that_are_none_are_refused(pseudo_inputs, bounds, error, m
 def test_encoders_without_a_posterior_are_refused(encoder, error, message):
     with pytest.raises(error, match=message):
         VampPrior(encoder, binary(3))
+
+
+def test_an_encoder_with_batch_norm_is_taken_and_its_statistics_stay():
+    encoder = pg.nn.MLPEncoder((4,), latent=2)
+    encoder.network.insert(0, nn.BatchNorm1d(4))
+    encoder.network[1].eval()
+    prior = pg.distributions.VampPrior(encoder, torch.rand(3, 4))
+    assert [module.training for module in encoder.network][:3] == [True, False, True]
+    assert encoder.network[0].num_batches_tracked == 0
+    assert prior().sample().shape == (2,)
