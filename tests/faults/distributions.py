@@ -10,6 +10,20 @@ ENCODED = "posteriors = self.encoder(self.pseudo_inputs)"
 
 FAULTS = [
     Fault(
+        "the look at an encoder moves its batch norm",
+        VAMP,
+        "    encoder.eval()",
+        "    encoder.train()",
+        OF_VAMP + "an_encoder_with_batch_norm_is_taken_and_its_statistics_stay",
+    ),
+    Fault(
+        "an encoder is left in evaluation mode",
+        VAMP,
+        "            module.training = mode\n",
+        "            module.training = False\n",
+        OF_VAMP + "an_encoder_with_batch_norm_is_taken_and_its_statistics_stay",
+    ),
+    Fault(
         "the pseudo-inputs are detached",
         VAMP,
         ENCODED,

@@ -58,22 +58,22 @@ FAULTS = [
     Fault(
         "draws and images change places in the aggregated posterior",
         AGGREGATE,
-        "(log_q.sum(-1) + log_weights).logsumexp(-1)",
-        "(log_q.sum(-1) + log_weights).logsumexp(-2)",
+        "_log_sum_exp(log_q.sum(-1) + log_weights, -1)",
+        "_log_sum_exp(log_q.sum(-1) + log_weights, -2)",
         WHOLE,
     ),
     Fault(
         "the marginals are summed over the images and not over the draws' row",
         AGGREGATE,
-        "(log_q + log_weights.unsqueeze(-1)).logsumexp(-2)",
-        "(log_q + log_weights.unsqueeze(-1)).logsumexp(-3)",
+        "_log_sum_exp(log_q + log_weights.unsqueeze(-1), -2)",
+        "_log_sum_exp(log_q + log_weights.unsqueeze(-1), -3)",
         WHOLE,
     ),
     Fault(
         "the product of the marginals is weighed once and not once a latent",
         AGGREGATE,
-        "marginals = (log_q + log_weights.unsqueeze(-1)).logsumexp(-2)",
-        "marginals = (log_q + log_weights.unsqueeze(-1) / log_q.shape[-1]).logsumexp(-2)",
+        "marginals = _log_sum_exp(log_q + log_weights.unsqueeze(-1), -2)",
+        "marginals = _log_sum_exp(log_q + log_weights.unsqueeze(-1) / log_q.shape[-1], -2)",
         WHOLE,
     ),
     Fault(
