@@ -10,7 +10,7 @@ from pyro.poutine import Trace
 from torch import Tensor
 
 from pyrogen.evaluation.runs import Run, Site, in_plate, quiet
-from pyrogen.models.running import is_discrete, mean_of, traced
+from pyrogen.models.running import is_discrete, moment_of, traced
 
 DRAWS = 100  # of the guide, where it does not state a mean
 
@@ -49,7 +49,7 @@ def posterior_of(pair: Any, batch: Any, once: Run, dim: int, at_once: bool) -> d
     latents = {name: site for name, site in latents.items() if not is_discrete(site["fn"])}
     found: dict[str, Codes] = {}
     for name, site in [(name, site) for name, site in latents.items() if name == first]:
-        mean, scale = mean_of(site["fn"]), _scale_of(site["fn"])
+        mean, scale = moment_of(site["fn"]), moment_of(site["fn"], "stddev")
         if mean is not None and scale is not None:
             found[name] = Codes(_rows(mean, site, once.nesting, dim), _rows(scale, site, once.nesting, dim), None)
     left = [name for name in latents if name not in found]
@@ -67,7 +67,7 @@ def posterior_of(pair: Any, batch: Any, once: Run, dim: int, at_once: bool) -> d
 def counts_units(site: Site) -> bool:
     """Return whether active units are counted: of continuous vectors that are drawn, not of codes on a grid."""
     fn = site["fn"]
-    scale = _scale_of(fn)
+    scale = moment_of(fn, "stddev")
     return fn.event_dim <= 1 and not is_discrete(fn) and (scale is None or bool((scale > 0).any()))
 
 
@@ -80,7 +80,7 @@ def _drawn(pair: Any, batch: Any, once: Run, at_once: bool) -> list[Trace]:
 
 def _moments(site: Site, nesting: int, dim: int, at_once: bool) -> tuple[Tensor, Tensor]:
     """Mean and variance of one site given the draws before it, (K, B, L); the draw itself and 0 where it has none."""
-    mean, scale = mean_of(site["fn"]), _scale_of(site["fn"])
+    mean, scale = moment_of(site["fn"]), moment_of(site["fn"], "stddev")
     if mean is None or scale is None:
         mean, scale = site["value"], torch.zeros_like(site["value"])
     if not at_once:
@@ -98,11 +98,3 @@ def _rows(value: Tensor, site: Site, nesting: int, dim: int) -> Tensor:
     event = len(site["fn"].event_shape)
     full = value.reshape((1,) * (nesting + event - value.dim()) + tuple(value.shape))
     return full.movedim(nesting + dim, 0).reshape(full.shape[nesting + dim], -1)
-
-
-def _scale_of(distribution: Any) -> Tensor | None:
-    try:
-        scale = distribution.stddev
-    except (NotImplementedError, AttributeError):
-        return None
-    return scale if bool(torch.isfinite(scale).all()) else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from pyro import poutine
@@ -28,7 +28,7 @@ class AtTheMean(Messenger):
 
     def _pyro_sample(self, msg: Any) -> None:
         taken = msg["is_observed"] or msg["value"] is not None or isinstance(msg["fn"], _Subsample)
-        value = None if taken or is_discrete(msg["fn"]) else mean_of(msg["fn"])
+        value = None if taken or is_discrete(msg["fn"]) else moment_of(msg["fn"])
         if value is not None:
             msg["value"], msg["done"] = value, True
 
@@ -40,13 +40,13 @@ def traced(program: Any, *args: Any, **kwargs: Any) -> Trace:
     return tracer.trace
 
 
-def mean_of(distribution: Any) -> Tensor | None:
-    """Return the mean of a distribution, or None where it has none, as a flow or a Cauchy distribution."""
+def moment_of(distribution: Any, moment: Literal["mean", "stddev"] = "mean") -> Tensor | None:
+    """Return the mean or deviation of a distribution; None where it has none, as a flow or a Cauchy distribution."""
     try:
-        mean = distribution.mean
+        found: Tensor = getattr(distribution, moment)
     except (NotImplementedError, AttributeError):
         return None
-    return mean if bool(torch.isfinite(mean).all()) else None
+    return found if bool(torch.isfinite(found).all()) else None
 
 
 def is_discrete(distribution: Any) -> bool:
@@ -83,7 +83,7 @@ def site_log_prob(site: dict[str, Any]) -> Tensor:
 
 def likelihood_value(site: dict[str, Any], mean: bool) -> Tensor:
     """Return the mean of what is observed, or with ``mean=False`` the value at the site."""
-    found = mean_of(site["fn"]) if mean else None
+    found = moment_of(site["fn"]) if mean else None
     return site["value"] if found is None else found
 
 

@@ -183,7 +183,7 @@ FAULTS = [
     Fault(
         "a reconstruction decodes a draw in place of the mean",
         "models/running.py",
-        'value = None if taken or is_discrete(msg["fn"]) else mean_of(msg["fn"])',
+        'value = None if taken or is_discrete(msg["fn"]) else moment_of(msg["fn"])',
         "value = None",
         CONTRACT + "test_samples_and_reconstructions_are_images_without_a_gradient",
     ),
