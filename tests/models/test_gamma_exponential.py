@@ -37,13 +37,12 @@ def fitted(x, elbo=Trace_ELBO, **arguments):
     return math.exp(total / AVERAGED)
 
 
-@pytest.mark.parametrize("x", [0.0, 0.01, 1.0, 30.0, 1000.0])
+@pytest.mark.parametrize("x", [0.0, 1000.0])
 def test_gamma_svi_finds_x_plus_one(x):
     assert fitted(x) == pytest.approx(x + 1, rel=0.005)
 
 
-@pytest.mark.parametrize("elbo", [TraceMeanField_ELBO, TraceGraph_ELBO])
-@pytest.mark.parametrize("x", [0.0, 1000.0])
+@pytest.mark.parametrize(("x", "elbo"), [(30.0, TraceMeanField_ELBO), (0.01, TraceGraph_ELBO)])
 def test_gamma_every_elbo_finds_x_plus_one(x, elbo):
     assert fitted(x, elbo) == pytest.approx(x + 1, rel=0.005)
 
@@ -58,9 +57,8 @@ def test_gamma_renyi_bounds_have_the_same_optimum_where_the_guide_can_be_exact(a
     assert fitted(3.0, RenyiELBO, alpha=alpha) == pytest.approx(4.0, rel=bound)
 
 
-@pytest.mark.parametrize("x", [[0.0, 5.0], [1.0] * 10])
-def test_gamma_svi_finds_the_optimum_of_several_observations(x):
-    x = torch.tensor(x, dtype=torch.float64)
+def test_gamma_svi_finds_the_optimum_of_several_observations():
+    x = torch.tensor([0.0, 5.0, 1.0, 1.0], dtype=torch.float64)
     theta = fitted(x)
     assert theta == pytest.approx(2 * (x.sum().item() + 1) / (len(x) + 1), rel=0.005)
     gap = exact.evidence(x) - exact.elbo(theta, x)
@@ -68,8 +66,10 @@ def test_gamma_svi_finds_the_optimum_of_several_observations(x):
     assert gap.item() == pytest.approx(exact.kl(theta, x).item(), rel=1e-12)
 
 
-@pytest.mark.parametrize("elbo", [Trace_ELBO, TraceMeanField_ELBO, TraceGraph_ELBO])
-@pytest.mark.parametrize(("theta", "x"), [(2.5, 3.0), (0.7, [1.0, 0.2, 4.0])])
+@pytest.mark.parametrize(
+    ("elbo", "theta", "x"),
+    [(Trace_ELBO, 0.7, [1.0, 0.2, 4.0]), (TraceMeanField_ELBO, 2.5, 3.0), (TraceGraph_ELBO, 0.7, [1.0, 0.2, 4.0])],
+)
 def test_gamma_losses_of_single_steps_average_to_minus_the_closed_form(elbo, theta, x):
     g, draws = pg.models.GammaExponential().double(), 400
     x = torch.as_tensor(x, dtype=torch.float64)

@@ -37,12 +37,12 @@ def images(n, seen):
     return x
 
 
-@pytest.mark.parametrize("seen", [[True, True, False, True], [False, True, False, False], [True] * 4])
+@pytest.mark.parametrize("seen", [[True, True, False, True], [False, True, False, False]])
 def test_the_evidence_is_that_of_the_pixels_that_were_seen(seen):
     x, keep = images(40, seen), np.array(seen)
     exact = gaussian.evidence(x[:, keep].numpy(), W[keep], B[keep], SIGMA)
     torch.manual_seed(0)
-    bounds = torch.stack([importance_weighted_bound(linear(), x, 20_000) for _ in range(4)]).mean(0).numpy()
+    bounds = torch.stack([importance_weighted_bound(linear(), x, 10_000) for _ in range(4)]).mean(0).numpy()
     assert abs((bounds - exact).mean()) < 0.01
     np.testing.assert_allclose(bounds, exact, atol=0.25)
     scores = pg.evaluate(linear(), x, importance_samples=200)
