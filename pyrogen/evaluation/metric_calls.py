@@ -33,7 +33,8 @@ def check_metrics(metrics: Any, data: Any) -> None:
         _check_signature(metric)
     if metrics and not hasattr(data, "factors"):
         raise ValueError(
-            "data must have a factors(index) method for metrics, got none: leave the metrics out, or give the factors"
+            f"data must have a method factors(index) for metrics, got a {type(data).__name__}: write a data set "
+            "whose factors(index) returns whole numbers (B, factors), or leave the metrics out"
         )
 
 

@@ -44,6 +44,18 @@ class Pair(Described, Named, nn.Module, ABC):
     writes `model`, `guide` and `prior`, and enters `plate` and `kl_weight` in model *and* guide. `encode`, `decode` and
     `check` are those of its ``encoder`` and ``decoder``, unless it writes its own.
 
+    What a subclass may add, and who calls it:
+
+    ================  ==================================================  ==========================================
+    `initialize`      starts parts from the first images                  `pg.fit`, before the first step
+    `charge`          adds a term to the objective                        the guide, on each batch
+    `data_charges`    those terms over all images                         `pg.evaluate`, in place of the batches' own
+    `estimators`      says how `data_charges` were estimated              `pg.evaluate`
+    `monitored`       numbers beside the objective                        `pg.fit`, each step; `pg.evaluate`, averaged
+    `tally`           sums for numbers that a mean of batches gets wrong  `pg.evaluate`, added over batches
+    `tallied`         those numbers from the sums                         `pg.evaluate`, at the end
+    ================  ==================================================  ==========================================
+
     Args:
         beta: β ≥ 0, the weight of the KL term in the training objective.
 

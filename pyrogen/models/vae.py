@@ -50,7 +50,7 @@ class VAE(Pair):
         super().__init__(beta)
         self.shape, self.latent = matched(encoder, decoder)
         self.encoder, self.decoder = encoder, decoder
-        self.register_buffer("origin", torch.zeros(self.latent), persistent=False)
+        self.register_buffer("origin", torch.zeros(self.latent), persistent=False)  # has the pair's device and dtype
         self._prior = checked_prior(prior, (self.latent,), encoder)
 
     def model(self, x: Tensor, size: int | None = None) -> Tensor:
