@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Any
 
@@ -14,14 +14,14 @@ from pyrogen import checks
 from pyrogen.graphs.inference.assignment import Assignment
 from pyrogen.graphs.inference.draws import backward, forward
 from pyrogen.graphs.inference.explanations import explanations
-from pyrogen.graphs.inference.factors import tables
+from pyrogen.graphs.inference.factors import Factor, tables
 from pyrogen.graphs.inference.memory import MEMORY, check_memory
 from pyrogen.graphs.inference.observations import Evidence, Interventions, Observations, Places
 from pyrogen.graphs.inference.posterior import Posterior
-from pyrogen.graphs.inference.problem import Problem, floats
+from pyrogen.graphs.inference.problem import Problem
 from pyrogen.graphs.inference.propagation import downwards, upwards
-from pyrogen.graphs.inference.rings import GREATEST, Table
-from pyrogen.graphs.inference.some import most_probable_of_some
+from pyrogen.graphs.inference.rings import GREATEST
+from pyrogen.graphs.inference.some import best_of_some
 from pyrogen.graphs.structure.validation import Node, Nodes, State
 
 FIXED = 2**20  # entries: up to this one tree serves all evidence; beyond, each set of observed nodes gets its own
@@ -79,17 +79,12 @@ class CompiledNetwork:
             # Node by node what does not bear on a node falls away, and this may fit where the whole does not.
             return {nodes[node]: self.query([nodes[node]], evidence, do) for node in left}
         wanted, sources = problem.every(left)
-        (answers, ring), log_total = problem.solve(
-            observed,
-            self.memory,
-            lambda operands, ring, up: (downwards(problem.schedule, operands, ring, up, wanted), ring),
-        )
+        answers, log_total = problem.solve(observed, self.memory, lambda up: downwards(up, wanted))
         self.check_possible(log_total, observed)
-        found = [floats(answers[clique][place], ring) for clique, place in sources]
-        if not found:
+        if not left:
             return {}
-        flat = np.concatenate(found)
-        lengths = [len(table) for table in found]
+        flat = np.concatenate([answers[clique][place] for clique, place in sources])  # all at once, as it is quicker
+        lengths = [self._sizes[node] for node in left]
         starts = np.cumsum([0, *lengths[:-1]])
         flat /= np.repeat(np.add.reduceat(flat, starts), lengths)
         return {
@@ -120,21 +115,35 @@ class CompiledNetwork:
     ) -> list[Assignment]:
         """Return the k most probable assignments of all nodes not observed, or of some; see `most_probable`."""
         k = checks.whole("k", k, least=1, most=checks.LARGEST_COUNT)
+        nodes, constant = self._places.nodes, 0.0
+        asked: Sequence[int]
         if variables is not None:
-            return most_probable_of_some(self, *self.question(variables, evidence, do), k)
-        observed = self._places.observations(evidence, do)
-        nodes = self._places.nodes
-        left = [number for number in range(len(nodes)) if number not in observed.seen]
-        log_evidence = self._log_evidence(observed, everything=True)
+            asked, observed = self.question(variables, evidence, do)
+            factors = self._logarithms(asked, observed)
+            log_evidence, ranked = best_of_some(factors, asked, nodes, self._sizes, self.memory)
+        else:
+            observed = self._places.observations(evidence, do)
+            asked = [number for number in range(len(nodes)) if number not in observed.seen]
+            log_evidence = self._log_evidence(observed, everything=True)
+            problem, _ = self._problem(observed, None)
+            operands, _, constant = problem.operands(observed, GREATEST)
+            kept = problem.kept(self.memory)
+            ranked = explanations(upwards(problem.schedule, operands, GREATEST, scaled=False, kept=kept))
         self.check_possible(log_evidence, observed)
-        problem, _ = self._problem(observed, None)
-        operands, _, constant = problem.operands(observed, GREATEST)
-        up = upwards(problem.schedule, operands, GREATEST, scaled=False, kept=problem.kept(self.memory))
         found = []
-        for log_product, places in islice(explanations(problem.schedule, operands, GREATEST, up), k):
-            states = {nodes[node]: self.states[nodes[node]][places[node]] for node in left}
+        for log_product, places in islice(ranked, k):
+            states = {nodes[node]: self.states[nodes[node]][places[node]] for node in asked}
             found.append(Assignment(states, min(0.0, log_product + constant - log_evidence)))
         return found
+
+    def _logarithms(self, asked: Sequence[int], observed: Observations) -> list[Factor]:
+        """Return the factors that bear on what is asked at what was observed, in logarithms and by numbers."""
+        factors = [
+            Factor(self._scopes[number], self._known.factors[number].log).at(observed.seen)
+            for number in self.relevant([*asked, *observed.bearing], observed.done)
+            if self._scopes[number][0] not in observed.done
+        ]
+        return factors + [Factor((node,), GREATEST.enter(weights)) for node, weights in observed.weights.items()]
 
     def sample(
         self, n: int, evidence: Evidence = None, do: Interventions = None, seed: int | np.random.Generator | None = None
@@ -154,11 +163,7 @@ class CompiledNetwork:
         else:
             problem, _ = self._problem(observed, None)
             drawn, log_total = problem.solve(
-                observed,
-                self.memory,
-                lambda operands, ring, up: (
-                    backward(problem.schedule, operands, ring, up, n, generator) if up.log_total > -math.inf else {}
-                ),
+                observed, self.memory, lambda up: backward(up, n, generator) if up.log_total > -math.inf else {}
             )
             self.check_possible(log_total, observed)
             drawn.update((node, np.full(n, place)) for node, place in observed.seen.items())
@@ -171,18 +176,12 @@ class CompiledNetwork:
 
     def _problem(self, observed: Observations, asked: tuple[int, ...] | None) -> tuple[Problem, int]:
         """Return the tree for a question, and the clique that holds the nodes asked for (−1 if all are)."""
-        whole = self._remembered(
-            None, lambda: Problem(self._scopes, self._tables, self._sizes, range(len(self._scopes)))
-        )
+        everything = range(len(self._scopes))
+        whole = self._remembered(None, everything)
         if whole.schedule.entries <= FIXED:
             problem = whole
             if asked is not None and whole.holding(asked) < 0:
-                together = self._remembered(
-                    asked,
-                    lambda: Problem(
-                        self._scopes, self._tables, self._sizes, range(len(self._scopes)), joined=asked or ()
-                    ),
-                )
+                together = self._remembered(asked, everything, joined=asked)
                 problem = together if together.schedule.entries <= FIXED else self._reduced(observed, asked)
         elif asked is None and not observed.seen:
             problem = whole
@@ -196,18 +195,8 @@ class CompiledNetwork:
         bearing = None if asked is None else [*asked, *observed.bearing]
         soft = frozenset(observed.weights) if bearing is not None else None
         key = (asked, frozenset(observed.seen), observed.done, soft)
-        return self._remembered(
-            key,
-            lambda: Problem(
-                self._scopes,
-                self._tables,
-                self._sizes,
-                self.relevant(bearing, observed.done),
-                observed.seen,
-                observed.done,
-                asked or (),
-            ),
-        )
+        used = self.relevant(bearing, observed.done) if key not in self._problems else ()
+        return self._remembered(key, used, observed.seen, observed.done, joined=asked or ())
 
     def relevant(self, bearing: Sequence[int] | None, done: frozenset[int]) -> list[int]:
         """Return the factors that bear on some nodes: those of barren nodes sum to one."""
@@ -223,11 +212,19 @@ class CompiledNetwork:
                     waiting.extend(self._scopes[own[node]][1:])
         return sorted(own[node] for node in kept)
 
-    def _remembered(self, key: Any, make: Any) -> Problem:
+    def _remembered(
+        self,
+        key: Any,
+        used: Iterable[int],
+        seen: Iterable[int] = (),
+        done: frozenset[int] = frozenset(),
+        joined: Sequence[int] = (),
+    ) -> Problem:
+        """Return the tree of this key, which is made by `Problem` if it is not there."""
         if key in self._problems:
             self._problems.move_to_end(key)
             return self._problems[key]
-        problem: Problem = make()
+        problem = Problem(self._scopes, self._tables, self._sizes, used, seen, done, joined)
         self._problems[key] = problem
         if len(self._problems) > REMEMBERED:
             self._problems.pop(next(known for known in self._problems if known is not None))
@@ -235,7 +232,7 @@ class CompiledNetwork:
 
     def _log_evidence(self, observed: Observations, everything: bool = False) -> float:
         problem, _ = self._problem(observed, None if everything or not self._known.directed else ())
-        _, log_total = problem.solve(observed, self.memory, lambda operands, ring, up: None)
+        _, log_total = problem.solve(observed, self.memory, lambda up: None)
         return log_total
 
     def question(self, variables: Nodes, evidence: Evidence, do: Interventions) -> tuple[tuple[int, ...], Observations]:
@@ -248,14 +245,6 @@ class CompiledNetwork:
                 name = self._places.nodes[node]
                 raise ValueError(f"a node must be on one side of a query, but {name!r} is in variables and in {side}")
         return asked, observed
-
-    def names(self, factor: int) -> tuple[Node, ...]:
-        """Return the variables of a factor."""
-        return self._known.printed[factor][0]
-
-    def log_table(self, factor: int) -> Table:
-        """Return the logarithm of a factor's table."""
-        return self._known.factors[factor].log
 
     def check_possible(self, log_total: float, observed: Observations) -> None:
         """Raise a ValueError if what was observed has probability zero."""

@@ -5,15 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pyrogen.graphs.inference.explanations import rows
-from pyrogen.graphs.inference.problem import floats
+from pyrogen.graphs.inference.explanations import Places, numbered, rows
 from pyrogen.graphs.inference.propagation import Upwards
-from pyrogen.graphs.inference.rings import Ring, Table
-from pyrogen.graphs.inference.schedule import Schedule
-
-Places = NDArray[np.intp]
+from pyrogen.graphs.inference.rings import Table
 
 AT_ONCE = 2**20  # entries of the rows from which is drawn at once
 
@@ -43,47 +38,26 @@ def forward(
             if node in drawn:
                 continue
             drawn[node] = np.empty(count, dtype=np.intp)
-            shape = table.shape[1:]
-            index = np.zeros(count, dtype=np.intp)
-            for parent, size in zip(parents, shape, strict=True):
-                index = index * size + drawn[parent]
+            index = numbered((drawn[parent] for parent in parents), table.shape[1:], count)
             columns = table.reshape(len(table), -1).T
             for seen, members in _groups(index, len(table)):
                 drawn[node][np.concatenate(members)] = _choose(columns[seen], members, generator)
     return drawn
 
 
-def backward(
-    schedule: Schedule,
-    operands: Sequence[Sequence[Table]],
-    ring: Ring,
-    up: Upwards,
-    count: int,
-    generator: np.random.Generator,
-) -> dict[int, Places]:
+def backward(up: Upwards, count: int, generator: np.random.Generator) -> dict[int, Places]:
     """Draw each clique's own nodes given its separator, roots first."""
     drawn: dict[int, Places] = {}
-    for number, clique in enumerate(schedule.cliques):
+    for number, clique in enumerate(up.schedule.cliques):
         own = clique.axes[clique.shared :]
-        sizes = clique.shape[clique.shared :]
-        for node in own:
-            drawn[node] = np.empty(count, dtype=np.intp)
-        index = np.zeros(count, dtype=np.intp)
-        for node, size in zip(clique.separator, clique.shape, strict=False):
-            index = index * size + drawn[node]
+        drawn.update((node, np.empty(count, dtype=np.intp)) for node in own)
+        index = numbered((drawn[node] for node in clique.separator), clique.shape, count)
         for seen, members in _groups(index, clique.size // clique.rows):
-            places = np.unravel_index(seen, clique.shape[: clique.shared]) if clique.shared else ()
-            states = dict(zip(clique.separator, places, strict=True))
-            weights = floats_by_row(rows(schedule, operands, ring, up, number, states, len(seen)), ring)
-            chosen = np.unravel_index(_choose(weights, members, generator), sizes)
+            weights = up.ring.leave(rows(up, number, seen), axis=1)
+            chosen = np.unravel_index(_choose(weights, members, generator), clique.shape[clique.shared :])
             for node, place in zip(own, chosen, strict=True):
                 drawn[node][np.concatenate(members)] = place
     return drawn
-
-
-def floats_by_row(table: Table, ring: Ring) -> Table:
-    """Rows of numbers, each up to a constant."""
-    return np.exp(table - table.max(axis=1, keepdims=True)) if ring.logarithms else floats(table, ring)
 
 
 def _choose(weights: Table, members: Sequence[Places], generator: np.random.Generator) -> Places:

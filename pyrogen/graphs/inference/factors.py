@@ -6,19 +6,18 @@ vanish: log Π fᵢ = Σ log fᵢ. A sum is log Σₓ f = m + log Σₓ exp(log 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pyrogen.graphs.inference.rings import Table
 from pyrogen.graphs.structure import validation
 from pyrogen.graphs.structure.validation import Node, State
 
-Table: TypeAlias = NDArray[np.float64]
 Printed: TypeAlias = tuple[tuple[Node, ...], Table]
 
 ROUNDED = 0.01  # by this a conditional table's sums may miss one, since printed tables are rounded
@@ -36,20 +35,16 @@ class Factor:
     names: tuple[Node, ...]
     log: Table
 
-    def sum_out(self, names: Iterable[Node]) -> Factor:
-        """log Σ exp over the axes of `names`."""
-        axes, rest = self._axes(names)
-        top = self.log.max(axis=axes, keepdims=True)
+    def sum_out(self, name: Node) -> Factor:
+        """log Σ exp over the axis of `name`."""
+        axis = self.names.index(name)
+        top = self.log.max(axis=axis, keepdims=True)
         top = np.where(np.isneginf(top), 0.0, top)  # all of it is zero: −inf − (−inf) would be NaN
         scaled = self.log - top
-        return Factor(rest, _log(np.exp(scaled, out=scaled).sum(axis=axes)) + top.squeeze(axis=axes))
+        rest = self.names[:axis] + self.names[axis + 1 :]
+        return Factor(rest, _log(np.exp(scaled, out=scaled).sum(axis=axis)) + top.squeeze(axis=axis))
 
-    def max_out(self, name: Node) -> tuple[Factor, NDArray[np.intp]]:
-        """Return the maximum over one axis, and the first index that reaches it."""
-        (axis,), rest = self._axes((name,))
-        return Factor(rest, self.log.max(axis=axis)), self.log.argmax(axis=axis)
-
-    def at(self, states: Mapping[Node, int]) -> Factor:
+    def at(self, states: Mapping[Any, int]) -> Factor:
         """Return the slice at the given indices; the names that it has not are passed over."""
         index = tuple(states.get(name, slice(None)) for name in self.names)
         return Factor(tuple(name for name in self.names if name not in states), np.asarray(self.log[index]))
@@ -61,18 +56,8 @@ class Factor:
         sizes = iter(self.log.transpose(order).shape)
         return self.log.transpose(order).reshape([next(sizes) if name in self.names else 1 for name in names])
 
-    def without(self, other: Factor) -> Factor:
-        """This factor divided by one on some of its variables, where 0 / 0 = 0."""
-        divisor = other.over(self.names)
-        return Factor(self.names, self.log - np.where(np.isneginf(divisor), 0.0, divisor))
 
-    def _axes(self, names: Iterable[Node]) -> tuple[tuple[int, ...], tuple[Node, ...]]:
-        gone = set(names)
-        axes = tuple(axis for axis, name in enumerate(self.names) if name in gone)
-        return axes, tuple(name for name in self.names if name not in gone)
-
-
-def product(factors: Iterable[Factor], names: Sequence[Node], sizes: Mapping[Node, int]) -> Factor:
+def product(factors: Iterable[Factor], names: Sequence[Any], sizes: Mapping[Any, int] | Sequence[int]) -> Factor:
     """Return the product as one table over `names`, which must hold every variable of the factors."""
     log = np.zeros([sizes[name] for name in names])
     for factor in factors:
@@ -107,26 +92,6 @@ class Tables:
     def sizes(self) -> dict[Node, int]:
         """The number of states of each node."""
         return {node: len(states) for node, states in self.states.items()}
-
-    def index(self, evidence: Mapping[Node, State]) -> dict[Node, int]:
-        """Return each observed state's place in the table."""
-        return {node: self.states[node].index(state) for node, state in evidence.items()}
-
-    def relevant(self, nodes: Iterable[Node]) -> tuple[Factor, ...]:
-        """Return the factors that bear on P(nodes): without those of barren nodes, whose conditional tables sum to one.
-
-        A node is barren if neither it nor any descendant is among `nodes`. In a Markov network no factor is.
-        """
-        if not self.directed:
-            return self.factors
-        own = {factor.names[0]: factor for factor in self.factors}
-        waiting, kept = list(nodes), set()
-        while waiting:
-            node = waiting.pop()
-            if node not in kept:
-                kept.add(node)
-                waiting.extend(own[node].names[1:])
-        return tuple(factor for factor in self.factors if factor.names[0] in kept)
 
 
 def tables(network: Any) -> Tables:
@@ -181,11 +146,6 @@ def tables(network: Any) -> Tables:
     )
 
 
-def entries(names: Iterable[Node], sizes: Mapping[Node, int]) -> int:
-    """Return the number of entries of a table over `names`."""
-    return math.prod(sizes[name] for name in names)
-
-
 def _aligned(table: Any, states: Mapping[Node, tuple[State, ...]], repeated: set[Node]) -> Printed:
     """Return the variables and the table itself, each axis in the order of `states`."""
     values = np.array(table.values, dtype=np.float64)
@@ -215,11 +175,10 @@ def _check_entries(known: Sequence[Printed]) -> None:
 
 
 def _check_parents(network: Any, names: Sequence[Node]) -> None:
-    node, *parents = names
-    if set(parents) != set(network.predecessors(node)):
+    (node, *parents), wanted = names, list(network.predecessors(names[0]))
+    if set(parents) != set(wanted):
         raise ValueError(
-            f"the table of {node!r} must be conditional on its parents {sorted(network.predecessors(node), key=str)}, "
-            f"got {parents}"
+            f"the table of {node!r} must be conditional on its parents {sorted(wanted, key=str)}, got {parents}"
         )
 
 
@@ -235,12 +194,9 @@ def _check_sums(known: Sequence[Printed], sums: Sequence[Table]) -> None:
 
 
 def _check_potential(network: Any, names: Sequence[Node]) -> None:
-    for place, one in enumerate(names):
-        for other in names[place + 1 :]:
-            if not network.has_edge(one, other):
-                raise ValueError(
-                    f"a factor joins variables that are all neighbors, but {one!r} and {other!r} have no edge"
-                )
+    for one, other in combinations(names, 2):
+        if not network.has_edge(one, other):
+            raise ValueError(f"a factor joins variables that are all neighbors, but {one!r} and {other!r} have no edge")
 
 
 def _log(values: Table) -> Table:

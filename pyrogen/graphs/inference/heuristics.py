@@ -36,7 +36,8 @@ def cheapest_order(scopes: Iterable[Sequence[int]], sizes: Sequence[int], last: 
     """
     near = neighbors([*scopes, last])
     if len(near) == len(last):
-        return _chain(sorted(last, key=lambda node: sizes[node]))
+        order = sorted(last, key=lambda node: sizes[node])  # they are all neighbors of each other
+        return {node: frozenset(order[place + 1 :]) for place, node in enumerate(order)}
     best: Later = {}
     least = math.inf
 
@@ -57,11 +58,6 @@ def cheapest_order(scopes: Iterable[Sequence[int]], sizes: Sequence[int], last: 
             rule = ("weighted_fill", "log_fill", "weight")[seed % 3]
             keep(_eliminate(near, sizes, last, RULES[rule], random.Random(seed)))
     return best
-
-
-def _chain(order: Sequence[int]) -> Later:
-    """Return what is left when nodes go that are all neighbors of each other."""
-    return {node: frozenset(order[place + 1 :]) for place, node in enumerate(order)}
 
 
 def neighbors(scopes: Iterable[Sequence[int]]) -> dict[int, set[int]]:
@@ -96,24 +92,10 @@ def _weight(node: int, near: dict[int, set[int]], sizes: Sequence[int], logs: Se
     return sum(logs[other] for other in near[node]) + logs[node]
 
 
-def _fill(node: int, near: dict[int, set[int]], sizes: Sequence[int], logs: Sequence[float]) -> float:
+def _missing(node: int, near: dict[int, set[int]]) -> int:
+    """Return the number of edges to add."""
     around = near[node]
-    missing = sum(len(around) - 1 - len(around & near[other]) for other in around) // 2
-    return missing + 1e-6 * _weight(node, near, sizes, logs)
-
-
-def _fill_weight(node: int, near: dict[int, set[int]], sizes: Sequence[int], logs: Sequence[float]) -> float:
-    around = near[node]
-    missing = sum(len(around) - 1 - len(around & near[other]) for other in around) // 2
-    return missing * sum(logs[other] for other in around)
-
-
-def _log_fill(node: int, near: dict[int, set[int]], sizes: Sequence[int], logs: Sequence[float]) -> float:
-    return _weighted(node, near, logs) + 1e-6 * _weight(node, near, sizes, logs)
-
-
-def _weighted_fill(node: int, near: dict[int, set[int]], sizes: Sequence[int], logs: Sequence[float]) -> float:
-    return _weighted(node, near, sizes) + 1e-6 * _weight(node, near, sizes, logs)
+    return sum(len(around) - 1 - len(around & near[other]) for other in around) // 2
 
 
 def _weighted(node: int, near: dict[int, set[int]], weights: Sequence[float]) -> float:
@@ -128,10 +110,12 @@ def _weighted(node: int, near: dict[int, set[int]], weights: Sequence[float]) ->
 
 RULES: dict[str, Score] = {
     "weight": _weight,
-    "fill": _fill,
-    "fill_weight": _fill_weight,
-    "log_fill": _log_fill,
-    "weighted_fill": _weighted_fill,
+    "fill": lambda node, near, sizes, logs: _missing(node, near) + 1e-6 * _weight(node, near, sizes, logs),
+    "fill_weight": lambda node, near, sizes, logs: _missing(node, near) * sum(logs[other] for other in near[node]),
+    "log_fill": lambda node, near, sizes, logs: _weighted(node, near, logs) + 1e-6 * _weight(node, near, sizes, logs),
+    "weighted_fill": lambda node, near, sizes, logs: (
+        _weighted(node, near, sizes) + 1e-6 * _weight(node, near, sizes, logs)
+    ),
 }
 
 

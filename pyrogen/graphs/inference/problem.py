@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 
 from pyrogen.graphs.inference.observations import Observations
-from pyrogen.graphs.inference.propagation import KEPT, PART, Upwards, depth_first, downwards, upwards
+from pyrogen.graphs.inference.propagation import KEPT, PART, Upwards, downwards, upwards
 from pyrogen.graphs.inference.rings import LOGS, SUMS, Ring, Table
 from pyrogen.graphs.inference.schedule import Schedule
 
@@ -66,7 +66,8 @@ class Problem:
     def needed(self) -> int:
         """The least limit in bytes for this question: what must be held, or a 64th of all that is gone through."""
         largest = max((clique.size for clique in self.schedule.cliques), default=0)
-        held = 3 * self.schedule.messages + 4 * min(PART, largest) + sum(map(_held, self.schedule.layout))
+        factors = sum(math.prod(shape) for _, shape in self.schedule.layout)
+        held = 3 * self.schedule.messages + 4 * min(PART, largest) + factors
         return 8 * max(held, self.schedule.entries // GONE_THROUGH)
 
     def kept(self, memory: int) -> int:
@@ -102,18 +103,14 @@ class Problem:
 
     def operands(self, observed: Observations, ring: Ring) -> tuple[Operands, list[int], float]:
         """For each clique its tables at what was observed; the cliques that differ from none observed; a constant."""
-        schedule = self.schedule
         constant = 0.0
         changed: list[int] = []
         if self.seen or ring is not SUMS:
-            operands: Operands = [[] for _ in schedule.cliques]
-            for number, clique in enumerate(schedule.cliques):
-                operands[number] = [self._entered(factor, observed, ring) for factor in clique.factors]
-                if clique.uncovered:
-                    operands[number].append(np.full(clique.uncovered, ring.one))
-            for factor in schedule.constants:
+            cut = [self._cut(factor, observed) for factor in range(len(self.tables))]
+            operands = self.schedule.operands([ring.enter(table) for table in cut], ring)
+            for factor in self.schedule.constants:
                 with np.errstate(divide="ignore"):
-                    constant += float(np.log(self._cut(factor, observed)))
+                    constant += float(np.log(cut[factor]))
         else:
             operands = [*self.unobserved()[0]]
         for node, place in observed.seen.items():
@@ -132,12 +129,7 @@ class Problem:
         """Return the operands without observations and the way up with them, which is made once; None if it
         underflows."""
         if self._plain is None:
-            nothing = Observations()
-            operands: Operands = [
-                [self._entered(factor, nothing, SUMS) for factor in clique.factors]
-                + ([np.ones(clique.uncovered)] if clique.uncovered else [])
-                for clique in self.schedule.cliques
-            ]
+            operands = self.schedule.operands(self.tables, SUMS)
             try:
                 with np.errstate(under="raise", over="raise"):
                     self._plain = operands, upwards(self.schedule, operands, SUMS, scaled=False)
@@ -145,9 +137,7 @@ class Problem:
                 self._plain = operands, None
         return self._plain
 
-    def solve(
-        self, observed: Observations, memory: int, then: Callable[[Operands, Ring, Upwards], Answer]
-    ) -> tuple[Answer, float]:
+    def solve(self, observed: Observations, memory: int, then: Callable[[Upwards], Answer]) -> tuple[Answer, float]:
         """Go up, and do `then` what is wanted; the answer, and log of the sum over everything.
 
         Products of floats are exact enough until one of them underflows, which the processor tells. Then messages are
@@ -168,7 +158,7 @@ class Problem:
                         up = upwards(
                             self.schedule, operands, ring, scaled=scaled, before=before, changed=changed, kept=kept
                         )
-                    return then(operands, ring, up), up.log_total + constant
+                    return then(up), up.log_total + constant
             except FloatingPointError:
                 if ring is LOGS:
                     raise
@@ -177,19 +167,12 @@ class Problem:
     def sums(self, clique: int, axes: tuple[int, ...], observed: Observations, memory: int) -> tuple[Table, float]:
         """Return the table over `axes`, which a clique holds, up to a constant and in floats; log of the sum of
         everything."""
-        way = list(depth_first(self.schedule, clique))
+        way = [clique]  # from its root down
+        while (above := self.schedule.cliques[way[0]].parent) >= 0:
+            way.insert(0, above)
         wanted: list[list[tuple[int, ...]]] = [[] for _ in self.schedule.cliques]
         wanted[clique] = [axes]
-        (table, ring), total = self.solve(
-            observed,
-            memory,
-            lambda operands, ring, up: (downwards(self.schedule, operands, ring, up, wanted, way)[clique][0], ring),
-        )
-        return floats(table, ring), total
-
-    def _entered(self, factor: int, observed: Observations, ring: Ring) -> Table:
-        order, shape = self.schedule.layout[factor]
-        return np.ascontiguousarray(ring.enter(self._cut(factor, observed)).transpose(order)).reshape(shape)
+        return self.solve(observed, memory, lambda up: downwards(up, wanted, way)[clique][0])
 
     def _cut(self, factor: int, observed: Observations) -> Table:
         if not self.seen:
@@ -207,23 +190,7 @@ class Problem:
         """Put the state that was set in the place of the node's own table."""
         factor = next(number for number, scope in enumerate(self.full) if scope[0] == node)
         number = next(c for c, clique in enumerate(self.schedule.cliques) if factor in clique.factors)
-        clique = self.schedule.cliques[number]
-        order, shape = self.schedule.layout[factor]
-        full = np.ascontiguousarray(
-            ring.enter(np.broadcast_to(weights, self.tables[factor].T.shape).T).transpose(order)
-        )
+        full = self.schedule.entered(factor, ring.enter(np.broadcast_to(weights, self.tables[factor].T.shape).T))
         operands[number] = [*operands[number]]
-        operands[number][clique.factors.index(factor)] = full.reshape(shape)
+        operands[number][self.schedule.cliques[number].factors.index(factor)] = full
         return number
-
-
-def floats(table: Table, ring: Ring) -> Table:
-    """Return a table of numbers, up to a constant."""
-    if not ring.logarithms:
-        return table
-    top = table.max() if table.size else 0.0
-    return np.exp(table - (top if top > -np.inf else 0.0))
-
-
-def _held(layout: tuple[tuple[int, ...], tuple[int, ...]]) -> int:
-    return math.prod(layout[1])

@@ -8,7 +8,8 @@ J. R. Statist. Soc. B 50, 1988, https://www.jstor.org/stable/2345762.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
 
 import numpy as np
 
@@ -18,21 +19,33 @@ from pyrogen.graphs.inference.schedule import Clique, Schedule
 PART = 2**16  # entries of a table that is made at once: half a megabyte, which a processor's cache holds
 KEPT = 2**17  # entries: larger tables are made anew on the way down
 
+_size = attrgetter("size")
+
 
 class Upwards:
-    """What the way up found.
+    """A way up through a junction tree, and what it found.
 
     Attributes:
+        schedule: the tree.
+        operands: for each clique the tables whose product it holds, in its layout and in the ring.
+        ring: how tables are joined.
         messages: for each clique its sum over all but the separator, flat.
         tables: for each clique its table with all messages from below, or None where it is too large to be held.
         log_total: the logarithm of the sum over everything, −inf if that is zero.
     """
 
-    def __init__(self, cliques: int) -> None:
-        self.messages: list[Table] = [np.empty(0)] * cliques
-        self.tables: list[Table | None] = [None] * cliques
-        self.scales: list[float] = [0.0] * cliques
+    def __init__(self, schedule: Schedule, operands: Sequence[Sequence[Table]], ring: Ring) -> None:
+        self.schedule, self.operands, self.ring = schedule, operands, ring
+        self.messages: list[Table] = [np.empty(0)] * len(schedule.cliques)
+        self.tables: list[Table | None] = [None] * len(schedule.cliques)
+        self.scales: list[float] = [0.0] * len(schedule.cliques)
         self.log_total = -math.inf
+
+    def parts(self, number: int) -> list[Table]:
+        """Return the tables whose product a clique holds once all messages from below are in."""
+        cliques = self.schedule.cliques
+        below = cliques[number].children
+        return [*self.operands[number], *(self.messages[child].reshape(cliques[child].within) for child in below)]
 
 
 def upwards(
@@ -48,16 +61,14 @@ def upwards(
     """Send all messages towards the roots.
 
     Args:
-        schedule: the tree.
-        operands: for each clique the tables whose product it holds, in its layout and in the ring.
-        ring: how tables are joined.
+        schedule, operands, ring: as in `Upwards`.
         scaled: whether each message is divided by its largest entry, against underflow.
         before: messages for other operands; only what lies above the cliques `changed` is sent anew.
         changed: the cliques whose operands are not those of `before`.
         kept: the size up to which a clique's table is held for the way down.
     """
     cliques = schedule.cliques
-    found = Upwards(len(cliques))
+    found = Upwards(schedule, operands, ring)
     numbers: Iterable[int] = range(len(cliques) - 1, -1, -1)
     if before is not None:
         found.messages, found.tables, found.scales = before.messages[:], before.tables[:], before.scales[:]
@@ -70,10 +81,7 @@ def upwards(
     product, total = ring.product, ring.total
     for number in numbers:
         clique = cliques[number]
-        parts = [*operands[number]]
-        for child in clique.children:
-            parts.append(found.messages[child].reshape(cliques[child].within))
-        parts.sort(key=_size)
+        parts = sorted(found.parts(number), key=_size)
         if clique.size <= kept:
             table = parts[0]
             for part in parts[1:]:
@@ -97,22 +105,19 @@ def upwards(
 
 
 def downwards(
-    schedule: Schedule,
-    operands: Sequence[Sequence[Table]],
-    ring: Ring,
-    up: Upwards,
-    wanted: Sequence[Sequence[tuple[int, ...]]],
-    only: Iterable[int] | None = None,
+    up: Upwards, wanted: Sequence[Sequence[tuple[int, ...]]], only: Iterable[int] | None = None
 ) -> list[list[Table]]:
     """Send all messages away from the roots, and return sums of each clique's table to the axes that are wanted.
 
     Args:
-        schedule, operands, ring: as for `upwards`.
-        up: what it found.
+        up: the way up.
         wanted: for each clique the axes of each sum that is wanted from it, each in the clique's order.
         only: the cliques to go through, parents before their children and with all their ancestors; None for all.
+
+    Returns:
+        For each clique its sums, in numbers up to a constant.
     """
-    cliques = schedule.cliques
+    cliques, ring = up.schedule.cliques, up.ring
     separators: dict[int, Table] = {}
     answers: list[list[Table]] = [[] for _ in cliques]
     product = ring.product
@@ -130,33 +135,27 @@ def downwards(
         if table is not None:
             if ratio is not None:
                 table = product(table.reshape(clique.rows, -1), ratio[:, None])
-            sums = _sums(clique, table.reshape(clique.shape), ring, outputs)
+            sums = _sums({clique.axes: table.reshape(clique.shape)}, ring, outputs)
         else:
-            parts = [*operands[number]]
-            parts += [up.messages[child].reshape(cliques[child].within) for child in clique.children]
+            parts = up.parts(number)
             if ratio is not None:
                 parts.append(ratio.reshape(clique.shape[: clique.shared] + (1,) * (len(clique.shape) - clique.shared)))
             sums = _in_parts(clique, parts, ring, outputs)
-        answers[number] = sums[: len(wanted[number])]
+        answers[number] = [ring.leave(table) for table in sums[: len(wanted[number])]]
         for child, separator in zip(down, sums[len(wanted[number]) :], strict=True):
             separators[child] = separator.reshape(-1)
     return answers
 
 
-def _sums(clique: Clique, table: Table, ring: Ring, outputs: Sequence[tuple[int, ...]]) -> list[Table]:
-    """Return the table summed to each of the outputs; a small one is summed from a larger one that holds it."""
-    found: dict[tuple[int, ...], Table] = {}
+def _sums(known: dict[tuple[int, ...], Table], ring: Ring, outputs: Sequence[tuple[int, ...]]) -> list[Table]:
+    """Return the sum to each of the outputs, from the smallest table by its axes that holds it; `known` grows."""
     for output in sorted(outputs, key=len, reverse=True):
-        if output in found:
-            continue
-        axes, source = clique.axes, table
-        wanted = set(output)
-        for others, sums in found.items():
-            if sums.size < source.size and wanted <= set(others):
-                axes, source = others, sums
-        gone = tuple(place for place, node in enumerate(axes) if node not in wanted)
-        found[output] = ring.plus.reduce(source, axis=gone) if gone else source
-    return [found[output] for output in outputs]
+        if output not in known:
+            wanted = set(output)
+            axes = min(filter(wanted.issubset, known), key=lambda axes: known[axes].size)
+            gone = tuple(place for place, node in enumerate(axes) if node not in wanted)
+            known[output] = ring.plus.reduce(known[axes], axis=gone)
+    return [known[output] for output in outputs]
 
 
 def _in_parts(clique: Clique, parts: Sequence[Table], ring: Ring, outputs: Sequence[tuple[int, ...]]) -> list[Table]:
@@ -186,35 +185,21 @@ def _in_parts(clique: Clique, parts: Sequence[Table], ring: Ring, outputs: Seque
             for piece in pieces[2:]:
                 ring.times(table, piece, out=buffer)
         for gone, front_axes, total in plans:
-            target = total[tuple(index[place] for place in front_axes)]
+            target = total[(*(index[place] for place in front_axes), ...)]
             summed = ring.plus.reduce(table, axis=gone) if gone else table
-            if isinstance(target, np.ndarray):
-                ring.plus(target, summed, out=target)
-            else:
-                place = tuple(index[p] for p in front_axes)
-                total[place] = ring.plus(target, summed)
-    totals = {output: plan[2] for output, plan in zip(largest, plans, strict=True)}
-    return [_from_totals(output, totals, ring) for output in outputs]
-
-
-def _from_totals(output: tuple[int, ...], totals: dict[tuple[int, ...], Table], ring: Ring) -> Table:
-    if output in totals:
-        return totals[output]
-    holding = [axes for axes in totals if set(output) <= set(axes)]
-    axes = min(holding, key=lambda axes: totals[axes].size)
-    gone = tuple(place for place, node in enumerate(axes) if node not in output)
-    return np.asarray(ring.plus.reduce(totals[axes], axis=gone))
+            ring.plus(target, summed, out=target)
+    return _sums({output: total for output, (_, _, total) in zip(largest, plans, strict=True)}, ring, outputs)
 
 
 def _merged(parts: list[Table], ring: Ring) -> list[Table]:
     """Return the same product with fewer parts: small ones are multiplied first, as long as their product stays
     small."""
-    parts = sorted(parts, key=lambda part: part.size)
+    parts = sorted(parts, key=_size)
     while len(parts) > 1:
         lengths = map(max, zip(parts[0].shape, parts[1].shape, strict=True))
         if math.prod(lengths) > PART // 4:
             break
-        parts = sorted([ring.times(parts[0], parts[1]), *parts[2:]], key=lambda part: part.size)
+        parts = sorted([ring.times(parts[0], parts[1]), *parts[2:]], key=_size)
     return parts
 
 
@@ -223,15 +208,3 @@ def _scaled(message: Table, ring: Ring) -> tuple[Table, float]:
     if ring.logarithms:
         return (message - top, top) if top > -math.inf else (message, 0.0)
     return (message / top, math.log(top)) if top > 0 else (message, 0.0)
-
-
-def _size(table: Table) -> int:
-    return table.size
-
-
-def depth_first(schedule: Schedule, number: int) -> Iterator[int]:
-    """Yield the ancestors of a clique from its root down, and the clique itself."""
-    way = [number]
-    while schedule.cliques[way[-1]].parent >= 0:
-        way.append(schedule.cliques[way[-1]].parent)
-    return reversed(way)

@@ -44,6 +44,13 @@ class Ring:
         with np.errstate(divide="ignore"):
             return np.log(table)
 
+    def leave(self, table: Table, axis: int | None = None) -> Table:
+        """Return a table of this ring in numbers, up to a constant; with an axis, up to one for each row along it."""
+        if not self.logarithms:
+            return table
+        top = table.max(axis=axis, keepdims=True) if table.size else 0.0
+        return np.exp(table - np.where(np.isneginf(top), 0.0, top))
+
     def product(self, one: Table, other: Table) -> Table:
         """Return the product of two tables, either of which may lack axes (of length 1).
 

@@ -1,4 +1,4 @@
-"""The schedule of a junction tree: cliques, the way up and down, and how each table is laid out. It holds no numbers.
+"""The schedule of a junction tree: cliques, the way up and down, and how each table is laid out. It holds no table.
 
 All tables have their axes in one order, the reverse of the elimination order. In each clique the separator's axes come
 first. So a message upwards is a sum over the last axis of a ``(separator, rest)`` view, and enters its parent by a
@@ -11,7 +11,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from pyrogen.graphs.inference.heuristics import cheapest_order
+from pyrogen.graphs.inference.rings import Ring, Table
 
 
 @dataclass
@@ -112,6 +115,19 @@ class Schedule:
         """Return the shape in which a table over `nodes` enters the table of a clique."""
         there = set(nodes)
         return tuple(size if node in there else 1 for node, size in zip(clique.axes, clique.shape, strict=True))
+
+    def entered(self, factor: int, table: Table) -> Table:
+        """Return the table of a factor as it enters its clique."""
+        order, shape = self.layout[factor]
+        return np.ascontiguousarray(table.transpose(order)).reshape(shape)
+
+    def operands(self, tables: Sequence[Table], ring: Ring) -> list[list[Table]]:
+        """Return for each clique the tables whose product it holds, given that of each factor in the ring."""
+        return [
+            [self.entered(factor, tables[factor]) for factor in clique.factors]
+            + ([np.full(clique.uncovered, ring.one)] if clique.uncovered else [])
+            for clique in self.cliques
+        ]
 
     def holding(self, nodes: Sequence[int]) -> int:
         """Return the smallest clique that holds all of `nodes`, or −1."""

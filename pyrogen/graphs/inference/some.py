@@ -3,88 +3,59 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from itertools import islice
-from typing import Protocol
+from collections.abc import Iterator, Sequence
 
-import numpy as np
-
-from pyrogen.graphs.inference.assignment import Assignment
-from pyrogen.graphs.inference.elimination import eliminate
 from pyrogen.graphs.inference.explanations import explanations
-from pyrogen.graphs.inference.factors import Factor
+from pyrogen.graphs.inference.factors import Factor, product
+from pyrogen.graphs.inference.heuristics import cheapest_order
 from pyrogen.graphs.inference.memory import check_memory
-from pyrogen.graphs.inference.observations import Observations
 from pyrogen.graphs.inference.propagation import upwards
-from pyrogen.graphs.inference.rings import GREATEST, Table
+from pyrogen.graphs.inference.rings import GREATEST
 from pyrogen.graphs.inference.schedule import Schedule
-from pyrogen.graphs.structure.validation import Node, State
+from pyrogen.graphs.structure.validation import Node
 
 
-class Network(Protocol):
-    """What is needed of a compiled network."""
+def best_of_some(
+    factors: Sequence[Factor], asked: Sequence[int], nodes: Sequence[Node], sizes: Sequence[int], memory: int
+) -> tuple[float, Iterator[tuple[float, dict[int, int]]]]:
+    """Return the logarithm of the sum over everything, and the best states of the nodes asked for, one after another.
 
-    states: dict[Node, tuple[State, ...]]
-    memory: int
+    They are max over x of Σ over the rest, each with the logarithm of its sum.
 
-    def relevant(self, bearing: Sequence[int] | None, done: frozenset[int]) -> list[int]:
-        """Return the factors that bear on some nodes."""
-
-    def names(self, factor: int) -> tuple[Node, ...]:
-        """Return the variables of a factor."""
-
-    def log_table(self, factor: int) -> Table:
-        """Return the logarithm of a factor's table."""
-
-    def check_possible(self, log_total: float, observed: Observations) -> None:
-        """Raise a ValueError if what was observed has probability zero."""
-
-
-def most_probable_of_some(compiled: Network, asked: Sequence[int], observed: Observations, k: int) -> list[Assignment]:
-    """Return the k most probable assignments of the nodes asked for, by their numbers: max over x of Σ over the rest.
+    Args:
+        factors: over the numbers of the nodes.
+        asked: the numbers of the nodes asked for.
+        nodes, sizes: the name of each node, and the number of its states.
+        memory: the most bytes that a table may take.
 
     Raises:
-        ValueError: for impossible evidence, and for tables that take more memory than the network's limit.
+        ValueError: for tables that take more memory.
     """
-    nodes = list(compiled.states)
-    sizes = {node: len(states) for node, states in compiled.states.items()}
-    factors = eliminate(_reduced(compiled, asked, observed), [nodes[node] for node in asked], sizes, compiled.memory)
-    log_evidence = sum(float(factor.log) for factor in eliminate(factors, (), sizes, compiled.memory))
-    compiled.check_possible(log_evidence, observed)
-    numbers = {nodes[node]: node for node in asked}
-    schedule = Schedule([[numbers[name] for name in factor.names] for factor in factors], list(sizes.values()))
-    check_memory("the tables of the variables asked for", 8 * schedule.entries, compiled.memory)
-    constant = sum(float(factors[number].log) for number in schedule.constants) - log_evidence
-    operands = []
-    for clique in schedule.cliques:
-        tables = [
-            np.ascontiguousarray(factors[number].log.transpose(schedule.layout[number][0])).reshape(
-                schedule.layout[number][1]
-            )
-            for number in clique.factors
-        ]
-        operands.append(tables + ([np.zeros(clique.uncovered)] if clique.uncovered else []))
-    up = upwards(schedule, operands, GREATEST, scaled=False)
-    return [
-        Assignment(
-            {nodes[node]: compiled.states[nodes[node]][places[node]] for node in asked}, min(0.0, log + constant)
-        )
-        for log, places in islice(explanations(schedule, operands, GREATEST, up), k)
-    ]
+    left = eliminate(factors, asked, nodes, sizes, memory)
+    log_total = sum(float(factor.log) for factor in eliminate(left, (), nodes, sizes, memory))
+    schedule = Schedule([factor.names for factor in left], sizes)  # type: ignore[misc]  # names are numbers here
+    check_memory("the tables of the variables asked for", 8 * schedule.entries, memory)
+    constant = sum(float(left[number].log) for number in schedule.constants)
+    up = upwards(schedule, schedule.operands([factor.log for factor in left], GREATEST), GREATEST, scaled=False)
+    return log_total, ((constant + log, states) for log, states in explanations(up))
 
 
-def _reduced(compiled: Network, asked: Sequence[int], observed: Observations) -> list[Factor]:
-    """Return the factors, in logarithms, that bear on what is asked, at what was observed."""
-    nodes = list(compiled.states)
-    index: Mapping[Node, int] = {nodes[number]: place for number, place in observed.seen.items()}
-    done = {nodes[number] for number in observed.done}
-    relevant = compiled.relevant([*asked, *observed.bearing], observed.done)
-    factors = [
-        Factor(names, table).at(index)
-        for names, table in ((compiled.names(number), compiled.log_table(number)) for number in relevant)
-        if names[0] not in done
-    ]
-    for number, weights in observed.weights.items():
-        logs = [math.log(weight) if weight > 0 else -math.inf for weight in weights.tolist()]
-        factors.append(Factor((nodes[number],), np.array(logs)))
-    return factors
+def eliminate(
+    factors: Sequence[Factor], keep: Sequence[int], nodes: Sequence[Node], sizes: Sequence[int], memory: int
+) -> list[Factor]:
+    """Return factors over `keep` alone, whose product is that of `factors` with all other variables summed out.
+
+    Raises:
+        ValueError: if a table on the way would take more than `memory` bytes, before any is made.
+    """
+    left = list(factors)
+    later = cheapest_order([factor.names for factor in left], sizes, keep)  # type: ignore[misc]
+    order = [node for node in later if node not in keep]
+    for node in order:
+        needed = 8 * sizes[node] * math.prod(sizes[other] for other in later[node])
+        check_memory(f"the table in which {nodes[node]!r} is eliminated", needed, memory)
+    for node in order:
+        touched = [factor for factor in left if node in factor.names]
+        left = [factor for factor in left if node not in factor.names]
+        left.append(product(touched, (node, *later[node]), sizes).sum_out(node))
+    return left

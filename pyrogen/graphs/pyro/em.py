@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pyrogen import checks
 from pyrogen.graphs.inference.memory import MEMORY
 from pyrogen.graphs.inference.observations import Observations
-from pyrogen.graphs.inference.problem import Problem, floats
+from pyrogen.graphs.inference.problem import Problem
 from pyrogen.graphs.inference.propagation import downwards
 from pyrogen.graphs.pyro.observed import known_columns, network_of, problem_of, states_of
 from pyrogen.graphs.pyro.records import columns, encode
@@ -152,16 +152,12 @@ class _Expectation:
         problem = self._exchanged([theta[node] for node in self.nodes])
         total = 0.0
         for seen, weight in zip(self.rows, self.weights, strict=True):
-            (sums, ring), log_probability = problem.solve(
-                Observations(seen),
-                MEMORY,
-                lambda operands, ring, up: (downwards(problem.schedule, operands, ring, up, self.wanted), ring),
-            )
+            sums, log_probability = problem.solve(Observations(seen), MEMORY, lambda up: downwards(up, self.wanted))
             total += weight * log_probability
             if log_probability == -math.inf:
                 continue
             for node, number, place, order in self.places:
-                family = floats(sums[number][place], ring)
+                family = sums[number][place]
                 counts[node] += (weight / family.sum()) * family.transpose(order)
         return counts, total
 

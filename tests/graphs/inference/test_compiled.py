@@ -2,7 +2,6 @@
 
 import math
 import time
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +10,7 @@ from scipy.stats import chi2
 
 import pyrogen as pg
 from pyrogen import graphs
-from pyrogen.graphs.inference import compiled, draws, problem, propagation, rings, some
+from pyrogen.graphs.inference import compiled, draws, problem, propagation, rings
 from pyrogen.graphs.inference.rings import LOGS, SUMS
 
 CLOSE = {"rtol": 1e-10, "atol": 1e-13}
@@ -279,6 +278,31 @@ def test_sums_and_logarithms_say_the_same(seed):
     )
 
 
+def test_what_bears_on_a_node_are_its_ancestors():
+    asia = graphs.compile(loaded("asia"))
+    nodes = list(asia.states)
+    for node, ancestors in (("asia", ""), ("tub", "asia"), ("either", "asia tub lung smoke"), ("lung", "smoke")):
+        relevant = {nodes[number] for number in asia.relevant([nodes.index(node)], frozenset())}
+        assert relevant == {node, *ancestors.split()}
+    assert asia.relevant([nodes.index("either")], frozenset([nodes.index("either")])) == [nodes.index("either")]
+    assert graphs.compile(markov(np.random.default_rng(0), 3)).relevant([0], frozenset())[0] == 0
+
+
+@pytest.mark.parametrize("name", ["alarm", "insurance", "hailfinder", "win95pts"])
+def test_joint_and_single_answers_agree_on_bundled_networks(name):
+    network = graphs.compile(loaded(name))
+    nodes, leaves = list(loaded(name)), [node for node in loaded(name) if not loaded(name).out_degree(node)]
+    best = graphs.map_assignment(network).states
+    for evidence in ({}, {leaf: best[leaf] for leaf in leaves}):
+        single = network.marginals(evidence)
+        for node in single:
+            np.testing.assert_allclose(single[node].table, network.query(node, evidence).table, rtol=0, atol=1e-10)
+        free = np.array([node for node in nodes if node not in evidence])
+        for asked in (np.random.default_rng(seed).permutation(free)[:3].tolist() for seed in range(3)):
+            one = network.query(asked, evidence).marginal(asked[0])
+            np.testing.assert_allclose(one.table, single[asked[0]].table, rtol=0, atol=1e-10)
+
+
 @pytest.mark.parametrize("name", ["pathfinder", "andes"])
 def test_one_tree_and_single_questions_agree_on_bundled_networks(name, monkeypatch):
     network = graphs.compile(loaded(name))
@@ -301,11 +325,6 @@ def test_rounding_makes_no_probability_larger_than_one(monkeypatch):
     assert network.evidence_probability({"Smoker": "True"}, log=True) == 0.0
     monkeypatch.setattr(type(network), "_log_evidence", lambda *_, **__: exact - 1e-12)
     assert network.most_probable()[0].log_probability == 0.0
-    eliminate, low = some.eliminate, [SimpleNamespace(log=-100.0)]
-    monkeypatch.setattr(
-        some, "eliminate", lambda factors, kept, *rest: eliminate(factors, kept, *rest) if kept else low
-    )
-    assert network.most_probable(variables=["Cancer"])[0].log_probability == 0.0
 
 
 def test_draws_come_in_blocks_with_their_own_places(monkeypatch):

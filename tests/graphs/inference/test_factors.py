@@ -25,21 +25,13 @@ def test_a_product_has_the_axes_asked_for():
     np.testing.assert_array_equal(product([], ("x", "z"), SIZES).log, np.zeros((2, 2)))
 
 
-def test_sums_and_maxima_over_some_and_all_axes():
-    for names, kept, expected in ((["x"], ("y",), A.sum(0)), (["y"], ("x",), A.sum(1)), (["x", "y"], (), A.sum())):
-        summed = F.sum_out(names)
+def test_sums_over_each_axis():
+    for name, kept, expected in (("x", ("y",), A.sum(0)), ("y", ("x",), A.sum(1))):
+        summed = F.sum_out(name)
         assert summed.names == kept
         np.testing.assert_allclose(np.exp(summed.log), expected, rtol=1e-15)  # a column of zeros gives zero, not NaN
-    np.testing.assert_allclose(F.sum_out([]).log, log(A))
-    largest, index = F.max_out("x")
-    assert largest.names == ("y",)
-    np.testing.assert_allclose(np.exp(largest.log), A.max(0), rtol=1e-15)
-    np.testing.assert_array_equal(index, [1, 0, 1])
-
-
-def test_a_sum_of_what_exp_cannot_hold():
     huge = Factor(("x",), np.array([1000.0, 1000.0]))
-    np.testing.assert_allclose(huge.sum_out(["x"]).log, 1000 + np.log(2), rtol=1e-15)
+    np.testing.assert_allclose(huge.sum_out("x").log, 1000 + np.log(2), rtol=1e-15)  # what exp cannot hold
 
 
 def test_a_slice_at_evidence():
@@ -47,11 +39,6 @@ def test_a_slice_at_evidence():
     assert at.names == ("x",)
     np.testing.assert_allclose(np.exp(at.log), [2.0, 3.0])
     assert F.at({"x": 1, "y": 0}).names == ()
-
-
-def test_zero_divided_by_zero_is_zero():
-    quotient = F.without(F.sum_out(["x"]))
-    np.testing.assert_allclose(np.exp(quotient.log), [[1 / 3, 0, 0.4], [2 / 3, 0, 0.6]], rtol=1e-14)
 
 
 def test_a_table_beyond_the_limit_is_refused_with_what_would_do():
@@ -95,7 +82,6 @@ def test_a_state_is_known_by_its_name_and_not_by_its_place():
     known = tables(made)
     assert known.states == {"a": ("on", "off"), "b": ("no", "yes")}
     np.testing.assert_allclose(np.exp(known.factors[1].log), [[0.6, 0.1], [0.4, 0.9]])
-    assert known.index({"a": "off"}) == {"a": 1}
 
 
 def test_tables_leave_the_network_as_it_is():
@@ -105,19 +91,6 @@ def test_tables_leave_the_network_as_it_is():
     assert np.exp(known.factors[0].log).sum() == pytest.approx(1, abs=1e-15)  # the copy is divided by its sum
     for table, values in zip(made.cpds, before, strict=True):
         np.testing.assert_array_equal(table.values, values)
-
-
-def test_what_bears_on_a_node_are_its_ancestors():
-    made = network(
-        *(cpd(node, 2, [[0.5], [0.5]]) for node in "ab"),
-        cpd("c", 2, [[0.5] * 4] * 2, ["a", "b"], [2, 2]),
-        cpd("d", 2, [[0.5] * 2] * 2, ["c"], [2]),
-        edges=[("a", "c"), ("b", "c"), ("c", "d")],
-    )
-    names = [[factor.names[0] for factor in tables(made).relevant(asked)] for asked in (["a"], ["c"], ["d"], [])]
-    assert names == [["a"], ["a", "c", "b"], ["a", "c", "b", "d"], []]
-    pair = markov([("a", "b")], (["a", "b"], [2, 2], [1, 2, 3, 4]))
-    assert len(tables(pair).relevant([])) == 1
 
 
 def cyclic():

@@ -63,6 +63,18 @@ def test_the_cheapest_of_the_orders_is_taken(monkeypatch):
         assert total_entries(cheapest_order(scopes, sizes), sizes) == min(costs)
 
 
+def test_nodes_that_are_kept_come_last_and_enlarge_no_table():
+    for seed in range(40):
+        scopes, sizes, kept = random_scopes(2000 + seed)
+        later = cheapest_order(scopes, sizes, kept)
+        assert set(list(later)[len(later) - len(kept) :]) == set(kept)
+        near = heuristics.neighbors(scopes)
+        for node in list(later)[: len(later) - len(kept)]:
+            assert later[node] == near[node]
+            for other in near[node]:
+                near[other] = (near[other] | near[node]) - {node, other}
+
+
 def test_large_states_are_kept_apart():
     # a square of which one diagonal joins two large nodes, and the other two small ones
     order = cheapest_order([(0, 1), (1, 2), (2, 3), (3, 0)], [50, 2, 50, 2])
