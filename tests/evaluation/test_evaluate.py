@@ -262,7 +262,7 @@ def test_a_setting_that_is_fixed_is_not_given_again():
 
 
 def test_metrics_need_factors():
-    with pytest.raises(ValueError, match=r"data must have a factors\(index\)"):
+    with pytest.raises(ValueError, match=r"data must have a method factors\(index\) for metrics, got a "):
         pg.evaluate(pair_of(), binary(10), [pg.metrics.mig])
 
 

@@ -415,7 +415,14 @@ def test_what_cannot_be_drawn_is_said_in_one_sentence(draw, error, words):
 
 
 @pytest.mark.parametrize(
-    "draw", [plots.samples, plots.kl_per_latent, plots.loss_curves, lambda p: plots.latent_space(p, [0])]
+    "draw",
+    [
+        plots.samples,
+        plots.kl_per_latent,
+        plots.loss_curves,
+        lambda p: plots.codebook_use(p, 8),
+        lambda p: plots.latent_space(p, [0]),
+    ],
 )
 def test_a_figure_that_is_handed_a_pair_says_what_to_pass(draw):
     pair = pg.models.VAE(pg.nn.LinearEncoder((4,), latent=2), pg.nn.LinearDecoder((4,), latent=2))

@@ -66,7 +66,7 @@ def runs(value: Any, name: str) -> dict[str, Any]:
 
     if hasattr(value, "columns") or (isinstance(value, Mapping) and "objective" in value):
         value = {"": value}
-    result = labeled(value, name) if isinstance(value, Mapping) else {"": value}
+    result = labeled(value, name)
     for run in result.values():
         if not isinstance(run, Mapping) and not hasattr(run, "columns"):
             raise TypeError(f"{name} must be histories by label, got {checks.shown(run)}: pass fit.history")

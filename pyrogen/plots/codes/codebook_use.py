@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 @styled
-def codebook_use(histories: Mapping[str, Any], codes: int) -> "Figure":
+def codebook_use(histories: Mapping[str, Any] | Any, codes: int) -> "Figure":
     r"""Draw the perplexity of the codes of each batch, and the share of codes that occur in it, by step.
 
     The perplexity exp(H) is the number of codes that would have the same entropy if all were used alike. It is at most
     `codes` (the dashed line), and 1 when the codebook has collapsed to one code.
 
     Args:
-        histories: The runs by label; a run's `["step"]`, `["perplexity"]` and `["usage"]` are (T,).
+        histories: The runs by label, or one run alone; a run's `["step"]`, `["perplexity"]` and `["usage"]` are (T,).
         codes: The number of codes K.
 
     Returns:
