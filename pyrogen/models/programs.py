@@ -71,6 +71,7 @@ class Programs(Pair):
         if loss is not None and (isinstance(loss, type) or not (isinstance(loss, ELBO) or callable(loss))):
             raise TypeError(f"`loss` must be a Pyro ELBO such as Trace_ELBO(), got {loss!r}: make one and pass it")
         self._programs = (model, guide)  # a tuple, for modules of their own would hide the methods of these names
+        self.given_loss = loss
         self.loss: Any = Trace_ELBO() if loss is None else loss
         self.shape, self.latent = (), 0
         self.parts, self.params = nn.ModuleDict(), nn.ParameterDict()

@@ -6,6 +6,7 @@ import functools
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -26,7 +27,7 @@ from pyrogen.testing.checks.subsampling import subsampling
 from pyrogen.testing.findings import Report, Result
 from pyrogen.testing.posterior.importance import importance
 from pyrogen.testing.running.isolation import frozen_parameters, nothing_changed
-from pyrogen.testing.running.programs import Batch, OutOfTime, Tested, both_programs, without_warnings
+from pyrogen.testing.running.programs import Batch, OutOfTime, Tested, both_programs, own_pair, without_warnings
 
 FALSE_ALARM = 1e-6
 _NOT_ASKED = "not asked, because the faults above come first"
@@ -86,8 +87,8 @@ def check(
         guide: the approximate posterior, a Pyro program with the same arguments; an AutoGuide too.
         args: the positional arguments that both are called with, as for ``svi.step(*args)``.
         kwargs: the keyword arguments.
-        loss: the ELBO that you train with. By default TraceEnum_ELBO if a site is marked for enumeration, else
-            Trace_ELBO. A callable ``loss(model, guide, *args, **kwargs)`` is taken too.
+        loss: the ELBO that you train with, or a callable ``loss(model, guide, *args, **kwargs)``. By default the loss
+            that `Programs` was given; else TraceEnum_ELBO if a site is marked for enumeration, or Trace_ELBO.
         size: N, if `args` are a batch of a larger data set: observed rows must then weigh N/B.
         batch: makes the arguments of a batch, ``(args, kwargs)``, from its rows' indices (an int64 tensor), where
             `args` are the whole data. Without it only plates that subsample inside can be held against the full data.
@@ -133,13 +134,18 @@ def check(
         check_batch(batch)
     if time_limit is not None:
         time_limit = checks.real("time_limit", time_limit, above=0)
-    model, guide = both_programs(model, guide)
+    pair = own_pair(model, guide)
+    model, guide = both_programs(model, guide) if pair is None else pair.programs
+    loss = pair.given_loss if loss is None and pair is not None else loss
     deadline = math.inf if time_limit is None else time.monotonic() + time_limit
     tested = Tested(model, guide, args, {} if kwargs is None else kwargs, loss, seed, deadline=deadline)
     rate = false_alarm / _TESTS
     asked = functools.partial(_report, tested, rate, size, batch)
-    report = asked(fitted=fitted, time_limit=time_limit, progress=progress)
-    return without_leftovers(report, lambda: asked(fitted=False, time_limit=time_limit, progress=progress))
+    with nullcontext() if pair is None else pair.store():
+        report = asked(fitted=fitted, time_limit=time_limit, progress=progress)
+        if pair is not None and pair.is_ready:  # what its store holds is its own
+            return report
+        return without_leftovers(report, lambda: asked(fitted=False, time_limit=time_limit, progress=progress))
 
 
 def _report(

@@ -70,4 +70,18 @@ FAULTS = [
         "        raise ValueError\n    except OutOfTime:",
         IDIOMS + "test_an_error_in_a_question_is_not_the_programs_fault",
     ),
+    Fault(
+        "programs are checked without the parameters that they own",
+        "testing/check.py",
+        "    pair = own_pair(model, guide)\n",
+        "    pair = None\n",
+        "testing/test_ways_in.py::test_programs_of_the_package_keep_their_parameters",
+    ),
+    Fault(
+        "the loss of programs is not theirs in check",
+        "testing/check.py",
+        "loss = pair.given_loss if",
+        "loss = None if",
+        "testing/test_ways_in.py::test_programs_of_the_package_are_checked_with_their_loss",
+    ),
 ]

@@ -8,6 +8,8 @@ import pytest
 import torch
 from helpers.conjugates import DATA, one_mean
 from pyro import distributions as dist
+from pyro.infer import Trace_ELBO
+from pyro.infer.autoguide import AutoNormal
 
 import pyrogen as pg
 from pyrogen.cli import main
@@ -59,9 +61,37 @@ def test_an_object_with_both():
     assert pg.testing.check(g, args=(torch.tensor(3.0),), progress=False).findings == ()
 
 
-def test_programs_of_the_package():
-    pair = pg.models.Programs(*one_mean())
+NET = torch.nn.Linear(1, 1)
+
+
+def by_param(x):
+    scale = pyro.param("scale", torch.tensor(0.5), constraint=dist.constraints.positive)
+    pyro.sample("z", dist.Normal(pyro.param("loc", torch.tensor(0.0)), scale))
+
+
+def by_module(x):
+    pyro.module("net", NET)
+    pyro.sample("z", dist.Normal(NET(torch.ones(1)).squeeze(), 0.5))
+
+
+@pytest.mark.parametrize("make", [lambda: by_param, lambda: by_module, lambda: AutoNormal(one_mean()[0])])
+def test_programs_of_the_package_keep_their_parameters(make):
+    pair = pg.models.Programs(one_mean()[0], make())
     assert pg.testing.check(pair, args=(DATA,), progress=False).findings == ()
+    assert pair.store_names == ()
+    pg.fit(pair, DATA, steps=2, progress=False, compile=False)
+    before = {name: value.clone() for name, value in pair.state_dict().items()}
+    assert pg.testing.check(pair.model, pair.guide, args=(DATA,), progress=False).findings == ()
+    assert all(torch.equal(before[name], value) for name, value in pair.state_dict().items())
+    assert len(pyro.get_param_store()) == 0
+
+
+def test_programs_of_the_package_are_checked_with_their_loss():
+    def negated(model, guide, x):
+        return -Trace_ELBO().differentiable_loss(model, guide, x)
+
+    report = pg.testing.check(pg.models.Programs(one_mean()[0], by_param, loss=negated), args=(DATA,), progress=False)
+    assert "it has the wrong sign" in report.findings[0].message
 
 
 def test_bound_methods():

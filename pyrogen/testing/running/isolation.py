@@ -28,7 +28,7 @@ def nothing_changed(*programs: Program) -> Iterator[None]:
     """
     store, rng = pyro.get_param_store(), get_rng_state()
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None
-    state = store.get_state()
+    state, held = store.get_state(), (store._params, store._constraints, store._param_to_name)
     modules = [part for program in programs for module in modules_of(program).values() for part in module.modules()]
     modes = [(module, module.training) for module in modules]
     tensors = {id(t): t for t in state["params"].values()}
@@ -52,7 +52,9 @@ def nothing_changed(*programs: Program) -> Iterator[None]:
                         tensor.requires_grad_(trained)
         for module, training in modes:
             module.training = training
-        store.clear()
+        store._params, store._constraints, store._param_to_name = held  # the same dicts, for a pair may own them
+        for names in held:
+            names.clear()  # type: ignore[attr-defined]
         store.set_state(state)
         set_rng_state(rng)
         if cuda is not None:

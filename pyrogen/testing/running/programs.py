@@ -34,6 +34,7 @@ from pyro.poutine.subsample_messenger import SubsampleMessenger
 from pyro.poutine.trace_struct import Trace
 from torch import Tensor
 
+from pyrogen.models import Programs
 from pyrogen.testing.running.isolation import Program
 from pyrogen.testing.running.sites import latents, marked_for_enumeration
 
@@ -233,6 +234,13 @@ def both_programs(model: Any, guide: Any) -> tuple[Program, Program]:
             raise TypeError("guide must be a Pyro program, unless model has both, such as a pg.models.VAE")
         return model.model, model.guide
     return model, guide
+
+
+def own_pair(model: Any, guide: Any) -> Programs | None:
+    """Return the `Programs` that these two programs belong to, which keeps their parameters; None without one."""
+    pair = model if guide is None else getattr(model, "__self__", None)
+    its = isinstance(pair, Programs) and (guide is None or (model, guide) == (pair.model, pair.guide))
+    return pair if its else None
 
 
 @contextmanager
