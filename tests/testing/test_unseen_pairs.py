@@ -140,9 +140,8 @@ def test_a_count_in_the_guide_with_a_baseline():
     assert findings(model, guide, torch.tensor(5.0), loss=TraceGraph_ELBO()) == ()
 
 
-@pytest.mark.parametrize("learned", [False, True])
-def test_a_guide_without_paths_and_its_baseline(learned):
-    """After svi_part_iii: a beta that claims no rsample, with a running mean or a network to take the noise off."""
+def test_a_guide_without_paths_and_its_baseline():
+    """After svi_part_iii: a beta that claims no rsample, with a network to take the noise off."""
     torch.manual_seed(0)
     baseline = nn.Sequential(nn.Linear(1, 4), nn.Sigmoid(), nn.Linear(4, 1))
     settings = {"nn_baseline": lambda x: baseline(x).sum(), "nn_baseline_input": torch.ones(1)}
@@ -153,12 +152,10 @@ def test_a_guide_without_paths_and_its_baseline(learned):
             pyro.sample("x", dist.Bernoulli(p), obs=x)
 
     def guide(x):
-        if learned:
-            pyro.module("baseline", baseline)
+        pyro.module("baseline", baseline)
         a = pyro.param("a", torch.tensor(12.0), constraint=POSITIVE)
         b = pyro.param("b", torch.tensor(14.0), constraint=POSITIVE)
-        infer = {"baseline": settings if learned else {"use_decaying_avg_baseline": True}}
-        pyro.sample("p", NonreparameterizedBeta(a, b), infer=infer)
+        pyro.sample("p", NonreparameterizedBeta(a, b), infer={"baseline": settings})
 
     assert findings(model, guide, torch.tensor([1.0] * 6 + [0.0] * 4), loss=TraceGraph_ELBO()) == ()
 

@@ -188,7 +188,7 @@ def test_cpdags_are_those_of_pgmpy():
 
 def test_large_graphs():
     start = time.perf_counter()
-    for rng in seeded(2, 44):
+    for rng in seeded(1, 44):
         dag = random_dag(rng, MANY, density=3 / MANY)
         moral = graphs.moral_graph(dag)
         assert graphs.is_i_map(moral, of=dag)

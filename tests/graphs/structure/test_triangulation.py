@@ -91,7 +91,7 @@ def test_a_junction_tree_has_the_running_intersection():
 
 def test_large_graphs():
     start = time.perf_counter()
-    for rng, density in zip(seeded(5, 33), (2 / MANY, 3 / MANY, 4 / MANY, 5 / MANY, 0.1), strict=True):
+    for rng, density in zip(seeded(3, 33), (2 / MANY, 4 / MANY, 0.1), strict=True):
         ug = random_ug(rng, MANY, density=density)
         order = graphs.elimination_order(ug)
         check_junction_tree(graphs.junction_tree(ug, order), ug, graphs.triangulate(ug, order))

@@ -58,7 +58,7 @@ def test_the_margin_covers_what_is_nearly_uniform():
 
 
 def test_an_exact_guide_is_calibrated_over_seeds():
-    for seed in range(5):
+    for seed in range(2):
         result = ask(local_means(), seed=seed)
         assert result.ok
         assert result.ranks["z"].shape == (40, 6)
@@ -147,12 +147,11 @@ def test_a_guide_that_returns_the_prior_is_found_by_the_log_joint_alone():
             pyro.sample("z", dist.Normal(torch.zeros(6), 1.0))
 
     for pair, shape in (((one_mean()[0], prior), (100,)), ((local_means()[0], priors), (100, 6))):
-        for seed in range(2):
-            result = ask(pair, seed=seed, simulations=100)
-            assert result.ranks["log joint"].shape == shape
-            (finding,) = result.findings
-            assert finding.site == "log joint"
-            assert "less probable than the truth" in finding.message
+        result = ask(pair, simulations=100)
+        assert result.ranks["log joint"].shape == shape
+        (finding,) = result.findings
+        assert finding.site == "log joint"
+        assert "less probable than the truth" in finding.message
 
 
 def test_the_log_joint_of_an_exact_guide_is_uniform():
