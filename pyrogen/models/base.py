@@ -52,8 +52,8 @@ class Pair(Described, Named, nn.Module, ABC):
     `data_charges`    those terms over all images                         `pg.evaluate`, in place of the batches' own
     `estimators`      says how `data_charges` were estimated              `pg.evaluate`
     `monitored`       numbers beside the objective                        `pg.fit`, each step; `pg.evaluate`, averaged
-    `tally`           sums for numbers that a mean of batches gets wrong  `pg.evaluate`, added over batches
-    `tallied`         those numbers from the sums                         `pg.evaluate`, at the end
+    `tally`           sums for numbers that a mean of batches gets wrong  scores and validation, over all batches
+    `tallied`         those numbers from the sums                         scores and validation, at the end
     ================  ==================================================  ==========================================
 
     Args:

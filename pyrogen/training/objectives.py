@@ -161,6 +161,11 @@ def elbo_terms(pair: Pair, x: Any, size: int | None = None) -> Terms:
         ValueError: if a latent of the guide cannot be reparametrized, or a latent of the model is not in the guide.
     """
     check_pair("pair", pair)
+    return terms_and_draw(pair, x, size)[0]
+
+
+def terms_and_draw(pair: Pair, x: Any, size: int | None = None) -> tuple[Terms, TorchDistribution, Tensor]:
+    """Return the terms of `elbo_terms`, and the guide's distribution and draw that `site_terms` returns."""
     sites, q, z = site_terms(pair, x, size)
     batch = len(x[0] if isinstance(x, tuple) else x)
     total = size or batch
@@ -171,7 +176,8 @@ def elbo_terms(pair: Pair, x: Any, size: int | None = None) -> Terms:
         count = total if site.dim is None else batch
         means[site.kind][site.name] = (site.per_latent() if site.kind == "kl" else site.nats.sum()) / count
     monitored = pair.monitored(q, z, total)
-    return Terms(objective, means["reconstruction"], means["kl"], means["penalty"], means["charge"], monitored)
+    terms = Terms(objective, means["reconstruction"], means["kl"], means["penalty"], means["charge"], monitored)
+    return terms, q, z
 
 
 def site_terms(pair: Pair, x: Any, size: int | None = None) -> tuple[list[SiteTerm], TorchDistribution, Tensor]:

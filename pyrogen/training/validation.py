@@ -15,7 +15,7 @@ from pyrogen.models.running import in_evaluation_mode
 from pyrogen.training.data.program_data import moved
 from pyrogen.training.data.sources import Source
 from pyrogen.training.history import History
-from pyrogen.training.objectives import elbo_terms
+from pyrogen.training.objectives import terms_and_draw
 from pyrogen.training.step.elbo import loss_and_gradients
 
 BATCH = 512  # images at once: no gradients are kept, so a batch may be larger than in training
@@ -70,14 +70,18 @@ class Validation:
     @torch.no_grad()
     def _of_pair(self) -> dict[str, float]:
         total: Tensor = torch.zeros(())
+        tally: dict[str, Tensor] = {}
         for number, index in enumerate(torch.arange(len(self.source)).split(BATCH)):
             torch.manual_seed(self.seed + number)
             x = moved(self.source.images(index), self.device)
-            terms = elbo_terms(self.pair, x, len(self.source))
+            terms, q, z = terms_and_draw(self.pair, x, len(self.source))
             total = total + terms.row().double() * len(index)
+            for name, counts in self.pair.tally(q, z).items():
+                tally[name] = tally.get(name, 0.0) + counts.double()
         self._monitored, self._per_latent = tuple(terms.monitored), terms.per_latent
         row = (total / len(self.source)).tolist()
         by_name = dict(zip(terms.columns, row, strict=True))
+        by_name |= {name: value.item() for name, value in self.pair.tallied(tally).items() if name in by_name}
         if not terms.kl or terms.penalty:
             return by_name
         elbo = {"elbo": -(by_name["reconstruction"] + by_name["kl"])}  # at β = 1

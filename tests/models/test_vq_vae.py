@@ -147,7 +147,7 @@ def test_the_gradients_are_those_written_by_hand():
 
 
 @pytest.mark.parametrize("update", ["ema", "loss"])
-def test_the_history_has_the_terms_the_perplexity_and_the_usage(update):
+def test_the_history_has_the_terms_the_perplexity_and_the_usage(update, monkeypatch):
     pair, x = small(update), images()
     history = pg.fit(pair, x, steps=3, batch_size=64, progress=False).history
     charged = ["commitment", *(["codebook"] if update == "loss" else [])]
@@ -161,6 +161,12 @@ def test_the_history_has_the_terms_the_perplexity_and_the_usage(update):
     counts = np.bincount(exact.nearest(features(pair, x), pair.codebook.vectors.detach()), minlength=6)
     assert scores.extra["perplexity"] == pytest.approx(exact.perplexity(counts), rel=1e-9)
     assert scores.extra["usage"] == pytest.approx((counts > 0).mean(), rel=1e-9)
+    monkeypatch.setattr("pyrogen.training.validation.BATCH", 7)
+    held_out = pg.fit(
+        pair, x, steps=1, lr=1e-30, batch_size=64, validation=x, validate_every=1, progress=False
+    ).history.validation
+    counts = np.bincount(exact.nearest(features(pair, x), pair.codebook.vectors.detach()), minlength=6)
+    assert held_out["perplexity"][-1] == pytest.approx(exact.perplexity(counts), rel=1e-6)  # of all, not of batches
     assert pair.rate == pytest.approx(exact.rate(4, 6))
 
 
