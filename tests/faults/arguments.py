@@ -58,4 +58,11 @@ FAULTS = [
         "if False:",
         FUZZ,
     ),
+    Fault(
+        "anything is a pair",
+        "models/base.py",
+        "if not isinstance(value, Pair):",
+        "if False:",
+        "evaluation/test_evaluate.py::test_what_is_no_pair_or_no_data_is_refused",
+    ),
 ]

@@ -50,4 +50,11 @@ FAULTS = [
         "if self._error is not None:",
         HALVES,
     ),
+    Fault(
+        "processes without a checkpoint do not compare their data",
+        "training/identity.py",
+        "settings.checkpoint is not None or processes > 1",
+        "settings.checkpoint is not None",
+        HALVES,
+    ),
 ]
