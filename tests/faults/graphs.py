@@ -685,8 +685,8 @@ FAULTS = [
     Fault(
         "EM takes the prior for its counts",
         EM,
-        "numpy() - 1\n",
-        "numpy()\n",
+        "problem.table(node, problem.prior) - 1\n",
+        "problem.table(node, problem.prior)\n",
         OF_EM + "test_with_nothing_missing_it_is_the_mean_of_the_posterior",
     ),
     Fault(

@@ -208,7 +208,10 @@ class _Parser(Source):
         else:
             if len(found) < rows and default is None:
                 missing = next(row for row in range(rows) if row not in found)
-                given = [states[parent][place] for parent, place in zip(parents, _unravel(missing, sizes), strict=True)]
+                given = [
+                    states[parent][place]
+                    for parent, place in zip(parents, np.unravel_index(missing, sizes), strict=True)
+                ]
                 self.fail(names_at, f"the table of {child!r} has no entry for ({', '.join(given)}) and no default")
             table = np.empty((rows, own))
             if default is not None:
@@ -290,11 +293,3 @@ class _Parser(Source):
         if not self.text.startswith(")", here):
             self.fail(here, f"expected ')' after a state of each of the {len(known)} parents")
         return row, here + 1
-
-
-def _unravel(row: int, sizes: Sequence[int]) -> list[int]:
-    places: list[int] = []
-    for size in reversed(sizes):
-        row, place = divmod(row, size)
-        places.insert(0, place)
-    return places

@@ -15,9 +15,7 @@ from pyrogen.graphs.inference.memory import MEMORY
 from pyrogen.graphs.inference.observations import Observations
 from pyrogen.graphs.inference.problem import Problem
 from pyrogen.graphs.inference.propagation import downwards
-from pyrogen.graphs.pyro.observed import known_columns, network_of, problem_of, states_of
-from pyrogen.graphs.pyro.records import columns, encode
-from pyrogen.graphs.structure import validation
+from pyrogen.graphs.pyro.observed import problem_of
 from pyrogen.graphs.structure.validation import Node, State
 from pyrogen.warn import warn
 
@@ -87,18 +85,15 @@ def expectation_maximization(
     steps = checks.whole("steps", steps, least=1)
     tolerance = checks.real("tolerance", tolerance, least=0)
     generator = np.random.default_rng(checks.seed("seed", seed))
-    graph = validation.directed(structure)
-    found = known_columns(graph, columns(data))
-    known = states_of(graph, found, states)
-    problem = problem_of(graph, encode(found, known), known, prior)
-    shapes = {node: [len(known[v]) for v in (node, *problem.parents[node])] for node in known}
+    problem = problem_of(structure, data, states, prior)
+    known = problem.states
     extra: Counts = {}  # what prior and complete rows count
     alone: Counts = {}  # of which the prior
-    for node, shape in shapes.items():
-        alone[node] = problem.prior[node].T.reshape(shape).numpy() - 1
+    for node in known:
+        alone[node] = problem.table(node, problem.prior) - 1
         if (alone[node] < 0).any():
             raise ValueError(f"the prior of {node!r} must be at least 1 here, got {alone[node].min() + 1:.3g}")
-        extra[node] = alone[node] + problem.counts[node].T.reshape(shape).numpy()
+        extra[node] = alone[node] + problem.table(node, problem.counts)
     rows = np.stack([problem.gaps[node].numpy() for node in known], axis=1)
     weights = problem.weights.numpy()
     expect = _Expectation(known, problem.parents, rows, weights)
@@ -121,7 +116,7 @@ def expectation_maximization(
     if not converged:
         warn("the objective still rose at the end: give expectation_maximization more steps")
     expected = {node: extra[node] - alone[node] + counts[node] for node in known}
-    return Maximized(network_of(graph, theta, known, problem.parents), np.array(history), expected, known, converged)
+    return Maximized(problem.network(theta), np.array(history), expected, known, converged)
 
 
 class _Expectation:

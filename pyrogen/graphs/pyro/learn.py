@@ -16,15 +16,7 @@ from torch import Tensor
 
 from pyrogen import checks
 from pyrogen.graphs.pyro import dirichlet
-from pyrogen.graphs.pyro.observed import (
-    Problem,
-    Tables,
-    known_columns,
-    matrix,
-    network_of,
-    problem_of,
-    states_of,
-)
+from pyrogen.graphs.pyro.observed import Problem, Tables, matrix, problem_of
 from pyrogen.graphs.pyro.records import columns, encode
 from pyrogen.graphs.structure import validation
 from pyrogen.graphs.structure.validation import Node, State
@@ -149,14 +141,10 @@ def learn(
     """
     steps, particles = (checks.whole(n, v, 1, 10**7) for n, v in {"steps": steps, "particles": particles}.items())
     seed, progress = checks.seed("seed", seed), checks.flag("progress", progress)
-    graph = validation.directed(structure)
-    found = known_columns(graph, columns(data))
-    known = states_of(graph, found, states)
-    problem = problem_of(graph, encode(found, known), known, prior)
+    problem = problem_of(structure, data, states, prior)
     alpha, history = _fit(problem, steps, particles, seed, progress)
-    shapes = {node: [len(known[v]) for v in (node, *problem.parents[node])] for node in known}
-    posterior = {node: table.T.reshape(shapes[node]).numpy().copy() for node, table in alpha.items()}
-    return Learned(network_of(graph, posterior, known, problem.parents), posterior, np.array(history), known, problem)
+    posterior = {node: problem.table(node, alpha).copy() for node in alpha}
+    return Learned(problem.network(posterior), posterior, np.array(history), problem.states, problem)
 
 
 def _fit(problem: Problem, steps: int, particles: int, seed: int, progress: bool) -> tuple[Tables, list[float]]:

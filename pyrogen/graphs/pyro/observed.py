@@ -15,9 +15,10 @@ from torch import Tensor
 from pyrogen import checks
 from pyrogen.graphs.pyro import dirichlet
 from pyrogen.graphs.pyro.enumeration import Plan
-from pyrogen.graphs.pyro.records import Indices, observed_states
+from pyrogen.graphs.pyro.records import Indices, columns, encode, observed_states
 from pyrogen.graphs.pyro.to_pyro import LIMIT
 from pyrogen.graphs.structure import validation
+from pyrogen.graphs.structure.making import graph_of
 from pyrogen.graphs.structure.validation import Node, State
 from pyrogen.warn import warn
 
@@ -28,12 +29,34 @@ Tables = dict[Node, Tensor]  # (rows, K): a row for each state of the parents, t
 class Problem:
     """The data of a fit, as numbers: complete rows only count, of incomplete ones each kind is kept."""
 
+    graph: Any
+    states: dict[Node, tuple[State, ...]]
     plan: Plan
     parents: dict[Node, tuple[Node, ...]]
     prior: Tables
     counts: Tables
     gaps: Indices  # the distinct incomplete rows
     weights: Tensor  # how often each is there
+
+    def table(self, node: Node, tables: Tables) -> NDArray[np.float64]:
+        """Return the table of a node as in its TabularCPD: an axis for its own states and one for each parent's."""
+        shape = [len(self.states[v]) for v in (node, *self.parents[node])]
+        found: NDArray[np.float64] = tables[node].T.reshape(shape).numpy()
+        return found
+
+    def network(self, posterior: Mapping[Node, Any]) -> Any:
+        """Return the network whose tables are the concentrations, each column divided by its sum."""
+        from pgmpy.factors.discrete import TabularCPD
+        from pgmpy.models import DiscreteBayesianNetwork
+
+        network = graph_of(DiscreteBayesianNetwork, self.graph.nodes, self.graph.edges)
+        for node, alpha in posterior.items():
+            own = list(self.parents[node])
+            values = (alpha / alpha.sum(axis=0)).reshape(len(alpha), -1)
+            names = {v: list(self.states[v]) for v in (node, *own)}
+            cards = [len(self.states[v]) for v in own]
+            network.add_cpds(TabularCPD(node, len(values), values, own or None, cards or None, state_names=names))
+        return network
 
 
 def known_columns(graph: Any, found: dict[Node, Any]) -> dict[Node, Any]:
@@ -77,10 +100,18 @@ def states_of(
     return known
 
 
-def problem_of(graph: Any, seen: Indices, known: Mapping[Node, tuple[State, ...]], prior: Any) -> Problem:
-    """Return the counts of the complete rows, the distinct incomplete ones, and the prior of each table."""
+def problem_of(structure: Any, data: Any, states: Mapping[Node, Sequence[State]] | None, prior: Any) -> Problem:
+    """Return the counts of the complete rows, the distinct incomplete ones, and the prior of each table.
+
+    Args:
+        structure, data, states, prior: as for `learn`, which are checked here.
+    """
     import networkx as nx
 
+    graph = validation.directed(structure)
+    found = known_columns(graph, columns(data))
+    known = states_of(graph, found, states)
+    seen = encode(found, known)
     parents = {node: tuple(graph.predecessors(node)) for node in graph.nodes}
     sizes = {node: len(states) for node, states in known.items()}
     each = dict(prior) if isinstance(prior, Mapping) else dict.fromkeys(known, prior)
@@ -102,28 +133,10 @@ def problem_of(graph: Any, seen: Indices, known: Mapping[Node, tuple[State, ...]
         priors[node] = matrix(dirichlet.prior(each[node], node, shape, parents[node]))
     plan = Plan(list(nx.topological_sort(graph)), sizes, [(node, *parents[node]) for node in known], LIMIT)
     gaps, weights = torch.stack([seen[node][missing] for node in known], dim=1).unique(dim=0, return_counts=True)
-    return Problem(plan, parents, priors, counts, dict(zip(known, gaps.T, strict=True)), weights.to(torch.float64))
+    rows = dict(zip(known, gaps.T, strict=True))
+    return Problem(graph, known, plan, parents, priors, counts, rows, weights.to(torch.float64))
 
 
 def matrix(table: NDArray[np.float64]) -> Tensor:
     """Return a table, its own axis first, as ``(rows, K)``."""
     return torch.tensor(table.reshape(len(table), -1).T.copy())
-
-
-def network_of(
-    graph: Any, posterior: Mapping[Node, Any], known: Mapping[Node, Any], parents: Mapping[Node, Any]
-) -> Any:
-    """Return the network whose tables are the concentrations, each column divided by its sum."""
-    from pgmpy.factors.discrete import TabularCPD
-    from pgmpy.models import DiscreteBayesianNetwork
-
-    network = DiscreteBayesianNetwork()
-    network.add_nodes_from(graph.nodes)
-    network.add_edges_from(graph.edges)
-    for node, alpha in posterior.items():
-        own = list(parents[node])
-        values = (alpha / alpha.sum(axis=0)).reshape(len(known[node]), -1)
-        names = {v: list(known[v]) for v in (node, *own)}
-        cards = [len(known[v]) for v in own]
-        network.add_cpds(TabularCPD(node, len(values), values, own or None, cards or None, state_names=names))
-    return network

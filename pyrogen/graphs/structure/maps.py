@@ -22,6 +22,7 @@ from typing import NamedTuple
 from pyrogen import checks
 from pyrogen.graphs.structure import validation
 from pyrogen.graphs.structure.cliques import cardinality_order
+from pyrogen.graphs.structure.making import graph_of
 from pyrogen.graphs.structure.moral import moral_graph
 from pyrogen.graphs.structure.separation import d_separated, separated, spread, throw
 from pyrogen.graphs.structure.validation import Graph, Node
@@ -135,13 +136,9 @@ def minimal_i_map(of: Graph, *, directed: bool, order: Iterable[Node] | None = N
             raise ValueError("order must be None for an undirected map, got an order")
         if of.is_directed():
             return moral_graph(of)
-        found = UndirectedGraph()
-        found.add_nodes_from(of)
-        found.add_edges_from(of.edges())
-        return found
+        return graph_of(UndirectedGraph, of, of.edges())
     order = _causes_first(of) if order is None else validation.ordering(of, order)
-    found = DAG()
-    found.add_nodes_from(of)
+    found = graph_of(DAG, of)
     for number, node in enumerate(order):
         before = order[:number]
         # If these are observed, influence from the node comes to those that matter, and no farther.

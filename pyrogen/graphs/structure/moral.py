@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from itertools import combinations
 
 from pyrogen.graphs.structure import validation
+from pyrogen.graphs.structure.making import graph_of
 from pyrogen.graphs.structure.validation import Graph, Node
 
 
@@ -60,11 +61,8 @@ def moral_graph(dag: Graph) -> Graph:
     """
     from pgmpy.base import UndirectedGraph
 
-    moral = UndirectedGraph()
     neighbors = marry(validation.directed(dag), dag)
-    moral.add_nodes_from(neighbors)
-    moral.add_edges_from((node, other) for node in neighbors for other in neighbors[node])
-    return moral
+    return graph_of(UndirectedGraph, neighbors, ((node, other) for node in neighbors for other in neighbors[node]))
 
 
 def marry(dag: Graph, among: Iterable[Node]) -> dict[Node, list[Node]]:

@@ -13,7 +13,8 @@ from typing import Literal
 
 from pyrogen import checks
 from pyrogen.graphs.structure import validation
-from pyrogen.graphs.structure.separation import Trail, ancestors
+from pyrogen.graphs.structure.making import graph_of
+from pyrogen.graphs.structure.separation import Trail, ancestors, spread
 from pyrogen.graphs.structure.validation import Graph, Node, Nodes
 
 Joint = Literal["chain", "fork", "collider"]
@@ -161,12 +162,14 @@ def _trails(dag: Graph, sources: Trail, targets: Trail) -> Iterator[Trail]:
     So each trail costs at most one search of the graph for each edge at each of its nodes. The search enters no dead
     end, of which there may be exponentially many.
     """
-    place = {node: number for number, node in enumerate(dag)}
-    near = {node: sorted({*dag.predecessors(node), *dag.successors(node)}, key=place.__getitem__) for node in dag}
-    goals = set(targets)
+    import networkx as nx
+
+    place, goals = {node: number for number, node in enumerate(dag)}, set(targets)
+    ug = graph_of(nx.Graph, dag, dag.edges)
+    near = {node: sorted(ug[node], key=place.__getitem__) for node in dag}
 
     def open_steps(node: Node, taken: set[Node]) -> Iterator[Node]:
-        hopeful = _reaching(near, goals, taken)
+        hopeful = spread(ug, targets, taken).keys() - taken
         return (step for step in near[node] if step in hopeful)
 
     for source in sources:
@@ -185,16 +188,3 @@ def _trails(dag: Graph, sources: Trail, targets: Trail) -> Iterator[Trail]:
                 trail.append(step)
                 taken.add(step)
                 waiting.append(open_steps(step, taken))
-
-
-def _reaching(near: dict[Node, list[Node]], goals: set[Node], taken: set[Node]) -> set[Node]:
-    """Return the nodes from which a goal can be reached without a node that is taken and without passing another
-    goal."""
-    found = set(goals)
-    waiting = list(goals)
-    while waiting:
-        for node in near[waiting.pop()]:
-            if node not in found and node not in taken:
-                found.add(node)
-                waiting.append(node)
-    return found

@@ -20,6 +20,7 @@ from typing import Any, Literal, get_args
 
 from pyrogen import checks
 from pyrogen.graphs.structure import validation
+from pyrogen.graphs.structure.making import graph_of
 from pyrogen.graphs.structure.moral import moral_graph
 from pyrogen.graphs.structure.validation import Graph, Node
 
@@ -121,10 +122,7 @@ def triangulate(
     from pgmpy.base import UndirectedGraph
 
     later = _eliminate(ug, order, heuristic, sizes)
-    chordal = UndirectedGraph()
-    chordal.add_nodes_from(ug)
-    chordal.add_edges_from((node, other) for node in ug for other in ug if other in later[node])
-    return chordal
+    return graph_of(UndirectedGraph, ug, ((node, other) for node in ug for other in ug if other in later[node]))
 
 
 def junction_tree(
