@@ -53,7 +53,7 @@ from pyrogen.exercises import schema
 from pyrogen.exercises.claims.independences import Claim, Subject
 from pyrogen.exercises.kinds import KINDS, checked_claim
 from pyrogen.exercises.results import Verdicts
-from pyrogen.graphs.files.content import file_path, read_text, shown
+from pyrogen.graphs.files.content import file_path, read_text, refused
 from pyrogen.graphs.files.json_form import parse_json
 from pyrogen.graphs.files.networks import JSON_LARGEST, network_from_dict, read_network
 
@@ -124,7 +124,7 @@ def read_exercise(path: str | os.PathLike[str]) -> Exercise:
     try:
         return _checked(parse_json(read_text(path, JSON_LARGEST), Written), path.parent)
     except (ValueError, TypeError) as error:
-        raise ValueError(f"{shown(path)}: {error}") from error
+        raise refused(path, error) from error
 
 
 class Written(float):

@@ -15,7 +15,7 @@ from pyrogen import checks
 from pyrogen.exercises.exercise import DRAWS, Exercise, Written, judge, read_exercise
 from pyrogen.exercises.kinds import checked_claim
 from pyrogen.exercises.results import Row
-from pyrogen.graphs.files.content import read_text, shown
+from pyrogen.graphs.files.content import read_text, short, shown
 from pyrogen.graphs.files.json_form import parse_json
 from pyrogen.graphs.files.networks import JSON_LARGEST
 from pyrogen.progress import progress_bar
@@ -168,7 +168,7 @@ def _marked(exercise: Exercise, given: Mapping[int, Any], draws: int, seed: int)
             claims.append(checked_claim({**plain, "stated": given[number]}, exercise.network))
             numbers.append(number)
         except (ValueError, TypeError) as error:
-            found[number] = Mark(UNREADABLE, _text(given[number]), str(error))
+            found[number] = Mark(UNREADABLE, _text(given[number]), short(str(error)))
     rows = judge(exercise._replace(claims=tuple(claims)), draws, seed).rows if claims else ()
     for number, row in zip(numbers, rows, strict=True):
         found[number] = _mark(row)
@@ -193,7 +193,7 @@ def _read(file: Path, claims: int) -> tuple[str, dict[int, Any], list[str]]:
             name = str(content.get("student", name))[:80]
             pairs = list(content["answers"].items())
     except (ValueError, csv.Error) as error:
-        return name, {}, [str(error)]
+        return name, {}, [short(str(error))]
     given = {}
     for key, value in pairs:
         number = str(key or "").strip().rstrip(".")
@@ -216,7 +216,7 @@ def _plain(cell: str | None) -> Any:
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)[:200]
+    return (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str))[:200]
 
 
 def _harmless(cell: Any) -> Any:

@@ -65,10 +65,9 @@ def read_number(value: Any) -> Number:
             raise ValueError(wanted)
         power = int(match["power"] or 0) - (2 if match["percent"] else 0)
         places = len(match["digits"].partition(".")[2])
-        exact = float(match["digits"]) * 10.0**power
-        whole = "." not in match["digits"] and not power
-        half = 0.0 if whole else 0.5 * 10.0 ** (power - places)
-    if not 0 <= exact <= 1:
+        exact = float(f"{match['digits']}e{power}")
+        half = float(f"0.5e{power - places}") if power or places else 0.0
+    if not 0 <= exact <= 1 or half > 0.5:  # "0e9" would be right whatever is computed
         raise ValueError(wanted)
     return Number(exact, half, text)
 

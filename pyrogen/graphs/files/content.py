@@ -9,6 +9,7 @@ from pathlib import Path
 
 LARGEST = 2**26  # bytes, unpacked: 64 MiB; the largest network that pgmpy brings has 5.5 MB
 SHOWN = 200  # characters of a path in a message
+LONGEST = 1000  # characters of a message
 
 
 def file_path(path: str | os.PathLike[str]) -> Path:
@@ -35,6 +36,16 @@ def shown(path: Path) -> str:
     """Return the path as a message shows it: its end, if it is long."""
     text = str(path)
     return text if len(text) <= SHOWN else f"…{text[-SHOWN:]}"
+
+
+def refused(path: Path, error: Exception) -> ValueError:
+    """Return the error that names the file, its message cut in the middle where names of the file make it long."""
+    return ValueError(f"{shown(path)}: {short(str(error))}")
+
+
+def short(said: str) -> str:
+    """Return a text of at most `LONGEST` characters, its beginning and its end."""
+    return said if len(said) <= LONGEST else f"{said[: LONGEST - 201]} … {said[-198:]}"
 
 
 def read_text(path: Path, largest: int = LARGEST) -> str:

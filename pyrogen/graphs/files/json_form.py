@@ -33,6 +33,8 @@ FIELDS = {
     "markov": {"kind", "name", "note", "nodes", "edges", "factors"},
 }
 
+DIGITS = 4000  # of a whole number; Python reads 4300 at most
+
 _repr = Repr()
 _repr.maxstring = _repr.maxother = _repr.maxlong = 60
 
@@ -45,7 +47,9 @@ def parse_json(text: str, number: Callable[[str], float] = float) -> Any:
             Infinity, and for lists that are nested too deep.
     """
     try:
-        return json.loads(text, object_pairs_hook=_object, parse_constant=_constant, parse_float=number)
+        return json.loads(
+            text, object_pairs_hook=_object, parse_constant=_constant, parse_float=number, parse_int=_whole
+        )
     except RecursionError as error:
         raise ValueError("this JSON is nested too deep to be read") from error
 
@@ -231,10 +235,16 @@ def _flatten(values: Any, shape: tuple[int, ...], flat: list[float], what: str) 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for place, name in enumerate(names) if name in names[:place])
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
         raise ValueError(f"the name {_repr.repr(twice)} stands twice in one object of this JSON, expected once")
     return found
+
+
+def _whole(text: str) -> int:
+    if len(text) > DIGITS:
+        raise ValueError(f"a whole number must have at most {DIGITS} digits, got {len(text)}")
+    return int(text)
 
 
 def _constant(text: str) -> NoReturn:

@@ -14,7 +14,7 @@ from typing import Any
 from pyrogen.files import write_atomically
 from pyrogen.graphs.files.bif import Content, parse_bif
 from pyrogen.graphs.files.bif_writer import bif_text
-from pyrogen.graphs.files.content import file_path, read_text, shown
+from pyrogen.graphs.files.content import file_path, read_text, refused, shown
 from pyrogen.graphs.files.json_form import add_edges, check_acyclic, network_from_dict, network_to_dict, parse_json
 from pyrogen.graphs.files.other_formats import OTHERS, read_other
 from pyrogen.graphs.inference.factors import tables
@@ -79,7 +79,7 @@ def read_network(path: str | os.PathLike[str]) -> Any:
             return _from_bif(parse_bif(text))
         return network_from_dict(parse_json(text)) if kind == "json" else read_other(kind, text)
     except ValueError as error:
-        raise ValueError(f"{shown(path)}: {error}") from error
+        raise refused(path, error) from error
 
 
 def write_network(network: Any, path: str | os.PathLike[str]) -> None:

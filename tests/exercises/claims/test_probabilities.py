@@ -66,6 +66,7 @@ def test_the_digits_of_a_json_number_count_zeros_too(tmp_path):
         ("1/4", 0.25, 0.0),
         (1, 1.0, 0.0),
         (".25", 0.25, 0.005),
+        ("1.", 1.0, 0.0),
     ],
 )
 def test_a_probability_may_be_written_in_several_ways(stated, value, half):
@@ -74,7 +75,9 @@ def test_a_probability_may_be_written_in_several_ways(stated, value, half):
     assert read.half == pytest.approx(half, abs=1e-15)
 
 
-@pytest.mark.parametrize("stated", [True, None, "", "half", 1.5, "-0.1", "1/0", "120 %", [0.5], "9" * 500, 10**400])
+@pytest.mark.parametrize(
+    "stated", [True, None, "", "half", 1.5, "-0.1", "1/0", "120 %", [0.5], "9" * 500, 10**400, "1e999", "0e9"]
+)
 def test_what_is_no_probability_is_refused(stated):
     with pytest.raises(ValueError, match='"stated" must be a probability such as'):
         read_number(stated)
