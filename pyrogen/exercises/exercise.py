@@ -98,7 +98,10 @@ def check_exercise(path: str | os.PathLike[str], draws: int = 5, seed: int = 0) 
     """
     draws, seed = checks.whole("draws", draws, least=1, most=DRAWS), checks.seed("seed", seed)
     exercise = read_exercise(path)
-    return judge(exercise, draws, seed)
+    try:
+        return judge(exercise, draws, seed)
+    except ValueError as error:  # of a claim that would take too long or too much memory
+        raise refused(Path(path), error) from error
 
 
 def judge(exercise: Exercise, draws: int = 5, seed: int = 0) -> Verdicts:

@@ -79,3 +79,14 @@ def test_a_file_of_blanks_takes_no_more_than_its_limit(tmp_path):
         check_exercise(path)
     assert tracemalloc.get_traced_memory()[1] < 2**26
     tracemalloc.stop()
+
+
+def test_claims_that_would_take_ages_or_all_memory_are_refused(tmp_path):
+    nodes = [f"v{i}" for i in range(60)]
+    edges = [[a, b] for i, a in enumerate(nodes) for j, b in enumerate(nodes[:i]) if i // 3 != j // 3]
+    for kind, message in (("markov", "at most 100,000 maximal cliques"), ("bayesian", "over at most 20 nodes, got")):
+        content = {"title": "t", "claims": [{"kind": "chordal"}]}
+        content["network"] = {"kind": kind, "nodes": nodes, "edges": [edge[::-1] for edge in edges]}
+        (tmp_path / "e.json").write_text(json.dumps(content))
+        with pytest.raises(ValueError, match=rf"e\.json: .*{message}"):
+            check_exercise(tmp_path / "e.json")

@@ -19,6 +19,7 @@ version 0.15, https://www.cs.cmu.edu/~fgcozman/Research/InterchangeFormat/.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import prod
@@ -144,9 +145,9 @@ class _Parser(Source):
             self.fail(start.start(1), f"{name!r} is said to have {number} states, but {len(ways[0])} are listed")
         if number == 0:
             self.fail(start.start(1), f"{name!r} must have at least one state")
-        for place, state in enumerate(states):
-            if state in states[:place]:
-                self.fail(start.end(), f"the states of {name!r} must differ, got {state!r} twice")
+        if len(set(states)) < len(states):
+            twice = next(state for state, times in Counter(states).items() if times > 1)
+            self.fail(start.end(), f"the states of {name!r} must differ, got {twice!r} twice")
         self.content.states[name] = states
         return end.end()
 
@@ -171,7 +172,7 @@ class _Parser(Source):
         sizes = [len(states[parent]) for parent in parents]
         rows = prod(sizes)
         if own * rows > LARGEST:
-            self.fail(names_at, f"the table of {child!r} would have {own * rows:,} entries, more than {LARGEST:,}")
+            self.fail(names_at, f"the table of {child!r} would have more than {LARGEST:,} entries")
         found: dict[int, tuple[int, list[float]]] = {}
         default: tuple[int, list[float]] | None = None
         whole: tuple[int, list[float]] | None = None

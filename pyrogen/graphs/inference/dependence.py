@@ -38,6 +38,7 @@ from pyrogen.graphs.structure.validation import Graph, Node, Nodes
 
 Table = NDArray[np.float64]
 
+LARGEST_FAMILY = 20  # nodes of one table that is drawn: a million numbers
 EPSILON = float(np.finfo(np.float64).eps)
 JOINT = 2**16  # states of the largest joint distribution that is written out
 SUMMED = 2**20  # terms of the longest sum in an elimination of a larger network
@@ -88,13 +89,20 @@ def generic_network(graph: Graph, rng: np.random.Generator) -> Any:
     if directed:
         for node in graph:
             parents = [other for other in graph if graph.has_edge(other, node)]
+            _check_size([node, *parents])
             values = rng.uniform(0.1, 1.0, (2, 2 ** len(parents)))
             network.add_cpds(TabularCPD(node, 2, values / values.sum(0), parents or None, [2] * len(parents) or None))
     else:
         for clique in maximal_cliques(graph):
             names = [node for node in graph if node in clique]
+            _check_size(names)
             network.add_factors(DiscreteFactor(names, [2] * len(names), rng.uniform(0.1, 1.0, [2] * len(names))))
     return network
+
+
+def _check_size(names: Sequence[Node]) -> None:
+    if len(names) > LARGEST_FAMILY:
+        raise ValueError(f"a table must be over at most {LARGEST_FAMILY} nodes, got {len(names)} with {names[0]!r}")
 
 
 def exact_table(network: Any, names: Sequence[Node]) -> Table:

@@ -19,6 +19,8 @@ from pyrogen.graphs.structure.validation import Graph, Node
 
 Cycle = tuple[Node, ...]
 
+LARGEST = 100_000  # cliques that are listed
+
 
 def maximal_cliques(ug: Graph) -> tuple[frozenset[Node], ...]:
     """Return the cliques that no other node can join, in the graph's own order; a node without neighbors is one.
@@ -30,7 +32,7 @@ def maximal_cliques(ug: Graph) -> tuple[frozenset[Node], ...]:
         ug: a pgmpy UndirectedGraph or Markov network, or a networkx Graph.
 
     Raises:
-        TypeError, ValueError: for another kind of graph or value, or an empty one.
+        TypeError, ValueError: for another kind of graph or value, or an empty one; for more than 100,000 cliques.
 
     Example:
         >>> import networkx as nx
@@ -47,6 +49,8 @@ def maximal_cliques(ug: Graph) -> tuple[frozenset[Node], ...]:
         if not joining:
             if not listed:
                 found.append(clique)
+                if len(found) > LARGEST:
+                    raise ValueError(f"the graph must have at most {LARGEST:,} maximal cliques to be listed, got more")
             continue
         pivot = max(joining | listed, key=lambda node: len(near[node] & joining))
         for node in joining - near[pivot]:  # a maximal clique without any of these could be joined by the pivot

@@ -211,3 +211,12 @@ def _cancer():
     from pyrogen.graphs.files.bif_writer import bif_text
 
     return bif_text(bundled("cancer"))
+
+
+def test_a_variable_of_many_states_is_read_in_linear_time(tmp_path):
+    text = f"variable a {{ type discrete [ 60000 ] {{ {', '.join(f's{i}' for i in range(60_000))} }}; }}"
+    (tmp_path / "a.bif").write_text(text + "\nprobability ( a ) { table 1; }")
+    began = time.process_time()
+    with pytest.raises(ValueError, match="expected 60000 numbers, got 1"):
+        read_network(tmp_path / "a.bif")
+    assert time.process_time() - began < 20
