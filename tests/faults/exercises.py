@@ -8,8 +8,8 @@ FAULTS = [
     Fault(
         "a stated number may miss by a whole unit of its last digit",
         "exercises/claims/probabilities.py",
-        "half = 0.0 if whole else 0.5 * 10.0",
-        "half = 0.0 if whole else 1.0 * 10.0",
+        'half = float(f"0.5e{',
+        'half = float(f"1.0e{',
         OF + "test_probabilities.py::test_a_probability_is_right_to_the_digits_stated",
     ),
     Fault(
