@@ -32,13 +32,13 @@ def checked_prior(prior: Any, event: tuple[int, ...], encoder: Any) -> Any:
             f"prior must be a distribution, a callable that returns one, or None, got {checks.shown(prior)}"
         )
     if getattr(prior, "encoder", encoder) is not encoder:
-        raise ValueError("the prior is made of another encoder's posteriors: make it with the encoder passed here")
+        raise ValueError("prior must be made with the encoder passed here, got one of another encoder's posteriors")
     made = made_by(prior)
     batch, found = tuple(made.batch_shape), tuple(made.event_shape)
     if (batch, found) != ((), event):
         raise ValueError(
-            f"the prior must be one distribution over vectors of {event[0]} (event shape {event}), and its event shape "
-            f"is {found}, its batch shape {batch}: add .to_event(1), or mend its size"
+            f"prior must be one distribution over vectors of {event[0]} (event shape {event}), got event shape "
+            f"{found} and batch shape {batch}: add .to_event(1), or mend its size"
         )
     return prior
 
@@ -50,7 +50,9 @@ def made_by(prior: Any) -> dist.TorchDistribution:
     try:
         made: Any = prior()
     except TypeError as error:
-        raise TypeError(f"the prior must be a distribution, or be called without arguments: {error}") from error
+        raise TypeError(
+            f"prior must be a distribution, or make one without arguments, got an error: {error}"
+        ) from error
     if not isinstance(made, torch.distributions.Distribution):
         raise TypeError(f"the prior must return a distribution over the codes, got a {type(made).__name__}")
     return made  # type: ignore[return-value]
@@ -65,8 +67,11 @@ def matched(encoder: Any, decoder: Any) -> tuple[tuple[int, ...], int]:
     """
     for what in ("latent", "shape"):
         if not (hasattr(encoder, what) and hasattr(decoder, what)):
-            raise TypeError(f"encoder and decoder must both say their {what}: subclass pg.nn.Encoder and pg.nn.Decoder")
+            raise TypeError(
+                f"encoder and decoder must both say their {what}, got {type(encoder).__name__} and "
+                f"{type(decoder).__name__}: subclass pg.nn.Encoder and pg.nn.Decoder"
+            )
         mine, theirs = getattr(encoder, what), getattr(decoder, what)
         if mine != theirs:
-            raise ValueError(f"the networks disagree: {what} is {mine} in the encoder and {theirs} in the decoder")
+            raise ValueError(f"encoder and decoder must have one {what}, got {mine} and {theirs}")
     return encoder.shape, encoder.latent

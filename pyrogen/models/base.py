@@ -136,7 +136,7 @@ class Pair(Described, Named, nn.Module, ABC):
         """Raise ``ValueError`` unless x is ``(*batch, *shape)`` with values that the likelihood can produce."""
         x = checks.tensor("x", x)
         if context and not self.context:
-            raise ValueError(f"the pair takes images alone, got {len(context)} more inputs: pass data=images")
+            raise ValueError(f"data must be images alone, got {len(context)} more inputs: pass data=images")
         if tuple(x.shape[-len(self.shape) :]) != self.shape:
             raise ValueError(
                 f"images must have shape (*batch, {', '.join(map(str, self.shape))}), got {tuple(x.shape)}"

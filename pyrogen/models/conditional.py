@@ -103,7 +103,10 @@ class ConditionalVAE(Pair):
         """Raise ``ValueError`` for images or labels that do not fit."""
         super().check(x)
         if len(context) != 1:
-            raise ValueError("the pair takes images and labels: pass data=(images, labels), or a data set of both")
+            raise ValueError(
+                f"data must be images and labels, got {1 + len(context)} inputs: pass data=(images, labels), "
+                "or a data set of both"
+            )
         y = checks.tensor("`y`", context[0])
         one_hot(y, self.classes, self.beta, len(x))
         if not y.dtype.is_floating_point:

@@ -69,7 +69,10 @@ def check_networks(encoder: Any, decoder: Any, classes: Any) -> tuple[tuple[int,
     classes = checks.whole("classes", classes, least=1)
     for network in (encoder, decoder):
         if not (hasattr(network, "latent") and hasattr(network, "shape")):
-            raise TypeError("encoder and decoder must both say their latent: subclass pg.nn.Encoder and pg.nn.Decoder")
+            raise TypeError(
+                f"encoder and decoder must both say their latent, got a {type(network).__name__}: "
+                "subclass pg.nn.Encoder and pg.nn.Decoder"
+            )
     shape, latent = tuple(decoder.shape), encoder.latent
     if decoder.latent != latent + classes:
         raise ValueError(

@@ -92,8 +92,8 @@ class GammaExponential(Described, Named, nn.Module):
         good = torch.isfinite(values) & (values >= 0)
         if not good.all():
             raise ValueError(
-                f"observations of an exponential are finite and at least 0, and {int((~good).sum())} of these "
-                f"{values.numel()} are not, such as {values[~good].flatten()[0].item():g}"
+                f"x must be finite and at least 0, got {int((~good).sum())} of {values.numel()} observations that "
+                f"are not, such as {values[~good].flatten()[0].item():g}"
             )
         return values.reshape(-1)
 

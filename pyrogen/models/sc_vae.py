@@ -84,21 +84,21 @@ class SCVAE(Pair):
                 raise TypeError(f"a network of SCVAE must be a pg.nn.{kind.__name__}, got a {type(network).__name__}")
         self.shape, self.latent = matched(encoder, decoder)
         if encoder.code_shape != decoder.code_shape or encoder.dictionary is not decoder.dictionary:
-            same = "one object" if encoder.dictionary is decoder.dictionary else "two objects"
+            same = "one dictionary" if encoder.dictionary is decoder.dictionary else "two dictionaries"
             raise ValueError(
-                f"encoder and decoder must share dictionary and grid: the codes are {encoder.code_shape} and "
-                f"{decoder.code_shape}, the dictionary is {same}"
+                f"encoder and decoder must share dictionary and grid, got {same} and codes of {encoder.code_shape} and "
+                f"{decoder.code_shape}"
             )
         if encoder.scale is None and not isinstance(decoder.likelihood, Gaussian):
             raise ValueError(
-                f"a sparse code of pixels needs the noise of a pg.nn.Gaussian likelihood, and this one is "
+                f"likelihood must be a pg.nn.Gaussian for a sparse code of pixels, got a "
                 f"{type(decoder.likelihood).__name__}: use it, or the convolutional networks"
             )
         rate = checks.real("rate", rate, above=0)
         if sparsity is not None:
             sparsity = checks.real("sparsity", sparsity, least=0, below=1)
             if beta == 0:
-                raise ValueError("with beta=0 nothing is penalized and no sparsity can be asked for: pass beta > 0")
+                raise ValueError("beta must be above 0 for a sparsity, got beta=0: nothing is penalized then")
         self.encoder, self.decoder, self.sparsity = encoder, decoder, sparsity
         self.register_buffer("log_rate", torch.tensor(math.log(rate)))
         self.register_buffer("zeros", torch.tensor(float(sparsity or 0)))
@@ -206,18 +206,23 @@ class SCVAE(Pair):
             raise ValueError(f"x must have at least one image to set the sparsity on, got shape {tuple(x.shape)}")
         self.check(x)
         if not self.beta > 0:
-            raise ValueError("with beta=0 nothing is penalized and no sparsity can be asked for")
+            raise ValueError("beta must be above 0 for a sparsity, got beta=0: nothing is penalized then")
         features = [self.encoder.features(part) for part in x.split(250)]
         unit = (self.beta * self._noise() ** 2).item()  # λ at ρ = 1
         largest = max((self.dictionary.centered(f) @ self.dictionary.atoms).abs().max().item() for f in features)
         if largest == 0:
-            raise ValueError("the images are all alike to this dictionary: their codes are zero whatever the rate")
+            raise ValueError(
+                "x must hold images that differ to this dictionary, got codes that are zero whatever the rate"
+            )
         before, top = self.log_rate.item(), math.log(largest / unit)  # at `top` the lasso's codes are all zero
         low, high = top - 16, top + 8  # a trained LISTA has thresholds of its own
         least = self._share(features, low)
         if least > sparsity + 0.01:
             self.log_rate.fill_(before)
-            raise ValueError(f"{least:.1%} of the codes' entries are zero at every rate, which is above {sparsity:.1%}")
+            raise ValueError(
+                f"sparsity must be at least {least:.1%} here, got {sparsity:.1%}: "
+                f"{least:.1%} of the codes' entries are zero at every rate"
+            )
         for _ in range(30):
             middle = (low + high) / 2
             low, high = (middle, high) if self._share(features, middle) < sparsity else (low, middle)

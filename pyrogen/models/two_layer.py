@@ -106,6 +106,9 @@ class TwoLayerVAE(Pair):
 def _sizes(network: Any, name: str) -> tuple[Any, Any]:
     """Return how long the vectors are that a network takes and returns."""
     if not (hasattr(network, "latent") and hasattr(network, "shape")):
-        raise TypeError(f"`{name}` must say its latent and shape: subclass pg.nn.Encoder or pg.nn.Decoder")
+        raise TypeError(
+            f"`{name}` must say its latent and shape, got a {type(network).__name__}: "
+            "subclass pg.nn.Encoder or pg.nn.Decoder"
+        )
     shape = network.shape[0] if len(network.shape) == 1 else tuple(network.shape)
     return (network.latent, shape) if isinstance(network, Decoder) else (shape, network.latent)

@@ -74,11 +74,12 @@ class VQVAE(Pair):
         for what in ("grid", "dim"):
             if not (hasattr(encoder, what) and hasattr(decoder, what)):
                 raise TypeError(
-                    f"encoder and decoder must both say their {what}: subclass pg.nn.GridEncoder and pg.nn.GridDecoder"
+                    f"encoder and decoder must both say their {what}, got {type(encoder).__name__} and "
+                    f"{type(decoder).__name__}: subclass pg.nn.GridEncoder and pg.nn.GridDecoder"
                 )
             mine, theirs = getattr(encoder, what), getattr(decoder, what)
             if mine != theirs:
-                raise ValueError(f"the networks disagree: {what} is {mine} in the encoder and {theirs} in the decoder")
+                raise ValueError(f"encoder and decoder must have one {what}, got {mine} and {theirs}")
         self.shape, self.latent = matched(encoder, decoder)
         if codebook.dim != encoder.dim:
             raise ValueError(f"codebook must have the networks' dim={encoder.dim}, got dim={codebook.dim}")
@@ -92,12 +93,12 @@ class VQVAE(Pair):
                 f"{type(made).__name__}: a density would make the bound none"
             )
         if made.codebook is not codebook:
-            raise ValueError("the prior is over another codebook: make it with the one that is passed here")
+            raise ValueError("prior must be over the codebook passed here, got one over another codebook")
         batch, event = tuple(made.batch_shape), tuple(made.event_shape)
         if (batch, event) != ((), self.code_shape):
             raise ValueError(
-                f"the prior must be one distribution over grids of codes (event shape {self.code_shape}), and its "
-                f"event shape is {event}, its batch shape {batch}"
+                f"prior must be one distribution over grids of codes (event shape {self.code_shape}), got event shape "
+                f"{event} and batch shape {batch}"
             )
 
     @property

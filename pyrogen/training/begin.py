@@ -83,7 +83,9 @@ def parameters_of(pair: Pair) -> list[Tensor]:
     """
     parameters: list[Tensor] = list(trainable(pair).values())
     if not parameters:
-        raise ValueError("every weight of the pair is frozen (requires_grad=False): there is nothing to train")
+        raise ValueError(
+            "a weight of the pair must be trainable, got all frozen (requires_grad=False): there is nothing to train"
+        )
     return parameters
 
 

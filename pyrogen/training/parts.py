@@ -113,4 +113,4 @@ def check_parts(schedule: Any, callbacks: Any, validation: Any, validate_every: 
     if validate_every is not None:
         checks.whole("validate_every", validate_every, least=1)
         if validation is None:
-            raise ValueError("validate_every needs held-out images: pass validation=")
+            raise ValueError("validation must be held-out images for validate_every, got None")

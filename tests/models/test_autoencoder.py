@@ -207,7 +207,7 @@ def test_a_delta_of_a_users_own_is_taken():
 
 def test_networks_that_disagree_are_refused():
     encoder = pg.nn.MLPEncoder((4,), 2, point=True)
-    with pytest.raises(ValueError, match="latent is 2 in the encoder and 3 in the decoder"):
+    with pytest.raises(ValueError, match="must have one latent, got 2 and 3"):
         pg.models.Autoencoder(encoder, pg.nn.MLPDecoder((4,), 3))
     with pytest.raises(TypeError, match="encoder and decoder must both say their latent"):
         pg.models.Autoencoder(encoder, torch.nn.Linear(2, 4))

@@ -172,7 +172,7 @@ def test_data_sets_give_images_and_labels():
     for other in ({"x": x, "y": y}, items, [{"y": label, "x": image} for image, label in items]):
         assert pg.evaluate(pair, other, importance_samples=2).nll == pytest.approx(scores.nll, rel=1e-9)
     for wrong, error, message in (
-        (x, ValueError, "the pair takes images and labels"),
+        (x, ValueError, "data must be images and labels, got "),
         ({"x": x}, ValueError, "`data` must have the entries x, y, got x"),
         (list(x), TypeError, "items must be tuples"),
         (5, TypeError, "`data` must be tensors"),

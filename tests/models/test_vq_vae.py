@@ -346,10 +346,10 @@ BOOK = Codebook(6, 3)
         (
             {"decoder": pg.nn.MLPGridDecoder((1, 4, 4), (4,), 3)},
             ValueError,
-            r"grid is \(2, 2\) in the encoder and \(4,\) in the decoder",
+            r"must have one grid, got \(2, 2\) and \(4,\)",
         ),
         ({"encoder": pg.nn.MLPEncoder((1, 4, 4), latent=12)}, TypeError, "must both say their grid"),
-        ({"prior": UniformCodes(Codebook(6, 3), (2, 2))}, ValueError, "the prior is over another codebook"),
+        ({"prior": UniformCodes(Codebook(6, 3), (2, 2))}, ValueError, "prior must be over the codebook"),
         (
             {"prior": torch.distributions.Normal(torch.zeros(3), 1.0)},
             TypeError,
@@ -358,9 +358,9 @@ BOOK = Codebook(6, 3)
         (
             {"codebook": BOOK, "prior": UniformCodes(BOOK, (4,))},
             ValueError,
-            r"event shape \(2, 2, 3\)\), and its event shape",
+            r"event shape \(2, 2, 3\)\), got event shape",
         ),
-        ({"prior": lambda: UniformCodes(Codebook(6, 3), (2, 2))}, ValueError, "the prior is over another codebook"),
+        ({"prior": lambda: UniformCodes(Codebook(6, 3), (2, 2))}, ValueError, "prior must be over the codebook"),
         ({"codebook": 8}, TypeError, "codebook must be a pg.nn.Codebook, got a int"),
         ({"commitment": "a"}, TypeError, "commitment must be a finite number"),
         (

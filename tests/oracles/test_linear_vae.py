@@ -21,7 +21,7 @@ from pyrogen.training import elbo_terms
 N, D, L = 200, 6, 3
 EIGENVALUES = np.array([6.0, 2.5, 1.0, 0.2, 0.1, 0.05])
 ETA, TAIL = 1e-3, 26.0
-EVERY_BETA = pytest.mark.parametrize("beta", [0.5, 1.0, 4.0])
+EVERY_BETA = pytest.mark.parametrize("beta", [0.5, 4.0])
 
 
 @functools.cache

@@ -243,7 +243,7 @@ def test_weights_that_overflow_are_never_kept(tmp_path):
         ({"steps": 5, "lr": float("nan")}, "lr must be a finite number above 0"),
         ({"steps": 5, "checkpoint_every": -3}, "checkpoint_every must be a whole number of at least 1"),
         ({"steps": 5, "clip_norm": 0.0}, "clip_norm must be a finite number above 0"),
-        ({"steps": 5, "validate_every": 5}, "validate_every needs held-out images"),
+        ({"steps": 5, "validate_every": 5}, "validation must be held-out images for validate_every, got None"),
         ({"steps": 5, "batch_size": 101}, "batch_size must lie between 1 and the data set's 100 images"),
         ({"steps": 5, "batch_size": 0}, "batch_size must be a whole number of at least 1, got 0"),
     ],

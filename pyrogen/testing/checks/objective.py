@@ -153,4 +153,7 @@ def check_batch(batch: Any) -> None:
     with blaming("batch"):
         made = batch(torch.zeros(1, dtype=torch.int64))
     if not (isinstance(made, tuple) and len(made) == 2 and isinstance(made[0], tuple) and isinstance(made[1], Mapping)):
-        raise TypeError("batch must return (args, kwargs), a tuple and a mapping, such as ((x[rows], N), {})")
+        raise TypeError(
+            "batch must return (args, kwargs), a tuple and a mapping, such as ((x[rows], N), {}), got "
+            f"{checks.shown(made)}"
+        )

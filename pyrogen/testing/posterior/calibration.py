@@ -201,7 +201,10 @@ def _simulated(simulate: Callable[[], Any]) -> tuple[dict[str, torch.Tensor], tu
         given = simulate()
     kinds = Mapping, tuple | list, Mapping
     if not isinstance(given, tuple) or len(given) not in (2, 3) or not all(map(isinstance, given, kinds)):
-        raise ValueError("simulate must return (latents by site, args) or (latents by site, args, kwargs)")
+        raise ValueError(
+            "simulate must return (latents by site, args) or (latents by site, args, kwargs), got "
+            f"{checks.shown(given)}"
+        )
     return dict(given[0]), tuple(given[1]), dict(given[2]) if len(given) == 3 else {}
 
 

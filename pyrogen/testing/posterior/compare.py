@@ -98,7 +98,9 @@ def compare(
             known = exact(*tested.args, **tested.kwargs) if callable(exact) else exact
         check_exact(known, made=True)
         if not known and evidence is None:
-            raise ValueError("there is nothing to compare with: exact names no site, and evidence is None")
+            raise ValueError(
+                "exact must name a site, or evidence be a number, got neither: there is nothing to compare with"
+            )
         with torch.no_grad():
             with blaming("the guide"):
                 first = own_latents(tested, 0)

@@ -101,7 +101,7 @@ def as_context_source(data: Any, pair: Pair, device: torch.device | None) -> Any
             f"{type(data).__name__}"
         )
     if len(data) == 0:
-        raise ValueError("the data set is empty: there is nothing to train on or evaluate")
+        raise ValueError("data must have at least one row, got an empty data set")
     if hasattr(data, "images") and hasattr(data, "factors"):
         moved = data.to(device) if device is not None and device.type != "cpu" and hasattr(data, "to") else data
         return FactoredSource(moved, pair)

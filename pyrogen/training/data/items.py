@@ -34,7 +34,7 @@ def image_of(item: Any) -> Tensor:
         return _of_pil(item)
     raise TypeError(
         "the data set's items must be tensors, arrays or PIL images, tuples that begin with one, or dicts with "
-        f"one, not {type(item).__name__}: convert them in the data set's __getitem__"
+        f"one, got a {type(item).__name__}: convert them in the data set's __getitem__"
     )
 
 

@@ -91,7 +91,7 @@ def as_source(data: Any, pair: Pair, device: torch.device | None = None, workers
             f"{type(data).__name__}"
         )
     if (isinstance(data, torch.Tensor | np.ndarray) and data.ndim == 0) or len(data) == 0:
-        raise ValueError("the data set is empty: there is nothing to train on or evaluate")
+        raise ValueError("data must have at least one row, got an empty data set")
     if isinstance(data, torch.Tensor | np.ndarray):
         return _of_array(data, pair, device)
     if isinstance(data, str | bytes | dict):

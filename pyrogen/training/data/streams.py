@@ -94,7 +94,7 @@ class StreamSource:
                 if part is not None and hasattr(part, "set_epoch"):
                     part.set_epoch(self._epoch)
             self._batches = iter(self.loader)
-        raise ValueError("the data set is empty: the loader gives no batch to train on")
+        raise ValueError("data must have at least one batch, got an empty loader")
 
 
 class StreamOrder:
