@@ -11,13 +11,13 @@ from pyrogen.graphs.inference.dependence import (
     EPSILON,
     JOINT,
     Dependence,
-    Table,
     conditional_mutual_information,
     dependence,
     exact_table,
     generic_network,
     terms,
 )
+from pyrogen.graphs.inference.rings import Table
 from pyrogen.graphs.structure.validation import Graph, Node
 
 

@@ -12,17 +12,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pyrogen.exercises import explanations, schema
 from pyrogen.exercises.claims.independences import Claim, Subject, independence, judged
 from pyrogen.exercises.results import Row
 from pyrogen.graphs.inference.dependence import EPSILON, JOINT, exact_table, terms
 from pyrogen.graphs.inference.queries import log_partition, query
+from pyrogen.graphs.inference.rings import Table
 from pyrogen.graphs.structure import validation
 from pyrogen.graphs.structure.validation import Node
-
-Table = NDArray[np.float64]
 
 
 def equal_conditionals(subject: Subject, claim: Claim) -> Row:

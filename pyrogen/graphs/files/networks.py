@@ -18,6 +18,7 @@ from pyrogen.graphs.files.content import file_path, read_text, refused, shown
 from pyrogen.graphs.files.json_form import add_edges, check_acyclic, network_from_dict, network_to_dict, parse_json
 from pyrogen.graphs.files.other_formats import OTHERS, read_other
 from pyrogen.graphs.inference.factors import tables
+from pyrogen.graphs.structure.making import graph_of
 
 __all__ = ["bundled", "bundled_names", "network_from_dict", "network_to_dict", "read_network", "write_network"]
 
@@ -123,9 +124,8 @@ def _from_bif(content: Content) -> Any:
     from pgmpy.factors.discrete import TabularCPD
     from pgmpy.models import DiscreteBayesianNetwork
 
-    edges = nx.DiGraph()
-    edges.add_nodes_from(content.states)
-    edges.add_edges_from((parent, node) for node, parents in content.parents.items() for parent in parents)
+    arrows = ((parent, node) for node, parents in content.parents.items() for parent in parents)
+    edges = graph_of(nx.DiGraph, content.states, arrows)
     check_acyclic(edges)
     network = DiscreteBayesianNetwork()
     network.add_nodes_from(content.states)

@@ -29,14 +29,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pyrogen.graphs.inference.queries import log_partition
+from pyrogen.graphs.inference.rings import Table
 from pyrogen.graphs.structure import validation
 from pyrogen.graphs.structure.cliques import maximal_cliques
+from pyrogen.graphs.structure.making import graph_of
 from pyrogen.graphs.structure.validation import Graph, Node, Nodes
-
-Table = NDArray[np.float64]
 
 LARGEST_FAMILY = 20  # nodes of one table that is drawn: a million numbers
 EPSILON = float(np.finfo(np.float64).eps)
@@ -83,9 +82,7 @@ def generic_network(graph: Graph, rng: np.random.Generator) -> Any:
     if not isinstance(rng, np.random.Generator):
         raise TypeError(f"rng must be a numpy Generator such as numpy.random.default_rng(0), got {type(rng).__name__}")
     directed = validation.either(graph).is_directed()
-    network = DiscreteBayesianNetwork() if directed else DiscreteMarkovNetwork()
-    network.add_nodes_from(graph)
-    network.add_edges_from(graph.edges())
+    network = graph_of(DiscreteBayesianNetwork if directed else DiscreteMarkovNetwork, graph, graph.edges())
     if directed:
         for node in graph:
             parents = [other for other in graph if graph.has_edge(other, node)]

@@ -8,7 +8,8 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
-from pyrogen.graphs.structure.validation import SHOWN, Node, State
+from pyrogen.graphs.structure import validation
+from pyrogen.graphs.structure.validation import Node, State
 
 Indices: TypeAlias = dict[Node, Tensor]  # int64 (N,) for each node, −1 where nothing was seen
 
@@ -60,14 +61,15 @@ def encode(found: Mapping[Node, Any], states: Mapping[Node, Sequence[State]], wh
 
     for name in found:
         if name not in states:
-            raise ValueError(f"{what} has the column {name!r}, but the variables are {_listed(states)}")
+            raise ValueError(f"{what} has the column {name!r}, but the variables are {validation.listed(states)}")
     encoded: Indices = {}
     for name, column in found.items():
         codes, seen = pd.factorize(column, use_na_sentinel=True)
         places = {state: place for place, state in enumerate(states[name])}
         for state in seen:
             if state not in places:
-                raise ValueError(f"{what} says {state!r} for {name!r}, whose states are {_listed(states[name])}")
+                known = validation.listed(states[name])
+                raise ValueError(f"{what} says {state!r} for {name!r}, whose states are {known}")
         table = torch.tensor([*(places[state] for state in seen), -1])
         encoded[name] = table[torch.as_tensor(codes.copy(), dtype=torch.int64)]  # a missing one has the code −1
     return encoded
@@ -85,8 +87,3 @@ def observed_states(found: Mapping[Node, Any]) -> dict[Node, tuple[State, ...]]:
         except TypeError:
             shown[name] = tuple(sorted(values, key=str))
     return shown
-
-
-def _listed(values: Any) -> str:
-    values = [repr(value) for value in values]
-    return ", ".join(values[:SHOWN] + ([f"… ({len(values)} in all)"] if len(values) > SHOWN else []))

@@ -15,6 +15,7 @@ from pyrogen.graphs.inference.factors import Factor, Tables, tables
 from pyrogen.graphs.pyro.enumeration import Plan, weigh
 from pyrogen.graphs.pyro.records import Indices, columns, encode
 from pyrogen.graphs.structure import validation
+from pyrogen.graphs.structure.making import graph_of
 from pyrogen.graphs.structure.validation import Node, State
 
 LIMIT = 2**25  # entries: 268 MB in float64
@@ -190,7 +191,5 @@ def _topological(known: Tables) -> tuple[list[Node], dict[Node, tuple[Node, ...]
     import networkx as nx
 
     parents = {factor.names[0]: factor.names[1:] for factor in known.factors}
-    graph = nx.DiGraph()
-    graph.add_nodes_from(known.states)
-    graph.add_edges_from((parent, node) for node in known.states for parent in parents[node])
-    return list(nx.topological_sort(graph)), parents
+    arrows = ((parent, node) for node in known.states for parent in parents[node])
+    return list(nx.topological_sort(graph_of(nx.DiGraph, known.states, arrows))), parents

@@ -170,11 +170,9 @@ def junction_tree(
             links.append((above, len(cliques), frozenset(rest)))
         cliques.append({node, *rest})
     place = {node: number for number, node in enumerate(ug)}
-    tree = nx.Graph()
-    tree.add_nodes_from(sorted(map(frozenset, cliques), key=lambda clique: sorted(place[node] for node in clique)))
-    for a, b, separator in links:
-        tree.add_edge(frozenset(cliques[a]), frozenset(cliques[b]), separator=separator)
-    return tree
+    found = list(map(frozenset, cliques))
+    ordered = sorted(found, key=lambda clique: sorted(place[node] for node in clique))
+    return graph_of(nx.Graph, ordered, ((found[a], found[b], {"separator": shared}) for a, b, shared in links))
 
 
 def _eliminate(

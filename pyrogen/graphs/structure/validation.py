@@ -106,7 +106,7 @@ def names(graph: Graph, value: Nodes | None, what: str, *, empty: bool = False) 
         asked = members(value, what)
     for name in asked:
         if not _has(places, name):
-            raise ValueError(f"{what} names {name!r}, but the nodes are {_listed(graph)}")
+            raise ValueError(f"{what} names {name!r}, but the nodes are {listed(graph)}")
     found = sorted((places[name] for name in asked), key=lambda item: item[0])
     for (_, name), (_, following) in pairwise(found):
         if name == following:
@@ -128,7 +128,7 @@ def name(graph: Graph, value: Nodes, what: str) -> Node:
     """Return the one node that `value` names; raises a ValueError for several, and what `names` raises."""
     found = names(graph, value, what)
     if len(found) != 1:
-        raise ValueError(f"{what} must name one node, got {len(found)}: {_listed(found)}")
+        raise ValueError(f"{what} must name one node, got {len(found)}: {listed(found)}")
     return found[0]
 
 
@@ -139,7 +139,7 @@ def ordering(graph: Graph, order: Iterable[Node], what: str = "order") -> tuple[
     if len(found) != len(graph):
         missing = [node for node in graph if node not in set(found)]
         verb = "is" if len(missing) == 1 else "are"
-        raise ValueError(f"{what} must name all {len(graph)} nodes, but {_listed(missing)} {verb} missing")
+        raise ValueError(f"{what} must name all {len(graph)} nodes, but {listed(missing)} {verb} missing")
     return tuple(order)
 
 
@@ -231,7 +231,7 @@ def evidence(network: Any, mapping: Mapping[Node, State] | None) -> dict[Node, S
     for node in names(network, list(mapping), "evidence", empty=True):
         state = mapping[node]
         if not _has(known[node], state):
-            raise ValueError(f"evidence says {state!r} for {node!r}, whose states are {_listed(known[node])}")
+            raise ValueError(f"evidence says {state!r} for {node!r}, whose states are {listed(known[node])}")
         checked[node] = known[node][known[node].index(state)]  # the table's own object, say 0 for numpy's
     return checked
 
@@ -261,7 +261,8 @@ def _kind(value: Any) -> str:
     return type(value).__name__ if library in ("builtins", "__main__") else f"{library}'s {type(value).__name__}"
 
 
-def _listed(values: Iterable[Any]) -> str:
+def listed(values: Iterable[Any]) -> str:
+    """Return values for a message: the first `SHOWN`, and how many there are in all."""
     shown = [repr(value) for value in values]
     rest = [f"… ({len(shown)} in all)"] if len(shown) > SHOWN else []
     return ", ".join(shown[:SHOWN] + rest)

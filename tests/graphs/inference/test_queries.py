@@ -332,8 +332,6 @@ def test_a_posterior_prints_as_a_table_and_a_long_one_in_part():
 
 
 def test_an_answer_is_a_table_in_a_notebook():
-    from pyrogen.graphs.inference.posterior import Posterior
-
     html = Posterior({"a<b": ("no", "yes")}, np.array([0.25, 0.75]))._repr_html_()
     assert html == (
         "<table><tr><th>a&lt;b</th><th>P(a&lt;b)</th></tr><tr><td>no</td><td>0.2500</td></tr>"
