@@ -42,9 +42,10 @@ def check_file(target: str, **settings: Any) -> Report:
     try:
         spec = importlib.util.spec_from_file_location(path.stem, path)
         assert spec is not None
-        assert spec.loader is not None
+        loader = spec.loader
+        assert loader is not None
         module = importlib.util.module_from_spec(spec)
-        _run(path, lambda: spec.loader.exec_module(module))
+        _run(path, lambda: loader.exec_module(module))
         make = getattr(module, function, None)
         if not callable(make):
             raise ValueError(f"{name} must define a function {function!r}; it has none")

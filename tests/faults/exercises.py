@@ -6,6 +6,13 @@ OF = "exercises/claims/"
 
 FAULTS = [
     Fault(
+        "a number without a digit is right whatever is computed",
+        "exercises/claims/probabilities.py",
+        " or half > 0.5:  # ",
+        ":  # ",
+        OF + "test_probabilities.py::test_what_is_no_probability_is_refused",
+    ),
+    Fault(
         "a stated number may miss by a whole unit of its last digit",
         "exercises/claims/probabilities.py",
         'half = float(f"0.5e{',
