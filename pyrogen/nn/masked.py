@@ -15,6 +15,10 @@ from pyrogen.config import Described
 from pyrogen.nn.base import batch_shape, check_shape, fitting
 
 
+MOST_LAYERS = 1000  # of one network
+MOST_WEIGHTS = 2**28  # 1 GiB in float32: drawing more takes long before memory refuses
+
+
 class Autoregressive(Described, nn.Module, ABC):
     r"""p(k) = Π_t p(k_t | k_1 … k_{t−1}) over a grid of indices in row-major order.
 
@@ -76,9 +80,16 @@ class PixelCNN(Autoregressive):
         super().__init__(grid, codes)
         if len(self.grid) > 2:
             raise ValueError(f"the grid must have one or two dimensions, got {self.grid}")
-        for name, value in {"channels": channels, "layers": layers, "reach": reach}.items():
-            checks.whole(name, value, least=1)
+        channels, reach = checks.whole("channels", channels, least=1), checks.whole("reach", reach, least=1)
+        layers = checks.whole("layers", layers, least=1, most=MOST_LAYERS)
         self.height, self.width = (1, *self.grid)[-2:]
+        kernels = 2 * (reach + 1) * (2 * reach + 2) + 5  # of one layer, of channels² weights each
+        weights = layers * channels * (kernels * channels + 2 * self.height * self.width)
+        if weights + 2 * self.codes * channels > MOST_WEIGHTS:
+            raise ValueError(
+                f"a PixelCNN must have at most {MOST_WEIGHTS} weights: ask for fewer channels, layers or codes, or a "
+                "smaller reach or grid"
+            )
         self.embedding = nn.Embedding(self.codes, channels)
         self.layers = nn.ModuleList(_Layer(channels, reach, (self.height, self.width)) for _ in range(layers))
         self.head = nn.Sequential(

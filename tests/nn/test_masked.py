@@ -83,14 +83,16 @@ class OfOwnMake(pg.nn.Autoregressive):
         (lambda: network((2, 2, 2)), r"one or two dimensions, got \(2, 2, 2\)"),
         (lambda: network((2, 2), codes=0), "codes must be a whole number of at least 1"),
         (lambda: network((2, 2), reach=0), "reach must be a whole number of at least 1"),
-        (lambda: network((2, 2), layers=0), "layers must be a whole number of at least 1"),
+        (lambda: network((2, 2), layers=0), "layers must be a whole number from 1 to 1000, got 0"),
         (lambda: network((2, 2), codes=-2), "codes must be a whole number of at least 1, got -2"),
-        (lambda: network((2, 2), layers=-2), "layers must be a whole number of at least 1, got -2"),
+        (lambda: network((2, 2), layers=-2), "layers must be a whole number from 1 to 1000, got -2"),
         (
             lambda: OfOwnMake(torch.zeros(4, 5, 3))(torch.zeros(4, 3).long()),
             r"what logits_of returns must have shape \(4, 3, 5\), got",
         ),
         (lambda: network((2, 2))(torch.zeros(4, 4, dtype=torch.int64)), r"indices must have shape \(\*batch, 2, 2\)"),
+        (lambda: pg.nn.PixelCNN((4, 4), 8, channels=1800), "must have at most 268435456 weights"),
+        (lambda: pg.nn.PixelCNN((4, 4), 8, channels=1, layers=1001), "layers must be a whole number from 1 to 1000"),
     ],
 )
 def test_what_does_not_fit_is_refused(make, message):
