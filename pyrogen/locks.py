@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import time
@@ -83,7 +84,8 @@ class FolderLock:
         """Give the lock back; nothing happens if it is not held."""
         if self._file is not None:
             if self._is_there(self._file):  # and not another's, in a folder that was made anew
-                self.path.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):  # of a disk that has become read-only: its lock goes when it closes
+                    self.path.unlink()
             self._file.close()
             self._file = None
 

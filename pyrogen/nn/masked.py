@@ -14,7 +14,6 @@ from pyrogen import checks, tensors
 from pyrogen.config import Described
 from pyrogen.nn.base import batch_shape, check_shape, fitting
 
-
 MOST_LAYERS = 1000  # of one network
 MOST_WEIGHTS = 2**28  # 1 GiB in float32: drawing more takes long before memory refuses
 

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -246,3 +247,17 @@ def test_programs_get_data_of_inference_mode_as_usual_tensors():
     with torch.inference_mode():
         x = torch.zeros(3)
     assert not ProgramSource((x, 1)).data[0].is_inference()
+
+
+def test_a_lock_that_cannot_be_removed_is_given_back(tmp_path, monkeypatch):
+    lock, other = FolderLock(tmp_path), FolderLock(tmp_path)
+    assert lock.acquire()
+
+    def refuse(path, **settings):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    lock.release()
+    assert other.acquire()
+    monkeypatch.undo()
+    other.release()
