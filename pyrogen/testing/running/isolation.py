@@ -54,7 +54,7 @@ def nothing_changed(*programs: Program) -> Iterator[None]:
             module.training = training
         store._params, store._constraints, store._param_to_name = held  # the same dicts, for a pair may own them
         for names in held:
-            names.clear()  # type: ignore[attr-defined]
+            names.clear()
         store.set_state(state)
         set_rng_state(rng)
         if cuda is not None:
