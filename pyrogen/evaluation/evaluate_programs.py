@@ -19,6 +19,7 @@ from pyrogen.evaluation.weights import contracted, enumerated_in_model
 from pyrogen.models import Programs
 from pyrogen.training.data.program_data import ProgramSource, moved
 from pyrogen.training.divergence import expectation
+from pyrogen.training.step.elbo import ALL, homes_of
 
 
 @torch.no_grad()
@@ -89,13 +90,16 @@ class Sums:
         """Add the draws of one run."""
         summed = enumerated_in_model(run)
         mean = expectation(run.guide, run.nesting + (run.particles is not None))
+        homes, joint = homes_of(run.model, run.guide)
         for name, site in sampled(run.model).items():
             kind = "reconstruction" if site["is_observed"] else "kl"
             if name not in summed:
-                self._put(name, kind, mean(-self._scaled(site), False), run)
+                where = ALL if joint and kind == "kl" else name
+                self._put(where, kind, mean(-self._scaled(site), False), run)
         for name, site in sampled(run.guide).items():
             if not is_charge(site):
-                self._put(name, "kl", mean(self._scaled(site), False), run)
+                where = ALL if joint else homes.get(name, name)
+                self._put(where, "kl", mean(self._scaled(site), False), run)
         if summed:
             name = "+".join([site for site in run.observed if site in summed] or sorted(summed))
             self._put(name, "reconstruction", -contracted(run, self.how.dim, summed, guide=False), run)

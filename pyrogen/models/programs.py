@@ -11,8 +11,9 @@ from typing import Any
 import pyro
 import torch
 from pyro import distributions as dist
-from pyro.infer import ELBO, Trace_ELBO
+from pyro.infer import ELBO, Trace_ELBO, TraceEnum_ELBO
 from pyro.poutine.messenger import Messenger
+from pyro.util import get_rng_state, set_rng_state
 from torch import Tensor, nn
 from torch.distributions import constraints, transform_to
 
@@ -28,7 +29,7 @@ class Programs(Pair):
 
     The programs may use PyroModules, ``pyro.module``, ``pyro.param``, AutoGuides (those too that set themselves up on
     first use), subsampling plates, enumeration, and any number of latent sites. Training minimizes ``loss``, in nats,
-    as ``SVI(model, guide, optim, loss).step`` does: from the same seed it gives the same losses.
+    as ``SVI(model, guide, optim, loss).step`` does: from the same seed a given `loss` has the same values.
 
     The parameters belong to this object. While its programs run, Pyro's global parameter store is put aside for a store
     of their own. So nothing is left in the global one, and two pairs may use the same names. Values that ``pyro.param``
@@ -38,8 +39,8 @@ class Programs(Pair):
     Args:
         model: a callable with Pyro primitives: a function, a method or a module.
         guide: the same, with the model's arguments; an AutoGuide, for example.
-        loss: any Pyro ELBO, or a callable (model, guide, \*args) that returns a loss to differentiate; by default
-            ``Trace_ELBO()``.
+        loss: any Pyro ELBO, or a callable (model, guide, \*args) that returns a loss to differentiate. By default
+            ``TraceEnum_ELBO()`` if a latent is marked for enumeration at the first run, else ``Trace_ELBO()``.
 
     Data for both programs are a tensor (one argument), a tuple of arguments, a dict of keyword arguments, or None for
     programs that hold their data. See `pg.fit` for how they are cut into batches.
@@ -71,8 +72,8 @@ class Programs(Pair):
         if loss is not None and (isinstance(loss, type) or not (isinstance(loss, ELBO) or callable(loss))):
             raise TypeError(f"`loss` must be a Pyro ELBO such as Trace_ELBO(), got {loss!r}: make one and pass it")
         self._programs = (model, guide)  # a tuple, for modules of their own would hide the methods of these names
-        self.given_loss = loss
-        self.loss: Any = Trace_ELBO() if loss is None else loss
+        self._usual: Any = Trace_ELBO()  # the loss where none is given
+        self.loss: Any = self._usual if loss is None else loss
         self.shape, self.latent = (), 0
         self.parts, self.params = nn.ModuleDict(), nn.ParameterDict()
         self._values = _Values()  # what Pyro's store holds while the programs run
@@ -95,6 +96,11 @@ class Programs(Pair):
         return all("size" in _parameters(program) for program in self._programs)
 
     @property
+    def given_loss(self) -> Any:
+        """The loss that was given, or None where the sites choose it."""
+        return None if self.loss is self._usual else self.loss
+
+    @property
     def is_ready(self) -> bool:
         """Whether the programs have run, so that all parameters are known."""
         return self._trained is not None
@@ -111,18 +117,35 @@ class Programs(Pair):
 
     def prepare(self, *args: Any, **kwargs: Any) -> None:
         """Run guide and model once on data, so that all parameters are made; the random state stays as it was."""
-        if not self.is_ready:
+        if self.is_ready:
+            return
+        try:
             with torch.random.fork_rng(), torch.no_grad(), pyro.poutine.block(), self.gathering():
                 trace = pyro.poutine.trace(self.guide).get_trace(*args, **kwargs)
                 pyro.poutine.replay(self.model, trace=trace)(*args, **kwargs)
+        except ToEnumerate:
+            self.prepare(*args, **kwargs)
 
     @contextmanager
     def gathering(self) -> Iterator[None]:
-        """Let the programs run for the first time in this context, and keep the parameters that they make."""
+        """Let the programs run for the first time in this context, and keep the parameters that they make.
+
+        Raises:
+            ToEnumerate: at a latent that is marked for enumeration, if no loss was given. The loss is then
+                ``TraceEnum_ELBO()``, all else is as before, and the programs must run again.
+        """
         used: dict[str, None] = {}
-        with self.store(), _Seen(used):
-            yield
-            self._keep(used)
+        before = get_rng_state()
+        try:
+            with self.store(), _Seen(used, self.given_loss is None and isinstance(self.loss, Trace_ELBO)):
+                yield
+                self._keep(used)
+        except ToEnumerate:
+            self._usual = self.loss = TraceEnum_ELBO()
+            self._values.clear()
+            self._constraints.clear()
+            set_rng_state(before)
+            raise
 
     @contextmanager
     def store(self) -> Iterator[None]:
@@ -229,6 +252,10 @@ class Programs(Pair):
                 known |= set(value.modules())
 
 
+class ToEnumerate(Exception):
+    """A latent is marked for enumeration, and the loss would draw it."""
+
+
 class _Values(dict[str, Tensor]):
     """Unconstrained values by name; the first of a name is an ``nn.Parameter``, so that a module can own it."""
 
@@ -238,11 +265,16 @@ class _Values(dict[str, Tensor]):
 
 
 class _Seen(Messenger):
-    """Notes the names of the parameters that SVI would see, and so train."""
+    """Notes the names of the parameters that SVI would see, and so train; stops at latents to enumerate if asked."""
 
-    def __init__(self, names: dict[str, None]) -> None:
+    def __init__(self, names: dict[str, None], stops: bool) -> None:
         super().__init__()
-        self.names = names
+        self.names, self.stops = names, stops
+
+    def _pyro_sample(self, msg: Any) -> None:
+        marked = msg["infer"] is not None and msg["infer"].get("enumerate") in ("parallel", "sequential")
+        if self.stops and marked and not msg["is_observed"]:
+            raise ToEnumerate
 
     def _pyro_post_param(self, msg: Any) -> None:
         self.names[msg["name"]] = None

@@ -281,9 +281,7 @@ class Run:
 
     def _check_weights(self) -> None:
         if not all(torch.isfinite(parameter).all() for parameter in self.parameters):
-            raise DivergenceError(
-                f"by step {self.step} a parameter is not finite: try a smaller lr. An earlier checkpoint is kept"
-            )
+            raise DivergenceError(f"by step {self.step} a parameter is not finite: try a smaller lr")
 
     def _report_divergence(self, rows: NDArray[np.float64], first: int) -> None:
         at = int(np.flatnonzero(~np.isfinite(rows).all(1))[0])
@@ -291,9 +289,10 @@ class Run:
         column = next((i for i in others if not math.isfinite(rows[at, i])), 0)
         name = self.history.columns[len(CLOCK) + column]
         name = "kl" if name in self.history.per_latent else name
-        site = self.objective.sites.get(name, name)
-        raise DivergenceError(
-            f"at step {first + at} the {SHOWN.get(name, name)} term of site {site!r} became "
-            f"{rows[at, column]}: try a smaller lr, a β warm-up or data on a smaller scale. An earlier checkpoint is "
-            "kept"
+        site = self.objective.sites.get(name)
+        what = SHOWN.get(name, name) if site in (None, "all") else f"{SHOWN.get(name, name)} term of site {site!r}"
+        own = isinstance(self.pair, Programs)  # whose sites have no β of ours
+        advice = (
+            "a smaller lr or data on a smaller scale" if own else "a smaller lr, a β warm-up or data on a smaller scale"
         )
+        raise DivergenceError(f"at step {first + at} the {what} became {rows[at, column]}: try {advice}")

@@ -11,7 +11,7 @@ import torch
 from pyro import distributions as dist
 from pyro import poutine
 from pyro.infer import TraceEnum_ELBO, config_enumerate
-from pyro.infer.autoguide import AutoMultivariateNormal, AutoNormal
+from pyro.infer.autoguide import AutoMultivariateNormal, AutoNormal, init_to_value
 from scipy.special import logsumexp
 from scipy.stats import norm
 
@@ -137,6 +137,19 @@ def test_a_guide_through_an_auxiliary_variable_has_a_density():
     scores = pg.evaluate(pair, Y, importance_samples=400)
     assert scores.nll == pytest.approx(-evidence(), abs=0.05)
     assert scores.nll <= -scores.elbo + Z * scores.standard_errors["elbo"]
+    assert [name for name, site in scores.sites.items() if "kl" in site] == ["all latents"]
+
+
+def test_auxiliary_draws_count_to_their_latents():
+    def model():
+        pyro.sample("a", dist.Normal(0.0, 1.0))
+        pyro.sample("b", dist.LogNormal(0.0, 1.0))
+
+    guide = AutoNormal(
+        model, init_loc_fn=init_to_value(values={"a": torch.zeros(()), "b": torch.ones(())}), init_scale=1.0
+    )
+    scores = pg.evaluate(pg.models.Programs(model, guide), None, importance_samples=30)
+    assert {name: site["kl"] for name, site in scores.sites.items()} == pytest.approx({"a": 0.0, "b": 0.0}, abs=1e-5)
 
 
 def test_a_pair_of_ours_gives_its_draws_to_arviz():

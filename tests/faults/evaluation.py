@@ -368,4 +368,11 @@ FAULTS = [
         "        pass",
         "evaluation/test_evaluate.py::test_factors_that_cannot_be_scored_are_refused_before_any_work",
     ),
+    Fault(
+        "an auxiliary draw counts to a site that nobody wrote",
+        "evaluation/evaluate_programs.py",
+        "homes.get(name, name)",
+        "name",
+        "evaluation/test_anyones_programs.py::test_auxiliary_draws_count_to_their_latents",
+    ),
 ]

@@ -327,4 +327,11 @@ FAULTS = [
         "centered / (len(means) - 1)",
         "models/test_dip_vae.py::test_the_price_of_a_linear_encoder_is_that_of_the_closed_form",
     ),
+    Fault(
+        "programs draw the latents that are marked for enumeration",
+        "models/programs.py",
+        "if self.stops and marked and",
+        "if False and",
+        "models/test_programs.py::test_latents_marked_for_enumeration_choose_the_loss_unless_one_is_given",
+    ),
 ]

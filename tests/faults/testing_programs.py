@@ -84,4 +84,11 @@ FAULTS = [
         "loss = None if",
         "testing/test_ways_in.py::test_programs_of_the_package_are_checked_with_their_loss",
     ),
+    Fault(
+        "a wrong sign passes where the guide has no parameter",
+        "testing/checks/terms.py",
+        "        return _of_their_sum(design, target)",
+        "        return _UNKNOWN",
+        "testing/test_missed_faults.py::TestLosses::test_an_elbo_of_your_own_with_the_other_sign",
+    ),
 ]

@@ -295,3 +295,27 @@ def test_a_parameter_that_comes_late_stops_the_run():
 
     with pytest.raises(ValueError, match="'late' after training has begun"):
         pg.fit(pg.models.Programs(model, nothing), None, steps=5, compile=False, progress=False)
+
+
+@pytest.mark.filterwarnings("ignore:.*ound vars in model but not guide")
+def test_latents_marked_for_enumeration_choose_the_loss_unless_one_is_given():
+    def model(x):
+        level = pyro.sample("level", dist.Gamma(2.0, 2.0))
+        with pyro.plate("data", len(x)):
+            k = pyro.sample("k", dist.Categorical(torch.ones(2)), infer={"enumerate": "parallel"})
+            pyro.sample("x", dist.Normal(level * k, 1.0), obs=x)
+
+    def guide(x):
+        pyro.sample("level", dist.LogNormal(pyro.param("loc", torch.zeros(())), 0.3))
+
+    x, losses = torch.linspace(-1, 3, 8), []
+    for loss in (None, TraceEnum_ELBO(), Trace_ELBO()):
+        pair = pg.models.Programs(model, guide, loss)
+        fit = pg.fit(pair, x, steps=2, compile=False, progress=False)
+        assert isinstance(pair.loss, type(loss or TraceEnum_ELBO()))
+        assert pair.given_loss is loss
+        losses.append(fit.history["objective"].tolist())
+    assert losses[0] == losses[1] != losses[2]
+    other = pg.models.Programs(model, AutoNormal(pyro.poutine.block(model, hide=["k"])))
+    other.prepare(x)
+    assert isinstance(other.loss, TraceEnum_ELBO)

@@ -301,7 +301,10 @@ class TestLosses:
             def loss(self, *args, **kwargs):
                 return -super().loss(*args, **kwargs)
 
-        assert "it has the wrong sign" in report(model, guide, loss=Other())["objective"].findings[0].message
+        for own in (guide, lambda *args: pyro.sample("level", dist.Normal(0.4, 0.7))):  # with parameters, and without
+            told = report(model, own, loss=Other())["objective"]
+            assert told.outcome == "fault"
+            assert "it has the wrong sign" in told.findings[0].message
 
     def test_a_sound_one(self):
         assert report(model, guide, loss=lambda *args: self.terms(*args)[1] - self.terms(*args)[0])["objective"].outcome

@@ -32,9 +32,13 @@ def guide(x):
 
 def test_a_divergence_names_the_term_and_not_the_sum():
     sites = {"objective": "all", "kl": "z"}
-    run = SimpleNamespace(history=History(("objective", "kl")), objective=SimpleNamespace(sites=sites))
-    with pytest.raises(DivergenceError, match="at step 7 the KL term of site 'z' became nan"):
-        Run._report_divergence(run, np.array([[1.0, 1.0], [np.nan, np.nan]]), 6)
+    run = SimpleNamespace(history=History(("objective", "kl")), objective=SimpleNamespace(sites=sites), pair=None)
+    rows = np.array([[1.0, 1.0], [np.nan, np.nan]])
+    with pytest.raises(DivergenceError, match=r"at step 7 the KL term of site 'z' became nan: .* a β warm-up"):
+        Run._report_divergence(run, rows, 6)
+    run.objective.sites, run.pair = {"objective": "all"}, pg.models.Programs(model, guide)
+    with pytest.raises(DivergenceError, match="at step 7 the KL became nan: try a smaller lr or data on a smaller"):
+        Run._report_divergence(run, rows, 6)
 
 
 def test_a_fit_leaves_no_gradients_and_writes_its_held_out_terms(tmp_path):

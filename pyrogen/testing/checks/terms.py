@@ -51,10 +51,23 @@ def weights_of_terms(tested: Tested, loss: Any) -> tuple[str, Level]:
     columns = [*used, 3]
     matrix = design[:, columns] / np.maximum(scale[columns], 1e-12)
     solution, _, rank, _ = np.linalg.lstsq(matrix, target, rcond=1e-7)
-    if rank < len(columns) or np.abs(matrix @ solution - target).max() > _EXACT * max(np.ptp(target), 1e-9):
+    if rank < len(columns):  # terms that change alike, as where the guide has no parameter
+        return _of_their_sum(design, target)
+    if np.abs(matrix @ solution - target).max() > _EXACT * max(np.ptp(target), 1e-9):
         return _UNKNOWN
     weights = dict(zip(used, solution[:-1] / scale[used], strict=True))
     return _told({i: -w if i < 2 else w for i, w in weights.items()})
+
+
+def _of_their_sum(design: Array, target: Array) -> tuple[str, Level]:
+    """Say whether the loss is the ELBO itself, with a weight above 0 and up to a constant."""
+    elbo = design[:, 0] + design[:, 1] - design[:, 2]
+    if np.ptp(elbo) < _EXACT:
+        return _UNKNOWN
+    weight, constant = np.polyfit(elbo, target, 1)
+    if weight < _EQUAL or np.abs(weight * elbo + constant - target).max() > _EXACT * np.ptp(target):
+        return _UNKNOWN
+    return f"it has the wrong sign (it is {weight:.3g} times the ELBO): loss = -(log p - log q)", "fault"
 
 
 def _told(weights: dict[int, float]) -> tuple[str, Level]:

@@ -11,14 +11,17 @@ import torch
 from pyro.infer import ELBO, Trace_ELBO, TraceGraph_ELBO, TraceMeanField_ELBO
 from pyro.ops.provenance import detach_provenance
 from pyro.poutine import Trace
+from pyro.poutine.subsample_messenger import _Subsample
 from torch import Tensor
 from torch.distributions import kl_divergence
 
 from pyrogen.distributions.wrappers import is_point
 from pyrogen.models import Programs
+from pyrogen.models.programs import ToEnumerate
 from pyrogen.training.objectives import different
 
 BY_SITE = (Trace_ELBO, TraceGraph_ELBO, TraceMeanField_ELBO)  # those that add up terms of sites
+ALL = "all latents"  # that one auxiliary draw stands for
 Traces = list[tuple[Trace, Trace]]
 
 
@@ -47,7 +50,13 @@ def loss_and_gradients(pair: Programs, batch: Any, size: int | None) -> Evaluati
     Raises:
         ValueError: if the loss is not a number that has gradients.
     """
-    args, kwargs = pair.arguments(batch, size)
+    try:
+        return _evaluated(pair, *pair.arguments(batch, size))
+    except ToEnumerate:
+        return _evaluated(pair, *pair.arguments(batch, size))
+
+
+def _evaluated(pair: Programs, args: Any, kwargs: Any) -> Evaluation:
     model, guide = pair.programs
     with pair.gathering() if not pair.is_ready else pair.store(), torch.enable_grad(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Encountered (NaN|inf)", UserWarning)  # a run looks at its terms itself
@@ -130,12 +139,19 @@ def _terms(traces: Traces, loss: Any) -> tuple[dict[str, Tensor], dict[str, str]
     return totals | by_site | charges, sites
 
 
+def homes_of(model: Trace, guide: Trace) -> tuple[dict[str, str], bool]:
+    """Return the latent that each auxiliary draw of the guide counts to, and whether one draw stands for several."""
+    drawn = {name: site for name, site in guide.nodes.items() if site["type"] == "sample" and not site["is_observed"]}
+    extra = [n for n, site in drawn.items() if n not in model.nodes and not isinstance(site["fn"], _Subsample)]
+    homes = {name: name.removesuffix("_unconstrained") for name in extra}  # where an AutoGuide draws before it bends
+    joint = any(home not in model.nodes for home in homes.values())
+    return (dict.fromkeys(homes, ALL) if joint else homes), joint
+
+
 def _site_terms(model: Trace, guide: Trace, mean_field: bool) -> Iterator[tuple[str, str, Any]]:
     """(kind, site, nats) of one pair of traces."""
     drawn = {name: site for name, site in guide.nodes.items() if site["type"] == "sample"}
-    extra = [name for name, site in drawn.items() if name not in model.nodes and not site["is_observed"]]
-    homes = {name: name.removesuffix("_unconstrained") for name in extra}  # where an AutoGuide draws before it bends
-    joint = any(home not in model.nodes for home in homes.values())  # one draw stands for several sites
+    homes, joint = homes_of(model, guide)
     for name, site in model.nodes.items():
         if site["type"] != "sample":
             continue
@@ -144,14 +160,11 @@ def _site_terms(model: Trace, guide: Trace, mean_field: bool) -> Iterator[tuple[
                 yield "reconstruction", name, -site["log_prob_sum"]
         elif name in drawn:
             point = is_point(drawn[name]["fn"]) and not (joint or name in homes.values())
-            yield (
-                "penalty" if point else "kl",
-                "all latents" if joint else name,
-                _divergence(drawn[name], site, mean_field),
-            )
+            nats = _divergence(drawn[name], site, mean_field)
+            yield "penalty" if point else "kl", ALL if joint else name, nats
     for name, site in drawn.items():
         if name in homes:
-            yield "kl", "all latents" if joint else homes[name], site["log_prob_sum"]
+            yield "kl", homes[name], site["log_prob_sum"]
         elif name not in model.nodes:
             yield "charge", name, site["log_prob_sum"]
 
