@@ -141,8 +141,9 @@ def test_two_modules_of_one_name():
     assert pg.testing.check(*second, (x,), progress=False).ok  # the store was left as it was
     Trace_ELBO().loss(*first, x)
     report = pg.testing.check(*second, (x,), progress=False)
-    assert [finding.check for finding in report.findings][:1] == ["registration"]
-    assert "under a name of its own" in report.findings[0].message
+    assert [finding.check for finding in report.findings][:1] == ["parameter store"]
+    print(report)
+    assert "clear_param_store" in report.findings[0].message
 
 
 def test_a_loss_of_your_own_is_held_against_the_elbo():
