@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from pyrogen import checks
 from pyrogen.training.callbacks.state import State
@@ -13,6 +14,19 @@ from pyrogen.training.feedback import Feedback
 from pyrogen.training.history import CLOCK, History
 from pyrogen.training.schedules import Constant, Schedule
 from pyrogen.training.validation import Validation
+
+
+class Checkpoints(Protocol):
+    """Where a run keeps its state."""
+
+    folder: Path
+    saved: int
+
+    def due(self, step: int) -> bool:
+        """Return whether a checkpoint should be written after `step`."""
+
+    def save(self, run: Any) -> None:
+        """Write the whole state of a run."""
 
 
 @dataclass
@@ -47,6 +61,11 @@ class Parts:
                 name = type(self.schedule).__name__
                 raise ValueError(f"{name} must be left out for a guide that is a point: it follows the KL")
             self.schedule.reset()
+
+    @property
+    def foreign(self) -> bool:
+        """Whether a callback is the caller's own, which may do anything."""
+        return any(not type(callback).__module__.startswith("pyrogen.") for callback in self.callbacks)
 
     def start(self, state: State) -> None:
         """Prepare the callbacks."""

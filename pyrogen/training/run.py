@@ -8,8 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,25 +29,13 @@ from pyrogen.training.data.streams import StreamOrder
 from pyrogen.training.distributed import Team
 from pyrogen.training.feedback import Feedback
 from pyrogen.training.history import CLOCK, History
-from pyrogen.training.parts import Parts
+from pyrogen.training.parts import Checkpoints, Parts
 from pyrogen.training.step import First, Precision, Step, objective_of, trainable
 from pyrogen.training.step.compiled import CompiledStep
+from pyrogen.training.step.trainable import still_trained
 
 SHOWN = {"objective": "objective", "reconstruction": "reconstruction", "kl": "KL", "penalty": "penalty"}
 FLUSH_EVERY = 50  # steps between two looks at the terms: on an accelerator each look waits for it
-
-
-class Checkpoints(Protocol):
-    """Where a run keeps its state."""
-
-    folder: Path
-    saved: int
-
-    def due(self, step: int) -> bool:
-        """Return whether a checkpoint should be written after `step`."""
-
-    def save(self, run: Run) -> None:
-        """Write the whole state of a run."""
 
 
 class Run:
@@ -116,6 +103,8 @@ class Run:
         state.step = self.step
         with progress_bar(total=steps, initial=self.step, desc=name, unit="step", shown=progress) as self._bar:
             self.parts.start(state)
+            if self.parts.foreign:
+                self._take.look(whole=True)
             with reading(self.source, self.order, self.step, steps), self._programmed(steps):
                 while self.step < steps and not (self.team.stops or self._ends(interrupted, state)):
                     self._advance(interrupted.is_set() or self._error is not None)
@@ -145,9 +134,12 @@ class Run:
         try:
             yield
         finally:
-            if self._program is not None:
-                self._program.release()
-            self._program = None
+            self._release()
+
+    def _release(self) -> None:
+        if self._program is not None:
+            self._program.release()
+        self._program = None
 
     def _compiled(self) -> CompiledStep | None:
         left, clipped = self._steps - self.step, self.parts.clip_norm is not None
@@ -223,6 +215,10 @@ class Run:
         try:
             for callback in self.parts.callbacks:
                 callback(state)
+            if self.parts.foreign:  # it may have changed the programs, or which parameters are trained
+                if self._take.look(whole=self.step <= 3 or self.step % FLUSH_EVERY == 0):
+                    self._release()
+                self.parameters = still_trained(self.pair, self.optimizer, self.parameters)
         except Exception as error:
             self._error = error
             state.stop("a callback has raised")
@@ -271,17 +267,14 @@ class Run:
         self.history.append(np.concatenate((clock, rows, rates), axis=1))
         self._rows, self._clock = [], []
         if not self.objective.has_value:
-            self._check_weights()
+            if not all(torch.isfinite(parameter).all() for parameter in self.parameters):
+                raise DivergenceError(f"by step {self.step} a parameter is not finite: try a smaller lr")
         elif not np.isfinite(rows).all():
             self._report_divergence(rows, int(numbers[0]))
         terms = zip(self.history.columns[len(CLOCK) :], rows.mean(0), strict=False)
         shown = [f"{SHOWN[name]} {mean:.2f}" for name, mean in terms if name in SHOWN]
         self._bar.set_postfix_str(", ".join([*shown, *([self._held_out] if self._held_out else [])]), refresh=False)
         self._bar.update(self.step - self._bar.n)
-
-    def _check_weights(self) -> None:
-        if not all(torch.isfinite(parameter).all() for parameter in self.parameters):
-            raise DivergenceError(f"by step {self.step} a parameter is not finite: try a smaller lr")
 
     def _report_divergence(self, rows: NDArray[np.float64], first: int) -> None:
         at = int(np.flatnonzero(~np.isfinite(rows).all(1))[0])
@@ -291,8 +284,8 @@ class Run:
         name = "kl" if name in self.history.per_latent else name
         site = self.objective.sites.get(name)
         what = SHOWN.get(name, name) if site in (None, "all") else f"{SHOWN.get(name, name)} term of site {site!r}"
-        own = isinstance(self.pair, Programs)  # whose sites have no β of ours
-        advice = (
-            "a smaller lr or data on a smaller scale" if own else "a smaller lr, a β warm-up or data on a smaller scale"
+        warm_up = "" if isinstance(self.pair, Programs) else ", a β warm-up"  # programs have no β of ours
+        raise DivergenceError(
+            f"at step {first + at} the {what} became {rows[at, column]}: try a smaller lr{warm_up} or "
+            "data on a smaller scale"
         )
-        raise DivergenceError(f"at step {first + at} the {what} became {rows[at, column]}: try {advice}")

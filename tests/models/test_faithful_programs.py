@@ -4,6 +4,7 @@ import random
 import sys
 import types
 from collections import deque
+from contextlib import nullcontext
 
 import numpy as np
 import pyro
@@ -262,3 +263,55 @@ def test_programs_end_as_under_svi(name):
     for key, value in values.items():
         torch.testing.assert_close(fit.pair._values[key].detach(), value, rtol=1e-5, atol=1e-6)
     pyro.clear_param_store()
+
+
+def after(step, change):
+    calls = []
+
+    def callback(state=None):
+        calls.append(1)
+        if len(calls) == step:
+            change()
+
+    return callback
+
+
+CHANGES = {  # what a callback does in mid-run with a net and a dict that the model reads
+    "a scale": lambda net, read: after(1, lambda: read.update(scale=0.5)),
+    "the mode": lambda net, read: after(7, net.eval),
+    "a rate": lambda net, read: after(7, lambda: setattr(net[1], "p", 0.1)),
+    "a layer frozen": lambda net, read: after(7, lambda: net[0].requires_grad_(False)),
+    "a weight replaced": lambda net, read: after(7, lambda: setattr(net[2], "bias", nn.Parameter(torch.ones(1)))),
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*was not registered in the param store")
+@pytest.mark.parametrize("compile", [None, False])
+@pytest.mark.parametrize("name", CHANGES)
+def test_what_a_callback_changes_counts_from_the_next_step(name, compile):
+    def made():
+        pyro.clear_param_store()
+        torch.manual_seed(0)
+        net, read = nn.Sequential(nn.Linear(1, 3), nn.Dropout(0.5), nn.Linear(3, 1)), {"scale": 0.1}
+
+        def model(x):
+            pyro.module("net", net)
+            with pyro.poutine.scale(scale=read["scale"]):
+                m = pyro.sample("m", dist.Normal(0.0, 1.0))
+            with pyro.plate("d", len(x)):
+                pyro.sample("x", dist.Normal(net(x[:, None])[:, 0] + m, 1.0), obs=x)
+
+        return model, lambda x: pyro.sample("m", dist.Normal(pyro.param("l", torch.tensor(0.3)), 1.0)), net, read
+
+    model, guide, net, read = made()
+    change, svi, losses = CHANGES[name](net, read), SVI(model, guide, pyro.optim.Adam({"lr": 1e-2}), Trace_ELBO()), []
+    torch.manual_seed(0)
+    for _ in range(12):
+        losses.append(svi.step(X))
+        change()
+    model, guide, net, read = made()
+    given = {"steps": 12, "lr": 1e-2, "compile": compile, "progress": False, "callbacks": [CHANGES[name](net, read)]}
+    with pytest.warns(UserWarning, match="a callback changes `") if compile is None else nullcontext():
+        fit = pg.fit(pg.models.Programs(model, guide), X, **given)
+    assert fit.history["objective"] == pytest.approx(losses, rel=1e-5)
+    assert fit.way == "plain"

@@ -19,8 +19,9 @@ from pyrogen.training.step.batch import flat
 from pyrogen.training.step.compiled import CompiledStep, can_compile, holds, is_plain_adam, pays
 from pyrogen.training.step.cuda_graph import CudaGraphStep
 from pyrogen.training.step.objective import Objective, PlainStep, ProgramsObjective, Result
-from pyrogen.training.step.proof import agrees, proven, snapshot
+from pyrogen.training.step.proof import agrees, changed_between, proven, snapshot
 from pyrogen.training.step.record import RecordedStep
+from pyrogen.training.step.state import Snapshot
 from pyrogen.training.step.watch import Unrecordable
 from pyrogen.warn import warn
 
@@ -96,6 +97,30 @@ class Step:
                 self._choose(batch, fixed)
         if before is not None:
             before.restore()
+        self._held: Snapshot | None = None  # what the recording takes as fixed
+        self._glance: list[Any] = []
+
+    def look(self, whole: bool) -> bool:
+        """Go on plain, with a warning, if what the recording takes as fixed has changed since the first look.
+
+        The programs are proven to change nothing of it themselves, so that a callback has. Return whether one has.
+
+        Args:
+            whole: look at all that the programs reach, some milliseconds; else at what modules hold themselves.
+        """
+        if isinstance(self._step, PlainStep):
+            return False
+        glance = _glance(self.objective.pair)
+        if self._held is not None and not whole and glance == self._glance:
+            return False
+        now, self._glance = snapshot(self.objective, copies=False), glance
+        if self._held is None:
+            self._held = now
+        path = changed_between(self._held, now)
+        if path:
+            self._step, self._compiled, self._ask = PlainStep(self.objective), False, False
+            warn(f"a callback changes `{path}`, which a recording holds fixed: the step is run plain from here on")
+        return bool(path)
 
     @property
     def way(self) -> str:
@@ -184,6 +209,15 @@ class Step:
         finally:
             before.restore()
         return graph if agrees(self.objective, graph, batch, fixed, beta) else recorded
+
+
+def _glance(pair: nn.Module) -> list[Any]:
+    """Return the modes and settings of the modules, and which parameters are trained."""
+    held: list[Any] = []
+    for module in pair.modules():
+        held += [(id(p), p.requires_grad) for p in module._parameters.values() if p is not None]
+        held += [value for value in vars(module).values() if isinstance(value, bool | int | float | str)]
+    return held
 
 
 def _try_out(objective: Objective, batch: Any) -> None:

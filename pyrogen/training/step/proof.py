@@ -72,13 +72,19 @@ def agrees(objective: Objective, step: Any, batch: Any, fixed: bool, beta: float
     return True
 
 
-def snapshot(objective: Objective) -> Snapshot:
-    """Take down the state of all that the programs can reach."""
+def snapshot(objective: Objective, copies: bool = True) -> Snapshot:
+    """Take down the state of all that the programs can reach, with copies that it can be put back from."""
     pair = objective.pair
     if isinstance(pair, Programs):
         model, guide = pair.programs
-        return Snapshot(model=model, guide=guide, loss=pair.loss, pair=pair)
-    return Snapshot(pair=pair)
+        return Snapshot(copies, model=model, guide=guide, loss=pair.loss, pair=pair)
+    return Snapshot(copies, pair=pair)
+
+
+def changed_between(before: Snapshot, after: Snapshot) -> str:
+    """Return the path of what a recording holds fixed and is another value now; "" if there is nothing of the kind."""
+    paths = (path for path, _, _ in before.changes(after) if path not in ("random", "numpy.random"))
+    return next(paths, "")
 
 
 def _refuse_changes(before: Snapshot, after: Snapshot) -> None:

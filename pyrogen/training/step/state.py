@@ -25,6 +25,7 @@ class Snapshot:
     """What all that is reachable from some objects holds at this moment, and how to go back to it.
 
     Args:
+        copies: whether it can go back; without copies it is quicker to make.
         roots: the objects, by the names that begin the paths of what they hold.
 
     Attributes:
@@ -33,7 +34,8 @@ class Snapshot:
             refers to them and what changes in them is recorded.
     """
 
-    def __init__(self, **roots: Any) -> None:
+    def __init__(self, copies: bool = True, **roots: Any) -> None:
+        self._copies = copies
         self.obstacle = ""
         self.values: dict[str, Any] = {}
         self._undo: list[Undo] = []
@@ -67,7 +69,8 @@ class Snapshot:
     def _note(self, path: str, value: Any) -> None:
         self._keep.append(value)
         if isinstance(value, torch.Tensor):
-            self._note_tensor(value)
+            if self._copies:
+                self._note_tensor(value)
         elif isinstance(value, np.ndarray):
             copy = value.copy()
             self.values[path] = _digest((value.shape, value.tobytes() if value.dtype != object else repr(value)))
@@ -108,11 +111,12 @@ class Snapshot:
             if isinstance(item, SIMPLE):
                 self.values[name] = item
             elif isinstance(item, torch.Tensor):
-                if not known:  # what a library's object keeps is its own affair
-                    self.values[name] = ("tensor", id(item))
+                if not known or isinstance(item, nn.Parameter):  # what else a library's object keeps is its affair
+                    self.values[name] = ("tensor", id(item), item.requires_grad)
             elif not isinstance(item, types.FunctionType | types.MethodType | type | types.ModuleType):
                 self.values[name] = ("object", type(item).__qualname__)
-        self._undo.extend(_undo(value))
+        if self._copies:
+            self._undo.extend(_undo(value))
 
 
 def overlaps(tensor: torch.Tensor) -> bool:
