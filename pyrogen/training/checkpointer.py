@@ -25,6 +25,7 @@ from pyrogen.training.checkpoints.checkpoint import (
 )
 from pyrogen.training.checkpoints.optimizer_state import pack, unpack
 from pyrogen.training.distributed import Team
+from pyrogen.training.history import check_clock
 from pyrogen.training.run import Run
 from pyrogen.warn import warn
 
@@ -156,15 +157,17 @@ class Checkpointer:
             run.pair.beta.copy_(beta)
         try:
             if self.resume != "weights":
-                unpack(run.optimizer, state.part("optimizer"), facts)
+                unpack(run.optimizer, state.part("optimizer"), facts, run.parts.lr_schedule is not None)
                 run.go_on(facts.get("way"))
-                run.parts.load_state_dict(packing.unpack(facts.get("parts", {"dict": []}), state.tensors))
+                parts = packing.unpack(facts.get("parts", {"dict": []}), state.tensors)
+                run.parts.load_state_dict(parts, run.pair, facts["step"])
             torch.set_rng_state(run.team.own_random(state.tensors))
             if "random.cuda" in state.tensors and run.device.type == "cuda":
                 torch.cuda.set_rng_state(state.tensors["random.cuda"], run.device)
             history = state.tensors["history"].numpy()
             if history.dtype != np.float64 or len(history) != facts["step"]:
                 raise ValueError(f"its history has {len(history)} rows of {history.dtype}")
+            check_clock(history, facts["step"])
             if tuple(facts["columns"]) != run.history.columns and self.resume != "weights":
                 raise ValueError("its history has other columns")
             run.resume_history(tuple(facts["columns"]), history)

@@ -139,4 +139,7 @@ class HoldKL(Feedback):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from an integral part."""
-        self._sum = state["sum"]
+        total = state["sum"]
+        if total is not None and not (isinstance(total, Tensor) and total.dim() == 0 and bool(total.isfinite())):
+            raise ValueError("sum must be a finite scalar tensor, or None")
+        self._sum = total

@@ -25,6 +25,20 @@ Column = NDArray[np.float64]
 CLOCK = ("step", "epoch", "beta", "seconds")
 
 
+def check_clock(rows: NDArray[np.float64], last: int) -> None:
+    """Refuse rows of a file whose clock is not that of a run up to step `last`.
+
+    Raises:
+        ValueError: if a clock is not finite, or the steps do not rise from at least 1 to at most `last`.
+    """
+    clock = checks.array("rows", rows)[:, : len(CLOCK)]
+    steps = clock[:, 0]
+    if not np.isfinite(clock).all() or (steps % 1).any() or (np.diff(steps, prepend=0) <= 0).any():
+        raise ValueError("the clock of its history must be finite and rise step by step")
+    if len(steps) and steps[-1] > last:
+        raise ValueError(f"its history must end at step {last}, got {steps[-1]:g}")
+
+
 class History(dict[str, Column]):
     """A table with one row a step; ``history["kl"]`` is a column, ``history["kl_per_latent"]`` an array (T, L).
 

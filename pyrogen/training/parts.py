@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pyrogen import checks
-from pyrogen.training.callbacks.state import State
+from pyrogen.models import Pair
+from pyrogen.training.callbacks.state import Callback, State
+from pyrogen.training.checkpoints.part_state import check_scheduler
 from pyrogen.training.feedback import Feedback
-from pyrogen.training.history import CLOCK, History
+from pyrogen.training.history import CLOCK
 from pyrogen.training.schedules import Constant, Schedule
 from pyrogen.training.validation import Validation
 
@@ -90,16 +92,26 @@ class Parts:
             parts["validation"] = made | {"units": held_out.units, "rows": held_out.array}
         return parts
 
-    def load_state_dict(self, parts: dict[str, Any]) -> None:
-        """Put the parts where `state_dict` found them; a part that was not there starts anew."""
-        for name, part in self._named():
-            if name in parts and hasattr(part, "load_state_dict"):
-                part.load_state_dict(parts[name])
-        kept = parts.get("validation")
-        if kept and self.validation:
-            rows = kept.pop("rows")
-            self.validation.history = History(**kept)
-            self.validation.history.append(rows)
+    def load_state_dict(self, parts: dict[str, Any], pair: Pair, step: int) -> None:
+        """Put the parts where `state_dict` found them after `step`; a part that was not there starts anew.
+
+        Raises:
+            ValueError: if that is not the state of such a part; it names the part.
+        """
+        name = "validation"
+        try:
+            kept = parts.get(name)
+            if kept and self.validation:
+                self.validation.go_on(kept, step)
+            for name, part in self._named():
+                if name in parts and hasattr(part, "load_state_dict"):
+                    if name == "lr_schedule":
+                        check_scheduler(parts[name], part, step)
+                    elif isinstance(part, Callback):
+                        part.check_state(parts[name], pair, step)
+                    part.load_state_dict(parts[name])
+        except Exception as error:  # a part of the caller's own may raise anything
+            raise ValueError(f"{name} cannot go on from what it keeps: {error}") from error
 
     def _named(self) -> Iterator[tuple[str, Any]]:
         """Yield the parts by name; a callback's is its class and its number among those of the class."""

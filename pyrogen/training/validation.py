@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pyro
@@ -10,11 +11,12 @@ import torch
 from pyro.infer import TraceTailAdaptive_ELBO
 from torch import Tensor
 
+from pyrogen.errors import CheckpointError
 from pyrogen.models import Pair, Programs
 from pyrogen.models.running import in_evaluation_mode
 from pyrogen.training.data.program_data import moved
 from pyrogen.training.data.sources import Source
-from pyrogen.training.history import History
+from pyrogen.training.history import CLOCK, History, check_clock
 from pyrogen.training.objectives import terms_and_draw
 from pyrogen.training.step.elbo import loss_and_gradients
 
@@ -64,8 +66,27 @@ class Validation:
             terms = self._of_programs(self.pair) if isinstance(self.pair, Programs) else self._of_pair()
         if self.history is None:
             self.history = History(tuple(terms), self._monitored, self._per_latent, self._units)
+        kept = self.history.columns[len(CLOCK) :]
+        if kept != tuple(terms):
+            raise CheckpointError(
+                f"the checkpoint's validation has {', '.join(kept)[:200]}, and this run's has {', '.join(terms)}: "
+                "train in another folder"
+            )
         self.history.append(np.array([[*clock, *terms.values()]]))
         return terms
+
+    def go_on(self, kept: dict[str, Any], step: int) -> None:
+        """Go on from the rows that a checkpoint of `step` keeps.
+
+        Raises:
+            ValueError: if they are not the rows of a validation.
+        """
+        history = History(**{name: value for name, value in kept.items() if name != "rows"})
+        if not {*history.monitored, *history.per_latent} <= set(history.columns) or not isinstance(history.units, str):
+            raise ValueError("its columns and units do not belong together")
+        history.append(kept["rows"])
+        check_clock(history.array, step)
+        self.history = history
 
     @torch.no_grad()
     def _of_pair(self) -> dict[str, float]:

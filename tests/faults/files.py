@@ -20,7 +20,7 @@ FAULTS = [
     Fault(
         "the optimizer's state is not restored",
         KEEPER,
-        '                unpack(run.optimizer, state.part("optimizer"), facts)\n',
+        '                unpack(run.optimizer, state.part("optimizer"), facts, run.parts.lr_schedule is not None)\n',
         "",
         RESUME,
     ),

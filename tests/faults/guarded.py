@@ -98,6 +98,20 @@ FAULTS = [
         OF_CRAFTED + "test_a_run_whose_state_does_not_fit_is_refused",
     ),
     Fault(
+        "an optimizer takes settings that no schedule moves",
+        OPTIMIZER,
+        "(_alike(one, due) and one == due)",
+        "_alike(one, due)",
+        OF_CRAFTED + "test_a_run_whose_facts_do_not_fit_is_refused",
+    ),
+    Fault(
+        "a part takes tensors of other shapes and types",
+        "training/checkpoints/part_state.py",
+        "            if kind != due:",
+        "            if False:",
+        OF_CRAFTED + "test_a_part_whose_state_does_not_fit_is_named",
+    ),
+    Fault(
         "an optimizer takes groups of other weights",
         OPTIMIZER,
         '        if their.get("params") != my["params"]:',

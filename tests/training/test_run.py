@@ -75,11 +75,13 @@ def test_a_second_sigterm_ends_as_sigterm_does():
     assert ended.value.code == 128 + signal.SIGTERM
 
 
-def test_an_optimizer_goes_on_with_the_settings_of_its_file():
+def test_an_optimizer_with_a_schedule_goes_on_with_the_rate_of_its_file():
     weight = torch.nn.Parameter(torch.ones(2))
-    old, new = (torch.optim.Adam([weight], lr=lr) for lr in (0.5, 0.1))
-    optimizer_state.unpack(new, *optimizer_state.pack(old))
-    assert new.param_groups[0]["lr"] == 0.5
+    for kind in (float, torch.tensor):
+        old, new = (torch.optim.Adam([weight], lr=kind(lr)) for lr in (0.5, 0.1))
+        optimizer_state.unpack(new, *optimizer_state.pack(old), scheduled=True)
+        assert new.param_groups[0]["lr"] == 0.5
+        assert type(new.param_groups[0]["lr"]) is type(kind(0.5))
 
 
 def test_programs_take_a_copy_of_what_they_ask_for_and_draw_nothing():

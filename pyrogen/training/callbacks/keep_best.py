@@ -14,6 +14,7 @@ from pyrogen.models import Pair
 from pyrogen.models.base import check_pair
 from pyrogen.training.callbacks.state import Monitor, State
 from pyrogen.training.checkpoints.checkpoint import save, set_weights, weights_of
+from pyrogen.training.checkpoints.part_state import check_tensors
 
 BEST = "best.safetensors"
 
@@ -78,6 +79,12 @@ class KeepBest(Monitor):
     def state_dict(self) -> dict[str, Any]:
         """Return the best value, its step and its weights."""
         return {"best": self.best, "best_step": self.best_step, "weights": self._weights}
+
+    def check_state(self, state: dict[str, Any], pair: Pair, step: int) -> None:
+        """Refuse weights that `pair` cannot have, too."""
+        super().check_state(state, pair, step)
+        if state["weights"] != {}:
+            check_tensors(state["weights"], weights_of(pair))
 
     @torch.no_grad()
     def load_state_dict(self, state: dict[str, Any]) -> None:

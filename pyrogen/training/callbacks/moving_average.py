@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from pyrogen.checks import real, whole
 from pyrogen.models import Pair
 from pyrogen.training.callbacks.state import Callback, State
+from pyrogen.training.checkpoints.part_state import check_tensors
 
 
 class MovingAverage(Callback):
@@ -57,6 +59,12 @@ class MovingAverage(Callback):
         """Return the average."""
         assert self._average is not None
         return dict(self._average.state_dict())
+
+    def check_state(self, state: dict[str, Any], pair: Pair, step: int) -> None:
+        """Refuse an average that is not one of `pair`'s weights over at most `step` steps."""
+        own = {f"module.{name}": value for name, value in pair.state_dict().items()}
+        check_tensors(state, {"n_averaged": torch.tensor(0)} | own)
+        whole("n_averaged", state["n_averaged"], least=0, most=step)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from an average."""

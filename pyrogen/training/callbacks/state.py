@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pyrogen.checks import real, whole
 from pyrogen.models import Pair
 from pyrogen.training.history import CLOCK, History
 
@@ -72,6 +73,9 @@ class Callback(ABC):
         """Return what the callback remembers: numbers, strings, tensors and containers of these."""
         return {}
 
+    def check_state(self, state: dict[str, Any], pair: Pair, step: int) -> None:  # noqa: B027
+        """Raise ``ValueError`` for a state that such a callback does not have after `step` of training `pair`."""
+
     def load_state_dict(self, state: dict[str, Any]) -> None:  # noqa: B027
         """Go on from what `state_dict` returned."""
 
@@ -93,6 +97,12 @@ class Monitor(Callback):
         """Refuse a run without validation."""
         if not state.validates:
             raise ValueError(f"{type(self).__name__} must see held-out terms: pass validation= to fit")
+
+    def check_state(self, state: dict[str, Any], pair: Pair, step: int) -> None:
+        """Refuse a best value that is not a number, and counts beyond the steps."""
+        real("best", state.get("best", 0.0), finite=False)
+        for name in ("best_step", "waited"):
+            whole(name, state.get(name, 0), least=0, most=step)
 
     def value(self, state: State) -> float:
         """Return the term, so that lower is better."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Collection
 from typing import Any
 
 import torch
@@ -15,6 +16,8 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 ONE_A_WEIGHT = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer", "square_avg", "exp_inf", "sum", "prev")
+SHARES = ("betas", "momentum", "weight_decay")  # in [0, 1) wherever a schedule moves them
+MOVED = ("lr", *SHARES)
 
 
 def settings_of(optimizer: Optimizer) -> dict[str, Any]:
@@ -53,8 +56,8 @@ def pack(optimizer: Optimizer) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return tensors, {"groups": groups, "plain": plain}
 
 
-def unpack(optimizer: Optimizer, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
-    """Give an optimizer back what `pack` returned.
+def unpack(optimizer: Optimizer, tensors: dict[str, Tensor], facts: dict[str, Any], scheduled: bool = False) -> None:
+    """Give an optimizer back what `pack` returned; `scheduled` says whether a schedule moves its settings.
 
     Raises:
         ValueError: if that is not a state of such an optimizer over such weights; the optimizer is then as before.
@@ -66,9 +69,10 @@ def unpack(optimizer: Optimizer, tensors: dict[str, Tensor], facts: dict[str, An
             raise ValueError(f"the optimizer's state has an entry {name[:40]!r}")
         entries.setdefault(int(number), {})[key] = value
     fresh = optimizer.state_dict()["param_groups"]
-    _check_groups(facts["groups"], fresh)
+    fixed = () if not type(optimizer).__module__.startswith("torch.optim.") else set(fresh[0]) - set(MOVED * scheduled)
+    _check_groups(facts["groups"], fresh, fixed)
     groups = [  # a setting that JSON could not hold is the optimizer's own
-        {name: their[name] if _is_plain(value) else value for name, value in my.items()}
+        {name: _like(their[name], value) for name, value in my.items()}
         for their, my in zip(facts["groups"], fresh, strict=True)
     ]
     weights = [weight for group in optimizer.param_groups for weight in group["params"]]
@@ -118,7 +122,8 @@ def _after_a_step(optimizer: Optimizer) -> dict[int, dict[str, Any]] | None:
         return None
 
 
-def _check_groups(theirs: Any, mine: list[dict[str, Any]]) -> None:
+def _check_groups(theirs: Any, mine: list[dict[str, Any]], fixed: Collection[str]) -> None:
+    """Compare the groups; `fixed` are the settings that no step and no schedule moves."""
     if not isinstance(theirs, list) or len(theirs) != len(mine) or not all(isinstance(g, dict) for g in theirs):
         raise ValueError(f"the file must have the optimizer's {len(mine)} groups of weights, got others")
     for number, (their, my) in enumerate(zip(theirs, mine, strict=True)):
@@ -127,8 +132,12 @@ def _check_groups(theirs: Any, mine: list[dict[str, Any]]) -> None:
         for name, value in my.items():
             if name not in their:
                 raise ValueError(f"group {number} of the optimizer has no {name!r}")
-            if not _alike(their[name], _plain(value)):
-                raise ValueError(f"{name!r} of group {number} of the optimizer is {str(their[name])[:40]!r}")
+            one, due = their[name], _plain(value)
+            moves = name not in fixed and _alike(one, due) and (name not in SHARES or _is_share(one))
+            if not (moves or (_alike(one, due) and one == due)):
+                raise ValueError(
+                    f"{name!r} of group {number} of the optimizer is {str(one)[:40]!r}, and now it is {str(due)[:40]!r}"
+                )
         if isinstance(their.get("lr"), int | float) and their["lr"] < 0:
             raise ValueError(f"'lr' of group {number} of the optimizer is negative")
 
@@ -145,6 +154,10 @@ def _alike(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
+def _is_share(value: Any) -> bool:
+    return all(0 <= item < 1 for item in (value if isinstance(value, list) else [value]))
+
+
 def _plain(value: Any) -> Any:
     """Return a setting as JSON holds it."""
     if isinstance(value, Tensor):
@@ -152,6 +165,13 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     return value if _is_plain(value) else f"a {type(value).__name__}"
+
+
+def _like(their: Any, mine: Any) -> Any:
+    """Return a setting of the file as the optimizer holds it."""
+    if isinstance(mine, Tensor):
+        return torch.as_tensor(their, dtype=mine.dtype, device=mine.device)
+    return their if _is_plain(mine) else mine
 
 
 def _is_plain(value: Any) -> bool:

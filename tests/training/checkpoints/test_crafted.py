@@ -1,6 +1,7 @@
 """Files from strangers: whatever is in them ends in `CheckpointError`, before anything is built from it."""
 
 import contextlib
+import functools
 import json
 import os
 import resource
@@ -16,6 +17,8 @@ from helpers.small import binary, make_pair, quiet, same
 
 import pyrogen as pg
 from pyrogen.files import bounded_json
+from pyrogen.training.callbacks import EarlyStopping, KeepBest, MovingAverage
+from pyrogen.training.checkpoints import packing
 from pyrogen.training.checkpoints.checkpoint import FILE_NAME, read_state
 
 FILES = Path(__file__).parent / "files"
@@ -228,6 +231,14 @@ def test_a_run_whose_state_does_not_fit_is_refused(sound, tmp_path, name, new):
         (("groups", 0, "lr"), 10**400),
         (("groups", 0, "betas"), [0.9]),
         (("groups", 0, "fused"), 1),
+        (("groups", 0, "amsgrad"), True),
+        (("groups", 0, "differentiable"), True),
+        (("groups", 0, "maximize"), True),
+        (("groups", 0, "betas"), [10**6, 10**6]),
+        (("groups", 0, "betas"), [0.9, 0.9]),
+        (("groups", 0, "eps"), 0),
+        (("groups", 0, "weight_decay"), 0.1),
+        (("groups", 0, "lr"), 1e9),
         (("plain",), []),
     ],
     ids=str,
@@ -238,6 +249,79 @@ def test_a_run_whose_facts_do_not_fit_is_refused(sound, tmp_path, at, new):
     write(tmp_path / FILE_NAME, facts, tensors)
     with pytest.raises(pg.CheckpointError):
         resume(tmp_path, steps=10**6 if at == ("step",) else 6)
+
+
+def with_parts(folder, steps, **settings):
+    held_out = {"validation": binary(20), "validate_every": 2}
+    callbacks = [MovingAverage(every=1), KeepBest(), EarlyStopping()]
+    rate = {"lr_schedule": lambda o: torch.optim.lr_scheduler.OneCycleLR(o, max_lr=0.01, total_steps=9)}
+    return quiet(
+        make_pair(), binary(), steps=steps, callbacks=callbacks, checkpoint=folder, **held_out, **rate, **settings
+    )
+
+
+@pytest.fixture(scope="module")
+def rich(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("rich")
+    with_parts(folder, 4)
+    return folder / FILE_NAME
+
+
+AVERAGE, BEST, STOPPING = "callback MovingAverage 0", "callback KeepBest 0", "callback EarlyStopping 0"
+AVERAGED, ROWS = "module.encoder.network.0.weight", ("validation", "rows")
+
+
+@pytest.mark.parametrize(
+    ("at", "new"),
+    [
+        ((AVERAGE,), {}),
+        ((AVERAGE, "more"), torch.zeros(1)),
+        ((AVERAGE, AVERAGED), lambda t: t.T.contiguous()),
+        ((AVERAGE, AVERAGED), lambda t: t * float("nan")),
+        ((AVERAGE, AVERAGED), lambda t: t.double()),
+        ((AVERAGE, AVERAGED), 3),
+        ((AVERAGE, "n_averaged"), torch.tensor(-1)),
+        ((AVERAGE, "n_averaged"), torch.tensor(5)),
+        ((BEST, "weights", "pair.encoder.network.0.weight"), lambda t: t * float("inf")),
+        ((BEST, "weights"), []),
+        ((BEST, "best"), float("nan")),
+        ((STOPPING, "waited"), "1"),
+        ((STOPPING, "best_step"), 5),
+        (("lr_schedule", "step"), 3),
+        (("lr_schedule", "total_steps"), 10**9),
+        (("lr_schedule", "last_epoch"), 8),
+        (("lr_schedule", "last_epoch"), float("nan")),
+        (("lr_schedule", "_last_lr"), [float("nan")]),
+        (ROWS, lambda rows: rows * float("nan")),
+        (ROWS, lambda rows: rows[::-1].copy()),
+        (ROWS, lambda rows: rows + 1),
+        (ROWS, lambda rows: rows[:, 1:].copy()),
+        (("validation", "per_latent"), ["x"]),
+        (("validation", "units"), 3),
+        (("validation", "columns"), lambda names: tuple(reversed(names))),
+        (("validation",), 3),
+    ],
+    ids=str,
+)
+def test_a_part_whose_state_does_not_fit_is_named(rich, tmp_path, at, new):
+    _, facts, tensors = parts(rich)
+    state = packing.unpack(facts["parts"], tensors)
+    old = functools.reduce(lambda value, key: value.get(key), at, state)
+    set_in(state, at, new(old) if callable(new) else new)
+    more, facts["parts"] = packing.pack(state, "parts")
+    write(tmp_path / FILE_NAME, facts, tensors | more)
+    with pytest.raises(pg.CheckpointError, match=at[0]):
+        with_parts(tmp_path, 6, resume=True)
+
+
+@pytest.mark.parametrize("betas", [None, [0.5, 0.5], [1.0, 0.999], [-0.1, 0.999], [0.9, 2**70]], ids=str)
+def test_a_schedule_may_move_the_momentum_within_0_and_1(rich, tmp_path, betas):
+    _, facts, tensors = parts(rich)
+    facts["groups"][0]["betas"] = betas or facts["groups"][0]["betas"]
+    write(tmp_path / FILE_NAME, facts, tensors)
+    sound = betas in (None, [0.5, 0.5])
+    with contextlib.nullcontext() if sound else pytest.raises(pg.CheckpointError, match="'betas' of group 0"):
+        with_parts(tmp_path, 6, resume=True)
 
 
 HEADERS = {
