@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -79,11 +79,10 @@ class Programs(Pair):
         self._values = _Values()  # what Pyro's store holds while the programs run
         self._constraints: dict[str, Any] = {}
         self._own: dict[str, Tensor] = {}  # the parameters among them, once the programs have run
+        self._used: set[str] = set()  # the names that a run has asked for
         self._trained: tuple[str, ...] | None = None  # of named_parameters; None before the programs have run
         self._register_modules()
-        for parameter in self.parts.parameters():
-            self.beta = self.beta.to(parameter.device)  # where fit puts data
-            break
+        self.beta = self.beta.to(next((p.device for p in self.parts.parameters()), self.beta.device))  # as fit's data
 
     @property
     def programs(self) -> tuple[Program, Program]:
@@ -176,6 +175,12 @@ class Programs(Pair):
             self._own[name].copy_(value)
         self._values.update(self._own)
         return {id(self._own[name]) for name in put}
+
+    def used_again(self, names: Iterable[str]) -> set[int]:
+        """Return the identities of those of these parameters that an earlier run has used too."""
+        again = {id(self._own[name]) for name in names if name in self._used and name in self._own}
+        self._used.update(names)
+        return again
 
     @property
     def store_names(self) -> tuple[str, ...]:

@@ -265,6 +265,38 @@ def test_programs_end_as_under_svi(name):
     pyro.clear_param_store()
 
 
+class Deep(nn.Module):
+    """A net of random depth: its second layer has no gradient in every third step, and Adam's mean still moves it."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second, self.calls = nn.Linear(1, 3).double(), nn.Linear(3, 3).double(), 0
+
+    def forward(self, x):
+        self.calls += 1
+        h = self.first(x).tanh()
+        return (h + self.second(h).tanh() if self.calls % 3 else h).sum(1)
+
+
+@pytest.mark.filterwarnings("ignore:the step of Programs is run plain")
+def test_a_weight_without_a_gradient_in_some_steps_moves_as_under_svi():
+    def made():
+        pyro.clear_param_store()
+        torch.manual_seed(0)
+        net = Deep()
+
+        def model(x):
+            pyro.module("net", net)
+            pyro.sample("x", dist.Normal(net(x[:, None]), 1.0).to_event(1), obs=x)
+
+        return model, nothing
+
+    svi = SVI(*made(), pyro.optim.Adam({"lr": 1e-2}), Trace_ELBO())
+    losses = [svi.step(X.double()) for _ in range(12)]
+    fit = pg.fit(pg.models.Programs(*made()), X.double(), steps=12, lr=1e-2, progress=False)
+    assert fit.history["objective"] == pytest.approx(losses, rel=1e-6)
+
+
 def after(step, change):
     calls = []
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
+from pyro import poutine
 from pyro.infer import ELBO, Trace_ELBO, TraceGraph_ELBO, TraceMeanField_ELBO
 from pyro.ops.provenance import detach_provenance
 from pyro.poutine import Trace
@@ -60,13 +61,17 @@ def _evaluated(pair: Programs, args: Any, kwargs: Any) -> Evaluation:
     model, guide = pair.programs
     with pair.gathering() if not pair.is_ready else pair.store(), torch.enable_grad(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Encountered (NaN|inf)", UserWarning)  # a run looks at its terms itself
-        with _traces_of(pair.loss) as traces:
+        with _traces_of(pair.loss) as traces, poutine.trace(param_only=True) as run:
             loss = _loss_and_grads(pair.loss)(model, guide, *args, **kwargs)
         terms, sites = _terms(traces, pair.loss)
         columns = {name: detach_provenance(nats) for name, nats in (_columns(loss) | terms).items()}
         put = pair.settle()
     parameters = pair.trainable()
     gradients = {name: None if id(parameter) in put else parameter.grad for name, parameter in parameters.items()}
+    again = pair.used_again(run.trace.nodes)
+    for name, parameter in parameters.items():
+        if gradients[name] is None and id(parameter) in again and id(parameter) not in put:
+            gradients[name] = torch.zeros_like(parameter)  # as SVI leaves them: the mean of Adam still moves it
     for parameter in parameters.values():
         parameter.grad = None
     return Evaluation(columns, gradients, {"objective": "all"} | sites)
