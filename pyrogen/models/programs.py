@@ -11,7 +11,7 @@ from typing import Any
 import pyro
 import torch
 from pyro import distributions as dist
-from pyro.infer import ELBO, Trace_ELBO, TraceEnum_ELBO
+from pyro.infer import ELBO, SVI, Trace_ELBO, TraceEnum_ELBO
 from pyro.poutine.messenger import Messenger
 from pyro.util import get_rng_state, set_rng_state
 from torch import Tensor, nn
@@ -69,7 +69,7 @@ class Programs(Pair):
                 raise TypeError(
                     f"`{name}` must be a Pyro program, a callable, got {program!r}: pass the function itself"
                 )
-        if loss is not None and (isinstance(loss, type) or not (isinstance(loss, ELBO) or callable(loss))):
+        if loss is not None and (isinstance(loss, type | SVI) or not (isinstance(loss, ELBO) or callable(loss))):
             raise TypeError(f"`loss` must be a Pyro ELBO such as Trace_ELBO(), got {loss!r}: make one and pass it")
         self._programs = (model, guide)  # a tuple, for modules of their own would hide the methods of these names
         self._usual: Any = Trace_ELBO()  # the loss where none is given

@@ -47,7 +47,8 @@ def make_optimizer(optimizer: MakeOptimizer | None, parameters: list[Tensor], lr
     """
     if optimizer is None:
         half = any(parameter.dtype is torch.float16 for parameter in parameters)  # small gradients' squares are 0 there
-        return torch.optim.Adam(parameters, lr=lr, eps=1e-4 if half else 1e-8, fused=True)
+        fused = all(parameter.is_floating_point() for parameter in parameters)  # not complex
+        return torch.optim.Adam(parameters, lr=lr, eps=1e-4 if half else 1e-8, fused=fused or None)
     if isinstance(optimizer, type) and issubclass(optimizer, Optimizer):
         made: Any = optimizer(parameters, lr=lr)  # type: ignore[call-arg]
     else:

@@ -157,4 +157,11 @@ FAULTS = [
         "yield from ()",
         "models/test_faithful_programs.py::test_programs_end_as_under_svi[slots]",
     ),
+    Fault(
+        "values that leave torch without an operation are not watched",
+        "training/step/watch.py",
+        "            self.read(args[0], func.__name__)",
+        "            pass",
+        "models/test_faithful_programs.py::test_programs_end_as_under_svi[a value read by numpy]",
+    ),
 ]

@@ -194,6 +194,39 @@ def constrained(x):
     pyro.sample("y", dist.MultivariateNormal(torch.zeros(2), scale_tril=factor), obs=torch.ones(2))
 
 
+def decided(read):
+    """A model that takes one of two ways by a value that Python reads from its weight, which crosses 1/2."""
+
+    def loc(x, weight):
+        return x * weight * (3.0 if read(weight.detach() * 1.0) > 0.49 else 1.0)
+
+    return observed(loc)
+
+
+def swallowed(weight):
+    try:
+        return weight.numpy()
+    except Exception:
+        return 0.0
+
+
+def written(weight):
+    buffer = torch.zeros(2)
+    buffer[0] = weight
+    return float(buffer[0])
+
+
+READS = {
+    "numpy": lambda weight: weight.numpy(),
+    "tolist": lambda weight: weight.tolist(),
+    "an array": np.asarray,
+    "a mean of NumPy": lambda weight: np.mean(weight.numpy()),
+    "dlpack": lambda weight: np.from_dlpack(weight),
+    "text": lambda weight: float(str(weight)[7:-1]),
+    "a format": lambda weight: float(f"{weight:.4f}"),
+    "a refusal that is caught": swallowed,
+    "a view that was written": written,
+}
 STRUCTURE = {"conditionals": {"mean": "mvn", "sd": "normal"}, "dependencies": {"mean": {"sd": "linear"}}}
 KINDS = {
     "slots": (lambda: counting(Slotted()), "plain"),
@@ -210,6 +243,9 @@ KINDS = {
         lambda: observed(lambda x, weight: x * weight * next(i for i in range(99) if torch.rand(()) < 0.5)),
         "plain",
     ),
+    **{f"a value read by {name}": (lambda read=read: decided(read), "plain") for name, read in READS.items()},
+    "a scripted network": (lambda: networks(lambda: torch.jit.script(nn.Linear(1, 1))), "plain"),
+    "a traced network": (lambda: networks(lambda: torch.jit.trace(nn.Linear(1, 1), X[:, None])), "plain"),
     "a running average": (average, "recorded"),
     "a hook": (hooked, "recorded"),
     "a gradient inside": (inner_gradient, "recorded"),
@@ -239,7 +275,7 @@ KINDS = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:the step of Programs is run plain")
+@pytest.mark.filterwarnings("ignore:the step of Programs is run plain", "ignore:`torch.jit:DeprecationWarning")
 @pytest.mark.parametrize("name", KINDS)
 def test_programs_end_as_under_svi(name):
     make, way = KINDS[name]

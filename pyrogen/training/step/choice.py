@@ -188,8 +188,9 @@ class Step:
             recorded = self._step = proven(self.objective, batch, fixed, beta)
             if recorded.device.type == "cuda":
                 self._step = self._captured(recorded, batch, fixed, beta)
-        except Unrecordable as cause:
-            self.why = str(cause)
+        except Exception as error:  # whatever it is, the plain step can do without
+            cause = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            self.why = str(error) if isinstance(error, Unrecordable) else f"it cannot be recorded ({cause})"
             if isinstance(self.objective, ProgramsObjective):
                 self.objective.told = False
             name = type(self.objective.pair).__name__

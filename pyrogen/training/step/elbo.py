@@ -20,6 +20,7 @@ from pyrogen.distributions.wrappers import is_point
 from pyrogen.models import Programs
 from pyrogen.models.programs import ToEnumerate
 from pyrogen.training.objectives import different
+from pyrogen.training.step.trainable import dense
 
 BY_SITE = (Trace_ELBO, TraceGraph_ELBO, TraceMeanField_ELBO)  # those that add up terms of sites
 ALL = "all latents"  # that one auxiliary draw stands for
@@ -67,7 +68,9 @@ def _evaluated(pair: Programs, args: Any, kwargs: Any) -> Evaluation:
         columns = {name: detach_provenance(nats) for name, nats in (_columns(loss) | terms).items()}
         put = pair.settle()
     parameters = pair.trainable()
-    gradients = {name: None if id(parameter) in put else parameter.grad for name, parameter in parameters.items()}
+    gradients = {
+        name: None if id(parameter) in put else dense(parameter.grad) for name, parameter in parameters.items()
+    }
     again = pair.used_again(run.trace.nodes)
     for name, parameter in parameters.items():
         if gradients[name] is None and id(parameter) in again and id(parameter) not in put:

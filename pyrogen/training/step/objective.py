@@ -15,7 +15,7 @@ from torch.func import functional_call
 from pyrogen.models import Pair, Programs
 from pyrogen.training.objectives import elbo_terms
 from pyrogen.training.step.elbo import loss_and_gradients
-from pyrogen.training.step.trainable import trainable
+from pyrogen.training.step.trainable import dense, trainable
 from pyrogen.training.step.watch import unchecked
 from pyrogen.warn import warn
 
@@ -77,7 +77,7 @@ class PairObjective:
         if not loss.requires_grad:
             return row, [None] * len(parameters)
         gradients = torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True)
-        return row, list(gradients)
+        return row, list(map(dense, gradients))
 
 
 class _Terms(nn.Module):

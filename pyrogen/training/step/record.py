@@ -15,7 +15,7 @@ from pyrogen.training.step.fold import fold
 from pyrogen.training.step.objective import Objective, Result, Weight
 from pyrogen.training.step.simplify import reuse_memory, simplify
 from pyrogen.training.step.tape import Tape
-from pyrogen.training.step.watch import ClassesStayTensors, Unrecordable, place_of, unchecked, values_stay_tensors
+from pyrogen.training.step.watch import Unrecordable, Watch, place_of, unchecked, values_stay_tensors
 
 
 @dataclass
@@ -61,14 +61,18 @@ def record(objective: Objective, batch: Any, fixed: bool = False, places: bool =
     try:
         with unchecked(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the plain run before this has given them
-            with tape, values_stay_tensors(), ClassesStayTensors():
+            with tape, values_stay_tensors(), Watch(tape.read):
                 row, gradients = objective(batch if fixed else rebuilt(form, inputs), beta)
     except Unrecordable:
         raise
     except Exception as error:
         place = place_of(error)
         lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise Unrecordable(f"it cannot be recorded ({lines[0]}{f', {place}' if place else ''})") from error
+        raise tape.refused or Unrecordable(
+            f"it cannot be recorded ({lines[0]}{f', {place}' if place else ''})"
+        ) from error
+    if tape.refused:  # and the programs have caught it
+        raise tape.refused
     tape.finish((row, *(gradient for gradient in gradients if gradient is not None)))
     present = [gradient is not None for gradient in gradients]
     autocast = torch.is_autocast_enabled(pair.beta.device.type)

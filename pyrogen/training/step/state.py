@@ -42,7 +42,12 @@ class Snapshot:
         self._tensors: list[tuple[torch.Tensor, torch.Tensor, int]] = []
         self._keep: list[Any] = []  # so that no identity is given to another object
         for path, value in reachable(**roots):
-            self._note(path, value)
+            if isinstance(value, torch.jit.ScriptModule):
+                self.obstacle = f"`{path}` is made by torch.jit, which keeps its state out of Python"
+                for tensor in (*value.parameters(), *value.buffers()):
+                    self._note_tensor(tensor)
+            else:
+                self._note(path, value)
         self.values["random"], state = _digest(random.getstate()), random.getstate()
         self._undo.append(lambda: random.setstate(state))
         legacy: Any = np.random.get_state()  # noqa: NPY002 (that of programs)

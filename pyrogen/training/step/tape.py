@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
-from torch.utils._pytree import tree_map
+from torch.utils._pytree import tree_leaves, tree_map
 
 from pyrogen.training.step.watch import Unrecordable, caller, here
 
@@ -33,6 +33,8 @@ class Tape(TorchDispatchMode):
         self._nodes: dict[int, fx.Node] = {}
         self._alive: list[Tensor] = []  # so that no identity is given to another tensor
         self._changing: set[fx.Node] = set()  # nodes whose values differ from step to step
+        self._written: set[int] = set()  # the memory, seen through any view, into which such values were written
+        self.refused: Unrecordable | None = None
         for i, tensor in enumerate(inputs):
             self._changing.add(self._made(tensor, self.graph.placeholder(f"input_{i}")))
 
@@ -45,13 +47,15 @@ class Tape(TorchDispatchMode):
         ours, theirs = tree_map(self._argument, (args, kwargs))
         result = func(*args, **kwargs)
         if torch.Tag.dynamic_output_shape in func.tags and self._selects(func, args):
-            raise Unrecordable(f"the shape of a tensor depends on values ({_with_place(func)})")
+            self._refuse(f"the shape of a tensor depends on values ({_with_place(func)})")
         node = self.graph.call_function(func, ours, theirs)
         if self.places:
             node.meta["place"] = here()
-        changing = torch.Tag.nondeterministic_seeded in func.tags
-        if changing or any(source in self._changing for source in node.all_input_nodes):
+        sources = [tensor for tensor in tree_leaves((args, kwargs)) if isinstance(tensor, Tensor)]
+        if torch.Tag.nondeterministic_seeded in func.tags or any(map(self._changes, sources)):
             self._changing.add(node)
+            if func._schema.is_mutable and isinstance(result, Tensor):
+                self._written.add(_memory(result))
         if isinstance(result, Tensor):
             self._made(result, node)
         elif isinstance(result, tuple | list):
@@ -61,6 +65,15 @@ class Tape(TorchDispatchMode):
                     if node in self._changing:
                         self._changing.add(item)
         return result
+
+    def read(self, tensor: Tensor, name: str) -> None:
+        """Refuse, if a tensor that differs from step to step gives its values to Python by the function `name`."""
+        if self._changes(tensor):
+            self._refuse(f"it reads the value of a tensor ({_with_place(name)})")
+
+    def _refuse(self, cause: str) -> None:
+        self.refused = self.refused or Unrecordable(cause)
+        raise self.refused
 
     def finish(self, results: tuple[Tensor, ...]) -> None:
         """Close the list: it gives `results` for other inputs."""
@@ -89,13 +102,15 @@ class Tape(TorchDispatchMode):
             if not isinstance(tensor, Tensor):
                 continue
             if self._changes(tensor) and not self._is_expected(func, args, kwargs):
-                raise Unrecordable(f"it reads the value of a tensor ({_with_place(func)})")
+                self._refuse(f"it reads the value of a tensor ({_with_place(func)})")
         with _disable_current_modes():
             return func(*args, **kwargs)
 
     def _changes(self, tensor: Tensor) -> bool:
         node = self._nodes.get(id(tensor))
-        return node in self._changing or (node is None and id(tensor) in self.live)
+        if node in self._changing or (node is None and id(tensor) in self.live):
+            return True
+        return bool(self._written) and _memory(tensor) in self._written
 
     def _selects(self, func: Any, args: Any) -> bool:
         """Return whether an operation picks entries by values that change; indexing by whole numbers does not."""
@@ -116,3 +131,11 @@ class Tape(TorchDispatchMode):
 def _with_place(func: Any) -> str:
     place = here()
     return f"{func}, {place}" if place else str(func)
+
+
+def _memory(tensor: Tensor) -> int:
+    """Return what tells apart the memory of a tensor from others', 0 where it has none of its own."""
+    try:
+        return int(tensor.untyped_storage()._cdata)
+    except (NotImplementedError, RuntimeError):
+        return 0

@@ -1,8 +1,8 @@
-"""Which parameters training moves."""
+"""Which parameters training moves, and by which gradients."""
 
 from __future__ import annotations
 
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from pyrogen.models import Programs
@@ -29,3 +29,8 @@ def still_trained(module: nn.Module, optimizer: Optimizer, before: list[nn.Param
             "a callback has unfrozen a parameter that the optimizer does not hold: start another run for it"
         )
     return before
+
+
+def dense(gradient: Tensor | None) -> Tensor | None:
+    """Return a gradient as an optimizer takes it, that of a sparse embedding too."""
+    return gradient.to_dense() if gradient is not None and gradient.is_sparse else gradient

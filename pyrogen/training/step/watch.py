@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -30,13 +30,32 @@ LIBRARIES = tuple(
 RECORDER = os.path.join("step", "record.py")  # what calls the programs
 
 
-class ClassesStayTensors(TorchFunctionMode):
-    """Has ``one_hot`` with a given number of classes write its ones without a look at the values first."""
+VALUES = {torch.Tensor.numpy, torch.Tensor.tolist, torch.Tensor.__array__, torch.Tensor.__dlpack__}
+LOOKS = {  # of a library, these are its messages and its memory
+    *(torch.Tensor.__repr__, torch.Tensor.__format__, torch.Tensor.__reduce_ex__, torch.Tensor.data_ptr),
+    *(torch.Tensor.storage, torch.Tensor.untyped_storage),
+}
+
+
+class Watch(TorchFunctionMode):
+    """Tells of values that leave torch without an operation, and has ``one_hot`` write its ones without a look.
+
+    Args:
+        read: called with a tensor and the name of the function that gives its values to Python.
+    """
+
+    def __init__(self, read: Callable[[torch.Tensor, str], None]) -> None:
+        super().__init__()
+        self.read = read
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func is not torch.nn.functional.one_hot:
-            return func(*args, **(kwargs or {}))
-        return self._one_hot(*args, **(kwargs or {}))
+        if func is torch.nn.functional.one_hot:
+            return self._one_hot(*args, **(kwargs or {}))
+        if func in VALUES or (
+            func in LOOKS and not _outside("torch._tensor", "torch.overrides").startswith(("torch", "pyro.", "copy"))
+        ):
+            self.read(args[0], func.__name__)
+        return func(*args, **(kwargs or {}))
 
     @staticmethod
     def _one_hot(tensor: torch.Tensor, num_classes: int = -1) -> torch.Tensor:
@@ -66,9 +85,14 @@ def values_stay_tensors() -> Iterator[None]:
         name = str(sys._getframe(1).f_globals.get("__name__", ""))
         return (name.startswith("pyro.") and name != "pyro.infer.util") or tracing()
 
+    def passed(check: Callable[[Any], bool]) -> Callable[[Any], bool]:
+        return lambda value: (
+            not str(sys._getframe(1).f_globals.get("__name__", "")).startswith("pyro.") and check(value)
+        )
+
     torch._C._get_tracing_state = state
     torch.Tensor.item = item  # type: ignore[method-assign,assignment]
-    pyro.util.torch_isnan = pyro.util.torch_isinf = lambda value: False  # type: ignore[assignment]
+    pyro.util.torch_isnan, pyro.util.torch_isinf = passed(nan), passed(inf)
     try:
         yield
     finally:
@@ -101,10 +125,14 @@ def here() -> str:
 
 def caller() -> str:
     """Return the module of the innermost function that is neither torch's nor part of the recording."""
+    return _outside("torch")
+
+
+def _outside(*also: str) -> str:
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         name = str(frame.f_globals.get("__name__", ""))
-        if not name.startswith(("torch", "pyrogen.training.step")):
+        if not name.startswith(("pyrogen.training.step", *also)):
             return name
         frame = frame.f_back
     return ""

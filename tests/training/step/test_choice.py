@@ -4,6 +4,7 @@ import copy
 import random
 import re
 import threading
+import time
 import warnings
 from types import SimpleNamespace
 
@@ -84,8 +85,12 @@ PLAIN = {
     "a numpy generator": (drawn, {"generator": np.random.default_rng(0)}, "encoder.generator` changes"),
     "an iterator": (lambda net, loc: loc * next(net.numbers), {"numbers": iter(range(9999))}, "encoder.numbers` is a"),
     "a branch": (lambda net, loc: loc if loc.mean() > 0 else -loc, {}, "reads the value of a tensor"),
-    "a weight in Python": (lambda net, loc: loc * net.w.detach().numpy()[0], {"w": nn.Parameter(torch.ones(1))}, ""),
-    "numpy arithmetic": (lambda net, loc: loc + float(loc.detach().numpy().std()), {}, "change from run to run"),
+    "a weight in Python": (
+        lambda net, loc: loc * net.w.detach().numpy()[0],
+        {"w": nn.Parameter(torch.ones(1))},
+        "(numpy,",
+    ),
+    "the clock": (lambda net, loc: loc + 1e-30 * time.perf_counter(), {}, "change from run to run"),
     "a mean over batches": (
         lambda net, loc: net.norm(loc),
         {"norm": nn.BatchNorm1d(3, momentum=None)},
