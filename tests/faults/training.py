@@ -262,7 +262,7 @@ FAULTS = [
     Fault(
         "Adam does not get the learning rate",
         "training/optimizers.py",
-        "torch.optim.Adam(parameters, lr=lr, eps=1e-4 if half else 1e-8, fused=True)",
+        "torch.optim.Adam(parameters, lr=lr, eps=1e-4 if half else 1e-8, fused=fused or None)",
         "torch.optim.Adam(parameters, fused=True)",
         BY_HAND,
     ),

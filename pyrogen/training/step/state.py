@@ -44,7 +44,7 @@ class Snapshot:
         for path, value in reachable(**roots):
             if isinstance(value, torch.jit.ScriptModule):
                 self.obstacle = f"`{path}` is made by torch.jit, which keeps its state out of Python"
-                for tensor in (*value.parameters(), *value.buffers()):
+                for tensor in (*value.parameters(), *value.buffers()) if self._copies else ():
                     self._note_tensor(tensor)
             else:
                 self._note(path, value)
