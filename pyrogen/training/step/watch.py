@@ -92,7 +92,7 @@ def values_stay_tensors() -> Iterator[None]:
 
     torch._C._get_tracing_state = state
     torch.Tensor.item = item  # type: ignore[method-assign,assignment]
-    pyro.util.torch_isnan, pyro.util.torch_isinf = passed(nan), passed(inf)
+    pyro.util.torch_isnan, pyro.util.torch_isinf = passed(nan), passed(inf)  # type: ignore[assignment]
     try:
         yield
     finally:
