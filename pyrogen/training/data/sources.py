@@ -114,7 +114,7 @@ def _of_array(data: Any, pair: Pair, device: torch.device | None) -> Source:
         # a pair's own check names batch and shape for images of another size
         if said or data.ndim != 1 + len(pair.shape):
             raise ValueError(f"data must be images (N, {expected}), got shape {shape}{said}")
-    if isinstance(data, np.ma.MaskedArray) and np.ma.is_masked(data):  # type: ignore[no-untyped-call]
+    if isinstance(data, np.ma.MaskedArray) and np.ma.is_masked(data):
         raise ValueError("data must have no masked entries: fill them, or leave their rows out")
     if isinstance(data, np.memmap):
         source = MappedSource(data, pair)
