@@ -301,7 +301,6 @@ AVERAGED, ROWS = "module.encoder.network.0.weight", ("validation", "rows")
         (("validation", "columns"), lambda names: tuple(reversed(names))),
         (("validation",), 3),
     ],
-    ids=str,
 )
 def test_a_part_whose_state_does_not_fit_is_named(rich, tmp_path, at, new):
     _, facts, tensors = parts(rich)
