@@ -489,7 +489,7 @@ FAULTS = [
         "training/checkpoints/optimizer_state.py",
         '"param_groups": groups}',
         '"param_groups": fresh}',
-        "training/test_run.py::test_an_optimizer_goes_on_with_the_settings_of_its_file",
+        "training/test_run.py::test_an_optimizer_with_a_schedule_goes_on_with_the_rate_of_its_file",
     ),
     Fault(
         "a history speaks of its first steps",
