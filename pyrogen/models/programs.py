@@ -129,9 +129,8 @@ class Programs(Pair):
     def gathering(self) -> Iterator[None]:
         """Let the programs run for the first time in this context, and keep the parameters that they make.
 
-        Raises:
-            ToEnumerate: at a latent that is marked for enumeration, if no loss was given. The loss is then
-                ``TraceEnum_ELBO()``, all else is as before, and the programs must run again.
+        At a latent that is marked for enumeration, if no loss was given, it ends by ``ToEnumerate``: the loss is then
+        ``TraceEnum_ELBO()``, all else is as before, and the programs must run again.
         """
         used: dict[str, None] = {}
         before = get_rng_state()
