@@ -11,6 +11,7 @@ from typing import Any
 
 from pyrogen.testing.check import check
 from pyrogen.testing.findings import Report
+from pyrogen.testing.running.errors import failing
 
 _RETURNS = (
     "must return (model, guide, args), an object with a model and a guide together with args, or a dict of the "
@@ -61,9 +62,7 @@ def _run(path: Path, part: Callable[[], Any]) -> Any:
     except Exception as error:
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path]
         place = f"{path}:{lines[-1]}" if lines else str(path)
-        raise ValueError(
-            f"{place} fails with {type(error).__name__}: {error}. The function is called without arguments"
-        ) from error
+        raise ValueError(f"{failing(place, error)}. The function is called without arguments") from error
 
 
 def _arguments(made: Any, function: str) -> dict[str, Any]:
