@@ -218,7 +218,8 @@ class Run:
             if self.parts.foreign:  # it may have changed the programs, or which parameters are trained
                 if self._take.look(whole=self.step <= 3 or self.step % FLUSH_EVERY == 0):
                     self._release()
-                self.parameters = still_trained(self.pair, self.optimizer, self.parameters)
+                if self.way == "plain":  # else nothing has changed
+                    self.parameters = still_trained(self.pair, self.optimizer, self.parameters)
         except Exception as error:
             self._error = error
             state.stop("a callback has raised")
