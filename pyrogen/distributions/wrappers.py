@@ -17,7 +17,7 @@ def bare(distribution: Any) -> Any:
 
 
 def is_point(distribution: Any) -> bool:
-    """Return whether all mass lies on one value of a continuous space, so that there is no density and no bound.
+    """Return whether all mass lies on one value of a continuous space: such a guide has infinite KL and no bound.
 
     Example:
         >>> import torch

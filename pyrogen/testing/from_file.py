@@ -31,7 +31,7 @@ def check_file(target: str, **settings: Any) -> Report:
 
     Raises:
         FileNotFoundError: if the file does not exist.
-        ValueError: if the file or the function fails, or there is no such function, or it returns something else.
+        ValueError: if the file or the function fails, the file lacks the function, or it returns something else.
     """
     name, separator, function = target.rpartition(":")
     if not separator or not name.endswith(".py") or not function.isidentifier():

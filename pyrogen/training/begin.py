@@ -44,7 +44,7 @@ def source_of(data: Any, pair: Pair, device: torch.device, settings: Settings) -
 
 
 def held_out_of(validation: Any, pair: Pair, device: torch.device) -> Any:
-    """Return the held-out data as a source, or None where there are none."""
+    """Return the held-out data as a source; None if `validation` is None."""
     try:
         return None if validation is None else as_source(validation, pair, device)
     except (TypeError, ValueError) as error:
