@@ -142,7 +142,8 @@ def decompose_all(
         block = z[start : start + rows]
         joints, marginals, own, before = [], [], torch.zeros(len(block)).to(z), 0
         for q in posteriors:
-            log_q = q.base_dist.log_prob(block.unsqueeze(-2))  # (m, B of this batch, L)
+            with _within_support():
+                log_q = q.base_dist.log_prob(block.unsqueeze(-2))  # (m, B of this batch, L)
             logs = log_q.new_full(log_q.shape[:2], other)
             for i in range(max(start, before), min(start + len(block), before + log_q.shape[1])):
                 logs[i - start, i - before] = own_weight
@@ -152,7 +153,8 @@ def decompose_all(
             before += log_q.shape[1]
         all_joint = torch.stack(joints).logsumexp(0)
         all_product = torch.stack(marginals).logsumexp(0).sum(-1)
-        parts.append((own - all_joint, all_joint - all_product, all_product - p.log_prob(block)))
+        with _within_support():
+            parts.append((own - all_joint, all_joint - all_product, all_product - p.log_prob(block)))
     return Decomposition(*(torch.cat(part) for part in zip(*parts, strict=True)))
 
 

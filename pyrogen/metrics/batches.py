@@ -126,9 +126,9 @@ def settled(
     for name, smallest in least.items():
         value: Any = settings.get(name)
         if smallest < 0:
-            checks.real(name, value, least=0)
+            settings[name] = checks.real(name, value, least=0)
         elif value is not None:
-            checks.whole(name, value, least=smallest, most=checks.LARGEST_COUNT)
+            settings[name] = checks.whole(name, value, least=smallest, most=checks.LARGEST_COUNT)
     return {"preset": preset} | settings
 
 

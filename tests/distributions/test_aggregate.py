@@ -4,13 +4,14 @@ import itertools
 import math
 
 import numpy as np
+import pyro
 import pytest
 import torch
 from pyro import distributions as dist
 from scipy.special import logsumexp
 from scipy.stats import norm
 
-from pyrogen.distributions import decompose, log_aggregate, log_weights, pairwise_log_prob
+from pyrogen.distributions import decompose, decompose_all, log_aggregate, log_weights, pairwise_log_prob
 from pyrogen.oracles import total_correlation
 
 N, L = 6, 2
@@ -223,3 +224,10 @@ def test_posteriors_that_are_no_product_are_refused():
     for z in (Z[:4], Z[:3, :1], Z[0]):
         with pytest.raises(ValueError, match=r"q must have batch shape \(B,\) and z the shape \(…, M, L\)"):
             pairwise_log_prob(q, z)
+
+
+def test_draws_out_of_the_support_are_named():
+    q, p = dist.Normal(torch.zeros(3, 2), 1.0).to_event(1), dist.Normal(torch.zeros(2), 1.0).to_event(1)
+    z = torch.full((2, 2), math.nan)
+    with pytest.raises(ValueError, match="z must be finite and within the support"), pyro.validation_enabled():
+        decompose_all([q], p, z)

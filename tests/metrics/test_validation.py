@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from pyrogen.metrics import dci, explicitness, latent_gap, mig, modularity, sap
+from pyrogen.metrics.batches import settled
 from pyrogen.metrics.validation import as_mixed_factors, binned, split_rows
 
 RNG = np.random.default_rng(0)
@@ -163,6 +164,11 @@ def test_a_seed_that_some_generator_cannot_take_is_an_error_in_all(metric, seed)
 def test_the_greatest_seed_is_taken(metric):
     assert np.isfinite(metric(CODES, FACTORS, seed=2**32 - 1))
     assert metric(CODES, FACTORS, seed=np.int64(3)) == metric(CODES, FACTORS, seed=3)
+
+
+@pytest.mark.parametrize("count", [np.int64(7), torch.tensor(7)])
+def test_a_count_is_handed_on_as_a_plain_number(count):
+    assert type(settled({"a": {"points": 1}}, "a", {"points": 1}, points=count)["points"]) is int
 
 
 @pytest.mark.parametrize("metric", [*METRICS, mig, latent_gap])

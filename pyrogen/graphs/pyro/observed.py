@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,9 +81,11 @@ def states_of(
     places = ", ".join(map(repr, list(graph.nodes)[: validation.SHOWN]))
     if not isinstance(given, Mapping | None):
         raise TypeError(f"states must map nodes to their states, got {checks.shown(given)}")
-    for name in given or {}:
+    for name, own in (given or {}).items():
         if name not in graph:
             raise ValueError(f"states must name nodes of the structure, got {name!r}: its nodes are {places}")
+        if not isinstance(own, Iterable):
+            raise TypeError(f"states[{name!r}] must list its states, got {checks.shown(own)}")
     tabled = validation.states(graph) if getattr(graph, "cpds", None) else {}
     shown = observed_states(found)
     known: dict[Node, tuple[State, ...]] = {}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
 
+from pyrogen import checks
 from pyrogen.graphs.structure import validation
 from pyrogen.graphs.structure.validation import Node, State
 
@@ -31,6 +32,9 @@ def columns(data: Any, what: str = "data") -> dict[Node, Any]:
                 raise ValueError(f"{what} must have each column once, got {name!r} twice")
             found[name] = data.iloc[:, place]
     elif isinstance(data, Mapping):
+        for name, values in data.items():
+            if not isinstance(values, Iterable):
+                raise TypeError(f"{what}[{name!r}] must be a column of entries, got {checks.shown(values)}")
         found = {
             name: pd.Series(values)
             if isinstance(getattr(values, "dtype", None), pd.CategoricalDtype)

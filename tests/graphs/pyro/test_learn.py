@@ -318,6 +318,8 @@ BAD = [
     ((nx.DiGraph(), GOOD), {}, ValueError, "at least one node"),
     ((nx.Graph([("A", "B")]), GOOD), {}, TypeError, "the graph must be directed"),
     ((_edges(("A", "B")), {"A": ["x", "y"]}), {}, ValueError, "'B' has none"),
+    ((_edges(("A", "B")), {"A": 1}), {}, TypeError, r"data\['A'\] must be a column of entries, got 1"),
+    ((_edges(("A", "B")), GOOD), {"states": {"A": 1}}, TypeError, r"states\['A'\] must list its states, got 1"),
     ((_edges(("A", "B")), {"A": [], "B": []}), {}, ValueError, "at least one row"),
     ((_edges(("A", "B")), {"A": ["x"], "B": []}), {}, ValueError, "columns of one length"),
     ((_edges(("A", "B")), 3), {}, TypeError, "data must be a pandas DataFrame"),
