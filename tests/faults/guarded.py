@@ -116,7 +116,7 @@ FAULTS = [
         OPTIMIZER,
         '        if their.get("params") != my["params"]:',
         "        if False:",
-        OF_CRAFTED + "test_a_run_whose_facts_do_not_fit_is_refused",
+        "training/test_run.py::test_groups_of_other_weights_are_refused_of_any_optimizer",
     ),
     Fault(
         "what a file describes is built whatever it takes",

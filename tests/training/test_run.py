@@ -84,6 +84,18 @@ def test_an_optimizer_with_a_schedule_goes_on_with_the_rate_of_its_file():
         assert type(new.param_groups[0]["lr"]) is type(kind(0.5))
 
 
+class OwnOptimizer(torch.optim.SGD):
+    """Not torch's own: its settings may move, so they are not compared with the file's."""
+
+
+def test_groups_of_other_weights_are_refused_of_any_optimizer():
+    optimizer = OwnOptimizer([torch.nn.Parameter(torch.ones(2))], lr=0.1)
+    tensors, facts = optimizer_state.pack(optimizer)
+    facts["groups"][0]["params"] = [3]
+    with pytest.raises(ValueError, match="group 0 of the optimizer is of other weights"):
+        optimizer_state.unpack(optimizer, tensors, facts)
+
+
 def test_programs_take_a_copy_of_what_they_ask_for_and_draw_nothing():
     pyro.clear_param_store()
     for name in ("loc", "other"):
