@@ -29,10 +29,6 @@ class Fault:
     new: str
     tests: tuple[str, ...]
 
-    def __init__(self, name: str, file: str, old: str, new: str, *tests: str) -> None:
-        for attribute, value in {"name": name, "file": file, "old": old, "new": new, "tests": tests}.items():
-            object.__setattr__(self, attribute, value)
-
     def applied(self, package: Path) -> str:
         """The text of the faulty source.
 

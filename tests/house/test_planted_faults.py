@@ -6,7 +6,7 @@ from pathlib import Path
 
 import planted_faults
 import pytest
-from faults import Fault, StaleFault, all_faults
+from faults import Fault, StaleFault, all_faults, read_faults
 
 ROOT = Path(__file__).parents[2]
 FAULTS = all_faults()
@@ -53,6 +53,19 @@ def test_planted_faults_have_names_of_their_own_and_meet_every_part_of_the_suite
     assert {"models", "training", "nn", "evaluation", "metrics", "datasets", "oracles", "plots", "report"} <= parts
 
 
+def test_a_planted_fault_is_read_from_text():
+    about, lines = (
+        "Faults in doubling.\n\n# double.py\n\n",
+        "it trebles\n-     return 2 * x\n-\n+     return 3 * x\n+\n",
+    )
+    assert list(read_faults(f"{about}{lines}> a.py\n> b.py\n")) == [
+        Fault("it trebles", "double.py", "    return 2 * x\n", "    return 3 * x\n", ("a.py", "b.py"))
+    ]
+    for bad in (lines, f"{lines}? a.py", "it trebles\n> a.py"):
+        with pytest.raises(ValueError, match="must have a source, a text and a test, got 'it trebles"):
+            list(read_faults(about + bad))
+
+
 # --- the script, on a package of one function
 
 SOURCE = """
@@ -86,8 +99,8 @@ def test_that_fails_anyway():
 def test_that_is_skipped():
     pass
 """
-CAUGHT = Fault("double trebles", "__init__.py", "2 * x", "3 * x", "test_it.py::test_double")
-SURVIVOR = Fault("half doubles", "__init__.py", "x / 2", "x * 2", "test_it.py::test_half")
+CAUGHT = Fault("double trebles", "__init__.py", "2 * x", "3 * x", ("test_it.py::test_double",))
+SURVIVOR = Fault("half doubles", "__init__.py", "x / 2", "x * 2", ("test_it.py::test_half",))
 
 
 @pytest.fixture
@@ -127,9 +140,9 @@ def test_only_a_test_that_fails_catches_a_fault(checkout):
         ("3 * x", "test_other.py::test_that_is_not_there", "exit code 4"),
         ("__import__('os').kill(0, 9) or 2 * x", "test_it.py::test_double", "exit code -9"),  # as for want of memory
     ]
-    faults = [Fault("it is wrong", "__init__.py", "2 * x", new, test) for new, test, _ in cases]
-    faults.append(Fault("it crashes", "__init__.py", "2 * x", "__import__('os').abort()", "test_it.py::test_double"))
-    stale = Fault("it is stale", "__init__.py", "return", "yield", "test_it.py::test_double")
+    faults = [Fault("it is wrong", "__init__.py", "2 * x", new, (test,)) for new, test, _ in cases]
+    faults.append(Fault("it crashes", "__init__.py", "2 * x", "__import__('os').abort()", ("test_it.py::test_double",)))
+    stale = Fault("it is stale", "__init__.py", "return", "yield", ("test_it.py::test_double",))
     *results, crashed, last = planted_faults.plant([*faults, stale], checkout, progress=False, imported=["pytest"])
     for result, (_, _, words) in zip(results, cases, strict=True):
         assert result.verdict == "broken"
