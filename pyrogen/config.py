@@ -50,7 +50,9 @@ class Described:
             except (RuntimeError, MemoryError, OverflowError, TypeError) as error:
                 if isinstance(error, MemoryError) or any(word in str(error) for word in TOO_LARGE):
                     name = type(self).__name__
-                    raise ValueError(f"{name} takes more memory than there is: ask for smaller sizes") from error
+                    raise ValueError(
+                        f"{name} must fit in memory, got sizes that do not: ask for smaller ones"
+                    ) from error
                 raise
 
         cls.__init__ = recording_init  # type: ignore[method-assign,assignment]

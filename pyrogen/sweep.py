@@ -198,7 +198,9 @@ def _check_grid(grid: Any) -> dict[str, list[Any]]:
             raise ValueError(f"grid[{name!r}] must hold at least one value, got none")
         _check_different(name, columns[name])
     if math.prod(map(len, columns.values())) > MOST_RUNS:
-        raise ValueError(f"grid must have at most {MOST_RUNS} combinations, each of which is a run: sweep over a part")
+        raise ValueError(
+            f"grid must have at most {MOST_RUNS:,} combinations, each of which is a run, got more: sweep over a part"
+        )
     return columns
 
 
@@ -229,7 +231,7 @@ def _route(build: Any, columns: Mapping[str, Any], settings: Mapping[str, Any]) 
     for name in settings:
         if name not in known:
             raise TypeError(
-                f"{name!r} must be a setting of fit that a sweep can pass on, one of {', '.join(sorted(known))}"
+                f"settings must be arguments of fit that a sweep can pass on ({', '.join(sorted(known))}), got {name!r}"
             )
     try:
         takes = inspect.signature(build).parameters
@@ -246,7 +248,7 @@ def _route(build: Any, columns: Mapping[str, Any], settings: Mapping[str, Any]) 
         if name not in accepted and name not in known:
             raise ValueError(f"grid[{name!r}] must be an argument of build or a setting of fit, got neither")
     if missing := [name for name in needed if name not in columns]:
-        raise ValueError(f"grid must have values for {missing[0]!r}, which build needs")
+        raise ValueError(f"grid must have values for {missing[0]!r}, which build needs, got {[*columns]}")
     return accepted
 
 
@@ -261,8 +263,8 @@ def _check_pickle(task: _Task) -> None:
             cloudpickle.dumps(value)
         except Exception as error:
             raise TypeError(
-                f"{name} must be such that it can be pickled for other processes, and it cannot ({error}): let it open "
-                "files and make locks inside, or pass workers=1"
+                f"{name} must be something that pickle can send to other processes, got {checks.shown(value)} "
+                f"({error}): let it open files and make locks inside, or pass workers=1"
             ) from error
 
 

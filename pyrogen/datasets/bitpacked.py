@@ -105,5 +105,5 @@ def write_words(path: Path, blocks: Iterable[Tensor], count: int) -> None:
             seal.add(content)
             rows += len(block)
         if rows != count:
-            raise ValueError(f"expected {count} pictures to write to {str(path)!r}, got {rows}")
+            raise ValueError(f"blocks must hold {count} pictures to write to {str(path)!r}, got {rows}")
         file.write(seal.content())

@@ -89,7 +89,7 @@ class Part(FactoredImages):
         missing = self._sorted[at] != number
         if missing.any():
             first = integers(factors, "factors").reshape(-1, len(FACTOR_SIZES))[int(missing.nonzero()[0])]
-            raise ValueError(f"the picture with factors {first.tolist()} is not in this part of the data")
+            raise ValueError(f"factors must be those of a picture in this part of the data, got {first.tolist()}")
         return self._order[at]
 
     def to(self, device: torch.device | str) -> "Part":
@@ -110,8 +110,8 @@ def number_of(factors: Any) -> Tensor:
     if len(wrong):
         row, column = wrong[0].tolist()
         raise ValueError(
-            f"factor {FACTOR_NAMES[column]!r} is {int(factors[row, column])}, "
-            f"expected 0 to {FACTOR_SIZES[column] - 1} (row {row})"
+            f"factor {FACTOR_NAMES[column]!r} must be from 0 to {FACTOR_SIZES[column] - 1}, "
+            f"got {int(factors[row, column])} in row {row}"
         )
     number = torch.zeros_like(factors[:, 0])
     for column, size in enumerate(FACTOR_SIZES):

@@ -176,7 +176,7 @@ def pairwise_log_prob(q: Distribution, z: Tensor) -> Tensor:
             f"{type(q).__name__} over {tuple(q.event_shape)}"
         )
     if is_point(q):
-        raise TypeError("q(z | x) is a point (a Delta): it has no density, and q(z) none")
+        raise TypeError("q(z | x) must have a density, got a point (a Delta): use an encoder that returns a Normal")
     if len(q.batch_shape) != 1 or z.dim() < 2 or z.shape[-1:] != q.event_shape or z.shape[-2] > q.batch_shape[0]:
         raise ValueError(
             f"q must have batch shape (B,) and z the shape (…, M, L) with M ≤ B, got {tuple(q.batch_shape)} "

@@ -72,7 +72,9 @@ class AutoregressivePrior(Described, nn.Module):
         check_network(network)
         theirs = network.codes
         if theirs != codebook.codes:
-            raise ValueError(f"the codebook has {codebook.codes} codes and the network of its prior {theirs}")
+            raise ValueError(
+                f"network must be one for the {codebook.codes} codes of the codebook, got one for {theirs}"
+            )
         self.codebook, self.network = codebook, network
 
     def forward(self) -> AutoregressiveCodes:

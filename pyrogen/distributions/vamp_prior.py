@@ -169,10 +169,10 @@ def _check_posterior(encoder: nn.Module, x: Tensor) -> None:
         raise TypeError(f"the encoder must return a distribution q(z | x), got a {type(q).__name__}")
     if is_point(q):
         raise ValueError(
-            "the encoder's q(z | x) is a point, so a mixture of them has no density: use one that returns a Normal"
+            "the encoder must return a q(z | x) with a density, got a point: use an encoder that returns a Normal"
         )
     if len(q.batch_shape) != 1 or len(q.event_shape) != 1:
         raise ValueError(
-            "the encoder must return one distribution over vectors for each of the inputs (batch shape (1,), event "
-            f"shape (L,)), and for one it has batch shape {tuple(q.batch_shape)}, event shape {tuple(q.event_shape)}"
+            "the encoder must return one distribution over vectors for each input: batch shape (1,) and event shape "
+            f"(L,) for one input, got {tuple(q.batch_shape)} and {tuple(q.event_shape)}"
         )

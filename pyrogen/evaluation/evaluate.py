@@ -87,7 +87,9 @@ def evaluate(
     _check_finite(pair)
     if isinstance(pair, Programs):
         if metrics:
-            raise ValueError("metrics must be left out for programs, which have no codes of images")
+            raise ValueError(
+                f"metrics must be left out for programs, which have no codes of images, got {len(metrics)}"
+            )
         with _left_as_it_was(pair, seed):
             return evaluate_programs(pair, data, samples)
     source = as_source(data, pair)
@@ -141,6 +143,6 @@ def _check_finite(pair: Pair) -> None:
     for name, weight in pair.state_dict().items():
         if weight.is_floating_point() and not bool(torch.isfinite(weight).all()):
             raise ValueError(
-                f"the weights must be finite, and {name!r} has {int((~torch.isfinite(weight)).sum())} entries that are "
+                f"the weights must be finite, got {int((~torch.isfinite(weight)).sum())} entries of {name!r} that are "
                 "not: train again with a smaller lr, or load an earlier checkpoint"
             )

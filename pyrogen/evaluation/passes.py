@@ -80,7 +80,7 @@ def planned(pair: Pair, source: Source, index: Tensor) -> Plan:
     how = plan(pair, moved(source.images(index), pair.beta.device), len(index))
     if how.dim is None:
         raise ValueError(
-            "the rows of the data must lie in one plate of model and guide, and so must each latent: enter "
+            "model and guide must have one plate around the rows of the data and each latent, got no such plate: enter "
             "self.plate(x, size) in both"
         )
     return how

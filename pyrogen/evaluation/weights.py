@@ -38,8 +38,8 @@ def enumerated_in_model(run: Run) -> set[str]:
         return set()
     if any(enumerates(site) for site in draws(run.guide).values()):
         raise ValueError(
-            "latents that the model alone enumerates beside latents that the guide enumerates cannot be scored: let "
-            "the guide enumerate them all, or none"
+            f"the guide must enumerate all discrete latents or none of them, got {sorted(own)} in the model alone: "
+            "mark them in the guide too"
         )
     rank = run.nesting + (run.particles is not None)
     wide = {name for name, site in sampled(run.model).items() if log_prob(site).dim() > rank}

@@ -32,8 +32,8 @@ class SharedValues:
         real = [name for name, continuous in zip(factors.names, factors.continuous, strict=True) if continuous]
         if real and bins is None:
             raise ValueError(
-                "the rows of a batch share a factor's value, which rows of a continuous factor do not; "
-                f"set bins, the number of parts to cut these factors into: {', '.join(map(repr, real))}"
+                "bins must be given for continuous factors, as the rows of a batch share a factor's value, got None "
+                f"for {', '.join(map(repr, real))}: set bins, the number of parts to cut these factors into"
             )
         check_several(factors.names)
         self.names = factors.names
@@ -48,8 +48,8 @@ class SharedValues:
             rows = np.flatnonzero(counts[value] >= least_rows)
             if not len(rows):
                 raise ValueError(
-                    f"no value of factor {name!r} is shared by {least_rows} rows (the most are {counts.max()}): "
-                    "give more rows, cut the factor into fewer values, or leave it out"
+                    f"factor {name!r} must have a value that {least_rows} rows share, got at most {counts.max()} rows "
+                    "a value: give more rows, cut the factor into fewer values, or leave it out"
                 )
             self.values.append(value)
             self.rows.append(rows)

@@ -100,8 +100,9 @@ def explicitness(
     strange = [n for n, label in zip(values.names, labels.T, strict=True) if not _can_be_judged(label, rows)]
     if strange:
         raise ValueError(
-            f"no value is among both the training and the test rows of {', '.join(map(repr, strange))}: take more "
-            "rows, leave such factors out, or name them in continuous if their values are measurements"
+            "a factor must have a value that training and test rows share, got none for "
+            f"{', '.join(map(repr, strange))}: take more rows, leave such factors out, or name them in continuous if "
+            "their values are measurements"
         )
     table = standardized(table, rows[0])
     areas: dict[str, list[float | None]] = {}

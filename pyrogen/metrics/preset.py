@@ -35,13 +35,15 @@ def split(
         train, test = int(str(settings["train"])), int(str(settings["test"]))
         if train + test > rows:
             raise ValueError(
-                f"preset={preset!r} takes {train} training and {test} test rows, got {rows} rows: "
-                "give more, or say how many to take: train=..., test=..."
+                f"codes must have {train + test} rows for preset={preset!r}, which trains on {train} and tests on "
+                f"{test}, got {rows}: give more, or say how many to take: train=..., test=..."
             )
     both = split_rows(rows, train, test, seed)
     for name, part in zip(("training", "test"), both if both_vary else both[:1], strict=False):
         still = np.ptp(values.values[part], axis=0) == 0
         if still.any():
             single = ", ".join(repr(values.names[k]) for k in np.flatnonzero(still))
-            raise ValueError(f"the {len(part)} {name} rows hold a single value of {single}: take more, or another seed")
+            raise ValueError(
+                f"{name} rows must differ in each factor, got {len(part)} of one {single}: take more, or another seed"
+            )
     return both

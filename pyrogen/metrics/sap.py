@@ -107,7 +107,7 @@ def sap(
         table = standardized(table, rows[0])
     elif not all(values.continuous) and np.abs(table).max() > GREATEST:
         raise ValueError(
-            f"preset={preset!r} fits codes as they are and holds none beyond ±{GREATEST:,.0f}, got "
+            f"codes must lie within ±{GREATEST:,.0f} for preset={preset!r}, which fits them as they are, got "
             f"{np.abs(table).max():.3g} in magnitude: rescale them, or take preset='linear_svm', which standardizes"
         )
     score = np.empty((table.shape[1], len(values.names)))

@@ -149,7 +149,7 @@ def squared_mmd(
         median = float(np.median(distance[np.triu_indices(len(distance), 1)]))
         if median == 0:
             raise ValueError(
-                "bandwidth must be given, as more than half of the pairs of draws are equal and their median distance 0"
+                "bandwidth must be given where the median distance of the draws is 0, got None: pass a positive number"
             )
         widths = [median]
     kernel = np.zeros_like(distance)
@@ -231,7 +231,7 @@ def _distances(draws: Array) -> Array:
         distance = squareform(pdist(draws[:, span > 0] / unit)) * unit if span.any() else np.zeros((len(draws),) * 2)
         most = distance.max() * 4 * float(len(draws)) ** 2
     if not np.isfinite([span.max(), most]).all():
-        raise ValueError("the distances of x and y add up to more than float64 can hold: divide both by one number")
+        raise ValueError("x and y must have distances whose sum is finite, got inf: divide both by one number")
     return distance
 
 

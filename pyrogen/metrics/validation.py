@@ -162,7 +162,7 @@ def as_scale(scale: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[np.floa
 
     if scale is None:
         raise ValueError(
-            'estimator="posterior" needs scale, the standard deviations (N, L) of q(z|x): '
+            'scale must be the standard deviations (N, L) of q(z|x) for estimator="posterior", got None: '
             'without them use estimator="histogram"'
         )
     array = as_codes(scale, "scale")
@@ -219,7 +219,9 @@ def _continuous_columns(
 
 def _column(item: int | str, names: Sequence[str], named: bool, argument: str) -> int:
     if isinstance(item, str) and not named:
-        raise ValueError(f"{argument} names {item!r} but factor_names is not given: give it, or use an index")
+        raise ValueError(
+            f"{argument} must hold indices without factor_names, got {item!r}: give factor_names, or an index"
+        )
     if isinstance(item, str) and item in names:
         return names.index(item)
     if isinstance(item, int | np.integer) and not isinstance(item, bool) and 0 <= item < len(names):

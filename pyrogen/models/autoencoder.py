@@ -88,6 +88,6 @@ class Autoencoder(Pair):
 
 def _no_point(encoder: str, what: str) -> str:
     return (
-        f"the encoder of an autoencoder must return a point, a Delta, and this {encoder} returns {what}: make it with "
+        f"the encoder of an autoencoder must return a point, a Delta, got {what} from {encoder}: make it with "
         "point=True, or train a VAE"
     )

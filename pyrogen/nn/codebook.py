@@ -180,7 +180,7 @@ class Codebook(Described, nn.Module):
         distinct, times = torch.unique(e, dim=0, return_counts=True)
         if len(distinct) < self.codes:
             raise ValueError(
-                f"a codebook of {self.codes} codes cannot start from {len(distinct)} distinct feature vectors "
+                f"features must hold at least {self.codes} distinct vectors, one a code, got {len(distinct)} "
                 f"({len(e)} in all): use fewer codes or more images"
             )
         some = torch.randperm(len(distinct))[: max(CLUSTERED, 50 * self.codes)].to(e.device)

@@ -53,9 +53,8 @@ class Bernoulli(Likelihood):
         gray = (x != 0) & (x != 1)
         if gray.any():
             raise ValueError(
-                f"a Bernoulli likelihood needs pixels that are 0 or 1, and {gray.float().mean().item():.2%} of these "
-                'lie strictly between: use likelihood="continuous_bernoulli" for gray pixels in [0, 1] '
-                '(or "gaussian"), or binarize the images'
+                f"pixels must be 0 or 1 for a Bernoulli likelihood, got {gray.float().mean().item():.2%} between: use "
+                'likelihood="continuous_bernoulli" for gray pixels in [0, 1] (or "gaussian"), or binarize the images'
             )
 
 
@@ -178,11 +177,11 @@ def _check_range(x: Tensor, low: float, high: float, name: str) -> None:
         raise ValueError(f"the data must hold values, got shape {tuple(x.shape)}")
     if torch.is_floating_point(x) and not torch.isfinite(x).all():
         bad = (~torch.isfinite(x)).sum().item()
-        raise ValueError(f"the data hold {bad} NaN or infinite values: clean them before training")
+        raise ValueError(f"x must be finite, got {bad} NaN or infinite values: clean them before training")
     least, most = x.min().item(), x.max().item()
     if least < low or most > high:
         raise ValueError(
-            f"a {name} likelihood needs pixels in [{low:g}, {high:g}], got values in [{least:g}, {most:g}]: "
+            f"pixels must be in [{low:g}, {high:g}] for a {name} likelihood, got values in [{least:g}, {most:g}]: "
             + ("divide 8-bit images by 255" if 1 < most <= 255 and least >= 0 else "rescale them")
             + ', or use likelihood="gaussian" for unbounded data'
         )

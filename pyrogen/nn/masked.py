@@ -86,8 +86,8 @@ class PixelCNN(Autoregressive):
         weights = layers * channels * (kernels * channels + 2 * self.height * self.width)
         if weights + 2 * self.codes * channels > MOST_WEIGHTS:
             raise ValueError(
-                f"a PixelCNN must have at most {MOST_WEIGHTS} weights: ask for fewer channels, layers or codes, or a "
-                "smaller reach or grid"
+                f"a PixelCNN must have at most {MOST_WEIGHTS:,} weights, got {weights + 2 * self.codes * channels:,}: "
+                "ask for fewer channels, layers or codes, or a smaller reach or grid"
             )
         self.embedding = nn.Embedding(self.codes, channels)
         self.layers = nn.ModuleList(_Layer(channels, reach, (self.height, self.width)) for _ in range(layers))

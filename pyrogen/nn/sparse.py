@@ -238,6 +238,6 @@ class SparseConvDecoder(SparseDecoder):
 def _check_pixels(shape: tuple[int, ...], dictionary: Dictionary) -> None:
     if dictionary.size != event_size(shape):
         raise ValueError(
-            f"atoms that stand for the pixels of x must be {event_size(shape)} long, as shape={shape} is, and these "
-            f"are {dictionary.size}"
+            f"atoms must be {event_size(shape)} long where they stand for the pixels of x, as shape={shape} is, got "
+            f"{dictionary.size}"
         )

@@ -159,7 +159,7 @@ def labels(letter: str, classes: str) -> Kind:
     def check(name: str, value: Any, sizes: Sizes) -> NDArray[np.int64]:
         numbers_given: Array = row(name, value, sizes)
         if (numbers_given % 1 != 0).any():
-            raise ValueError(f"{name} must hold whole numbers, and some of these are not")
+            raise ValueError(f"{name} must hold whole numbers, got {numbers_given[numbers_given % 1 != 0][0]:g}")
         most = sizes.get(classes, (2**53, ""))[0]
         if (numbers_given >= most).any():
             raise ValueError(f"{name} must be below {classes} = {most}, got {numbers_given.max():g}")
@@ -193,7 +193,9 @@ def as_array(value: Any, name: str = "an argument") -> Array:
         value = value.detach().cpu().to_dense()
         value = (value.float() if value.dtype == torch.bfloat16 else value).numpy()
     if isinstance(value, np.ma.MaskedArray) and np.ma.getmaskarray(value).any():
-        raise ValueError(f"{name} must have no masked entries: fill them or leave their rows out")
+        raise ValueError(
+            f"{name} must have no masked entries, got {np.ma.count_masked(value)}: fill them, or leave their rows out"
+        )
     try:
         array = np.asarray(value)
     except (ValueError, TypeError, OverflowError, RuntimeError) as error:
@@ -202,7 +204,7 @@ def as_array(value: Any, name: str = "an argument") -> Array:
         raise TypeError(f"{name} must hold real numbers, got {_shown(value)} of {array.dtype}")
     array = array.astype(np.float64)
     if not np.isfinite(array).all():
-        raise ValueError(f"{name} must be finite: a closed form needs finite numbers, and some are NaN or infinite")
+        raise ValueError(f"{name} must be finite, got {(~np.isfinite(array)).sum()} NaN or infinite entries")
     return array
 
 

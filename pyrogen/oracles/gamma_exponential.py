@@ -104,7 +104,7 @@ def _count_and_sum(x: Numbers) -> tuple[int, Tensor]:
     if not ((values >= 0) & torch.isfinite(values)).all():
         raise ValueError(f"x must be finite and at least 0, got {x}")
     if not torch.isfinite(total := values.sum()):
-        raise ValueError("x must have a finite sum, and float64 cannot hold this one")
+        raise ValueError(f"x must have a finite sum, got {float(total)}")
     return values.numel(), total
 
 

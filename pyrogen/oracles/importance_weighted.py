@@ -63,7 +63,9 @@ def bound(x: ArrayLike, w: ArrayLike, b: ArrayLike, sigma: float, loc: float, sc
     center = log_v.max()  # weights are taken relative to the greatest, and its logarithm is added again
     log_v = log_v - center
     if not log_v.min() > -1e5:
-        raise ValueError("the guide must lie where the posterior is, and these weights span more than e^100000")
+        raise ValueError(
+            f"the guide must lie where the posterior is, got log-weights that span {-log_v.min():.3g} nats"
+        )
     log_t = np.arange(-60.0, 40.0 - log_v.min(), STEP)
     laplace = np.zeros(len(log_t))  # E e^(−tv), which falls with t
     for i, value in enumerate(log_t):

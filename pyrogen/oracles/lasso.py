@@ -157,5 +157,5 @@ def _arrays(*values: ArrayLike) -> tuple[Array, ...]:
     arrays = tuple(np.asarray(value, dtype=np.float64) for value in values)
     for array in arrays:
         if array.ndim != 2:
-            raise ValueError(f"x, D and z are matrices (N, n), (n, atoms), (N, atoms), and got shape {array.shape}")
+            raise ValueError(f"x, D and z must be matrices (N, n), (n, atoms) and (N, atoms), got shape {array.shape}")
     return arrays

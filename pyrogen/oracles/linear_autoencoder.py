@@ -77,7 +77,7 @@ def optimum(x: ArrayLike, latent: int) -> LinearAutoencoder:
     """
     size = gaussian.as_array(x).shape[-1]
     if not 1 <= latent <= size:
-        raise ValueError(f"there are between 1 and D = {size} latents, and latent={latent}")
+        raise ValueError(f"latent must be from 1 to D = {size}, got {latent}")
     return stationary(x, range(latent))
 
 

@@ -59,10 +59,13 @@ def _parts(weights: ArrayLike, locs: ArrayLike, scales: ArrayLike) -> tuple[Arra
     pi, m, s = (gaussian.as_array(value) for value in (weights, locs, scales))
     if pi.ndim != 1 or m.ndim != 2 or m.shape != s.shape or len(m) != len(pi):
         raise ValueError(
-            f"K weights need K locs and K scales, (K, L) each, and the shapes are {pi.shape}, {m.shape}, {s.shape}"
+            f"weights (K,) must go with locs and scales (K, L), got shapes {pi.shape}, {m.shape} and {s.shape}"
         )
     if (pi < 0).any() or abs(pi.sum() - 1) > 1e-6 or (s <= 0).any():
-        raise ValueError("weights must be at least 0 with sum 1, and scales positive")
+        raise ValueError(
+            "weights must be at least 0 with sum 1, and scales positive, got "
+            f"weights from {pi.min():g} with sum {pi.sum():g}, and scales from {s.min():g}"
+        )
     return pi, m, s
 
 

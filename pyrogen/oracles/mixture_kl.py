@@ -42,9 +42,15 @@ def kl(loc: ArrayLike, scale: ArrayLike, weights: ArrayLike, locs: ArrayLike, sc
     """
     m, s, pi, mk, sk = (as_array(value) for value in (loc, scale, weights, locs, scales))
     if not (m.shape == s.shape and m.ndim == 1 and pi.shape == mk.shape == sk.shape and pi.ndim == 1):
-        raise ValueError("a Gaussian has a loc and a scale, (N,) each, and a part a weight, a loc and a scale, (K,)")
+        raise ValueError(
+            "loc and scale must be (N,), and weights, locs and scales (K,), got shapes "
+            f"{[value.shape for value in (m, s, pi, mk, sk)]}"
+        )
     if (pi < 0).any() or abs(pi.sum() - 1) > 1e-6 or (s <= 0).any() or sk.min() < 0.02 * s.max():
-        raise ValueError("weights must be at least 0 with sum 1, and scales positive, in the mixture at least 0.02 s")
+        raise ValueError(
+            "weights must be at least 0 with sum 1, and scales positive, in the mixture at least 0.02 s, got "
+            f"{pi.tolist()}, {s.tolist()} and {sk.tolist()}"
+        )
     noise, step = np.linspace(-9.0, 9.0, POINTS, retstep=True)
     density = np.exp(-0.5 * noise**2) * step / math.sqrt(2 * math.pi)
     values = np.empty(len(m))

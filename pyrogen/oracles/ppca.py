@@ -95,7 +95,7 @@ def optimum(x: ArrayLike, latent: int, sigma: float, beta: float = 1.0) -> PPCA:
     if x.ndim != 2 or len(x) < 1:
         raise ValueError(f"the data must be (N, D), got {x.shape}")
     if not 1 <= latent <= x.shape[1]:
-        raise ValueError(f"there are between 1 and D = {x.shape[1]} latents, and latent={latent}")
+        raise ValueError(f"latent must be from 1 to D = {x.shape[1]}, got {latent}")
     if not (0 < sigma < math.inf and 0 < beta < math.inf):
         raise ValueError(f"sigma and beta must be positive and finite, got {sigma} and {beta}")
     mean, size = x.mean(0), x.shape[1]

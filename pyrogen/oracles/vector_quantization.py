@@ -78,7 +78,7 @@ def perplexity(counts: ArrayLike) -> float:
     """
     counts = np.asarray(counts, dtype=np.float64)
     if counts.sum() == 0:
-        raise ValueError("counts must be one number of at least 0 for each code, and not all of them 0")
+        raise ValueError(f"counts must be at least 0 for each code and not all 0, got {counts.size} of 0")
     share = counts[counts > 0] / counts.sum()
     return float(np.exp(-(share * np.log(share)).sum()))
 
@@ -86,5 +86,5 @@ def perplexity(counts: ArrayLike) -> float:
 def _vectors(points: ArrayLike, codes: ArrayLike) -> tuple[Array, Array]:
     p, c = np.asarray(points, dtype=np.float64), np.asarray(codes, dtype=np.float64)
     if p.ndim != 2 or c.ndim != 2 or p.shape[1] != c.shape[1] or not len(c):
-        raise ValueError(f"points (N, D) need codes (K, D) of their length, and the shapes are {p.shape}, {c.shape}")
+        raise ValueError(f"points must be (N, D) and codes (K, D), got shapes {p.shape} and {c.shape}")
     return p, c

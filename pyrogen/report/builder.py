@@ -47,7 +47,7 @@ class Report:
     @checked
     def __init__(self, title: str, summary: str = "", date: str = "") -> None:
         if not title.strip():
-            raise ValueError("title must not be empty")
+            raise ValueError(f"title must be a text that is not empty, got {title!r}")
         self.title = title
         self.summary = summary
         self.date = date
@@ -89,7 +89,7 @@ class Report:
         headers = tuple(map(str, headers))
         cells = [tuple(row) for row in rows]
         if not headers:
-            raise ValueError("headers must name at least one column")
+            raise ValueError("headers must name at least one column, got none")
         for i, row in enumerate(cells):
             if len(row) != len(headers):
                 raise ValueError(f"row {i} must have one cell a column, expected {len(headers)}, got {len(row)}")
@@ -118,7 +118,7 @@ class Report:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
             raise ValueError(f"name must be letters, digits, '-' and '_', got {name!r}")
         if any(isinstance(block, Picture) and block.name.lower() == name.lower() for block in self._blocks):
-            raise ValueError(f"a figure is named {name!r} already: give this one another name")
+            raise ValueError(f"name must be new, got {name!r}, which another figure has: choose another")
         file = io.BytesIO()
         figure.savefig(
             file, format="png", metadata={"Software": None}
@@ -139,7 +139,7 @@ class Report:
 
         twice = [key for key in map(str, scores) if key in self._scores]
         if twice:
-            raise ValueError(f"scores has {', '.join(map(repr, twice))} already: give them other names")
+            raise ValueError(f"scores must have new names, got {', '.join(map(repr, twice))} again: choose others")
         self._scores.update(to_plain(scores))
         return self
 

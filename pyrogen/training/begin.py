@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pyrogen import checks
 from pyrogen.models import Pair, Programs
 from pyrogen.random_numbers import seeded
 from pyrogen.training.data.program_data import Whole, moved
@@ -29,7 +30,10 @@ VALIDATE_EVERY = 500  # steps, or an epoch where that is shorter
 def check_fits(pair: Pair, settings: Settings) -> None:
     """Raise ``ValueError`` for a pair that these settings cannot train."""
     if isinstance(pair, Programs) and settings.schedule is not None:
-        raise ValueError("schedule must be left out for programs, which have no β: weigh their sites yourself")
+        raise ValueError(
+            "schedule must be left out for programs, which have no β, got "
+            f"{checks.shown(settings.schedule)}: weigh their sites yourself"
+        )
     if any(weight.is_inference() for weight in pair.parameters() if not torch.nn.parameter.is_lazy(weight)):
         raise ValueError(
             "the pair was made under torch.inference_mode, where weights cannot be trained: make it outside"

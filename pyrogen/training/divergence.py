@@ -53,7 +53,7 @@ def divergence(q: Any, p: Any, z: Tensor, exact: bool = True, enumerated: bool =
         enumerated: whether z are all values, whose expectation is taken afterwards; then log q − log p of each.
     """
     if not (enumerated or q.has_rsample):
-        raise ValueError(f"{type(q).__name__} in the guide cannot be reparametrized (it has no rsample)")
+        raise ValueError(f"the guide must draw from distributions that have an rsample, got {type(q).__name__}")
     if enumerated or not exact:
         values: Tensor = q.log_prob(z) - p.log_prob(z)
         return values

@@ -141,5 +141,5 @@ class HoldKL(Feedback):
         """Go on from an integral part."""
         total = state["sum"]
         if total is not None and not (isinstance(total, Tensor) and total.dim() == 0 and bool(total.isfinite())):
-            raise ValueError("sum must be a finite scalar tensor, or None")
+            raise ValueError(f"sum must be a finite scalar tensor or None, got {total!r}")
         self._sum = total

@@ -142,7 +142,9 @@ class Terms:
 def different(names: tuple[str, ...]) -> tuple[str, ...]:
     """`names`, unless one occurs twice."""
     if len(set(names)) < len(names):
-        raise ValueError(f"the history's columns need different names, and the pair gives {', '.join(names)}")
+        raise ValueError(
+            f"the history's columns must have different names, got {', '.join(names)}: rename a site or a column"
+        )
     return names
 
 

@@ -83,9 +83,14 @@ def make_lr_schedule(lr_schedule: MakeSchedule | None, optimizer: Optimizer, val
     if not (hasattr(made, "step") and hasattr(made, "state_dict") and hasattr(made, "load_state_dict")):
         raise TypeError(f"lr_schedule must return a torch scheduler, got {shown(made)}: {remedy}")
     if isinstance(made, Optimizer) or getattr(made, "optimizer", optimizer) is not optimizer:
-        raise TypeError(f"lr_schedule must return a scheduler of the optimizer that it is called with: {remedy}")
+        raise TypeError(
+            f"lr_schedule must return a scheduler of the optimizer that it is called with, got {shown(made)} of "
+            f"another: {remedy}"
+        )
     if isinstance(made, ReduceLROnPlateau) and not validated:
-        raise ValueError("ReduceLROnPlateau must see a held-out objective: pass validation= too")
+        raise ValueError(
+            "validation must be given for ReduceLROnPlateau, which follows the held-out objective, got None: pass it"
+        )
     pack(made.state_dict(), "lr_schedule")  # a checkpoint must be able to keep it
     return made
 
@@ -114,6 +119,6 @@ def _is_pyros(optimizer: Any) -> bool:
 
 def _refuse_lbfgs() -> None:
     raise TypeError(
-        "optimizer must take a step from one gradient, and LBFGS evaluates the objective many times a step: pass "
-        "optimizer=torch.optim.Adam, or train with a loop of your own"
+        "optimizer must take a step from one gradient, got LBFGS, which evaluates the objective many times a step: "
+        "pass optimizer=torch.optim.Adam, or train with a loop of your own"
     )

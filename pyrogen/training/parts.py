@@ -61,7 +61,9 @@ class Parts:
         if isinstance(self.schedule, Feedback):
             if "kl" not in columns:
                 name = type(self.schedule).__name__
-                raise ValueError(f"{name} must be left out for a guide that is a point: it follows the KL")
+                raise ValueError(
+                    f"schedule must be left out for a guide that is a point, got {name}, which follows the KL"
+                )
             self.schedule.reset()
 
     @property

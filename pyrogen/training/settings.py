@@ -62,7 +62,9 @@ class Settings:
         check_parts(self.schedule, self.callbacks, self.validation, self.validate_every)
         self._set_given("checkpoint", checks.path)
         if self.resume and self.checkpoint is None:
-            raise ValueError(f"resume={self.resume!r} needs a folder to go on from: pass checkpoint=")
+            raise ValueError(
+                f"checkpoint must be the folder to go on from with resume={self.resume!r}, got None: pass it"
+            )
         self._set_given("device", _device)
         self._set("workers", checks.whole("workers", self.workers, least=0))
 
@@ -83,4 +85,6 @@ def _device(name: str, device: Any) -> torch.device:
     try:
         return torch.empty(0, device=device).device
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise ValueError(f"{name} {str(device)!r} cannot be used here: {str(error).splitlines()[0]}") from error
+        raise ValueError(
+            f"{name} must be one that can be used here, got {str(device)!r}: {str(error).splitlines()[0]}"
+        ) from error

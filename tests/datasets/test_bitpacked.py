@@ -80,7 +80,7 @@ def test_an_interrupted_write_leaves_the_old_file_and_nothing_else(tmp_path: Pat
 
 
 def test_a_wrong_number_of_pictures_is_no_file(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"expected 30 pictures .* got 20"):
+    with pytest.raises(ValueError, match=r"must hold 30 pictures .* got 20"):
         write_words(tmp_path / "a.words", [some_words(20)], 30)
     assert files(tmp_path) == []
 

@@ -88,7 +88,7 @@ def test_a_bernoulli_pair_takes_the_binary_and_refuses_the_gray():
     encoder, decoder = pg.nn.MLPEncoder((1, 8, 8), 2, hidden=(4,)), pg.nn.MLPDecoder((1, 8, 8), 2, hidden=(4,))
     vae = pg.models.VAE(encoder, decoder)
     assert pg.fit(vae, Digits("binary"), steps=1, progress=False).steps == 1
-    with pytest.raises(ValueError, match="a Bernoulli likelihood needs pixels that are 0 or 1"):
+    with pytest.raises(ValueError, match="pixels must be 0 or 1 for a Bernoulli likelihood"):
         pg.fit(vae, Digits("gray"), steps=1, progress=False)
 
 

@@ -77,7 +77,7 @@ def test_it_expands_and_trains_by_its_log_prob():
 
 
 def test_a_network_over_other_codes_is_refused():
-    with pytest.raises(ValueError, match="the codebook has 4 codes and the network of its prior 3"):
+    with pytest.raises(ValueError, match="network must be one for the 4 codes of the codebook, got one for 3"):
         AutoregressivePrior(Codebook(4, 2), pg.nn.PixelCNN((2, 2), codes=3))
     with pytest.raises(TypeError, match=r"network must be a pg\.nn.Autoregressive"):
         AutoregressivePrior(Codebook(4, 2), torch.nn.Linear(2, 2))

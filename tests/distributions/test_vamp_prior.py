@@ -369,10 +369,10 @@ def test_pseudo_inputs_that_are_none_are_refused(pseudo_inputs, bounds, error, m
 @pytest.mark.parametrize(
     ("encoder", "error", "message"),
     [
-        (pg.nn.MLPEncoder((4, 4), 2, point=True), ValueError, "is a point, so a mixture of them has no density"),
+        (pg.nn.MLPEncoder((4, 4), 2, point=True), ValueError, "with a density, got a point"),
         (nn.Linear(4, 4), TypeError, "must say the shape of one x.*got a Linear"),
         (Elsewhere((torch.zeros(2), torch.ones(2))), TypeError, "must return a distribution.*got a tuple"),
-        (Elsewhere(torch.distributions.Normal(torch.zeros(1, 2), 1.0)), ValueError, r"has batch shape \(1, 2\)"),
+        (Elsewhere(torch.distributions.Normal(torch.zeros(1, 2), 1.0)), ValueError, r"got \(1, 2\)"),
     ],
 )
 def test_encoders_without_a_posterior_are_refused(encoder, error, message):

@@ -14,7 +14,7 @@ def test_ae_vs_vae_smoke(tmp_path, capsys):
     printed = capsys.readouterr().out
     assert (tmp_path / "table.txt").read_text() in printed
     assert "its numbers mean nothing" in printed
-    assert "refused, a Bernoulli likelihood needs pixels that are 0 or 1" in printed
+    assert "refused, pixels must be 0 or 1 for a Bernoulli likelihood" in printed
     assert {path.name for path in tmp_path.glob("*.png")} == {"samples.png", "latent_space.png", "reconstructions.png"}
 
     result = json.loads((tmp_path / "ae_vs_vae.json").read_text())

@@ -64,7 +64,7 @@ def test_means_over_seeds_have_students_p():
         (["--components", "0"], "at least 1"),
         (["--steps", "0"], "steps must be a whole number"),
         (["--latent", "0"], "latent must be a whole number of at least 1"),
-        (["--device", "abacus"], "cannot be used here"),
+        (["--device", "abacus"], "must be one that can be used here"),
     ],
 )
 def test_vamp_prior_refuses_in_one_sentence(tmp_path, capsys, arguments, message):

@@ -37,7 +37,7 @@ def test_vq_vae_smoke(tmp_path, capsys):
     ("arguments", "message"),
     [
         (["--codes", "0"], "codes must be a whole number of at least 1"),
-        (["--codes", "99999"], "cannot start from"),
+        (["--codes", "99999"], "distinct vectors, one a code"),
         (["--commitment", "-1"], "commitment must be a finite number of at least 0"),
         (["--steps", "0"], "steps must be a whole number"),
     ],

@@ -177,7 +177,7 @@ CODES, FACTORS = np.arange(12.0).reshape(6, 2), np.array([[0, 0], [0, 1], [1, 0]
         (CODES, FACTORS * [1, 0], {}, ValueError, "must have two values or more, got one in '1'"),
         (CODES, FACTORS[:, :1], {}, ValueError, "at least two for a score that tells them apart, got '0' alone"),
         (CODES, FACTORS * 1.0, {}, TypeError, "factors must be integers"),
-        (CODES, FACTORS * 1.0, {"continuous": True}, ValueError, "set bins.*: '0', '1'"),
+        (CODES, FACTORS * 1.0, {"continuous": True}, ValueError, "got None for '0', '1': set bins"),
         (CODES, FACTORS, {"preset": "higgins"}, ValueError, "preset must be one of .*, got 'higgins'"),
         (CODES, FACTORS, {"points": 1}, ValueError, "points must be a whole number of at least 2, got 1"),
         (CODES, FACTORS, {"evaluation": 0}, ValueError, "evaluation must be a whole number of at least 1, got 0"),

@@ -113,7 +113,7 @@ def test_the_score_says_what_it_is(factors):
 @pytest.mark.parametrize("preset", ["multinomial", "one_vs_rest"])
 def test_a_factor_whose_test_values_were_never_seen_is_named(factors, preset):
     identity = np.stack([np.arange(900), factors[:, 1]], axis=1)
-    with pytest.raises(ValueError, match="no value is among both the training and the test rows of 'row': take more"):
+    with pytest.raises(ValueError, match="a value that training and test rows share, got none for 'row': take more"):
         explicitness(factors * 1.0, identity, preset=preset, factor_names=["row", "kind"], train=60, test=30)
 
 

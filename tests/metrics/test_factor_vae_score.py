@@ -198,9 +198,9 @@ CODES, FACTORS = np.arange(12.0).reshape(6, 2), np.array([[0, 0], [0, 1], [1, 0]
         (CODES, FACTORS * [1, 0], {}, ValueError, "must have two values or more, got one in '1'"),
         (CODES, FACTORS[:, :1], {}, ValueError, "at least two for a score that tells them apart, got '0' alone"),
         (CODES, FACTORS * 1.0, {}, TypeError, "factors must be integers"),
-        (CODES, FACTORS * 1.0, {"continuous": [1]}, ValueError, "set bins.*: '1'"),
-        (CODES, np.arange(12).reshape(6, 2), {}, ValueError, "no value of factor '0' is shared by 2 rows"),
-        (CODES, FACTORS, {"least_rows": 4}, ValueError, r"shared by 4 rows \(the most are 3\)"),
+        (CODES, FACTORS * 1.0, {"continuous": [1]}, ValueError, "bins must be given .*, got None for '1': set bins"),
+        (CODES, np.arange(12).reshape(6, 2), {}, ValueError, "factor '0' must have a value that 2 rows share"),
+        (CODES, FACTORS, {"least_rows": 4}, ValueError, "that 4 rows share, got at most 3 rows"),
         (CODES, FACTORS, {"least_rows": 1}, ValueError, "least_rows must be a whole number of at least 2, got 1"),
         (
             CODES,

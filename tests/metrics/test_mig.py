@@ -242,7 +242,7 @@ CODES, FACTORS = np.arange(12.0).reshape(6, 2), np.arange(12).reshape(6, 2) % 3
             ValueError,
             "estimator must be one of 'histogram', 'posterior', got 'kde'",
         ),
-        (CODES, FACTORS, {"estimator": "posterior"}, ValueError, "needs scale, the standard deviations"),
+        (CODES, FACTORS, {"estimator": "posterior"}, ValueError, "scale must be the standard deviations"),
         (
             CODES,
             FACTORS,
@@ -270,7 +270,7 @@ CODES, FACTORS = np.arange(12.0).reshape(6, 2), np.arange(12).reshape(6, 2) % 3
         (CODES, FACTORS, {"leave_out": [0, 1]}, ValueError, "must leave a factor to score, got all 2"),
         (CODES, FACTORS, {"leave_out": [2]}, ValueError, r"leave_out must name factors, 0 to 1 or one of .*, got 2"),
         (CODES, FACTORS, {"leave_out": -1}, ValueError, "leave_out must name factors, .*, got -1"),
-        (CODES, FACTORS, {"leave_out": ["a"]}, ValueError, "names 'a' but factor_names is not given"),
+        (CODES, FACTORS, {"leave_out": ["a"]}, ValueError, "must hold indices without factor_names, got 'a'"),
         (
             CODES,
             FACTORS,

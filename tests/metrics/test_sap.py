@@ -142,7 +142,9 @@ def test_the_published_preset_takes_codes_as_they_are_or_refuses_them(grid):
     assert raw[0] > 0.25
     assert raw[1] < 0.1  # the penalty of an intercept so far off
     for scale in (1e4, 1e100):
-        with pytest.raises(ValueError, match=r"holds none beyond ±1,000, got .* in magnitude: rescale them, or take"):
+        with pytest.raises(
+            ValueError, match=r"codes must lie within ±1,000 .*, got .* in magnitude: rescale them, or take"
+        ):
             sap(codes * scale, factors, preset="disentanglement_lib", train=400, test=200)
 
 

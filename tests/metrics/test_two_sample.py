@@ -185,12 +185,12 @@ def test_the_permutations_do_not_depend_on_how_many_are_done_at_once(distance, m
         (
             {"x": np.full((2, 3), 1e308), "y": np.full((2, 3), -1e308)},
             ValueError,
-            "the distances of x and y add up to more than float64 can hold: divide both by one number",
+            "x and y must have distances whose sum is finite, got inf: divide both by one number",
         ),
         (
             {"x": X * 1e306},
             ValueError,
-            "the distances of x and y add up to more than float64 can hold: divide both by one number",
+            "x and y must have distances whose sum is finite, got inf: divide both by one number",
         ),
     ],
 )
@@ -226,7 +226,7 @@ def test_bandwidths_far_from_all_distances_have_the_limits_of_the_kernel():
 
 
 def test_a_median_distance_of_zero_is_refused():
-    with pytest.raises(ValueError, match="more than half of the pairs of draws are equal"):
+    with pytest.raises(ValueError, match="median distance of the draws is 0"):
         squared_mmd(np.zeros(5), np.zeros(5))
 
 

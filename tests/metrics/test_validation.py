@@ -100,7 +100,7 @@ def test_torch_tensors_are_taken_and_nothing_given_is_changed(metric):
         ),
         (CODES, np.where(MIXED[4, 1] == MIXED, np.nan, MIXED), {"continuous": 1}, ValueError, "factors must be finite"),
         (CODES, MIXED, {"continuous": 2}, ValueError, r"continuous must name factors, 0 to 1 or one of .*, got 2"),
-        (CODES, MIXED, {"continuous": "size"}, ValueError, "continuous names 'size' but factor_names is not given"),
+        (CODES, MIXED, {"continuous": "size"}, ValueError, "must hold indices without factor_names, got 'size'"),
         (CODES, FACTORS.astype(str), {}, TypeError, "factors must be numbers"),
         (CODES, FACTORS * [1, 0], {}, ValueError, "must have two values or more, got one in '1'"),
         (CODES, MIXED * [1, 0], {"continuous": 1}, ValueError, "must have two values or more"),
@@ -120,7 +120,7 @@ def test_what_cannot_be_scored_is_said_in_one_sentence(metric, codes, factors, s
     ("settings", "words"),
     [
         ({"preset": "best"}, "preset must be one of '.*, got 'best'"),
-        ({"preset": "disentanglement_lib"}, "takes 10000 training and 5000 test rows, got 60 rows"),
+        ({"preset": "disentanglement_lib"}, "which trains on 10000 and tests on 5000, got 60"),
         ({"train": 0}, "train must be a positive number of rows, got 0"),
         ({"test": 2.5}, "test must be a positive number of rows, got 2.5"),
         ({"train": 60}, "must be disjoint, got 60 rows for train=60"),
@@ -137,7 +137,7 @@ def test_training_rows_of_one_value_are_an_error(metric):
     rare = np.zeros((60, 2), dtype=int)
     rare[split_rows(60)[1][0], 1] = 1  # the one row of value 1 is a test row
     rare[:, 0] = FACTORS[:, 0]
-    with pytest.raises(ValueError, match="40 training rows hold a single value of '1'"):
+    with pytest.raises(ValueError, match="training rows must differ in each factor, got 40 of one '1'"):
         metric(CODES, rare)
 
 
@@ -149,7 +149,7 @@ def test_the_rest_of_the_settings_is_checked():
             metric(CODES, MIXED, continuous=1, bins=1)
     still = MIXED.copy()
     still[split_rows(60)[1], 1] = 0.5
-    with pytest.raises(ValueError, match="20 test rows hold a single value of '1'"):
+    with pytest.raises(ValueError, match="test rows must differ in each factor, got 20 of one '1'"):
         dci(CODES, still, continuous=1)
 
 

@@ -185,7 +185,7 @@ class Bare(torch.nn.Module):
 def test_an_encoder_that_is_no_point_is_refused():
     decoder = pg.nn.MLPDecoder((4,), 2, hidden=(8,))
     message = (
-        "the encoder of an autoencoder must return a point, a Delta, and this {} returns a Normal: make it with "
+        "the encoder of an autoencoder must return a point, a Delta, got a Normal from {}: make it with "
         "point=True, or train a VAE"
     )
     with pytest.raises(TypeError) as error:

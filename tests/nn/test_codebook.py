@@ -142,7 +142,7 @@ def test_it_starts_from_k_means(update):
 
 
 def test_more_codes_than_distinct_features_are_refused():
-    with pytest.raises(ValueError, match=r"5 codes cannot start from 4 distinct feature vectors \(12 in all\)"):
+    with pytest.raises(ValueError, match=r"at least 5 distinct vectors, one a code, got 4 \(12 in all\)"):
         book(5, 2).initialize(torch.eye(4, dtype=torch.float64)[:, :2].repeat(3, 1) + torch.arange(12)[:, None] % 4)
 
 

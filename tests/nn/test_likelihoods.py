@@ -104,14 +104,16 @@ def test_gray_pixels_suit_all_but_bernoulli_which_names_the_one_to_use():
     gray = torch.tensor([0.0, 0.25, 1.0, 1.0])
     pg.nn.ContinuousBernoulli().check(gray)
     pg.nn.Gaussian().check(gray)
-    with pytest.raises(ValueError, match=r'needs pixels that are 0 or 1, and 25.00% .*likelihood="continuous_bern'):
+    with pytest.raises(ValueError, match=r'pixels must be 0 or 1 .*, got 25.00% .*likelihood="continuous_bern'):
         pg.nn.Bernoulli().check(gray)
 
 
 @of_the_bounded
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
 def test_8_bit_images_are_told_to_be_divided(likelihood, dtype):
-    with pytest.raises(ValueError, match=r"pixels in \[0, 1\], got values in \[0, 255\]: divide 8-bit images by 255"):
+    with pytest.raises(
+        ValueError, match=r"pixels must be in \[0, 1\] .*, got values in \[0, 255\]: divide 8-bit images by 255"
+    ):
         likelihood.check(torch.tensor([0, 17, 255]).to(dtype))
     pg.nn.Gaussian().check(torch.tensor([0, 17, 255]).to(dtype))
 
@@ -126,5 +128,5 @@ def test_values_out_of_range_are_told_to_be_rescaled(likelihood, low):
 @of_all
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 def test_values_that_are_not_finite_are_counted(likelihood, bad):
-    with pytest.raises(ValueError, match="the data hold 2 NaN or infinite values: clean them"):
+    with pytest.raises(ValueError, match="x must be finite, got 2 NaN or infinite values: clean them"):
         likelihood.check(torch.tensor([bad, 0.0, bad, 1.0]))

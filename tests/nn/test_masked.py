@@ -91,7 +91,7 @@ class OfOwnMake(pg.nn.Autoregressive):
             r"what logits_of returns must have shape \(4, 3, 5\), got",
         ),
         (lambda: network((2, 2))(torch.zeros(4, 4, dtype=torch.int64)), r"indices must have shape \(\*batch, 2, 2\)"),
-        (lambda: pg.nn.PixelCNN((4, 4), 8, channels=1800), "must have at most 268435456 weights"),
+        (lambda: pg.nn.PixelCNN((4, 4), 8, channels=1800), "must have at most 268,435,456 weights"),
         (lambda: pg.nn.PixelCNN((4, 4), 8, channels=1, layers=1001), "layers must be a whole number from 1 to 1000"),
     ],
 )

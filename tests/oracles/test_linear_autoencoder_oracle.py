@@ -67,7 +67,7 @@ def test_each_choice_of_eigenvectors_is_stationary_and_only_the_leading_is_a_min
     ("call", "message"),
     [
         (lambda: linear_autoencoder.optimum(X, 0), "latent must be a whole number of at least 1, got 0"),
-        (lambda: linear_autoencoder.optimum(X, 6), "there are between 1 and D = 5 latents, and latent=6"),
+        (lambda: linear_autoencoder.optimum(X, 6), "latent must be from 1 to D = 5, got 6"),
         (lambda: linear_autoencoder.optimum(X[0], 2), "x must be of shape (N, D), got (5,)"),
         (
             lambda: linear_autoencoder.stationary(X, (1, 1)),

@@ -86,7 +86,7 @@ def test_the_mean_ratio_in_the_bias_is_its_integral():
         ([1.0, 2.0], "symmetric matrix"),
         ([[1.0, 0.5], [0.4, 1.0]], "symmetric matrix"),
         ([[1.0, 1.0], [1.0, 1.0]], "positive definite"),
-        ([[1.0, math.nan], [math.nan, 1.0]], "finite numbers"),
+        ([[1.0, math.nan], [math.nan, 1.0]], "must be finite, got"),
     ],
 )
 def test_what_is_no_covariance_is_refused(wrong, words):

@@ -261,14 +261,14 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("add", "error", "words"),
     [
-        (lambda report: Report("  "), ValueError, "title must not be empty"),
+        (lambda report: Report("  "), ValueError, "title must be a text that is not empty"),
         (lambda report: report.heading("a", level=1), ValueError, "level must be 2 or 3, got 1"),
         (lambda report: report.table([], []), ValueError, "at least one column"),
         (lambda report: report.table(["a", "b"], [[1, 2], [3]]), ValueError, "row 1 .* expected 2, got 1"),
         (lambda report: report.figure("a.png", "a"), TypeError, "matplotlib figure, got str"),
         (lambda report: report.figure(drawing(), "../a"), ValueError, "letters, digits.*got '../a'"),
-        (lambda report: report.figure(drawing(), "Curve-1"), ValueError, "named 'Curve-1' already"),
-        (lambda report: report.scores({"mig": 1}), ValueError, "has 'mig' already"),
+        (lambda report: report.figure(drawing(), "Curve-1"), ValueError, "name must be new, got 'Curve-1'"),
+        (lambda report: report.scores({"mig": 1}), ValueError, "scores must have new names, got 'mig'"),
         (lambda report: report.scores({"new": object()}), TypeError, "got object"),
     ],
 )

@@ -275,8 +275,11 @@ def test_bad_settings_are_refused(settings, message):
         ({"optimizer": pyro.optim.ClippedAdam}, "pyro.optim: pass the class itself"),
         ({"optimizer": lambda parameters: pyro.optim.Adam({"lr": 0.1})}, "must return a torch optimizer"),
         ({"optimizer": lambda parameters: None}, "must return a torch optimizer, got None"),
-        ({"optimizer": torch.optim.LBFGS}, "LBFGS evaluates the objective many times"),
-        ({"optimizer": lambda parameters: torch.optim.LBFGS(parameters)}, "LBFGS evaluates the objective many times"),
+        ({"optimizer": torch.optim.LBFGS}, "LBFGS, which evaluates the objective many times"),
+        (
+            {"optimizer": lambda parameters: torch.optim.LBFGS(parameters)},
+            "LBFGS, which evaluates the objective many times",
+        ),
         ({"optimizer": "adam"}, "optimizer must be a torch optimizer class"),
     ],
 )
@@ -288,9 +291,9 @@ def test_settings_of_the_wrong_kind_are_refused(settings, message):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"device": "abacus"}, "device 'abacus' cannot be used here"),
-        ({"resume": True}, "resume=True needs a folder"),
-        ({"resume": "weights"}, "resume='weights' needs a folder"),
+        ({"device": "abacus"}, "device must be one that can be used here, got 'abacus'"),
+        ({"resume": True}, "folder to go on from with resume=True"),
+        ({"resume": "weights"}, "folder to go on from with resume='weights'"),
         ({"checkpoint_every": 0}, "checkpoint_every must be a whole number of at least 1"),
         ({"optimizer": lambda parameters: torch.optim.SGD([torch.zeros(1)], lr=1.0)}, "moves none"),
     ],
@@ -312,7 +315,7 @@ def test_settings_that_cannot_be_met_are_refused(settings, message):
         (torch.full((50, *SHAPE), float("nan")), ValueError, "NaN"),
         (torch.full((50, *SHAPE), 0.5), ValueError, "continuous_bernoulli"),
         (torch.full((50, *SHAPE), 255, dtype=torch.uint8), ValueError, "divide 8-bit images by 255"),
-        (torch.full((50, *SHAPE), -1.0), ValueError, r"pixels in \[0, 1\]"),
+        (torch.full((50, *SHAPE), -1.0), ValueError, r"pixels must be in \[0, 1\]"),
         (TensorDataset(torch.full((50, *SHAPE), 0.5)), ValueError, "continuous_bernoulli"),
         (TensorDataset(torch.zeros(0, *SHAPE)), ValueError, "empty"),
         (["a"] * 50, TypeError, "items must be tensors"),

@@ -66,7 +66,7 @@ def test_reduce_on_plateau_sees_the_held_out_objective(tmp_path):
         ({"lr_schedule": lambda o: None}, TypeError, "lr_schedule must return a torch scheduler, got None"),
         ({"lr_schedule": 3}, TypeError, "lr_schedule must be a callable of the optimizer"),
         ({"lr_schedule": lambda o: o}, TypeError, "lr_schedule must return a scheduler"),
-        ({"lr_schedule": torchs.ReduceLROnPlateau}, ValueError, "pass validation="),
+        ({"lr_schedule": torchs.ReduceLROnPlateau}, ValueError, "validation must be given"),
     ],
 )
 def test_what_is_not_a_scheduler_is_refused(settings, error, message):

@@ -23,7 +23,7 @@ def bif_text(network: Any) -> str:
     """
     known = tables(network)
     if not known.directed:
-        raise TypeError("BIF holds Bayesian networks, got a Markov network: write it as JSON")
+        raise TypeError("network must be a Bayesian network for BIF, got a Markov network: write it as JSON")
     names = {node: _written(node, "node") for node in known.states}
     _check_different(names.values(), "nodes")
     states = {node: [_written(state, f"state of {node!r}") for state in own] for node, own in known.states.items()}

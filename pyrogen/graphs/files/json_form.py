@@ -111,10 +111,12 @@ def network_to_dict(network: Any) -> dict[str, Any]:
     known = tables(network)
     for node, states in known.states.items():
         if not isinstance(node, str):
-            raise ValueError(f"JSON names nodes by strings, got {node!r}: rename it first")
+            raise ValueError(f"nodes must be strings for JSON, got {node!r}: rename it first")
         for state in states:
             if isinstance(state, bool) or not isinstance(state, str | int | float):
-                raise ValueError(f"JSON names states by strings or numbers, got {state!r} of {node!r}: rename it first")
+                raise ValueError(
+                    f"states must be strings or numbers for JSON, got {state!r} of {node!r}: rename it first"
+                )
     content: dict[str, Any] = {"kind": "bayesian" if known.directed else "markov"}
     if getattr(network, "name", None):
         content["name"] = network.name

@@ -37,7 +37,7 @@ def bundled(name: str) -> Any:
         ValueError: for a name that is not there, listing those that are.
     """
     if not isinstance(name, str) or name not in bundled_names():
-        raise ValueError(f"pgmpy brings no network {str(name)[:60]!r}; it has {', '.join(bundled_names())}")
+        raise ValueError(f"name must be one of {', '.join(bundled_names())}, got {str(name)[:60]!r}")
     return read_network(_folder() / f"{name}.bif.gz")
 
 

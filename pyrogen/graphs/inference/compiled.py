@@ -243,7 +243,7 @@ class CompiledNetwork:
             if node in observed.seen:
                 side = "do" if node in observed.done else "evidence"
                 name = self._places.nodes[node]
-                raise ValueError(f"a node must be on one side of a query, but {name!r} is in variables and in {side}")
+                raise ValueError(f"a node must be on one side of a query, got {name!r} in variables and in {side}")
         return asked, observed
 
     def check_possible(self, log_total: float, observed: Observations) -> None:
@@ -251,10 +251,8 @@ class CompiledNetwork:
         if log_total > -math.inf:
             return
         if not observed:
-            raise ValueError("the factors multiply to zero everywhere, so the network has no distribution")
-        raise ValueError(
-            f"the evidence {self._places.shown(observed)} has probability zero, so nothing can be conditioned on it"
-        )
+            raise ValueError("the factors must have a positive product somewhere, got 0 everywhere")
+        raise ValueError(f"the evidence must have a positive probability, got 0 for {self._places.shown(observed)}")
 
 
 def compile_network(network: Any, memory: int = MEMORY) -> CompiledNetwork:

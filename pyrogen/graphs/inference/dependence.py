@@ -174,7 +174,8 @@ def _scaled(network: Any) -> Any:
         values = np.asarray(factor.values, dtype=np.float64)
         if not np.isfinite(values).all() or not values.max() > 0:
             raise ValueError(
-                f"the potential over {', '.join(map(str, factor.variables))} must be finite and somewhere positive"
+                f"the potential over {', '.join(map(str, factor.variables))} must be finite and somewhere positive, "
+                f"got a largest entry of {values.max():g}"
             )
         factor.values = np.ldexp(values, -int(np.frexp(values.max())[1]))
     z = log_partition(scaled)  # refuses zero

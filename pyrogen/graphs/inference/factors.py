@@ -140,7 +140,7 @@ def tables(network: Any) -> Tables:
     latents = frozenset(validation.latents(network))
     for node in states:
         if node not in own:  # its states are known from a child's table, which is not its own
-            raise ValueError(f"every node must have a table, but {node!r} has none")
+            raise ValueError(f"every node must have a table, got {node!r} without one")
     return Tables(
         states, tuple(own[node][0] for node in states), tuple(own[node][1] for node in states), directed, latents
     )
@@ -196,7 +196,9 @@ def _check_sums(known: Sequence[Printed], sums: Sequence[Table]) -> None:
 def _check_potential(network: Any, names: Sequence[Node]) -> None:
     for one, other in combinations(names, 2):
         if not network.has_edge(one, other):
-            raise ValueError(f"a factor joins variables that are all neighbors, but {one!r} and {other!r} have no edge")
+            raise ValueError(
+                f"a factor must be over neighbors, got {one!r} and {other!r}, which have no edge: add the edge"
+            )
 
 
 def _log(values: Table) -> Table:

@@ -9,6 +9,6 @@ def check_memory(what: str, needed: int, memory: int) -> None:
     """Raise a ValueError if `what` needs more bytes than allowed; it says what would do."""
     if needed > memory:
         raise ValueError(
-            f"{what} would take {needed:,} bytes ({needed // 2**30:,} GiB), which is more than memory={memory:,}: "
-            f"observe more, ask for less, or raise memory to {needed:,}"
+            f"{what} must take at most memory={memory:,} bytes, got {needed:,} ({needed / 2**30:,.3g} GiB): "
+            "observe more, ask for less, or raise memory"
         )

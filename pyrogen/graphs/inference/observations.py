@@ -71,20 +71,20 @@ class Places:
         for node, value in _mapping(evidence, "evidence", "'yes'").items():
             number = self._node(node, "evidence")
             if node in self.known.latents:
-                raise ValueError(
-                    f"evidence names {node!r}, which is latent in this network, so that it is never observed"
-                )
+                raise ValueError(f"evidence must name observed nodes, got {node!r}, which is latent in this network")
             if isinstance(value, Mapping | list | np.ndarray):
                 found.weights[number] = self._likelihood(number, value)
             else:
                 found.seen[number] = self._state(number, value, "evidence")
         done = _mapping(do, "do", "1")
         if done and not self.known.directed:
-            raise ValueError("do must be left out for a Markov network, which has no directions: give evidence instead")
+            raise ValueError(
+                f"do must be left out for a Markov network, which has no directions, got {done}: give evidence instead"
+            )
         for node, value in done.items():
             number = self._node(node, "do")
             if number in found.seen or number in found.weights:
-                raise ValueError(f"a node must be on one side of a query, but {node!r} is in evidence and in do")
+                raise ValueError(f"a node must be on one side of a query, got {node!r} in evidence and in do")
             found.seen[number] = self._state(number, value, "do")
         found.done = frozenset(self.numbers[node] for node in done)
         return found
@@ -108,7 +108,9 @@ class Places:
             return self.states[number][value]
         except (KeyError, TypeError):
             listed = ", ".join(map(repr, list(self.states[number])[: validation.SHOWN]))
-            raise ValueError(f"{what} says {value!r} for {self.nodes[number]!r}, whose states are {listed}") from None
+            raise ValueError(
+                f"{what} must give {self.nodes[number]!r} one of its states ({listed}), got {value!r}"
+            ) from None
 
     def _likelihood(self, number: int, value: Any) -> Table:
         node, states = self.nodes[number], self.states[number]
@@ -117,7 +119,7 @@ class Places:
                 self._state(number, state, "evidence")
             if len(value) != len(states):
                 missing = next(state for state in states if state not in value)
-                raise ValueError(f"the likelihoods of {node!r} must name all its states, but {missing!r} is missing")
+                raise ValueError(f"the likelihoods of {node!r} must name all its states, got none for {missing!r}")
             value = [value[state] for state in states]
         try:
             weights = np.array(value, dtype=np.float64)

@@ -51,7 +51,7 @@ class Posterior:
         for name, state in assignment.items():
             axis = self._axis(name)
             if state not in self.states[name]:
-                raise ValueError(f"{name!r} has the states {list(self.states[name])}, got {state!r}")
+                raise ValueError(f"{name!r} must be in one of its states, {list(self.states[name])}, got {state!r}")
             index[axis] = self.states[name].index(state)
         return float(self.table[tuple(index)].sum())
 
@@ -106,4 +106,4 @@ class Posterior:
         for axis, known in enumerate(self.states):
             if known == name:
                 return axis
-        raise ValueError(f"the variables are {list(self.states)}, got {name!r}")
+        raise ValueError(f"the assignment must name variables of {list(self.states)}, got {name!r}")

@@ -158,8 +158,8 @@ class Plan:
             largest = self.largest_table(enumerated)
             if largest > self.limit:
                 raise ValueError(
-                    f"enumerating {len(enumerated)} variables would need a table of {largest:,} entries, which is more "
-                    f"than limit={self.limit:,}: observe more, raise the limit, or use pg.graphs.query"
+                    f"the largest table must have at most limit={self.limit:,} entries, got {largest:,} from "
+                    f"enumerating {len(enumerated)} variables: observe more, raise the limit, or use pg.graphs.query"
                 )
             self._fits.add(enumerated)
 

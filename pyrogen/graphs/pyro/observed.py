@@ -91,7 +91,7 @@ def states_of(
     known: dict[Node, tuple[State, ...]] = {}
     for node in graph.nodes:
         if node not in found:
-            raise ValueError(f"data must have a column for every node (all None if hidden), but {node!r} has none")
+            raise ValueError(f"data must have a column for every node (all None if hidden), got none for {node!r}")
         own = (given or {}).get(node) or tabled.get(node) or declared(found[node]) or shown[node]
         known[node] = tuple(own)
         if len(set(known[node])) != len(known[node]) or len(known[node]) < 2:
@@ -122,7 +122,7 @@ def problem_of(structure: Any, data: Any, states: Mapping[Node, Sequence[State]]
             raise ValueError(f"prior must name nodes of the structure, got {name!r}")
     for node in known:
         if node not in each:
-            raise ValueError(f"prior must be one number or have an entry for every node, but has none for {node!r}")
+            raise ValueError(f"prior must be one number or have an entry for every node, got none for {node!r}")
     missing = torch.stack([seen[node] < 0 for node in known]).any(0)
     counts, priors = {}, {}
     for node in known:

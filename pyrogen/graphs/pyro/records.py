@@ -65,7 +65,9 @@ def encode(found: Mapping[Node, Any], states: Mapping[Node, Sequence[State]], wh
 
     for name in found:
         if name not in states:
-            raise ValueError(f"{what} has the column {name!r}, but the variables are {validation.listed(states)}")
+            raise ValueError(
+                f"{what} must have columns named after the variables ({validation.listed(states)}), got {name!r}"
+            )
     encoded: Indices = {}
     for name, column in found.items():
         codes, seen = pd.factorize(column, use_na_sentinel=True)
@@ -73,7 +75,7 @@ def encode(found: Mapping[Node, Any], states: Mapping[Node, Sequence[State]], wh
         for state in seen:
             if state not in places:
                 known = validation.listed(states[name])
-                raise ValueError(f"{what} says {state!r} for {name!r}, whose states are {known}")
+                raise ValueError(f"{what} must give {name!r} one of its states ({known}), got {state!r}")
         table = torch.tensor([*(places[state] for state in seen), -1])
         encoded[name] = table[torch.as_tensor(codes.copy(), dtype=torch.int64)]  # a missing one has the code −1
     return encoded

@@ -123,7 +123,7 @@ def chords(ug: Graph, cycle: Iterable[Node]) -> tuple[tuple[Node, Node], ...]:
         raise ValueError(f"a cycle must have three or more nodes, got {len(cycle)}")
     for a, b in zip(cycle, cycle[1:] + cycle[:1], strict=True):
         if not ug.has_edge(a, b):
-            raise ValueError(f"a cycle must follow edges of the graph, but no edge joins {a!r} and {b!r}")
+            raise ValueError(f"a cycle must follow edges of the graph, got {a!r} next to {b!r}, which no edge joins")
     return tuple(
         (a, b)
         for i, a in enumerate(cycle)

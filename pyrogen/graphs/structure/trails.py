@@ -151,7 +151,7 @@ def draw_trail(graph: Graph, trail: Trail) -> str:
     text = str(trail[0]) if trail else ""
     for a, b in pairwise(trail):
         if not (graph.has_edge(a, b) or graph.has_edge(b, a)):
-            raise ValueError(f"a trail must follow edges of the graph, but {a!r} and {b!r} are not joined")
+            raise ValueError(f"a trail must follow edges of the graph, got {a!r} next to {b!r}, which no edge joins")
         text += f" {'–' if not graph.is_directed() else '→' if graph.has_edge(a, b) else '←'} {b}"
     return text
 

@@ -201,7 +201,7 @@ def _sizes(ug: Graph, sizes: Mapping[Node, int] | None) -> dict[Node, int]:
         raise TypeError(f"sizes must map each node to its number of states, got {type(sizes).__name__}")
     for node in ug:
         if node not in sizes:
-            raise ValueError(f"sizes must name all nodes, but {node!r} is missing")
+            raise ValueError(f"sizes must name all nodes, got none for {node!r}")
         if not isinstance(sizes[node], Integral) or sizes[node] < 1:
             raise ValueError(f"sizes must be positive integers, got {sizes[node]!r} for {node!r}")
     return {node: int(sizes[node]) for node in ug}

@@ -106,7 +106,7 @@ def names(graph: Graph, value: Nodes | None, what: str, *, empty: bool = False) 
         asked = members(value, what)
     for name in asked:
         if not _has(places, name):
-            raise ValueError(f"{what} names {name!r}, but the nodes are {listed(graph)}")
+            raise ValueError(f"{what} must name nodes of the graph ({listed(graph)}), got {name!r}")
     found = sorted((places[name] for name in asked), key=lambda item: item[0])
     for (_, name), (_, following) in pairwise(found):
         if name == following:
@@ -138,8 +138,7 @@ def ordering(graph: Graph, order: Iterable[Node], what: str = "order") -> tuple[
     found = names(graph, order, what, empty=True)
     if len(found) != len(graph):
         missing = [node for node in graph if node not in set(found)]
-        verb = "is" if len(missing) == 1 else "are"
-        raise ValueError(f"{what} must name all {len(graph)} nodes, but {listed(missing)} {verb} missing")
+        raise ValueError(f"{what} must name all {len(graph)} nodes, got all but {listed(missing)}")
     return tuple(order)
 
 
@@ -149,15 +148,13 @@ def apart(**sides: Iterable[Node]) -> None:
     Example:
         >>> apart(x=("A",), y=("B",), given=("A", "C"))
         Traceback (most recent call last):
-        ValueError: a node must be on one side of a query, but 'A' is in x and in given
+        ValueError: a node must be on one side of a query, got 'A' in x and in given
     """
     seen: dict[Node, str] = {}
     for side, nodes in sides.items():
         for node in nodes:
             if node in seen:
-                raise ValueError(
-                    f"a node must be on one side of a query, but {node!r} is in {seen[node]} and in {side}"
-                )
+                raise ValueError(f"a node must be on one side of a query, got {node!r} in {seen[node]} and in {side}")
             seen[node] = side
 
 
@@ -168,7 +165,7 @@ def query(graph: Graph, x: Nodes, y: Nodes, given: Nodes | None) -> tuple[tuple[
     apart(x=sides[0], y=sides[1], given=sides[2])
     for node in sides[2]:
         if node in latents(graph):
-            raise ValueError(f"given names {node!r}, which is latent in this graph, so that it is never observed")
+            raise ValueError(f"given must name observed nodes, got {node!r}, which is latent in this graph")
     return sides
 
 
@@ -181,8 +178,8 @@ def without_latents(graph: Graph) -> Graph:
     """Return the graph itself, if none of its nodes is latent; raise a ValueError otherwise."""
     for node in latents(graph):
         raise ValueError(
-            f"maps and equivalence need graphs without latent nodes, but {node!r} is latent: the independences of the "
-            "others alone need not be those of a graph. Clear `latents` to take it for observed"
+            f"graphs must have no latent nodes for maps and equivalence, got {node!r}: the independences of the others "
+            "alone need not be those of a graph. Clear `latents` to take it for observed"
         )
     return graph
 
@@ -209,7 +206,7 @@ def states(network: Any) -> dict[Node, tuple[State, ...]]:
                 raise ValueError(f"the tables must agree on the states of {node!r}, got {found[node]} and {here}")
     for node in network.nodes:
         if node not in found:
-            raise ValueError(f"every node must have a table, but {node!r} has none")
+            raise ValueError(f"every node must have a table, got {node!r} without one")
     return {node: found[node] for node in network.nodes}
 
 
@@ -231,7 +228,7 @@ def evidence(network: Any, mapping: Mapping[Node, State] | None) -> dict[Node, S
     for node in names(network, list(mapping), "evidence", empty=True):
         state = mapping[node]
         if not _has(known[node], state):
-            raise ValueError(f"evidence says {state!r} for {node!r}, whose states are {listed(known[node])}")
+            raise ValueError(f"evidence must give {node!r} one of its states ({listed(known[node])}), got {state!r}")
         checked[node] = known[node][known[node].index(state)]  # the table's own object, say 0 for numpy's
     return checked
 
@@ -241,7 +238,7 @@ def same_nodes(a: Graph, b: Graph) -> None:
     for one, other, which in ((a, b, "first"), (b, a, "second")):
         for node in one:
             if node not in other:
-                raise ValueError(f"two graphs must be over the same nodes, but only the {which} has {node!r}")
+                raise ValueError(f"two graphs must be over the same nodes, got {node!r} in the {which} only")
 
 
 def _not_empty(graph: Graph) -> None:

@@ -119,8 +119,8 @@ def info_explicitness(
         and np.linalg.matrix_rank(features - features.mean(axis=0)) >= len(table) - 1
     ):
         raise ValueError(
-            f"a linear predictor of {features.shape[1]} features fits any factor of {len(table)} rows, which says "
-            "nothing of the codes: give more rows"
+            f"codes must have more rows than a linear predictor of {features.shape[1]} features can fit whatever the "
+            f"factor, got {len(table)}: give more rows"
         )
 
     shares: dict[str, float] = {}

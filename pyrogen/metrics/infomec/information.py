@@ -59,8 +59,8 @@ def as_levels(codes: NDArray[np.float64], asked: str, instead: str) -> NDArray[n
     many = levels.max(axis=0) + 1
     if 2 * many.max() > len(codes):
         raise ValueError(
-            f"{asked} needs quantized codes, with two rows a level or more, and latent {many.argmax()} has "
-            f"{many.max()} levels in {len(codes)} rows: use {instead}"
+            f"codes must be quantized for {asked}, with two rows a level or more, got {many.max()} levels in "
+            f"{len(codes)} rows of latent {many.argmax()}: use {instead}"
         )
     return levels
 
@@ -79,8 +79,8 @@ def _check_neighbors(labels: NDArray[np.int64], names: Sequence[str], neighbors:
     for name, label in zip(names, labels.T, strict=True):
         if label.max() + 1 == len(label):
             raise ValueError(
-                f'estimator="knn" compares rows that share a value, but each value of factor {name!r} occurs in one '
-                "row only: leave the factor out, cut it into fewer values, or use another estimator"
+                f'factor {name!r} must have values that rows share for estimator="knn", got each in one row only: '
+                "leave the factor out, cut it into fewer values, or use another estimator"
             )
 
 

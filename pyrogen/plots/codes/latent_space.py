@@ -99,11 +99,13 @@ def _values(labels: Any, names: Sequence[str] | None) -> NDArray[np.int64]:
     given = to_array(labels, "labels", 1)
     value = given.astype(int)
     if (value != given).any() or value.min() < 0:
-        raise ValueError("labels must be integers of at least 0")
+        raise ValueError(f"labels must be integers of at least 0, got {given.min():g} to {given.max():g}")
     if names is not None and value.max() >= len(names):
-        raise ValueError(f"labels go up to {value.max()} but names has {len(names)}: give one name a value, or None")
+        raise ValueError(
+            f"names must have one name a label, {value.max() + 1} of them, got {len(names)}: give all, or None"
+        )
     if len(np.unique(value)) > len(TEN):
-        raise ValueError(f"at most {len(TEN)} values can be told apart by color, got {len(np.unique(value))}")
+        raise ValueError(f"labels must have at most {len(TEN)} values, one a color, got {len(np.unique(value))}")
     return value
 
 

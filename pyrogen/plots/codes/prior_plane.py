@@ -64,7 +64,7 @@ def prior_plane(
     value = None if labels is None else to_array(labels, "labels", 1)
     present = np.unique(value) if value is not None else np.empty(0)
     if len(present) > len(TEN):
-        raise ValueError(f"at most {len(TEN)} values can be told apart by color, got {len(present)}")
+        raise ValueError(f"labels must have at most {len(TEN)} values, one a color, got {len(present)}")
     for label, z in groups.items():
         if z.shape[1] != 2:
             raise ValueError(f"codes of {label!r} must lie in a plane, (N, 2), got shape {z.shape}")

@@ -84,7 +84,9 @@ def convergence(gaps: Mapping[str, tuple[Any, Any]], bounds: Mapping[str, tuple[
 
     bounds = bounds or {}
     if not gaps or not set(bounds) <= set(gaps):
-        raise ValueError("gaps must hold at least one curve, and bounds none that has no curve")
+        raise ValueError(
+            f"gaps must hold at least one curve, and bounds only labels of gaps, got {[*gaps]} and {[*bounds]}"
+        )
     fig = figure(6.4, 4.4)
     ax = fig.subplots()
     for i, (label, (steps, values)) in enumerate(gaps.items()):

@@ -79,7 +79,7 @@ def graph(
 
     validation.either(graph)
     if len(graph) > LARGEST:
-        raise ValueError(f"expected at most {LARGEST} nodes, as more cannot be read, got {len(graph)}")
+        raise ValueError(f"graph must have at most {LARGEST} nodes, as more cannot be read, got {len(graph)}")
     observed = validation.names(graph, given, "given", empty=True)
     way = tuple(validation.name(graph, [node], "trail") for node in trail)
     closed = len(way) > 3 and way[0] == way[-1]
@@ -89,7 +89,7 @@ def graph(
     stops = validation.names(graph, blocking, "blocking", empty=True)
     broken = {frozenset(validation.names(graph, list(edge), "a dashed edge")) for edge in dashed}
     for edge in broken - {frozenset(edge) for edge in graph.edges}:
-        raise ValueError(f"dashed must name edges, but {' and '.join(map(repr, edge))} are not joined")
+        raise ValueError(f"dashed must name edges of the graph, got {' and '.join(map(repr, edge))}")
     groups = [validation.names(graph, list(clique), "a clique") for clique in cliques]
     at, bends = layout(graph) if positions is None else (_scaled(graph, positions), {})
 
@@ -265,7 +265,7 @@ def _scaled(graph: Any, positions: Mapping[Node, Point]) -> dict[Node, Point]:
 
     missing = [node for node in graph if node not in positions]
     if missing:
-        raise ValueError(f"positions must place all nodes, but {missing[0]!r} is missing")
+        raise ValueError(f"positions must place all nodes, got none for {missing[0]!r}")
     at = np.array([positions[node] for node in graph], dtype=np.float64)
     if at.shape != (len(graph), 2) or not np.isfinite(at).all():
         raise ValueError(f"positions must be two finite numbers for each node, got shape {at.shape}")
@@ -275,7 +275,8 @@ def _scaled(graph: Any, positions: Mapping[Node, Point]) -> dict[Node, Point]:
     with np.errstate(divide="ignore"):
         factor = (need / gap).min(axis=-1)  # apart in one direction is enough
     np.fill_diagonal(factor, 0)
-    if np.isinf(factor).any():
-        raise ValueError("positions must be different for different nodes")
+    for one, other in np.argwhere(np.isinf(factor)):
+        both = f"{list(graph)[one]!r} and {list(graph)[other]!r}"
+        raise ValueError(f"positions must be different for different nodes, got the same for {both}")
     scale = max(float(factor.max()), 1e-9) if len(at) > 1 else 1.0
     return dict(zip(graph, map(tuple, (at * scale).tolist()), strict=True))

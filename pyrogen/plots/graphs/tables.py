@@ -51,7 +51,9 @@ def conditional_tables(network: Any, nodes: Any = None, rows: int = 24, title: s
         raise ValueError(f"rows must be at least 1, got {rows}")
     grids = [_grid(table, states) for table in _tables(network, asked)]
     if len(grids) > 40:
-        raise ValueError(f"expected at most 40 tables, as more cannot be read, got {len(grids)}: name some nodes")
+        raise ValueError(
+            f"network must have at most 40 tables, as more cannot be read, got {len(grids)}: name some nodes"
+        )
     shown = [(name, head, body[:rows], len(body)) for name, head, body in grids]
     wide = [max(sum(_column_widths(head, body)), 0.085 * len(name) + 0.3) for name, head, body, _ in shown]
     lines: list[list[int]] = [[]]

@@ -44,7 +44,9 @@ def reconstructions(originals: Any, models: Mapping[str, Any] | Any) -> "Figure"
     shape = rows["original"].shape
     for label, images in labeled(models, "models", "reconstruction").items():
         if label in rows:
-            raise ValueError('"original" labels the first row: give that model another label')
+            raise ValueError(
+                "models must have labels of their own, got 'original', which labels the first row: choose another"
+            )
         rows[label] = to_images(images, f"the images of {label!r}")
         if rows[label].shape[:3] != shape[:3]:
             raise ValueError(

@@ -51,11 +51,16 @@ def elbo_paths(
     average = checks.whole("average", average, 0, checks.LARGEST_COUNT)
     span = checks.real("span", span, above=0, most=LARGEST)
     if not elbo or not (set(elbo) == set(paths) == set(optimum)):
-        raise ValueError("elbo, paths and optimum must have the same labels, and at least one")
+        raise ValueError(
+            "elbo, paths and optimum must have the same labels, one at least, got "
+            f"{[*elbo]}, {[*paths]} and {[*optimum]}"
+        )
     ways = {label: to_array(paths[label], f"path of {label!r}", 1) for label in elbo}
     for label, way in ways.items():
         if (way <= 0).any() or not 0 < optimum[label] < float("inf"):
-            raise ValueError(f"theta of {label!r} must be positive, on its path and at its optimum")
+            raise ValueError(
+                f"theta of {label!r} must be positive, got {way.min():g} on its path, {optimum[label]:g} at its end"
+            )
 
     fig = figure(WIDTH, 4.4)
     left, right = fig.subplots(1, 2, gridspec_kw={"width_ratios": (1.25, 1.0)})

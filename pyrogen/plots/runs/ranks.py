@@ -53,7 +53,9 @@ def ranks(calibration: Any, draws: int | None = None, *, prob: float = 0.95, bin
     by_site = labeled(getattr(calibration, "ranks", calibration), "ranks", "z")
     number = getattr(calibration, "draws", None) if draws is None else draws
     if number is None:
-        raise ValueError("draws, the number of draws that each truth was ranked among, must be given with the ranks")
+        raise ValueError(
+            "draws must be the number of draws that each truth was ranked among, got None: give it with the ranks"
+        )
     number = checks.whole("draws", number, 1, checks.LARGEST_COUNT)
     prob = checks.probability("prob", prob, open=True)
     if bins is not None and not 2 <= bins <= number + 1:
@@ -82,7 +84,7 @@ def _checked(value: Any, name: str, draws: int) -> NDArray[np.int64]:
     if array.ndim == 0 or array.size == 0:
         raise ValueError(f"ranks of {name!r} must be (simulations, ...) and not empty, got shape {array.shape}")
     if not (array == np.floor(array)).all():
-        raise ValueError(f"ranks of {name!r} must be whole numbers")
+        raise ValueError(f"ranks of {name!r} must be whole numbers, got {array[array != np.floor(array)][0]:g}")
     if array.min() < 0 or array.max() > draws:
         raise ValueError(f"ranks of {name!r} must lie in 0 … {draws}, got {array.min()} to {array.max()}")
     return array.reshape(len(array), -1).astype(np.int64)

@@ -20,7 +20,7 @@ class FactoredSource:
         names = tuple(getattr(data, "factor_names", ()))
         if len(names) != 1:
             raise ValueError(
-                f"the data set has the factors {', '.join(names) or 'of no name'}, and the pair takes one label: pass "
+                f"data must have one factor for a pair that takes one label, got {', '.join(names) or 'none'}: pass "
                 "data=(images, labels)"
             )
         self.data = data

@@ -114,8 +114,8 @@ def _key_of(item: Mapping[Any, Any]) -> Any:
     if len(large) == 1:
         return large[0]
     raise TypeError(
-        f"the data set's items are dicts with {', '.join(map(repr, item))}, and which is the image is not clear: "
-        'name it "image" or "x"'
+        f"data must have items whose image can be told, got dicts with {', '.join(map(repr, item))}: "
+        'name the image "image" or "x"'
     )
 
 

@@ -38,8 +38,8 @@ class ProgramSource:
         if len(set(self.sizes.values())) > 1:
             sizes = ", ".join(f"{name} has {size}" for name, size in self.sizes.items())
             raise ValueError(
-                f"the tensors in `data` must have one row a datum, and {sizes}: pass what has no such rows to the "
-                "programs another way, with functools.partial"
+                f"the tensors in `data` must have one row a datum, got different numbers of rows ({sizes}): pass what "
+                "has no such rows to the programs another way, with functools.partial"
             )
         if 0 in self.sizes.values():
             raise ValueError("`data` must hold at least one datum, got none: there is nothing to train on")

@@ -128,7 +128,7 @@ def as_stream(data: Any, pair: Pair, batch_size: int | None, workers: int, seed:
     if batch_size is not None and batch_size != source.batch_size:
         raise ValueError(f"batch_size must be left out, or {source.batch_size} as in the DataLoader, got {batch_size}")
     if workers:
-        raise ValueError("workers must be left out for a DataLoader, which has its own num_workers")
+        raise ValueError(f"workers must be left out for a DataLoader, which has its own num_workers, got {workers}")
     return source
 
 

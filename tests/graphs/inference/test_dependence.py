@@ -146,7 +146,7 @@ def test_too_many_states_are_refused():
     network = generic_network(nx.empty_graph(18, create_using=nx.DiGraph), np.random.default_rng(0))
     with pytest.raises(ValueError, match="x, y and given must have at most 65,536 joint states, got 131,072"):
         conditional_mutual_information(network, 0, 1, given=list(range(2, 17)))
-    with pytest.raises(ValueError, match="x names 'Z'"):
+    with pytest.raises(ValueError, match=r"x must name nodes of the graph .*, got 'Z'"):
         conditional_mutual_information(network, "Z", 1)
 
 
@@ -217,7 +217,7 @@ def test_potentials_may_be_of_any_size_but_must_leave_a_state():
         assert not conditional_mutual_information(chain(scale), "a", "c", "b")
     network = DiscreteMarkovNetwork([("a", "b")])
     network.add_factors(DiscreteFactor(["a"], [2], [1, 0]), DiscreteFactor(["a", "b"], [2, 2], [0, 0, 1, 1]))
-    with pytest.raises(ValueError, match="multiply to zero everywhere"):
+    with pytest.raises(ValueError, match="must have a positive product somewhere"):
         conditional_mutual_information(network, "a", "b")
     network = DiscreteMarkovNetwork([("a", "b")])
     network.add_factors(

@@ -67,8 +67,8 @@ def test_rows_are_the_images_given_and_labels_stand_beside_them():
         ),
         (lambda: plots.latent_space(CODES[:, :1], DIGITS), "at least three rows and two latents"),
         (lambda: plots.latent_space(CODES, DIGITS[1:]), "must have one row each, got 200 and 199"),
-        (lambda: plots.latent_space(CODES, np.arange(200) % 11), "at most 10 values can be told apart"),
-        (lambda: plots.latent_space(CODES, DIGITS, names=["a"]), "labels go up to 9 but names has 1"),
+        (lambda: plots.latent_space(CODES, np.arange(200) % 11), "at most 10 values, one a color"),
+        (lambda: plots.latent_space(CODES, DIGITS, names=["a"]), "names must have one name a label, 10 of them, got 1"),
         (lambda: plots.latent_space(CODES, DIGITS - 0.5), "labels must be integers of at least 0"),
     ],
 )

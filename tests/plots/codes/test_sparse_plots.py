@@ -38,7 +38,7 @@ def test_errors_are_drawn_by_active_entries():
         (lambda: atoms({}), "images must hold at least one"),
         (lambda: atoms(np.full((2, 4, 4), np.nan)), "finite"),
         (lambda: convergence({}), "at least one curve"),
-        (lambda: convergence({"a": ([1], [1])}, {"b": ([1], [1])}), "no curve"),
+        (lambda: convergence({"a": ([1], [1])}, {"b": ([1], [1])}), "bounds only labels of gaps"),
         (lambda: convergence({"a": ([1, 2], [1])}), "a value for each step"),
         (lambda: error_by_active({}), "at least one"),
     ],

@@ -59,7 +59,7 @@ def test_guide_and_posterior_draws_both_densities_inside_their_support():
 @pytest.mark.parametrize(
     ("draw", "words"),
     [
-        (lambda: plots.elbo_paths({}, {}, {}), "same labels, and at least one"),
+        (lambda: plots.elbo_paths({}, {}, {}), "same labels, one at least"),
         (lambda: plots.elbo_paths({"a": curve}, {"b": PATH}, {"a": 4.0}), "same labels"),
         (lambda: plots.elbo_paths({"a": curve}, {"a": []}, {"a": 4.0}), "path of 'a' must not be empty"),
         (lambda: plots.elbo_paths({"a": curve}, {"a": [0.0, 1.0]}, {"a": 4.0}), "theta of 'a' must be positive"),

@@ -65,7 +65,7 @@ def test_a_calibration_brings_its_draws():
 @pytest.mark.parametrize(
     ("ranks", "settings", "words"),
     [
-        (UNIFORM, {}, "draws, the number"),
+        (UNIFORM, {}, "draws must be the number"),
         ({}, {"draws": 9}, "ranks must hold at least one"),
         (UNIFORM, {"draws": 9}, r"lie in 0 … 9"),
         (UNIFORM / 3, {"draws": 99}, "whole numbers"),

@@ -251,7 +251,7 @@ def rgb_pair():
         (torch.zeros(20, 1, 3, 32, 32), "pass data[:, 0] to drop the channel"),
         (Items(lambda i: RGB[i]), "these have their channels last"),
         (Items(lambda i: "a.png"), "items must be tensors"),
-        (Items(lambda i: {"a": RGB[i], "b": RGB[i]}), "which is the image is not clear"),
+        (Items(lambda i: {"a": RGB[i], "b": RGB[i]}), "must have items whose image can be told"),
         (Items(lambda i: torch.zeros(3, 32, 32 + i % 2)), "must have one shape"),
         (np.array(["a", "b"]), "these look like labels"),
         (np.full((20, 3, 32, 32), "a"), "data must be numbers"),
