@@ -1,7 +1,6 @@
 """The pairs that the contract suite in tests/models runs over: one line each at the end.
 
-Each is float64, and states what a test needs to know of it: its images, log p(z) in closed form, the kind of its guide,
-and what it charges its guide.
+Each is float64. It states its images, log p(z) in closed form, the kind of its guide, and what it charges its guide.
 """
 
 import math

@@ -32,8 +32,8 @@ class SharedValues:
         real = [name for name, continuous in zip(factors.names, factors.continuous, strict=True) if continuous]
         if real and bins is None:
             raise ValueError(
-                "bins must be given for continuous factors, as the rows of a batch share a factor's value, got None "
-                f"for {', '.join(map(repr, real))}: set bins, the number of parts to cut these factors into"
+                "bins must be given for continuous factors, whose values no rows share, got None for "
+                f"{', '.join(map(repr, real))}: set bins, the number of parts to cut these factors into"
             )
         check_several(factors.names)
         self.names = factors.names

@@ -101,8 +101,8 @@ def explicitness(
     if strange:
         raise ValueError(
             "a factor must have a value that training and test rows share, got none for "
-            f"{', '.join(map(repr, strange))}: take more rows, leave such factors out, or name them in continuous if "
-            "their values are measurements"
+            f"{', '.join(map(repr, strange))}: take more rows, leave such factors out, or name measurements as "
+            "continuous"
         )
     table = standardized(table, rows[0])
     areas: dict[str, list[float | None]] = {}

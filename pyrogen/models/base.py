@@ -95,8 +95,8 @@ class Pair(Described, Named, nn.Module, ABC):
     def forward(self, *args: Any) -> NoReturn:
         """Say what to call: a pair is two programs and has no one output."""
         raise TypeError(
-            "a pair is not called: pair.reconstruct(x) gives images, pair.encode(x) gives q(z | x) and pair.decode(z) "
-            "gives p(x | z). pg.fit(pair, x) or pyro.infer.SVI(pair.model, pair.guide, ...) trains it"
+            "a pair is not called: call pair.reconstruct(x) for images, pair.encode(x) for q(z | x), pair.decode(z) "
+            "for p(x | z), or train it with pg.fit(pair, x)"
         )
 
     @abstractmethod

@@ -26,7 +26,7 @@ def halved(shape: Sequence[int], channels: Sequence[int], example: str) -> tuple
     shape, factor = check_shape(shape), 2 ** len(channels)
     if len(shape) != 3 or shape[1] % factor or shape[2] % factor:
         raise ValueError(
-            f"shape must be (channels, height, width) with height and width divisible by {factor}, one halving for "
-            f"each of {len(channels)} convolutions of stride 2, got {shape}: pass fewer channels, or an MLP network"
+            f"shape must be (channels, height, width), both divisible by {factor} to be halved {len(channels)} times, "
+            f"got {shape}: pass fewer channels, or an MLP network"
         )
     return shape[1] // factor, shape[2] // factor

@@ -83,7 +83,7 @@ def parameters_of(pair: Pair) -> list[Tensor]:
     """Return the parameters that the run moves.
 
     Raises:
-        ValueError: if there are none.
+        ValueError: if it moves nothing.
     """
     parameters: list[Tensor] = list(trainable(pair).values())
     if not parameters:

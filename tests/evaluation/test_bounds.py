@@ -120,8 +120,11 @@ def test_under_the_exact_posterior_every_bound_is_the_evidence(samples, at_once)
 
 
 def expected_gap(spread, samples, nodes=60):
-    """log p(x) − E log mean w of K = 1 or 2 draws, for a guide with the posterior's mean and `spread` times its
-    standard deviation: w / p(x) = Πₗ spread · exp(−(spread² − 1) εₗ² / 2), by Gauss–Hermite quadrature."""
+    """log p(x) − E log mean w of K = 1 or 2 draws, by Gauss–Hermite quadrature.
+
+    The guide has the posterior's mean and `spread` times its standard deviation. Then
+    w / p(x) = Πₗ spread · exp(−(spread² − 1) εₗ² / 2).
+    """
     points, weights = np.polynomial.hermite_e.hermegauss(nodes)
     weights = weights / weights.sum()
     log_w = math.log(spread) - (spread**2 - 1) * points**2 / 2  # one latent, one draw

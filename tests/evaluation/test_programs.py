@@ -278,7 +278,7 @@ def test_a_pair_takes_a_new_beta_and_says_what_to_call():
     for wrong, kind in ((-1.0, ValueError), (math.nan, ValueError), ("8", TypeError), (True, TypeError)):
         with pytest.raises(kind, match="beta must be a finite number of at least 0"):
             pair.beta = wrong
-    with pytest.raises(TypeError, match=r"a pair is not called: pair.reconstruct\(x\) gives images"):
+    with pytest.raises(TypeError, match=r"a pair is not called: call pair.reconstruct\(x\) for images"):
         pair(binary(2))
     tc = pg.models.TCVAE(pair.encoder, pair.decoder)
     tc.alpha = np.float32(0.5)

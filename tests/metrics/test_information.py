@@ -54,8 +54,8 @@ def test_histogram_is_blind_to_the_labels_of_values_and_to_the_scale_of_codes():
 
 
 def test_histogram_bias_is_near_the_formula_of_the_docstring():
-    # Of independent codes the true value is 0, and 2N times the plug-in value is near chi-square with
-    # (B-1)(V-1) = 57 degrees of freedom for each of 400 latents: mean 57/2N, standard error sqrt(2·57/400)/2N.
+    # Of independent codes the true value is 0. 2N times the plug-in value is near chi-square with (B-1)(V-1) = 57
+    # degrees of freedom for each of 400 latents. So its mean is 57/2N, with the standard error sqrt(2·57/400)/2N.
     # Uniform codes fill the bins evenly; the next term of the bias is O(1/N²), below 1% here. 5.33 errors: 1e-7.
     n, bins, values, latents = 4000, 20, 4, 400
     rng = np.random.default_rng(3)
@@ -66,8 +66,8 @@ def test_histogram_bias_is_near_the_formula_of_the_docstring():
 
 
 def test_posterior_agrees_with_quadrature_for_a_binary_factor():
-    # q(z|v) = N(±a, σ²). The log-ratio of a draw is log 2 - softplus(-2a(a + σε)/σ²), Lipschitz in the normal ε with
-    # constant 2a/σ, so (Gaussian concentration) P(|mean - I| > t) <= 2 exp(-S t² σ² / 8a²), here set to 1e-7.
+    # q(z|v) = N(±a, σ²). The log-ratio of a draw is log 2 - softplus(-2a(a + σε)/σ²). It is Lipschitz in the normal ε,
+    # with constant 2a/σ. By Gaussian concentration P(|mean - I| > t) <= 2 exp(-S t² σ² / 8a²), here set to 1e-7.
     a, sigma, samples = 0.6, 1.0, 1_000_000
     bound = (2 * a / sigma) * np.sqrt(2 * np.log(2e7) / samples)
     assert bound < 0.01

@@ -324,7 +324,7 @@ def test_a_joint_training_gives_the_codes_no_gradient_from_the_prior():
 
 def test_a_codebook_larger_than_the_data_can_initialize_is_refused_before_training():
     pair, x = small(codes=300), images(16)
-    with pytest.raises(ValueError, match=r"300 codes cannot start from \d+ distinct feature vectors \(64 in all\)"):
+    with pytest.raises(ValueError, match=r"at least 300 distinct vectors, one a code, got \d+ \(64 in all\)"):
         pg.fit(pair, x, steps=5, batch_size=8, progress=False)
 
 

@@ -81,8 +81,8 @@ def test_the_shares_of_a_batch_are_disjoint_and_whole():
 def test_the_gradient_of_two_halves_has_the_expectation_of_the_whole():
     """The mean over the noise of the average of two half-batch gradients and of the whole one: a test by z-scores.
 
-    Each of 200 pairs of draws has noise of its own; with 41 weights and a bound of 6.5 standard errors the false-alarm
-    rate is below 41 · 8e-11 < 1e-6 (normal means of 200 draws; t with 199 degrees is below 41 · 7e-10).
+    Each of 200 pairs of draws has noise of its own. There are 41 weights, and the bound is 6.5 standard errors. The
+    false-alarm rate is below 41 · 8e-11 < 1e-6 for normal means, and below 41 · 7e-10 for t with 199 degrees.
     """
     torch.manual_seed(0)
     pair = pg.models.VAE(pg.nn.MLPEncoder(SHAPE, 2, hidden=(2,)), pg.nn.MLPDecoder(SHAPE, 2, hidden=(2,))).double()

@@ -18,9 +18,8 @@ def refuse_pair(value: Any, name: str) -> None:
         raise TypeError(f"{name} must be numbers, got a {type(value).__name__}: pass .history or what .pair makes")
     if callable(getattr(value, "model", None)) and callable(getattr(value, "guide", None)):
         raise TypeError(
-            f"{name} must be numbers, got the pair {type(value).__name__}: pass what it makes, such as "
-            "pair.encode(x).mean for codes, pair.reconstruct(x) or pair.sample(36) for images, fit.history for curves, "
-            "scores.kl_per_latent for the KL"
+            f"{name} must be numbers, got the pair {type(value).__name__}: pass codes (pair.encode(x).mean), images "
+            "(pair.reconstruct(x) or pair.sample(36)), curves (fit.history) or the KL (scores.kl_per_latent)"
         )
 
 

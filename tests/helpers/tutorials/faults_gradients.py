@@ -72,8 +72,8 @@ class LatentDetached(deep.VAE):
 class WideNormal(dist.Normal):
     """Draws have twice the scale that their density has.
 
-    The path derivative is that of the draws, so finite differences of the sampled loss agree with it; the score
-    function's gradient does not, and E ∇log q, nil for draws from q, is 3/scale.
+    The path derivative is that of the draws, so finite differences of the sampled loss agree with it. The score
+    function's gradient does not. E ∇log q is 3/scale, and it would be 0 for draws from q.
     """
 
     def rsample(self, sample_shape=()):
