@@ -101,7 +101,7 @@ def explicitness(
     if strange:
         raise ValueError(
             "a factor must have a value that training and test rows share, got none for "
-            f"{', '.join(map(repr, strange))}: take more rows, leave such factors out, or name measurements as "
+            f"{', '.join(map(repr, strange))}: take more rows, leave these factors out, or list them in "
             "continuous"
         )
     table = standardized(table, rows[0])
