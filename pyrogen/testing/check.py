@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import functools
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from pyrogen import checks
 from pyrogen.progress import progress_bar
 from pyrogen.testing.checks.density import density
-from pyrogen.testing.checks.first_runs import FirstRuns, failure, first_runs, step
+from pyrogen.testing.checks.first_runs import RUNS, failure, first_runs, step
 from pyrogen.testing.checks.gradient import gradient
 from pyrogen.testing.checks.jacobian import jacobian
 from pyrogen.testing.checks.leftovers import without_leftovers
@@ -26,8 +24,8 @@ from pyrogen.testing.checks.structure import structure
 from pyrogen.testing.checks.subsampling import subsampling
 from pyrogen.testing.findings import Report, Result
 from pyrogen.testing.posterior.importance import importance
-from pyrogen.testing.running.isolation import frozen_parameters, nothing_changed
-from pyrogen.testing.running.programs import Batch, OutOfTime, Tested, both_programs, own_pair, without_warnings
+from pyrogen.testing.running.isolation import named_parameters, nothing_changed
+from pyrogen.testing.running.programs import Batch, OutOfTime, Tested, both_programs, own_pair
 
 FALSE_ALARM = 1e-6
 _NOT_ASKED = "not asked, because the faults above come first"
@@ -126,7 +124,7 @@ def check(
         'z' is weighted by 1 in the model and by 4 in the guide, so its KL has neither weight: enter the same
         poutine.scale around it on both sides
     """
-    false_alarm = checks.probability("false_alarm", false_alarm, open=True)
+    rate = checks.probability("false_alarm", false_alarm, open=True) / _TESTS
     fitted, seed = checks.flag("fitted", fitted), checks.seed("seed", seed)
     if size is not None:
         size = checks.whole("size", size, least=1)
@@ -139,100 +137,74 @@ def check(
     loss = pair.given_loss if loss is None and pair is not None else loss
     deadline = math.inf if time_limit is None else time.monotonic() + time_limit
     tested = Tested(model, guide, args, {} if kwargs is None else kwargs, loss, seed, deadline=deadline)
-    rate = false_alarm / _TESTS
-    asked = functools.partial(_report, tested, rate, size, batch)
+    late = f"stopped after {time_limit or 0:g} s: pass fewer rows (few say as much), or a longer time_limit"
+
+    def asked(fitted: bool) -> Report:
+        return Report(tuple(_results(tested, rate, size, batch, fitted, late, progress)))
+
     with nullcontext() if pair is None else pair.store():
-        report = asked(fitted=fitted, time_limit=time_limit, progress=progress)
+        report = asked(fitted)
         if pair is not None and pair.is_ready:  # what its store holds is its own
             return report
-        return without_leftovers(report, lambda: asked(fitted=False, time_limit=time_limit, progress=progress))
+        return without_leftovers(report, lambda: asked(fitted=False))
 
 
-def _report(
-    tested: Tested,
-    rate: float,
-    size: int | None,
-    batch: Batch | None,
-    fitted: bool,
-    time_limit: float | None,
-    progress: bool,
-) -> Report:
+def _results(
+    tested: Tested, rate: float, size: int | None, batch: Batch | None, fitted: bool, late: str, progress: bool
+) -> list[Result]:
     """Ask all questions, each test at a false-alarm rate of `rate`, and leave everything as it was."""
-    results: list[Result] = []
-    frozen = frozen_parameters(tested.model, tested.guide)
-    with nothing_changed(tested.model, tested.guide), without_warnings(), torch.enable_grad():
+    parts = named_parameters(tested.model, tested.guide)
+    frozen = [(name, parameter) for name, parameter in parts if not parameter.requires_grad]
+    with nothing_changed(tested.model, tested.guide), torch.enable_grad():
         try:
             first = first_runs(tested)
         except OutOfTime:
-            return Report((Result("runs", "guide and model run", "skipped", _late(time_limit)),))
-        results.append(first.result)
+            return [RUNS.skipped(late)]
+        results, tested = [first.result], first.tested
         if first.result.outcome == "fault":
-            return Report(tuple(results))
-        questions = _questions(first, rate, size, batch, fitted, frozen)
+            return results
+        questions: list[tuple[str, bool, Callable[[], Iterable[Result]]]] = [  # does a fault before it forbid it
+            ("structure", True, lambda: structure(tested, first.alone)),
+            ("step", True, lambda: [step(tested)]),
+            ("subsampling", False, lambda: [subsampling(tested, size)]),
+            ("registration", False, lambda: parameters(tested, frozen)),
+            ("jacobian", True, lambda: [jacobian(tested)]),
+            ("density", True, lambda: [density(tested, rate)]),
+            ("prior", True, lambda: [prior(tested)]),
+            ("objective", True, lambda: [objective(tested, rate)]),
+            ("minibatch", True, lambda: [minibatch(tested, rate, batch, size)]),
+            ("gradient", True, lambda: [gradient(tested, rate)]),
+        ]
+        if fitted:
+            questions.append(("importance", True, lambda: [importance(tested, false_alarm=rate)]))
+        if first.alone:
+            together = Result.of("together", "the model runs at the guide's draws", first.together)
+            questions[1:] = [("together", True, lambda: [together])]
         for name, needs_sound, ask in (bar := progress_bar(questions, shown=progress, leave=False)):
             bar.set_description(f"check {name}")
             sound = Report(tuple(results)).ok
             if sound or not needs_sound:
-                _answer(results, first.tested, name, ask, sound, time_limit)
+                results += _answers(tested, name, ask, sound, late)
             else:
                 results.append(Result(name, _NOT_ASKED, "skipped"))
-            if name == "structure" and first.alone:
-                results += _why_not_together(results, first)
-                break
-    return Report(tuple(results))
+    return results
 
 
-Question = tuple[str, bool, Callable[[], Iterable[Result]]]  # name, whether a fault before it forbids it, and answers
-
-
-def _questions(
-    first: FirstRuns,
-    rate: float,
-    size: int | None,
-    batch: Batch | None,
-    fitted: bool,
-    frozen: Sequence[tuple[str, Tensor]],
-) -> list[Question]:
-    tested = first.tested
-    questions: list[Question] = [
-        ("structure", True, lambda: structure(tested, first.alone)),
-        ("step", True, lambda: [step(tested)]),
-        ("subsampling", False, lambda: [subsampling(tested, size)]),
-        ("registration", False, lambda: parameters(tested, frozen)),
-        ("jacobian", True, lambda: [jacobian(tested)]),
-        ("density", True, lambda: [density(tested, rate)]),
-        ("prior", True, lambda: [prior(tested)]),
-        ("objective", True, lambda: [objective(tested, rate)]),
-        ("minibatch", True, lambda: [minibatch(tested, rate, batch, size)]),
-        ("gradient", True, lambda: [gradient(tested, rate)]),
-    ]
-    if fitted:
-        questions.append(("importance", True, lambda: importance(tested, fitted=True, false_alarm=rate)))
-    return questions
-
-
-def _answer(
-    results: list[Result],
-    tested: Tested,
-    name: str,
-    ask: Callable[[], Iterable[Result]],
-    sound: bool,
-    time_limit: float | None,
-) -> None:
-    """Add the answers; where a question itself fails, it is said to be not answered, since the programs run."""
+def _answers(
+    tested: Tested, name: str, ask: Callable[[], Iterable[Result]], sound: bool, late: str
+) -> Iterator[Result]:
+    """Yield the answers; where a question itself fails, it is said to be not answered, since the programs run."""
     try:
-        for result in ask():
-            results.append(result)
+        yield from ask()
     except OutOfTime:
-        results.append(Result(name, "out of time", "skipped", _late(time_limit)))
+        yield Result(name, "out of time", "skipped", late)
     except Exception as error:
         if not sound:
-            results.append(Result(name, _NOT_ASKED, "skipped"))
+            yield Result(name, _NOT_ASKED, "skipped")
         elif (again := _plain_run_fails(tested)) is not None:
-            results.append(Result.of(name, "the programs run again", [failure(name, "a later run", again)]))
+            yield Result.of(name, "the programs run again", [failure(name, "a later run", again)])
         else:
-            said = failure(name, "the question", error).message
-            results.append(Result(name, "could not be asked here", "skipped", said))
+            yield Result(name, "could not be asked here", "skipped", failure(name, "the question", error).message)
 
 
 def _plain_run_fails(tested: Tested) -> Exception | None:
@@ -244,20 +216,6 @@ def _plain_run_fails(tested: Tested) -> Exception | None:
     except Exception as error:
         return error
     return None
-
-
-def _late(time_limit: float | None) -> str:
-    return (
-        f"stopped after {time_limit:g} s: pass fewer rows (a few say as much as many), or a longer time_limit "
-        "(None for none)"
-    )
-
-
-def _why_not_together(results: list[Result], first: FirstRuns) -> list[Result]:
-    """Return the error of the joint run, unless what was found before explains it."""
-    if Report(tuple(results)).ok:
-        return [Result.of("together", "the model runs at the guide's draws", first.together)]
-    return [Result("together", _NOT_ASKED, "skipped")]
 
 
 def assert_sound(

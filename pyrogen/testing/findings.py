@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from html import escape
 from typing import Any, Literal
 
 Level = Literal["fault", "warning"]
-Outcome = Literal["passed", "fault", "warning", "unjudged", "measured", "skipped", "inapplicable"]
-_MARK = {
-    "passed": "ok",
-    "fault": "FAULT",
-    "warning": "warn",
-    "unjudged": "??",
-    "measured": "",
-    "skipped": "skip",
-    "inapplicable": "–",
+Outcome = Literal["passed", "fault", "warning", "unjudged", "skipped", "inapplicable"]
+_MARKS = {  # each with its color in a notebook
+    "passed": ("ok", "#1a7f37"),
+    "fault": ("FAULT", "#b42318"),
+    "warning": ("warn", "#9a6700"),
+    "unjudged": ("??", "#b42318"),
+    "skipped": ("skip", "#656d76"),
+    "inapplicable": ("–", "#656d76"),
 }
-_COLOR = {"passed": "#1a7f37", "fault": "#b42318", "warning": "#9a6700", "unjudged": "#b42318"}
 _WIDTH = 80
 
 
@@ -49,9 +47,8 @@ class Result:
     Attributes:
         check: the check's name.
         question: what was asked, in a few words.
-        outcome: ``"passed"``, ``"fault"`` or ``"warning"``. Or ``"measured"`` (a number without a verdict),
-            ``"skipped"`` (not answered), ``"inapplicable"`` (nothing to ask) or ``"unjudged"``. The last means that the
-            call's own question could not be answered. The report is then not ok.
+        outcome: ``"passed"``, ``"fault"``, ``"warning"``, ``"skipped"`` (not answered), ``"inapplicable"`` (nothing to
+            ask) or ``"unjudged"``: the call's own question could not be answered, and the report is not ok.
         detail: the answer in a few words: the figure with its unit, or why the check was skipped.
         figures: the numbers, by name.
         findings: what is wrong; empty unless the outcome is a fault or a warning.
@@ -82,7 +79,7 @@ class Result:
 
     def lines(self, widest: int = 0) -> list[str]:
         """Return the rows of a table, with the check's name in a column of that width."""
-        lines = [f"{_MARK[self.outcome]:>5}  {self.check:<{widest}}  {self.question}".rstrip()]
+        lines = [f"{_MARKS[self.outcome][0]:>5}  {self.check:<{widest}}  {self.question}".rstrip()]
         indent = " " * (9 + max(widest, len(self.check)))
         for text in ([self.detail] if self.detail else []) + [f"→ {one.message}" for one in self.findings]:
             hanging = indent + "  " * text.startswith("→")
@@ -91,6 +88,36 @@ class Result:
 
     def __str__(self) -> str:
         return "\n".join(self.lines())
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of a pair, by the name of its check; it makes the findings and the answer."""
+
+    check: str
+    text: str
+
+    def fault(self, message: str, site: str | None = None, **figures: float) -> Finding:
+        """Return what makes the report fail."""
+        return Finding(self.check, message, site, "fault", figures)
+
+    def warning(self, message: str, site: str | None = None, **figures: float) -> Finding:
+        """Return what is shown and does not count."""
+        return Finding(self.check, message, site, "warning", figures)
+
+    def answer(
+        self, findings: Iterable[Finding] = (), detail: str = "", figures: Mapping[str, float] | None = None
+    ) -> Result:
+        """Return the result that follows from what was found."""
+        return Result.of(self.check, self.text, findings, detail, figures)
+
+    def skipped(self, why: str) -> Result:
+        """Return that it could not be answered."""
+        return Result(self.check, self.text, "skipped", why)
+
+    def inapplicable(self, why: str) -> Result:
+        """Return that there is nothing to ask."""
+        return Result(self.check, self.text, "inapplicable", why)
 
 
 def _merged(findings: Iterable[Finding]) -> Iterator[Finding]:
@@ -146,23 +173,7 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON: ``ok``, and for each check its question, outcome, detail, figures, findings."""
-        return {
-            "ok": self.ok,
-            "checks": [
-                {
-                    "check": result.check,
-                    "question": result.question,
-                    "outcome": result.outcome,
-                    "detail": result.detail,
-                    "figures": dict(result.figures),
-                    "findings": [
-                        {"site": one.site, "level": one.level, "message": one.message, "figures": dict(one.figures)}
-                        for one in result.findings
-                    ],
-                }
-                for result in self.results
-            ],
-        }
+        return {"ok": self.ok, "checks": [asdict(result) for result in self.results]}
 
     def __str__(self) -> str:
         widest = max((len(result.check) for result in self.results), default=0)
@@ -182,12 +193,10 @@ class Report:
         """Return a table for a notebook: a row for each question, with its answer and what was found."""
         rows = []
         for result in self.results:
-            said = [escape(result.detail)] if result.detail else []
+            mark, color = _MARKS[result.outcome]
+            said = [escape(result.detail)] * bool(result.detail)
             said += [f"<b>{escape(one.message)}</b>" for one in result.findings]
-            mark = f'<td style="color:{_COLOR.get(result.outcome, "#656d76")}">{_MARK[result.outcome] or "&nbsp;"}</td>'
-            cells = "".join(
-                f'<td style="text-align:left">{text}</td>'
-                for text in (escape(result.check), escape(result.question), "<br>".join(said))
-            )
-            rows.append(f"<tr>{mark}{cells}</tr>")
+            texts = escape(result.check), escape(result.question), "<br>".join(said)
+            cells = "".join(f'<td style="text-align:left">{text}</td>' for text in texts)
+            rows.append(f'<tr><td style="color:{color}">{mark}</td>{cells}</tr>')
         return f"<table>{''.join(rows)}</table><p>{escape(self._verdict)}</p>"

@@ -49,7 +49,7 @@ def check_file(target: str, **settings: Any) -> Report:
         _run(path, lambda: loader.exec_module(module))
         make = getattr(module, function, None)
         if not callable(make):
-            raise ValueError(f"{name} must define a function {function!r}; it has none")
+            raise ValueError(f"{name} must define a function {function!r}, got none of that name")
         return check(**_arguments(_run(path, make), function) | settings)
     finally:
         sys.path.pop(0)

@@ -297,10 +297,8 @@ def test_coupled_draws_follow_their_distribution():
 def test_few_numbers_are_put_to_the_t_test_of_scipy():
     rng = np.random.default_rng(0)
     for count in (2, 3, 8, 24, 63):
-        sample = Sample()
-        for value in rng.normal(1.0, 1.0, count):
-            sample.add(float(value))
-        p = stats.ttest_1samp(sample.values, 0.0).pvalue
+        sample = Sample(rng.normal(1.0, 1.0, count).tolist())
+        p = stats.ttest_1samp(sample, 0.0).pvalue
         assert exceeds(sample, 0.0, 1.01 * p)
         assert not exceeds(sample, 0.0, 0.99 * p)
 
@@ -357,8 +355,7 @@ def test_the_errors_of_elbo_and_bound_are_standard_errors():
 def test_the_threshold_of_k_knows_the_number_of_draws():
     tested = Pair(*one_mean(stretch=0.8), (DATA,))
     for samples, threshold in ((100, 0.5), (1000, 2 / 3), (10_000, 0.7)):
-        (result,) = importance(tested, samples=samples)
-        assert result.figures["threshold"] == pytest.approx(threshold)
+        assert importance(tested, samples=samples).figures["threshold"] == pytest.approx(threshold)
 
 
 def test_masked_entries_have_no_importance_weight():

@@ -10,12 +10,12 @@ from pyro.poutine.runtime import Message
 from torch import Tensor
 
 from pyrogen.distributions.wrappers import is_point
-from pyrogen.testing.findings import Finding, Result
+from pyrogen.testing.findings import Finding, Question, Result
 from pyrogen.testing.running.programs import Tested
 from pyrogen.testing.running.significance import Sample, exceeds
 from pyrogen.testing.running.sites import is_deterministic, latents, sites
 
-QUESTION = "draws of your own distributions follow their log_prob"
+DENSITY = Question("density", "draws of your own distributions follow their log_prob")
 _BLOCKS = 128
 _DRAWS = 64  # in each block
 _MARGIN = 0.01
@@ -27,31 +27,20 @@ def density(tested: Tested, false_alarm: float) -> Result:
     If draws follow the density, E_q[∂ log q(z)/∂φ] = 0 for every parameter φ. If their derivatives are right too, then
     for any h E_q[∂h/∂z · ∂z/∂φ] = ∂E_q[h]/∂φ = E_q[h(z) ∂ log q(z)/∂φ]. Here h is a sum of tanh(u) + u²/(1 + u²) over
     standardized entries u. Both are estimated from 128 × 64 draws along a direction that other draws chose, and put to
-    a t-test. Distributions of torch and Pyro are trusted. Of the model's own, observed ones too, the first is asked.
-    One without ``sample``, or that depends on no parameter, is named as not tested.
-
-    Args:
-        tested: the pair.
-        false_alarm: the probability of a finding in a sound pair, for all sites and parameters together.
+    a t-test, at the rate `false_alarm` for all sites and parameters together. Distributions of torch and Pyro are
+    trusted. Of the model's own, observed ones too, the first is asked. One without ``sample``, or that depends on no
+    parameter, is named as not tested.
     """
+    found = tested.gradients(tested.elbo(), 0)[1].items()
+    parameters = {name: parameter for name, (parameter, _) in found if parameter.requires_grad}
     guide, model = tested.together()
-    own = [(name, "guide") for name, site in latents(guide) if is_own(site["fn"]) and not is_point(site["fn"])]
-    own += [
-        (name, "model")
-        for name, site in sites(model)
-        if is_own(site["fn"]) and not (is_point(site["fn"]) or is_deterministic(site))
-    ]
+    drawn = [(name, "guide", site) for name, site in latents(guide)]
+    drawn += [(name, "model", site) for name, site in sites(model) if not is_deterministic(site)]
+    own = [one for one in drawn if _own_part(one[2]["fn"]) and not is_point(one[2]["fn"])]
     if not own:
-        return Result("density", QUESTION, "inapplicable", "all are torch's or Pyro's, which are trusted")
-    parameters = {
-        name: parameter
-        for name, (parameter, _) in tested.gradients(tested.elbo(), 0)[1].items()
-        if parameter.requires_grad
-    }
-    traces = dict(zip(("guide", "model"), tested.together(), strict=True))
+        return DENSITY.inapplicable("all are torch's or Pyro's, which are trusted")
     findings, asked, untold = [], [], []
-    for name, side in own:
-        site = traces[side].nodes[name]
+    for name, side, site in own:
         if why := _untestable(site, side, parameters):
             untold.append(f"{name!r} ({_own_part(site['fn'])} {why})")
         else:
@@ -59,9 +48,9 @@ def density(tested: Tested, false_alarm: float) -> Result:
             findings += list(_mismatch(name, side, site, parameters, false_alarm / len(own)))
     detail = f"not tested: {', '.join(untold)}" * bool(untold)
     if not asked:
-        return Result("density", QUESTION, "skipped", detail)
+        return DENSITY.skipped(detail)
     told = f"{', '.join(dict.fromkeys(asked))}; false alarms {false_alarm:.0e}"
-    return Result.of("density", QUESTION, findings, f"{told}; {detail}" if detail else told)
+    return DENSITY.answer(findings, f"{told}; {detail}" if detail else told)
 
 
 def _untestable(site: Message, side: str, parameters: Mapping[str, Tensor]) -> str:
@@ -93,20 +82,20 @@ def _mismatch(
         for which, gradients in enumerate(_identities(site["fn"], tensors, center, spread, paths)):
             for i, gradient in enumerate(gradients):
                 if gradient is not None and (sign := signs[which][i]) is not None:
-                    biases.setdefault((which, i), Sample()).add(float((gradient * sign).sum()))
-                    sizes.setdefault((which, i), Sample()).add(float(gradient.abs().sum()))
+                    biases.setdefault((which, i), Sample()).append(float((gradient * sign).sum()))
+                    sizes.setdefault((which, i), Sample()).append(float(gradient.abs().sum()))
     for (which, i), bias in biases.items():
         if exceeds(bias, _MARGIN * sizes[which, i].mean, false_alarm / len(biases)):
             what, todo = (
                 ("do not follow its log_prob", "make rsample (or a transform's log_abs_det_jacobian) agree with it"),
                 ("have a wrong derivative", "look for detach or no_grad in rsample, or set has_rsample = False"),
             )[which]
-            yield Finding(
-                "density",
+            yield DENSITY.fault(
                 f"draws of the {side}'s {_own_part(site['fn'])} at {name!r} {what}, as the parameter {keys[i]!r} "
                 f"shows (a mean of {bias.mean:+.3g} ± {bias.error:.2g} that must be 0): {todo}",
                 name,
-                figures={"bias": bias.mean, "standard_error": bias.error},
+                bias=bias.mean,
+                standard_error=bias.error,
             )
             return
 
@@ -124,8 +113,7 @@ def _draws(fn: Any) -> Tensor:
 def _identities(
     fn: Any, parameters: list[Tensor], center: Tensor, spread: Tensor, paths: bool
 ) -> tuple[tuple[Tensor | None, ...], tuple[Tensor | None, ...]]:
-    """Return what must be nil on average, for each parameter: the score, and path derivative minus score-function
-    estimate."""
+    """Return what is 0 on average, for each parameter: the score, and path derivative minus score-function estimate."""
     z = _draws(fn)
     log_q = fn.log_prob(z.detach())
     score = _gradients(log_q.sum() / _DRAWS, parameters)
@@ -144,13 +132,8 @@ def _gradients(scalar: Tensor, parameters: list[Tensor]) -> tuple[Tensor | None,
     return torch.autograd.grad(scalar, parameters, allow_unused=True, retain_graph=True)
 
 
-def is_own(fn: Any) -> bool:
-    """Return whether a class that is neither torch's nor Pyro's has a part in a distribution."""
-    return bool(_own_part(fn))
-
-
 def _own_part(fn: Any) -> str:
-    """Return the name of the first such class, outermost first; empty without any."""
+    """Return the outermost class of a distribution that is neither torch's nor Pyro's; empty without any."""
     for part in (fn, *getattr(fn, "transforms", [])):
         if not type(part).__module__.startswith(("torch.", "pyro.")):
             return type(part).__name__

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import pyro
 from pyro.infer import ELBO
 from pyro.poutine.trace_struct import Trace
 
-from pyrogen.testing.findings import Finding, Result
+from pyrogen.testing.findings import Finding, Question, Result
 from pyrogen.testing.running.errors import failing
 from pyrogen.testing.running.programs import OutOfTime, Tested
 from pyrogen.testing.running.sites import latents, observed, sites
@@ -27,13 +29,14 @@ _ADVICE = {
 }
 
 
-class EmptyTrace(ValueError):
-    """The model draws and observes nothing."""
+T = TypeVar("T")
+RUNS = Question("runs", "guide and model run on these arguments")
+STEP = Question("step", "a step with this loss runs")
 
 
 @dataclass(frozen=True)
 class FirstRuns:
-    """Return what the first runs say.
+    """What the first runs say.
 
     Attributes:
         tested: the model and the guide, to be run as the loss runs them if nothing else works.
@@ -45,96 +48,70 @@ class FirstRuns:
     tested: Tested
     result: Result
     alone: tuple[Trace, Trace] | None = None
-    together: tuple[Finding, ...] = field(default=())
+    together: tuple[Finding, ...] = ()
 
 
 def first_runs(tested: Tested) -> FirstRuns:
     """Run the guide, then the model at its draws; else as the loss runs them, which may enumerate; else each alone."""
-    question = "guide and model run on these arguments"
-    guide, errors = None, {}
-    try:
-        guide = tested.guide_alone()
-        _, model = tested.together()
-    except OutOfTime:
-        raise
-    except Exception as error:
-        errors["model at the guide's draws" if guide is not None else "guide"] = error
-        if isinstance(tested.loss, ELBO) and hasattr(tested.loss, "_get_traces"):
-            as_loss = replace(tested, as_loss=True)
-            try:
-                guide, model = as_loss.together()
-            except Exception:  # said by the run before
-                pass
-            else:
-                tested, errors = as_loss, {}
-    if not errors:
-        return FirstRuns(tested, Result.of("runs", question, _unfitted(guide, model)))
-    try:
-        model = tested.model_alone()
-    except OutOfTime:
-        raise
-    except Exception as error:
-        if guide is not None:
-            errors = {"model": error}
-        else:
-            errors.setdefault("model", error)
-    else:
+    guide = _attempt(tested.guide_alone)
+    both = guide if isinstance(guide, Exception) else _attempt(tested.together)
+    if isinstance(both, Exception) and isinstance(tested.loss, ELBO) and hasattr(tested.loss, "_get_traces"):
+        as_loss = replace(tested, as_loss=True)
+        again = _attempt(as_loss.together)
+        if not isinstance(again, Exception):
+            tested, both = as_loss, again
+    if isinstance(both, tuple):
+        return FirstRuns(tested, RUNS.answer(_unfitted(*both)))
+    model = _attempt(tested.model_alone)
+    if isinstance(model, Trace):
         _not_empty(model)
-        if guide is not None:
-            late = tuple(failure("runs", f"the {who}", error) for who, error in errors.items())
-            return FirstRuns(tested, Result.of("runs", question, _unfitted(guide, model)), (guide, model), late)
-    return FirstRuns(tested, Result.of("runs", question, (failure("runs", f"the {w}", e) for w, e in errors.items())))
+        if isinstance(guide, Trace):
+            late = failure("runs", "the model at the guide's draws", both)
+            return FirstRuns(tested, RUNS.answer(_unfitted(guide, model)), (guide, model), (late,))
+    failed = [(who, run) for who, run in (("guide", guide), ("model", model)) if isinstance(run, Exception)]
+    return FirstRuns(tested, RUNS.answer(failure("runs", f"the {who}", error) for who, error in failed))
 
 
-def _unfitted(guide: Trace, model: Trace) -> list[Finding]:
-    """Return what is to be said first: there is nothing to be inferred, or nothing to infer it from."""
+def _attempt(run: Callable[[], T]) -> T | Exception:
+    try:
+        return run()
+    except OutOfTime:
+        raise
+    except Exception as error:
+        return error
+
+
+def _unfitted(guide: Trace, model: Trace) -> Iterator[Finding]:
+    """What is to be said first: there is nothing to be inferred, or nothing to infer it from."""
     _not_empty(model)
-    if not any(True for _ in latents(guide)) and not any(True for _ in latents(model)):
-        return [
-            Finding(
-                "runs",
-                "neither the model nor the guide draws a latent, so SVI maximizes the likelihood of the parameters: "
-                "draw by pyro.sample what you want to infer",
-                level="warning",
-            )
-        ]
-    if not any(True for _ in observed(model)):
-        return [
-            Finding(
-                "runs",
-                "the model observes nothing with these arguments, so that the guide is fitted to the prior: pass the "
-                "data that its obs= takes",
-                level="warning",
-            )
-        ]
-    return []
+    if not any(latents(guide)) and not any(latents(model)):
+        yield RUNS.warning(
+            "neither the model nor the guide draws a latent, so SVI maximizes the likelihood of the parameters: draw "
+            "by pyro.sample what you want to infer"
+        )
+    elif not any(observed(model)):
+        yield RUNS.warning(
+            "the model observes nothing with these arguments, so that the guide is fitted to the prior: pass the data "
+            "that its obs= takes"
+        )
 
 
 def _not_empty(model: Trace) -> None:
-    if not any(True for _ in sites(model)):
-        raise EmptyTrace("the model has no pyro.sample site, so nothing can be fitted: is it the model?")
+    if not any(sites(model)):
+        raise ValueError("model must have a pyro.sample site, got none: is it the model? Nothing can be fitted")
 
 
 def step(tested: Tested) -> Result:
     """Return whether a step of SVI with this loss runs, as it would in training."""
     loss = tested.loss if isinstance(tested.loss, ELBO) and not tested.evaluates else tested.elbo()
-    findings = []
-    try:
-        tested.gradients(loss, 0, validated=pyro.poutine.util.is_validation_enabled())
-    except OutOfTime:
-        raise
-    except Exception as error:
-        findings.append(failure("step", f"a step with {spoken_loss(loss)}", error))
-    return Result.of("step", "a step with this loss runs", findings)
-
-
-def spoken_loss(loss: object) -> str:
-    """Return what a loss is called: its class, or the name of its function."""
-    return type(loss).__name__ if isinstance(loss, ELBO) else getattr(loss, "__name__", type(loss).__name__)
+    error = _attempt(lambda: tested.gradients(loss, 0, validated=pyro.poutine.util.is_validation_enabled()))
+    if not isinstance(error, Exception):
+        return STEP.answer()
+    who = loss if hasattr(loss, "__name__") else type(loss)  # a function, or an object of a class
+    return STEP.answer([failure("step", f"a step with {who.__name__}", error)])
 
 
 def failure(check: str, who: str, error: Exception) -> Finding:
-    """Return an error of the user's programs as a finding, without Pyro's table of traces, and with advice where there
-    is."""
+    """Return an error of the user's programs as a finding, with advice where there is some."""
     said = failing(who, error)
     return Finding(check, said + next((f": {todo}" for key, todo in _ADVICE.items() if key in said), ""))

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from statistics import median
 
-import torch
 from pyro.infer import Trace_ELBO, TraceEnum_ELBO, TraceGraph_ELBO, TraceMeanField_ELBO
 
 from pyrogen.testing.checks.gradient_estimators import Group, by_differences, by_scores, groups_of, stands
-from pyrogen.testing.findings import Finding, Result
+from pyrogen.testing.findings import Finding, Question, Result
 from pyrogen.testing.running.programs import Tested
-from pyrogen.testing.running.reparametrized_draws import draws_smoothly
-from pyrogen.testing.running.significance import Sample, exceeds
+from pyrogen.testing.running.reparametrized_draws import Coupled, draws_smoothly
+from pyrogen.testing.running.significance import Sample, exceeds, settled
 from pyrogen.testing.running.sites import is_discrete, latents, marked_for_enumeration
 
-QUESTION = "the gradient is that of the objective"
+GRADIENT = Question("gradient", "the gradient is that of the objective")
 MARGIN = 0.02  # of the gradient's size: less is rounding
 _ROUNDING = 64  # units in the last place of the loss, of which a gradient that should be 0 may be off
 _ROUNDS = (4, 12, 48, 192)  # runs in all after each round; a sound pair seldom needs the second
@@ -25,10 +25,9 @@ _SCORED = (Trace_ELBO, TraceGraph_ELBO, TraceMeanField_ELBO)
 class _Evidence:
     """What the runs say of one group of parameters, along its direction."""
 
-    def __init__(self, group: Group) -> None:
-        self.group = group
+    def __init__(self, group: Group, rounding: float) -> None:
+        self.group, self.rounding = group, rounding
         self.difference, self.gradient, self.curvature = Sample(), Sample(), Sample()
-        self.rounding = 0.0
 
     @property
     def size(self) -> float:
@@ -38,24 +37,20 @@ class _Evidence:
     @property
     def margin(self) -> float:
         """What is not a fault: rounding, and how much halving the step changes a finite difference."""
-        return MARGIN * self.size + median(self.curvature.values) + self.rounding
+        return MARGIN * self.size + median(self.curvature or [0.0]) + self.rounding
 
     def wrong(self, rate: float) -> bool:
-        return self.difference.count > 1 and exceeds(self.difference, self.margin, rate)
-
-    def settled(self, rate: float) -> bool:
-        if not self.difference.count:
-            return False
-        return self.wrong(rate) or abs(self.difference.mean) + 4 * self.difference.error < 1.5 * self.margin
+        return exceeds(self.difference, self.margin, rate)
 
     def finding(self) -> Finding:
         bias, error = self.difference.mean, self.difference.error
-        return Finding(
-            "gradient",
-            f"the gradient in {self.group.spoken} is {bias:+.3g} ± {error:.2g} off along a fixed direction, where its "
-            f"size is {self.size:.3g}: look for detach, no_grad or rounding on the way of a latent, or a wrong rsample",
+        return GRADIENT.fault(
+            f"the gradient in {self.group.spoken} is {bias:+.3g} ± {error:.2g} off along a fixed direction, at a size "
+            f"of {self.size:.3g}: look for detach, no_grad or rounding on the way of a latent, or a wrong rsample",
             self.group.names[0],
-            figures={"bias": bias, "standard_error": error, "size": self.size},
+            bias=bias,
+            standard_error=error,
+            size=self.size,
         )
 
 
@@ -74,30 +69,25 @@ def gradient(tested: Tested, false_alarm: float) -> Result:
     A fault is a mean difference that is beyond doubt greater than 2 % of the gradient and than what halving h changes,
     by Student's t at `false_alarm` / groups. Runs are added until the answer is clear. Where it stays unclear to a
     fifth of the gradient's size, the result says so. If that holds for every group, the check is "skipped".
-
-    Args:
-        tested: the pair.
-        false_alarm: the probability of a finding in a sound pair, for all groups together.
     """
     trace, loss = tested.guide_alone(), tested.elbo()
     if not (tested.evaluates or tested.loss is None):
-        name = type(tested.loss).__name__
-        return Result("gradient", QUESTION, "skipped", f"{name} has no value that its gradient descends")
+        return GRADIENT.skipped(f"{type(tested.loss).__name__} has no value that its gradient descends")
     drawn = [site for _, site in latents(trace)]
     if any(is_discrete(site) and not marked_for_enumeration(site) for site in drawn):
-        return Result("gradient", QUESTION, "skipped", "the guide draws discrete values: no second estimator is known")
+        return GRADIENT.skipped("the guide draws discrete values: no second estimator is known")
     smooth = all(draws_smoothly(site["fn"]) or marked_for_enumeration(site) for site in drawn)
     if not smooth and (isinstance(loss, TraceEnum_ELBO) or not isinstance(loss, _SCORED)):
-        return Result("gradient", QUESTION, "skipped", f"no reference for {type(loss).__name__} with such a guide")
+        return GRADIENT.skipped(f"no reference for {type(loss).__name__} with such a guide")
     if tested.is_number(loss) and all(gradient is None for _, gradient in tested.gradients(loss, 0)[1].values()):
-        return Result("gradient", QUESTION, "skipped", "the loss returns a number, which has no gradient")
-    evidence = [_Evidence(group) for group in groups_of(tested, loss)]
+        return GRADIENT.skipped("the loss returns a number, which has no gradient")
+    unit = _ROUNDING * (1 + abs(tested.value(loss, 0)))
+    evidence = [_Evidence(group, unit * group.eps) for group in groups_of(tested, loss)]
     if not evidence:
-        return Result("gradient", QUESTION, "skipped", "there is no parameter to train")
+        return GRADIENT.skipped("there is no parameter to train")
     rate = false_alarm / len(evidence)
-    value = abs(tested.value(loss, 0))
-    for one in evidence:
-        one.rounding = _ROUNDING * max(torch.finfo(p.dtype).eps for p in one.group.parameters) * (1 + value)
+    if smooth:
+        tested = replace(tested, guide=Coupled()(tested.guide))
     compare, rounds, way = (
         (by_differences, _ROUNDS, "finite differences")
         if smooth
@@ -105,15 +95,15 @@ def gradient(tested: Tested, false_alarm: float) -> Result:
     )
     done = 0
     for runs in rounds:
-        unclear = [one for one in evidence if not one.settled(rate)]
+        unclear = [one for one in evidence if not settled(one.difference, one.margin, rate)]
         if not unclear or any(one.wrong(rate) for one in evidence):
             break
         for run in range(done, runs):
             compared = compare(tested, loss, [one.group for one in unclear], run + 1)
             for one, (mine, reference, curvature) in zip(unclear, compared, strict=True):
-                one.difference.add(mine - reference)
-                one.gradient.add(max(abs(mine), abs(reference)) if smooth else abs(mine))
-                one.curvature.add(curvature)
+                one.difference.append(mine - reference)
+                one.gradient.append(max(abs(mine), abs(reference)) if smooth else abs(mine))
+                one.curvature.append(curvature)
         done = runs
     wrong = [one for one in evidence if one.wrong(rate)]
     if smooth:
@@ -121,7 +111,7 @@ def gradient(tested: Tested, false_alarm: float) -> Result:
     findings = [one.finding() for one in wrong]
     unsure = [one for one in evidence if one not in wrong and one.difference.error + one.margin > 0.2 * one.size]
     if not findings and len(unsure) == len(evidence):
-        return Result("gradient", QUESTION, "skipped", f"too noisy to tell after {done} runs against {way}")
+        return GRADIENT.skipped(f"too noisy to tell after {done} runs against {way}")
     told = [one for one in evidence if one not in unsure]
     worst = max(abs(one.difference.mean) / one.size if one.size else 0.0 for one in told)
     detail = (
@@ -130,4 +120,4 @@ def gradient(tested: Tested, false_alarm: float) -> Result:
         + (f", {len(unsure)} of them too noisy to tell" if unsure else "")
         + f"; false alarms {false_alarm:.0e}"
     )
-    return Result.of("gradient", QUESTION, findings, detail, {"worst": worst, "runs": float(done)})
+    return GRADIENT.answer(findings, detail, {"worst": worst, "runs": float(done)})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
@@ -18,8 +17,8 @@ from torch import Tensor
 from torch.distributions import constraints
 
 from pyrogen.distributions.wrappers import bare, is_point
-from pyrogen.testing.running.programs import Tested
-from pyrogen.testing.running.reparametrized_draws import Coupled
+from pyrogen.testing.running.isolation import put_back
+from pyrogen.testing.running.programs import Gradients, Tested
 
 _GROUPS = 8
 _STEPS = (1e-2, 1e-3, 1e-4)  # of a parameter's size; the next where one leaves a doubt
@@ -28,7 +27,6 @@ _SURE = 0.02
 _ROUNDING = 8  # units in the last place by which sums in a loss may err
 _NOISY = 8.0  # four standard errors of a reference, for the noise of one value and a step of 1
 _ONE = torch.Size()
-Gradients = dict[str, tuple[Tensor, Tensor | None]]
 
 
 @dataclass(frozen=True)
@@ -43,6 +41,11 @@ class Group:
     def spoken(self) -> str:
         """What a message calls it."""
         return repr(self.names[0]) + (f" to {self.names[-1]!r}" if len(self.names) > 1 else "")
+
+    @property
+    def eps(self) -> float:
+        """One unit in the last place of the coarsest of its parameters, of 1."""
+        return max(torch.finfo(parameter.dtype).eps for parameter in self.parameters)
 
 
 def groups_of(tested: Tested, loss: Any) -> list[Group]:
@@ -80,11 +83,10 @@ def _along(found: Gradients, group: Group) -> float:
 
 
 def by_differences(tested: Tested, loss: Any, groups: list[Group], run: int) -> Iterator[tuple[float, float, float]]:
-    """For each group: g · v, its finite difference at equal noise, and how sure that is.
+    """For each group: g · v, its finite difference at equal noise, and how far that may be off.
 
     The last is what halving the step changes, and what rounding of the loss alone may make of it.
     """
-    tested = replace(tested, guide=Coupled()(tested.guide))
     value, found = tested.gradients(loss, run)
     for group in groups:
         mine = _along(found, group)
@@ -105,14 +107,10 @@ def by_differences(tested: Tested, loss: Any, groups: list[Group], run: int) -> 
 
 def stands(tested: Tested, loss: Any, group: Group, run: int, bias: float, margin: float) -> bool:
     """Return whether a bias of g · v shows at other steps too; what rounding makes of a difference would not."""
-    tested = replace(tested, guide=Coupled()(tested.guide))
     value, found = tested.gradients(loss, run)
     mine = _along(found, group)
-    for step in _OTHER_STEPS:
-        left = mine - _extrapolated(tested, loss, group, step, run, value)[0]
-        if left * bias <= 0 or abs(left) < margin / 2:
-            return False
-    return True
+    left = (mine - _extrapolated(tested, loss, group, step, run, value)[0] for step in _OTHER_STEPS)
+    return all(one * bias > 0 and abs(one) >= margin / 2 for one in left)
 
 
 def _beyond_rounding(tried: list[tuple[float, float, float]]) -> tuple[float, float]:
@@ -136,34 +134,19 @@ def _extrapolated(
     For a smooth loss L the differences L(h) + L(−h) − 2 L(0) are four times those of h/2, but for terms in h⁴. What is
     left over is ten times the noise of one value, if the noise of all is alike.
     """
-    (above, below), (near, under) = (_around(tested, loss, group, h, run) for h in (step, step / 2))
+
+    def at(h: float) -> float:
+        with put_back(*group.parameters):
+            with torch.no_grad():
+                for parameter, v in zip(group.parameters, group.direction, strict=True):
+                    parameter.add_(v, alpha=h)
+            return tested.value(loss, run)
+
+    above, below, near, under = at(step), at(-step), at(step / 2), at(-step / 2)
     wide, narrow = (above - below) / (2 * step), (near - under) / step
-    rounding = _ROUNDING * max(torch.finfo(p.dtype).eps for p in group.parameters) * abs(value) / step
+    rounding = _ROUNDING * group.eps * abs(value) / step
     noise = abs((above + below - 2 * value) - 4 * (near + under - 2 * value)) / 10
     return narrow + (narrow - wide) / 3, abs(wide - narrow) + rounding, noise
-
-
-def _around(tested: Tested, loss: Any, group: Group, h: float, run: int) -> tuple[float, float]:
-    """Return the loss a step ahead and a step back."""
-    with _moved(group, h):
-        above = tested.value(loss, run)
-    with _moved(group, -h):
-        below = tested.value(loss, run)
-    return above, below
-
-
-@contextmanager
-def _moved(group: Group, h: float) -> Iterator[None]:
-    kept = [parameter.detach().clone() for parameter in group.parameters]
-    with torch.no_grad():
-        for parameter, v in zip(group.parameters, group.direction, strict=True):
-            parameter.add_(v, alpha=h)
-    try:
-        yield
-    finally:
-        with torch.no_grad():
-            for parameter, value in zip(group.parameters, kept, strict=True):
-                parameter.copy_(value)
 
 
 def by_scores(tested: Tested, loss: Any, groups: list[Group], run: int) -> Iterator[tuple[float, float, float]]:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
-import pyro
 import torch
-from pyro import poutine
 from pyro.poutine.indep_messenger import CondIndepStackFrame
 from pyro.poutine.messenger import Messenger
 from pyro.poutine.runtime import Message
@@ -16,7 +13,9 @@ from pyro.poutine.subsample_messenger import _Subsample
 from pyro.poutine.trace_struct import Trace
 from torch import Tensor
 
+from pyrogen.testing.checks.rows import SUBSAMPLING
 from pyrogen.testing.findings import Finding
+from pyrogen.testing.running.isolation import shaken
 from pyrogen.testing.running.programs import Tested
 from pyrogen.testing.running.sites import is_auxiliary, latents, observed
 
@@ -53,10 +52,8 @@ def handed_over(tested: Tested, size: int, rows: int) -> bool:
 
 def run_at(tested: Tested, seed: int, indices: int) -> tuple[Trace, Trace]:
     """(guide's trace, model's trace) of a run at these random numbers, with the indices of another seed."""
-    tested.start(seed)
     with Indices(indices):
-        guide = poutine.trace(tested.guide).get_trace(*tested.args, **tested.kwargs)
-        return guide, poutine.trace(poutine.replay(tested.model, trace=guide)).get_trace(*tested.args, **tested.kwargs)
+        return tested.together(seed)
 
 
 def deaf(tested: Tested) -> Iterator[Finding]:
@@ -64,65 +61,46 @@ def deaf(tested: Tested) -> Iterator[Finding]:
 
     Parameters are moved a little for it, since rows of a new parameter are all equal as a rule.
     """
-    run_at(tested, 0, 0)  # parameters that are made by a first run
     with shaken(tested.seed):
-        yield from _deaf(tested)
+        guide, model = run_at(tested, 0, 0)
+        frames = _cut(model)
+        others = [run_at(tested, 0, i) for i in range(1, _DRAWS)] if frames else []
+        told: set[str | None] = set()
+        for frame in frames:
+            drawn = [trace.nodes[frame.name]["value"] for _, trace in [(guide, model), *others] if frame.name in trace]
+            if not (handed_over(tested, frame.full_size or 0, frame.size) or all(same(v, drawn[0]) for v in drawn)):
+                for finding in _deaf_in(frame, guide, model, others):
+                    if finding.site not in told:
+                        told.add(finding.site)
+                        yield finding
 
 
-def _deaf(tested: Tested) -> Iterator[Finding]:
-    guide, model = run_at(tested, 0, 0)
-    others: list[tuple[Trace, Trace]] = []
-    told: set[str] = set()
-    for frame in _cut(model):
-        others = others or [run_at(tested, 0, i) for i in range(1, _DRAWS)]
-        drawn = [trace.nodes[frame.name]["value"] for _, trace in [(guide, model), *others] if frame.name in trace]
-        if handed_over(tested, frame.full_size or 0, frame.size) or all(same(value, drawn[0]) for value in drawn):
+def _deaf_in(
+    frame: CondIndepStackFrame, guide: Trace, model: Trace, others: list[tuple[Trace, Trace]]
+) -> Iterator[Finding]:
+    inside = {name: site for name, site in observed(model) if frame in site["cond_indep_stack"]}
+    for name, site in list(inside.items()):
+        values = [trace.nodes[name]["value"] for _, trace in others if name in trace]
+        if len(values) < len(others):  # the site's name follows the indices
             continue
-        inside = {name: site for name, site in observed(model) if frame in site["cond_indep_stack"]}
-        for name, site in inside.items():
-            values = [trace.nodes[name]["value"] for _, trace in others if name in trace]
-            if len(values) < len(others):  # the site's name follows the indices
-                continue
-            if name not in told and _rows_differ(site["value"]) and all(same(v, site["value"]) for v in values):
-                told.add(name)
-                yield Finding(
-                    "subsampling",
-                    f"the observations of {name!r} stay the same whichever indices plate {frame.name!r} draws: take "
-                    f"the rows that it gives, as in `with pyro.plate(...) as i: pyro.sample({name!r}, ..., "
-                    "obs=data[i])`",
-                    name,
-                )
-        local = {name: site for name, site in latents(guide) if frame in site["cond_indep_stack"]}
-        sides = [(name, site, [g for g, _ in others], "guide") for name, site in local.items()]
-        if not any(frame in site["cond_indep_stack"] for _, site in latents(model)):
-            sides += [(name, site, [m for _, m in others], "model") for name, site in inside.items()]
-        for name, site, traces, side in sides:
-            if name not in told and not is_auxiliary(site) and _unmoved(site, frame, name, traces):
-                told.add(name)
-                yield Finding(
-                    "subsampling",
-                    f"the distribution of {name!r} in the {side} stays the same whichever indices plate "
-                    f"{frame.name!r} draws, though its rows differ: index by them what it is computed from",
-                    name,
-                )
-
-
-@contextmanager
-def shaken(seed: int, size: float = 0.02) -> Iterator[None]:
-    """Move each parameter in Pyro's store a little, each entry otherwise, and back on the way out."""
-    generator = torch.Generator().manual_seed(seed)
-    parameters = [p for p in pyro.get_param_store()._params.values() if p.is_floating_point()]
-    kept = [parameter.detach().clone() for parameter in parameters]
-    with torch.no_grad():
-        for parameter in parameters:
-            noise = torch.randn(parameter.shape, generator=generator).to(parameter)
-            parameter += size * noise * (0.5 + parameter.abs())
-    try:
-        yield
-    finally:
-        with torch.no_grad():
-            for parameter, value in zip(parameters, kept, strict=True):
-                parameter.copy_(value)
+        if _rows_differ(site["value"]) and all(same(v, site["value"]) for v in values):
+            del inside[name]
+            yield SUBSAMPLING.fault(
+                f"the observations of {name!r} stay the same whichever indices plate {frame.name!r} draws: take the "
+                f"rows that it gives, as in `with pyro.plate(...) as i: pyro.sample({name!r}, ..., obs=data[i])`",
+                name,
+            )
+    local = {name: site for name, site in latents(guide) if frame in site["cond_indep_stack"]}
+    sides = [(name, site, [g for g, _ in others], "guide") for name, site in local.items()]
+    if not any(frame in site["cond_indep_stack"] for _, site in latents(model)):
+        sides += [(name, site, [m for _, m in others], "model") for name, site in inside.items()]
+    for name, site, traces, side in sides:
+        if not is_auxiliary(site) and _unmoved(site, frame, name, traces):
+            yield SUBSAMPLING.fault(
+                f"the distribution of {name!r} in the {side} stays the same whichever indices plate {frame.name!r} "
+                "draws, though its rows differ: index by them what it is computed from",
+                name,
+            )
 
 
 def _cut(model: Trace) -> list[CondIndepStackFrame]:
@@ -149,8 +127,7 @@ def _unmoved(site: Message, frame: CondIndepStackFrame, name: str, traces: list[
         return False
     one = value.select(frame.dim - fn.event_dim, 0).unsqueeze(frame.dim - fn.event_dim).expand_as(value)
     rows = fn.log_prob(one)
-    first = rows.select(frame.dim, 0).unsqueeze(frame.dim)
-    return bool((rows != first).any())
+    return bool((rows != rows.select(frame.dim, 0).unsqueeze(frame.dim)).any())
 
 
 def same(a: object, b: object) -> bool:

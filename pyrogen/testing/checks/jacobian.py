@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from pyro import distributions as dist
-from pyro import poutine
 from pyro.poutine.trace_struct import Trace
 from torch import Tensor
 
 from pyrogen.distributions.wrappers import bare
-from pyrogen.testing.findings import Finding, Result
+from pyrogen.testing.findings import Question, Result
 from pyrogen.testing.running.programs import Tested
 from pyrogen.testing.running.sites import is_auxiliary, latents
 
-QUESTION = "latents computed from auxiliary ones carry their Jacobian"
+JACOBIAN = Question("jacobian", "latents computed from auxiliary ones carry their Jacobian")
 _MOST = 300  # elements: the Jacobian is taken row by row
 _TOLERANCE = 1e-3  # nats
 
@@ -26,47 +27,40 @@ def jacobian(tested: Tested) -> Result:
     have equally many elements, at one draw.
     """
     guide = tested.guide_alone()
-    auxiliary = {name for name, site in latents(guide) if is_auxiliary(site) and site["value"].is_floating_point()}
+    auxiliary = [name for name, site in latents(guide) if is_auxiliary(site) and site["value"].is_floating_point()]
     if not auxiliary:
-        return Result("jacobian", QUESTION, "inapplicable", "no latent is computed from an auxiliary one")
+        return JACOBIAN.inapplicable("no latent is computed from an auxiliary one")
     fixed = Trace()
-    for name, site in guide.nodes.items():
-        if name in auxiliary:
-            fixed.add_node(name, **{**site, "value": site["value"].detach().clone().requires_grad_()})
+    for name in auxiliary:
+        site = guide.nodes[name]
+        fixed.add_node(name, **{**site, "value": site["value"].detach().clone().requires_grad_()})
     tested.start(0)
-    again = poutine.trace(poutine.replay(tested.guide, trace=fixed)).get_trace(*tested.args, **tested.kwargs)
+    again = tested.run(tested.guide, at=fixed)
     inputs = [fixed.nodes[name]["value"] for name in auxiliary]
     points = {n: site for n, site in latents(again) if n not in auxiliary and isinstance(bare(site["fn"]), dist.Delta)}
-    moved = {n: site for n, site in points.items() if site["value"].requires_grad and _depends(site["value"], inputs)}
+    moved = {n: site for n, site in points.items() if _depends(site["value"], inputs)}
     rows = [element for site in moved.values() for element in site["value"].reshape(-1)]
     if len(rows) != sum(u.numel() for u in inputs) or not 0 < len(rows) <= _MOST:
-        return Result(
-            "jacobian", QUESTION, "inapplicable", "the latents are not as many as the auxiliary ones, or too many"
-        )
-    matrix = torch.stack([torch.cat([g.reshape(-1) for g in _gradient(row, inputs)]) for row in rows]).double()
+        return JACOBIAN.inapplicable("the latents are not as many as the auxiliary ones, or too many")
+    gradients = [torch.autograd.grad(row, inputs, retain_graph=True, materialize_grads=True) for row in rows]
+    matrix = torch.stack([torch.cat([g.reshape(-1) for g in row]) for row in gradients]).double()
     expected = -float(torch.linalg.slogdet(matrix).logabsdet)
     given = sum(float(bare(site["fn"]).log_density.detach().double().sum()) for site in moved.values())
-    findings = []
-    if torch.isfinite(torch.tensor(expected)) and abs(expected - given) > _TOLERANCE * max(1.0, abs(expected)):
-        names = " and ".join(map(repr, moved))
-        findings.append(
-            Finding(
-                "jacobian",
-                f"{names} is computed from {' and '.join(map(repr, sorted(auxiliary)))}, and its Delta carries "
-                f"{given:.4g} nats of log_density where the change of variables makes {expected:.4g}: pass "
-                "log_density=-log|dz/du|, or sample from a TransformedDistribution",
-                next(iter(moved)),
-                figures={"given": given, "expected": expected},
-            )
-        )
-    return Result.of("jacobian", QUESTION, findings)
-
-
-def _gradient(row: Tensor, inputs: list[Tensor]) -> list[Tensor]:
-    found = torch.autograd.grad(row, inputs, retain_graph=True, allow_unused=True)
-    return [torch.zeros_like(u) if g is None else g for g, u in zip(found, inputs, strict=True)]
+    if not math.isfinite(expected) or abs(expected - given) <= _TOLERANCE * max(1.0, abs(expected)):
+        return JACOBIAN.answer()
+    finding = JACOBIAN.fault(
+        f"{' and '.join(map(repr, moved))} is computed from {' and '.join(map(repr, sorted(auxiliary)))}, and its "
+        f"Delta carries {given:.4g} nats of log_density where the change of variables makes {expected:.4g}: pass "
+        "log_density=-log|dz/du|, or sample from a TransformedDistribution",
+        next(iter(moved)),
+        given=given,
+        expected=expected,
+    )
+    return JACOBIAN.answer([finding])
 
 
 def _depends(value: Tensor, inputs: list[Tensor]) -> bool:
+    if not value.requires_grad:
+        return False
     found = torch.autograd.grad(value.sum(), inputs, retain_graph=True, allow_unused=True)
     return any(g is not None for g in found)

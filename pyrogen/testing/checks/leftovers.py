@@ -3,39 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pyro
-from pyro.poutine.messenger import Messenger
+from pyro import poutine
 
 from pyrogen.testing.checks.structure import listed
-from pyrogen.testing.findings import Finding, Level, Report, Result
+from pyrogen.testing.findings import Question, Report
 
 _CAUSED = {"runs", "together", "shapes", "step", "registration"}  # the checks whose faults a leftover causes
-QUESTION = "the parameters are those of these programs"
-
-
-class _Asked(Messenger):
-    """Keeps the names of the parameters that programs ask for."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.names: dict[str, None] = {}
-
-    def _pyro_post_param(self, msg: Any) -> None:
-        self.names[str(msg["name"])] = None
+STORE = Question("parameter store", "the parameters are those of these programs")
 
 
 def without_leftovers(report: Report, ask: Callable[[], Report]) -> Report:
     """Return a report with faults as it is, unless parameters that the store held before cause them.
 
-    Pyro gives a program the parameter that is stored under a name, whoever put it there. The same questions are asked
+    Pyro gives a program the parameter that is stored under a name, whoever put it there. `ask` puts the same questions
     with an empty store; if those faults are gone, they are replaced by one that names what is stored. A guide that is a
     ``PyroModule`` has taken over what was stored by then, so where its shapes do not fit there is a warning.
-
-    Args:
-        report: the answers.
-        ask: asks again.
     """
     store, faults = pyro.get_param_store(), [one for one in report.findings if one.level == "fault"]
     earlier = set(store.keys())
@@ -44,12 +28,12 @@ def without_leftovers(report: Report, ask: Callable[[], Report]) -> Report:
     kept = store.get_state()
     try:
         store.clear()
-        with _Asked() as asked:
+        with poutine.trace(param_only=True) as asked:
             again = ask()
     finally:
         store.clear()
         store.set_state(kept)
-    names = list(dict.fromkeys(name.split("$$$")[0] for name in asked.names if name in earlier))
+    names = list(dict.fromkeys(name.split("$$$")[0] for name in asked.trace.nodes if name in earlier))
     if not names:
         return report
     holds = f"Pyro's parameter store holds {listed(names, verb=False)} from before this call"
@@ -58,13 +42,9 @@ def without_leftovers(report: Report, ask: Callable[[], Report]) -> Report:
         if not any(one.check in ("runs", "shapes") for one in faults):
             return report
         message = f"{holds}, which may be the cause of what follows, if it is an earlier program's: {advice}"
-        return Report((_result(message, names[0], "warning"), *report.results))
+        return Report((STORE.answer([STORE.warning(message, names[0])]), *report.results))
     done = "SVI would train that in place of what the programs use"
     if faults[0].check != "registration":
         done = f"with that {faults[0].message}"
     message = f"{holds}, and {done}. With an empty store the answers are those below: {advice}, or take other names"
-    return Report((_result(message, names[0], "fault"), *again.results))
-
-
-def _result(message: str, site: str, level: Level) -> Result:
-    return Result.of("parameter store", QUESTION, [Finding("parameter store", message, site, level)])
+    return Report((STORE.answer([STORE.fault(message, names[0])]), *again.results))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -14,16 +15,17 @@ from torch import Tensor
 from pyrogen import checks
 from pyrogen.testing.checks.indices import Indices, handed_over, part_of_shuffled
 from pyrogen.testing.checks.terms import weights_of_terms
-from pyrogen.testing.findings import Finding, Result
+from pyrogen.testing.findings import Question, Result
 from pyrogen.testing.running.errors import blaming, spoken_error
 from pyrogen.testing.running.programs import Batch, Tested, whole_plates
-from pyrogen.testing.running.significance import Sample, exceeds
+from pyrogen.testing.running.significance import Sample, exceeds, settled
 from pyrogen.testing.running.sites import latents, marked_for_enumeration
 
+OBJECTIVE = Question("objective", "the loss is the negative ELBO of these two programs")
+MINIBATCH = Question("minibatch", "a batch's objective is that of the full data, on average")
 MARGIN = 0.01  # of the objective's size
 _ROUNDS = (8, 32, 128)
 _PARTS = 64
-_CLEAR = 1.5  # margins within which the difference must lie beyond doubt to ask no more
 
 
 def objective(tested: Tested, false_alarm: float) -> Result:
@@ -33,40 +35,46 @@ def objective(tested: Tested, false_alarm: float) -> Result:
     for an ELBO of Pyro. A loss of the user's own may be meant to be something else. It is a fault only where its terms
     have another sign, or log p(z) and log q(z) other weights (`terms`), and else a warning.
     """
-    question = "the loss is the negative ELBO of these two programs"
     loss = tested.elbo()
     drawn = [site for trace in tested.together() for _, site in latents(trace)]
     if isinstance(tested.loss, RenyiELBO) or not (tested.evaluates or tested.loss is None):
-        return Result(
-            "objective", question, "skipped", f"{type(tested.loss).__name__} is meant to be another objective"
-        )
+        return OBJECTIVE.skipped(f"{type(tested.loss).__name__} is meant to be another objective")
     if any(marked_for_enumeration(site) for site in drawn):
-        return Result("objective", question, "inapplicable", "enumerated latents have no such sum")
-    difference, size = Sample(), Sample()
-    for runs in _ROUNDS:
-        for run in range(difference.count, runs):
-            theirs, ours = tested.value(loss, run), _negative_elbo(tested, run)
-            difference.add(theirs - ours)
-            size.add(ours)
-        margin = MARGIN * size.root_mean_square
-        if abs(difference.mean) + 4 * difference.error < _CLEAR * margin or exceeds(difference, margin, false_alarm):
-            break
+        return OBJECTIVE.inapplicable("enumerated latents have no such sum")
+    difference, size, exceeded = _compared(
+        lambda run: tested.value(loss, run), lambda run: _negative_elbo(tested, run), false_alarm
+    )
     findings = []
     own = tested.own_loss
     said, level = weights_of_terms(tested, loss) if own else ("", "fault")
-    if exceeds(difference, margin, false_alarm) or (own and level == "fault"):  # a wrong weight of a small term counts
+    if exceeded or (own and level == "fault"):  # a wrong weight of a small term counts
+        said = said or "look for a weight or mask that stands on one side only, or a sign in a loss of your own"
         findings.append(
-            Finding(
-                "objective",
+            (OBJECTIVE.fault if level == "fault" else OBJECTIVE.warning)(
                 f"the loss is {difference.mean:+.4g} ± {difference.error:.2g} nats away from the negative ELBO of the "
-                f"two programs, {size.mean:.4g}: "
-                + (said or "look for a weight or mask that stands on one side only, or a sign in a loss of your own"),
-                level=level,
-                figures={"difference": difference.mean, "standard_error": difference.error, "negative_elbo": size.mean},
+                f"two programs, {size.mean:.4g}: {said}",
+                difference=difference.mean,
+                standard_error=difference.error,
+                negative_elbo=size.mean,
             )
         )
-    detail = f"{size.mean:.5g} nats, {difference.mean:+.2g} ± {difference.error:.2g} off, {difference.count} runs"
-    return Result.of("objective", question, findings, detail, {"negative_elbo": size.mean})
+    detail = f"{size.mean:.5g} nats, {difference.mean:+.2g} ± {difference.error:.2g} off, {len(size)} runs"
+    return OBJECTIVE.answer(findings, detail, {"negative_elbo": size.mean})
+
+
+def _compared(
+    value: Callable[[int], float], reference: Callable[[int], float], false_alarm: float
+) -> tuple[Sample, Sample, bool]:
+    """Return the differences of runs, the references, and whether the mean difference exceeds 1 % beyond doubt."""
+    difference, size, margin = Sample(), Sample(), 0.0
+    for runs in _ROUNDS:
+        for run in range(len(size), runs):
+            size.append(reference(run))
+            difference.append(value(run) - size[-1])
+        margin = MARGIN * size.root_mean_square
+        if settled(difference, margin, false_alarm):
+            break
+    return difference, size, exceeds(difference, margin, false_alarm)
 
 
 def _negative_elbo(tested: Tested, run: int) -> float:
@@ -83,51 +91,47 @@ def minibatch(tested: Tested, false_alarm: float, batch: Batch | None, size: int
     first 64, if there are more), so that every row counts alike. The noise of the latents starts from the same place. A
     mean difference of more than 1 % beyond doubt is a fault.
     """
-    question = "a batch's objective is that of the full data, on average"
     loss = tested.elbo()
     draws = [node["fn"] for node in tested.together()[1].nodes.values() if isinstance(node.get("fn"), _Subsample)]
     cuts = [fn for fn in draws if _cuts(fn) and not handed_over(tested, fn.size, fn.subsample_size or 0)]
     if batch is None and not cuts:
-        return Result(
-            "minibatch", question, "inapplicable", "no plate cuts a batch itself; batch= would say how you do it"
-        )
-    try:
+        return MINIBATCH.inapplicable("no plate cuts a batch itself; batch= would say how you do it")
+
+    def whole(run: int) -> float:
         with whole_plates():
-            tested.value(loss, 0)
+            return tested.value(loss, run)
+
+    try:
+        whole(0)
     except (RuntimeError, IndexError, ValueError) as error:
-        said = spoken_error(error, 100)
         message = (
-            f"with whole plates the programs fail ({said}), so batches cannot be compared with the full data: index "
-            "everything of the data by the plate, and write no B as a number"
+            f"with whole plates the programs fail ({spoken_error(error, 100)}), so batches cannot be compared with the "
+            "full data: index everything of the data by the plate, and write no B as a number"
         )
-        return Result.of("minibatch", question, [Finding("minibatch", message, level="warning")])
+        return MINIBATCH.answer([MINIBATCH.warning(message)])
     rows = size or next((len(a) for a in tested.args if isinstance(a, Tensor) and a.dim()), 0)
     parts = 4 if batch else min(_PARTS, max(math.ceil(fn.size / (fn.subsample_size or 1)) for fn in cuts))
-    difference, full = Sample(), Sample()
-    for runs in _ROUNDS:
-        for run in range(difference.count, runs):
-            values = [_part(tested, loss, batch, rows, run, part) for part in range(parts)]
-            with whole_plates():
-                full.add(tested.value(loss, run))
-            difference.add(sum(values) / parts - full.values[-1])
-        margin = MARGIN * full.root_mean_square
-        if abs(difference.mean) + 4 * difference.error < _CLEAR * margin or exceeds(difference, margin, false_alarm):
-            break
+
+    def on_average(run: int) -> float:
+        return sum(_part(tested, loss, batch, rows, run, part) for part in range(parts)) / parts
+
+    difference, full, exceeded = _compared(on_average, whole, false_alarm)
     findings = []
-    if exceeds(difference, margin, false_alarm):
+    if exceeded:
         findings.append(
-            Finding(
-                "minibatch",
-                f"a batch's objective is {full.mean + difference.mean:.5g} nats on average, the full data's "
-                f"{full.mean:.5g} ({difference.mean:+.3g} ± {difference.error:.2g}): weigh a batch's rows by N/B "
-                "in model and guide, by pyro.plate(name, N, subsample=indices)",
-                figures={"difference": difference.mean, "standard_error": difference.error, "full": full.mean},
+            MINIBATCH.fault(
+                f"a batch's objective is {full.mean + difference.mean:.5g} nats on average, and not the full data's "
+                f"{full.mean:.5g} ({difference.mean:+.3g} ± {difference.error:.2g}): weigh its rows by N/B in model "
+                "and guide, by pyro.plate(name, N, subsample=indices)",
+                difference=difference.mean,
+                standard_error=difference.error,
+                full=full.mean,
             )
         )
-    detail = f"{difference.mean:+.2g} ± {difference.error:.2g} of {full.mean:.5g} nats, {full.count} runs"
+    detail = f"{difference.mean:+.2g} ± {difference.error:.2g} of {full.mean:.5g} nats, {len(full)} runs"
     if not findings and difference.error > 0.2 * full.root_mean_square:
-        return Result("minibatch", question, "skipped", f"too noisy to tell: {detail}")
-    return Result.of("minibatch", question, findings, f"{detail}; false alarms {false_alarm:.0e}")
+        return MINIBATCH.skipped(f"too noisy to tell: {detail}")
+    return MINIBATCH.answer(findings, f"{detail}; false alarms {false_alarm:.0e}")
 
 
 def _cuts(fn: _Subsample) -> bool:
@@ -141,7 +145,7 @@ def _part(tested: Tested, loss: Any, batch: Batch | None, rows: int, run: int, p
         with Indices(seed, part):
             return tested.value(loss, run)
     args, kwargs = batch(part_of_shuffled(rows, max(1, math.ceil(rows / 4)), seed, part))
-    return tested.with_args(args, kwargs).value(loss, run)
+    return replace(tested, args=args, kwargs=kwargs).value(loss, run)
 
 
 def check_batch(batch: Any) -> None:

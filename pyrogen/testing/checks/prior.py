@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import torch
-from pyro.infer import RenyiELBO, Trace_ELBO, TraceEnum_ELBO, TraceGraph_ELBO, TraceMeanField_ELBO
+from pyro.infer import RenyiELBO
 from pyro.poutine.runtime import Message
 from pyro.poutine.trace_struct import Trace
 
 from pyrogen.distributions.wrappers import is_point
-from pyrogen.testing.checks.indices import shaken
 from pyrogen.testing.checks.structure import listed, shared
-from pyrogen.testing.findings import Finding, Result
-from pyrogen.testing.running.programs import Tested
-from pyrogen.testing.running.sites import is_auxiliary, latents, marked_for_enumeration, observed
+from pyrogen.testing.findings import Question, Result
+from pyrogen.testing.running.isolation import shaken
+from pyrogen.testing.running.programs import BOUNDS, Tested
+from pyrogen.testing.running.sites import is_auxiliary, latents, log_prob, marked_for_enumeration, observed
 
-QUESTION = "the guide says more of each latent than the prior does"
+PRIOR = Question("prior", "the guide says more of each latent than the prior does")
 _RUNS = 3
 _MOVES = 0.2
-_BOUNDS = (Trace_ELBO, TraceGraph_ELBO, TraceMeanField_ELBO, TraceEnum_ELBO)
 
 
 def prior(tested: Tested) -> Result:
-    """Return whether a latent on which the data depend has, in the guide, the very distribution that the model gives
-    it.
+    """Return whether a latent on which the data depend has, in the guide, the very distribution of the model.
 
     Then its KL is 0 and nothing is learnt of it, while the parameters of other sites get their gradients. Asked at
     moved parameters, since a new guide may start at the prior. Of all latents it is a fault, unless the loss weighs
@@ -40,19 +38,18 @@ def prior(tested: Tested) -> Result:
             alike = {n for n, ours, theirs in shared(model, guide) if _drawn(ours, theirs) and _equal(ours, theirs)}
         same = alike if run == 0 else same & alike
         if not same:
-            return Result.of("prior", QUESTION)
+            return PRIOR.answer()
     same &= {name for name in same if _felt(tested, guide, model, name)}
     if not same:
-        return Result.of("prior", QUESTION)
-    weighs = isinstance(tested.loss, RenyiELBO) or not (tested.loss is None or isinstance(tested.loss, _BOUNDS))
-    finding = Finding(
-        "prior",
+        return PRIOR.answer()
+    weighs = isinstance(tested.loss, RenyiELBO) or not (tested.loss is None or isinstance(tested.loss, BOUNDS))
+    tell = PRIOR.fault if same == every and not weighs else PRIOR.warning
+    finding = tell(
         f"the guide draws {listed(sorted(same), verb=False)} from the model's prior, whatever its parameters and the "
         "data are, so it learns nothing: give its distribution parameters, or let it depend on the data",
         min(same),
-        level="fault" if same == every and not weighs else "warning",
     )
-    return Result.of("prior", QUESTION, [finding])
+    return PRIOR.answer([finding])
 
 
 def _drawn(ours: Message, theirs: Message) -> bool:
@@ -67,16 +64,7 @@ def _equal(ours: Message, theirs: Message) -> bool:
 
 def _felt(tested: Tested, guide: Trace, model: Trace, name: str) -> bool:
     """Return whether the density of the observations is another at another draw of one latent."""
-    from pyro import poutine
-
     again = model.copy()
     again.nodes[name] = {**model.nodes[name], "value": guide.nodes[name]["fn"].sample()}
-    moved = poutine.trace(poutine.replay(tested.model, trace=again)).get_trace(*tested.args, **tested.kwargs)
-    return any(
-        key in moved.nodes
-        and not torch.equal(
-            site["fn"].log_prob(site["value"], *site["args"], **site["kwargs"]),
-            moved.nodes[key]["fn"].log_prob(moved.nodes[key]["value"], *site["args"], **site["kwargs"]),
-        )
-        for key, site in observed(model)
-    )
+    moved = tested.run(tested.model, at=again).nodes
+    return any(key in moved and not torch.equal(log_prob(site), log_prob(moved[key])) for key, site in observed(model))

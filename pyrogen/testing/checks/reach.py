@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pyro
 import torch
 from torch import Tensor
 
-from pyrogen.testing.checks.indices import shaken
-from pyrogen.testing.findings import Finding, Level, Result
+from pyrogen.testing.findings import Question, Result
+from pyrogen.testing.running.isolation import put_back, shaken
 from pyrogen.testing.running.programs import Tested
 
-QUESTION = "a gradient reaches each parameter"
+REACH = Question("gradient reach", "a gradient reaches each parameter")
 _RUNS = 4
 _PUSH = 0.1
 _BASELINE = "__baseline_"  # a running mean of Pyro's own
 _DIVIDER = "$$$"  # between a module's name and its parameter's, in Pyro's store
+_TOLD = {  # what may keep a parameter still, in the order in which it is told
+    "stuck": "{} cannot move, as its constraint allows one value alone (a simplex over an axis of size 1?): look at "
+    "its shape and at the constraint's axis",
+    "cut": "no gradient of the loss reaches {}, on which the loss depends: look for detach, no_grad, .data or .item on "
+    "the way to the densities",
+    "flat": "the gradient of the loss in {} is always exactly zero: look for a dead unit or a factor of 0 on its way "
+    "to the densities",
+    "idle": "{} has no part in the loss of this call, so this step leaves it as it is: use it, or do not register it, "
+    "unless other calls use it",
+}
 
 
 def reach(tested: Tested) -> Result:
@@ -29,40 +38,29 @@ def reach(tested: Tested) -> Result:
     loss = tested.elbo()
     linked, moved, parameters = _gradients(tested, loss)
     if not any(linked.values()) and tested.is_number(loss):
-        return Result("gradient reach", QUESTION, "skipped", "the loss returns a number, which has no gradient")
-    stuck: dict[str, list[str]] = {}
-    idle: dict[str, list[str]] = {}
-    cut: dict[str, list[str]] = {}
-    flat: dict[str, list[str]] = {}
+        return REACH.skipped("the loss returns a number, which has no gradient")
+    groups: dict[str, dict[str, list[str]]] = {why: {} for why in _TOLD}  # by what keeps them still, and by module
     for name in (name for name, found in moved.items() if not found):
-        module = name.split(_DIVIDER)[0]
+        owner = name.split(_DIVIDER)[0]
         if not _free(name):
-            if _size(name) > 1 or not _single(name):
-                stuck.setdefault(name, []).append(name)
+            if _may_be_one(name):
+                continue
+            why, owner = "stuck", name
         elif not parameters[name].numel():
             continue
         elif linked[name]:
-            flat.setdefault(module, []).append(name)
+            why = "flat"
         else:
-            (cut if _matters(tested, loss, parameters[name]) else idle).setdefault(module, []).append(name)
-    findings = [
-        *_told(stuck, "fault", "{who} cannot move, as its constraint allows one value alone (a simplex over an axis of "
-               "size 1?): look at its shape and at the constraint's axis"),
-        *_told(cut, "fault", "no gradient of the loss reaches {who}, on which the loss depends: look for detach, "
-               "no_grad, .data or .item on the way to the densities"),
-        *_told(flat, "warning", "the gradient of the loss in {who} is always exactly zero: look for a dead unit or a "
-               "factor of 0 on its way to the densities"),
-        *_told(idle, "warning", "{who} has no part in the loss of this call, so this step leaves it as it is: use it, "
-               "or do not register it, unless other calls use it"),
-    ]  # fmt: skip
+            why = "cut" if _matters(tested, loss, parameters[name]) else "idle"
+        groups[why].setdefault(owner, []).append(name)
+    findings = []
+    for why, modules in groups.items():
+        for module, names in modules.items():
+            who = repr(names[0]) if len(names) == 1 else f"{module!r} ({len(names)} parameters)"
+            tell = REACH.fault if why in ("stuck", "cut") else REACH.warning
+            findings.append(tell(_TOLD[why].format(who), names[0]))
     count = len(moved)
-    return Result.of("gradient reach", QUESTION, findings, "" if findings else f"{count} parameter{'s' * (count != 1)}")
-
-
-def _told(groups: Mapping[str, list[str]], level: Level, message: str) -> Iterator[Finding]:
-    for module, names in groups.items():
-        who = f"{names[0]!r}" if len(names) == 1 else f"{module!r} ({len(names)} parameters)"
-        yield Finding("gradient reach", message.format(who=who), names[0], level=level)
+    return REACH.answer(findings, "" if findings else f"{count} parameter{'s' * (count != 1)}")
 
 
 def _gradients(tested: Tested, loss: Any) -> tuple[dict[str, bool], dict[str, bool], dict[str, Tensor]]:
@@ -92,42 +90,30 @@ def _matters(tested: Tested, loss: Any, parameter: Tensor) -> bool:
     before = tested.value(loss, 0)
     if tested.value(loss, 0) != before:  # something else changes it
         return False
-    kept = parameter.detach().clone()
-    try:
+    with put_back(parameter):
         with torch.no_grad():
             parameter += _PUSH * (1 + parameter.abs()) * torch.rand_like(parameter)
-        return tested.value(loss, 0) != before
-    except (ValueError, RuntimeError):  # the programs fail there, so they look at it
-        return True
-    finally:
-        with torch.no_grad():
-            parameter.copy_(kept)
+        try:
+            return tested.value(loss, 0) != before
+        except (ValueError, RuntimeError):  # the programs fail there, so they look at it
+            return True
 
 
 def _free(name: str) -> bool:
-    """Return whether a parameter's constraint leaves it anything to be moved: a unit triangular matrix of one row is
-    1."""
+    """Return whether its constraint lets a parameter move at all: a unit triangular matrix of one row is 1."""
     store = pyro.get_param_store()
     if name not in store or not store[name].numel():
         return True
-    unconstrained = dict(store.named_parameters())[name]
+    leaf = dict(store.named_parameters())[name]
     before = store[name].detach().clone()
-    with torch.no_grad():
-        kept = unconstrained.detach().clone()
-        unconstrained += _PUSH
+    with torch.no_grad(), put_back(leaf):
+        leaf += _PUSH
         first = store[name].detach().clone()
-        unconstrained += _PUSH * torch.rand_like(unconstrained)
-        second = store[name].detach().clone()
-        unconstrained.copy_(kept)
-    return not (torch.equal(before, first) and torch.equal(before, second))
+        leaf += _PUSH * torch.rand_like(leaf)
+        return not (torch.equal(before, first) and torch.equal(before, store[name]))
 
 
-def _size(name: str) -> int:
-    """Return how many numbers a parameter has, as the programs see it."""
-    return pyro.get_param_store()[name].numel()
-
-
-def _single(name: str) -> bool:
-    """Return whether a constraint is one of vectors or matrices, of which a single entry is 1 by itself."""
-    constraint = pyro.get_param_store()._constraints.get(name)
-    return getattr(constraint, "event_dim", 0) > 0
+def _may_be_one(name: str) -> bool:
+    """Return whether a parameter is a single entry of a vector or matrix, which some constraints make 1."""
+    store = pyro.get_param_store()
+    return store[name].numel() <= 1 and getattr(store._constraints.get(name), "event_dim", 0) > 0

@@ -13,10 +13,11 @@ from pyro.poutine.runtime import Message
 from pyro.poutine.trace_struct import Trace
 from torch import Tensor
 
-from pyrogen.testing.findings import Finding
+from pyrogen.testing.findings import Finding, Question
 from pyrogen.testing.running.programs import Tested
-from pyrogen.testing.running.sites import is_auxiliary, latents, observed
+from pyrogen.testing.running.sites import is_auxiliary, latents, observed, unconstrained
 
+SUBSAMPLING = Question("subsampling", "a batch stands for the data: its rows weigh N/B")
 _MOST = 2_000_000  # numbers of a tensor whose rows are looked up
 _FEW = 4  # with so many distinct rows, a row that comes again is hardly chance
 
@@ -36,8 +37,7 @@ def tensors_of(*values: Any) -> Iterator[Tensor]:
 
 
 def are_rows(values: Sequence[Any], sources: Sequence[Tensor]) -> bool:
-    """Return whether what a site observes in several runs are rows drawn from a longer tensor, and no noise that is
-    added.
+    """Return whether what a site observes in several runs are rows drawn from a longer tensor, and not added noise.
 
     Rows are known by a source that holds them all and more, or by rows that come again in another run.
     """
@@ -65,22 +65,14 @@ def few_rows(tested: Tested, guide: Trace, model: Trace, size: int | None) -> It
     """Local latents whose parameters have a row for each of the batch, and not for each of the data.
 
     In a plate that holds B of N elements, row i of such a parameter alone decides over element i of the batch, whatever
-    element of the data that is. A network that reads the data, or N rows of which B are taken, look otherwise.
-
-    Args:
-        tested: the model and the guide.
-        guide: a run of the guide.
-        model: a run of the model at the guide's draws.
-        size: N, where the arguments are a batch of so many.
+    element of the data that is. A network that reads the data, or N rows of which B are taken, look otherwise. `size`
+    is N, where the arguments are a batch of so many.
     """
     program = poutine.unwrap(tested.guide)
     theirs = dict(latents(model))
     with_data = {frame.name for _, site in observed(model) for frame in site["cond_indep_stack"]}
-    parameters = {
-        name: node["value"].unconstrained() if hasattr(node["value"], "unconstrained") else node["value"]
-        for name, node in guide.nodes.items()
-        if node["type"] == "param"
-    }
+    nodes = guide.nodes.items()
+    parameters = {name: unconstrained(node["value"]) for name, node in nodes if node["type"] == "param"}
     told = set()
     for name, site in latents(guide):
         if name not in theirs or is_auxiliary(site):
@@ -96,8 +88,7 @@ def few_rows(tested: Tested, guide: Trace, model: Trace, size: int | None) -> It
                 continue
             told.add(name)
             who = f"the parameter {kept!r}" if kept else f"the {type(program).__name__}"
-            yield Finding(
-                "subsampling",
+            yield SUBSAMPLING.fault(
                 f"{who} holds {frame.size} rows for {name!r}, as many as one batch, but plate {frame.name!r} stands "
                 f"for {total}. Each batch overwrites what another has learnt: keep {total} rows and take those that "
                 "the plate gives, or compute them from the data by a network",
@@ -106,8 +97,7 @@ def few_rows(tested: Tested, guide: Trace, model: Trace, size: int | None) -> It
 
 
 def _is_local(site: Message, dim: int, parameter: Tensor, total: int) -> bool:
-    """Return whether elements 0, 1 and B − 1 of a site depend on neighboring rows of a parameter of fewer than
-    `total`."""
+    """Return whether elements 0, 1 and B − 1 of a site depend on neighboring rows of a parameter of too few rows."""
     if not parameter.requires_grad or parameter.numel() < 2:
         return False
     fn, value = site["fn"], site["value"]

@@ -13,8 +13,8 @@ from pyro.poutine.runtime import Message
 from pyro.poutine.trace_struct import Trace
 
 from pyrogen.distributions.wrappers import bare
-from pyrogen.testing.checks.supports import outside_support
-from pyrogen.testing.findings import Finding, Result
+from pyrogen.testing.checks.supports import SUPPORT, outside_support
+from pyrogen.testing.findings import Finding, Question, Result
 from pyrogen.testing.running.programs import Tested
 from pyrogen.testing.running.sites import (
     is_auxiliary,
@@ -29,26 +29,26 @@ from pyrogen.testing.running.sites import (
 
 _ENUMERATING = (TraceEnum_ELBO, JitTraceEnum_ELBO)
 _SAMPLING = (TraceTMC_ELBO, ReweightedWakeSleep)  # what is marked for enumeration has another meaning there
+SITES = Question("sites", "each latent is in model and guide")
+PLATES = Question("plates", "shared sites stand in the same plates")
+SCALE = Question("scale", "poutine.scale and mask weigh both sides alike")
+SHAPES = Question("shapes", "events agree, and each batch dimension has its plate")
+ENUMERATION = Question("enumeration", "each discrete latent is enumerated")
 
 
 def structure(tested: Tested, traces: tuple[Trace, Trace] | None = None) -> Iterator[Result]:
     """Yield the questions that one run of the guide, and one of the model at the guide's draws, can answer.
 
-    Args:
-        tested: the model and the guide.
-        traces: runs of guide and model, each alone, where the two do not run together.
+    Where the two do not run together, `traces` are runs of guide and model, each alone.
     """
     guide, model = traces or tested.together()
-    agreed = Result.of("sites", "each latent is in model and guide", _sites(model, guide, tested))
-    yield agreed
-    yield Result.of("plates", "shared sites stand in the same plates", _plates(model, guide))
-    yield Result.of("scale", "poutine.scale and mask weigh both sides alike", _scales(model, guide))
-    shaped = Result.of("shapes", "events agree, and each batch dimension has its plate", _shapes(model, guide, tested))
-    yield shaped
-    yield Result.of("enumeration", "each discrete latent is enumerated", _enumeration(model, guide, tested))
+    yield (agreed := SITES.answer(_sites(model, guide, tested)))
+    yield PLATES.answer(_plates(model, guide))
+    yield SCALE.answer(_scales(model, guide))
+    yield (shaped := SHAPES.answer(_shapes(model, guide, tested)))
+    yield ENUMERATION.answer(_enumeration(model, guide, tested))
     if traces is None and agreed.outcome == shaped.outcome == "passed":
-        found = outside_support(shared(model, guide))
-        yield Result.of("support", "the guide draws where the model has mass", found)
+        yield SUPPORT.answer(outside_support(shared(model, guide)))
 
 
 def shared(model: Trace, guide: Trace) -> Iterator[tuple[str, Message, Message]]:
@@ -68,33 +68,29 @@ def _sites(model: Trace, guide: Trace, tested: Tested) -> Iterator[Finding]:
             todo = "enumerate it in the model (config_enumerate and TraceEnum_ELBO), or give the guide a site of it"
         else:
             todo = "give the guide a site of that name, or pass obs= if it is data"
-        yield Finding("sites", f"the model draws {name!r} and the guide does not{like}: {todo}", name)
+        yield SITES.fault(f"the model draws {name!r} and the guide does not{like}: {todo}", name)
     for name in extra:
         if name in seen:
-            yield Finding(
-                "sites", f"the guide draws {name!r}, which the model observes: leave data out of the guide", name
-            )
+            yield SITES.fault(f"the guide draws {name!r}, which the model observes: leave data out of the guide", name)
         else:
-            yield Finding(
-                "sites",
+            yield SITES.fault(
                 f"the guide draws {name!r} and the model does not: rename it to the model's site, remove it, or mark "
                 'it infer={"is_auxiliary": True}',
                 name,
             )
     for name, site in in_guide.items():
         if name in in_model and is_auxiliary(site):
-            yield Finding("sites", f"the guide marks {name!r} as auxiliary, and the model has it: drop the mark", name)
+            yield SITES.fault(f"the guide marks {name!r} as auxiliary, and the model has it: drop the mark", name)
     for name, site in observed(guide):
         if not isinstance(site["fn"], dist.Unit) and not tested.own_loss:
-            yield Finding("sites", f"the guide observes {name!r}, which only the model may: drop obs= there", name)
+            yield SITES.fault(f"the guide observes {name!r}, which only the model may: drop obs= there", name)
 
 
 def _plates(model: Trace, guide: Trace) -> Iterator[Finding]:
     for name, ours, theirs in shared(model, guide):
         a, b = _frames(ours), _frames(theirs)
         if a != b:
-            yield Finding(
-                "plates",
+            yield PLATES.fault(
                 f"{name!r} stands in {_spoken(a)} in the model and in {_spoken(b)} in the guide: enter the same plates "
                 "on both sides",
                 name,
@@ -106,39 +102,33 @@ def _frames(site: Message) -> dict[str, tuple[int | None, int, int]]:
 
 
 def _spoken(frames: dict[str, tuple[int | None, int, int]]) -> str:
-    if not frames:
-        return "no plate"
-    return " and ".join(
-        f"plate {name!r} ({f'{size} of {full}' if size != full else size}"
-        + (f", dim {dim})" if dim is not None else ", a loop)")
-        for name, (dim, size, full) in frames.items()
-    )
+    said = []
+    for name, (dim, size, full) in frames.items():
+        rows = f"{size} of {full}" if size != full else f"{size}"
+        said.append(f"plate {name!r} ({rows}, " + (f"dim {dim})" if dim is not None else "a loop)"))
+    return " and ".join(said) or "no plate"
 
 
 def _scales(model: Trace, guide: Trace) -> Iterator[Finding]:
     for name, ours, theirs in shared(model, guide):
         a, b = torch.as_tensor(weight_beyond_plates(ours)), torch.as_tensor(weight_beyond_plates(theirs))
         if _differ(a, b):
-            yield Finding(
-                "scale",
+            yield SCALE.fault(
                 f"{name!r} is weighted by {_number(a)} in the model and by {_number(b)} in the guide, so its KL has "
                 f"neither weight: enter the same poutine.scale around it on both sides",
                 name,
-                figures={"model": float(a.double().mean()), "guide": float(b.double().mean())},
+                model=float(a.double().mean()),
+                guide=float(b.double().mean()),
             )
         if _differ(_mask(ours), _mask(theirs)):
-            if name.endswith("_unobserved"):
-                message = (
-                    f"Pyro's obs_mask masks {name!r} in the model alone, so the guide's entropy grows without bound: "
-                    "guide this site by hand under poutine.mask(mask=~obs_mask), or give missing rows a site of their "
-                    "own"
-                )
-            else:
-                message = (
-                    f"{name!r} is masked differently in model and guide: give it the same mask on both sides, by "
-                    "poutine.mask or by .mask"
-                )
-            yield Finding("scale", message, name)
+            message = (
+                f"Pyro's obs_mask masks {name!r} in the model alone, so the guide's entropy grows without bound: guide "
+                "this site by hand under poutine.mask(mask=~obs_mask), or give missing rows a site of their own"
+                if name.endswith("_unobserved")
+                else f"{name!r} is masked differently in model and guide: give it the same mask on both sides, by "
+                "poutine.mask or by .mask"
+            )
+            yield SCALE.fault(message, name)
 
 
 def _mask(site: Message) -> torch.Tensor:
@@ -170,18 +160,10 @@ def _number(value: torch.Tensor) -> str:
 def _shapes(model: Trace, guide: Trace, tested: Tested) -> Iterator[Finding]:
     for name, ours, theirs in shared(model, guide):
         a, b = ours["fn"], theirs["fn"]
-        if a.event_dim != b.event_dim:
-            yield Finding(
-                "shapes",
-                f"{name!r} has {a.event_dim} event dimension(s) in the model and {b.event_dim} in the guide: make "
-                ".to_event agree",
-                name,
-            )
-        elif a.event_shape != b.event_shape:
-            yield Finding(
-                "shapes",
+        if a.event_shape != b.event_shape:
+            yield SHAPES.fault(
                 f"{name!r} is an event of shape {tuple(a.event_shape)} in the model and {tuple(b.event_shape)} in the "
-                "guide: make them agree",
+                f"guide: make {'their sizes' if a.event_dim == b.event_dim else '.to_event'} agree",
                 name,
             )
     seen = set()
@@ -190,15 +172,13 @@ def _shapes(model: Trace, guide: Trace, tested: Tested) -> Iterator[Finding]:
         for name, site in sites(trace):
             if (undeclared := _undeclared(site, nesting)) and name not in seen and not is_deterministic(site):
                 seen.add(name)
-                yield Finding("shapes", f"{name!r} in the {side} has {undeclared}", name)
+                yield SHAPES.fault(f"{name!r} in the {side} has {undeclared}", name)
     for name, site in observed(model):
         if name not in seen and (frame := _repeated(site)):
-            yield Finding(
-                "shapes",
+            yield SHAPES.warning(
                 f"{name!r} observes one value for all {frame.size} elements of plate {frame.name!r}: pass a row of "
                 "data for each of them, unless they do share it",
                 name,
-                level="warning",
             )
 
 
@@ -268,20 +248,17 @@ def _enumeration(model: Trace, guide: Trace, tested: Tested) -> Iterator[Finding
         elif name in in_guide and not (site["infer"].get("baseline") or is_auxiliary(site)):
             drawn.append(name)
     if marked and not (enumerates or tested.own_loss or isinstance(loss, _SAMPLING)):
-        yield Finding(
-            "enumeration",
+        yield ENUMERATION.fault(
             f"{listed(marked)} marked for enumeration, which {type(loss).__name__} does not do: use TraceEnum_ELBO",
             marked[0],
         )
     if drawn and not tested.own_loss:
         forgotten = isinstance(loss, _ENUMERATING) and not marked
-        yield Finding(
-            "enumeration",
+        yield (ENUMERATION.fault if forgotten else ENUMERATION.warning)(
             f"the guide draws the discrete {listed(drawn, verb=False)}, through which no gradient passes, so SVI falls "
             "back on the noisy score-function gradient: enumerate it (config_enumerate and TraceEnum_ELBO), or take "
             "TraceGraph_ELBO with a baseline",
             drawn[0],
-            level="fault" if forgotten else "warning",
         )
 
 

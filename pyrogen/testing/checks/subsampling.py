@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
-from pyro import poutine
 from pyro.distributions import Unit
 from pyro.poutine.subsample_messenger import _Subsample
 from pyro.poutine.trace_struct import Trace
 
 from pyrogen.testing.checks.indices import deaf, run_at, same
-from pyrogen.testing.checks.rows import are_rows, few_rows, tensors_of
+from pyrogen.testing.checks.rows import SUBSAMPLING, are_rows, few_rows, tensors_of
 from pyrogen.testing.findings import Finding, Result
 from pyrogen.testing.running.programs import Tested
 from pyrogen.testing.running.sites import observed, weight_beyond_plates
@@ -22,22 +21,22 @@ _RUNS = 4
 def subsampling(tested: Tested, size: int | None = None) -> Result:
     """Return whether observed sites follow the indices that their plates draw, and what is drawn elsewhere is weighted.
 
-    Args:
-        tested: the model and the guide.
-        size: N, the number of observations that the arguments stand for. Then the observations must weigh N/B in all;
-            without it a batch that was cut before the call cannot be told from the whole data.
+    `size` is N, the number of observations that the arguments stand for. Then the observations must weigh N/B in all;
+    without it a batch that was cut before the call cannot be told from the whole data.
     """
-    _, model = tested.together() if tested.as_loss else run_at(tested, 0, indices=0)
     findings = []
-    if not tested.as_loss:  # the questions that replay a run cannot be asked under enumeration
-        findings += [*_drawn_elsewhere(tested, model), *_overridden(tested)]
-        rows = list(few_rows(tested, *run_at(tested, 0, indices=0), size))
+    if tested.as_loss:  # the questions that replay a run cannot be asked under enumeration
+        _, model = tested.together()
+    else:
+        guide, model = run_at(tested, 0, indices=0)
+        rows = list(few_rows(tested, guide, model, size))  # before other runs, for flows without an inverse
         told = {finding.site for finding in rows}
-        findings += [*rows, *(finding for finding in deaf(tested) if finding.site not in told)]
+        findings += [*_drawn_elsewhere(tested, model), *_overridden(tested), *rows]
+        findings += [finding for finding in deaf(tested) if finding.site not in told]
     findings += _twice(model)
     if size is not None:
         findings += _underweight(model, size)
-    return Result.of("subsampling", "a batch stands for the data: its rows weigh N/B", findings)
+    return SUBSAMPLING.answer(findings)
 
 
 def _drawn_elsewhere(tested: Tested, model: Trace) -> Iterator[Finding]:
@@ -45,8 +44,7 @@ def _drawn_elsewhere(tested: Tested, model: Trace) -> Iterator[Finding]:
     runs = [model]
     for seed in range(1, _RUNS):
         tested.start(seed)
-        again = poutine.trace(poutine.replay(tested.model, trace=model))
-        runs.append(again.get_trace(*tested.args, **tested.kwargs))
+        runs.append(tested.run(tested.model, at=model))
     sources = list(tensors_of(tested.args, tested.kwargs, tested.model))
     for name, site in observed(model):
         values = [run.nodes[name]["value"] for run in runs if name in run.nodes]
@@ -54,8 +52,7 @@ def _drawn_elsewhere(tested: Tested, model: Trace) -> Iterator[Finding]:
             continue
         weight = torch.as_tensor(weight_beyond_plates(site)).double()
         if bool(((weight - 1).abs() < 1e-6).all()):
-            yield Finding(
-                "subsampling",
+            yield SUBSAMPLING.fault(
                 f"the observations of {name!r} differ between two runs on the same arguments without a weight: draw "
                 "the batch by pyro.plate(name, N, subsample_size=B), which weighs each row by N/B",
                 name,
@@ -64,8 +61,9 @@ def _drawn_elsewhere(tested: Tested, model: Trace) -> Iterator[Finding]:
 
 def _overridden(tested: Tested) -> Iterator[Finding]:
     """Plates that are given their indices in the model, while the guide draws others, which Pyro's replay prefers."""
+    ways = tested.model_alone, tested.guide_alone, lambda seed: tested.together(seed)[1]
     try:
-        models, guides, both = ([run(seed) for seed in (1, 2)] for run in _each(tested))
+        models, guides, both = ([run(seed) for seed in (1, 2)] for run in ways)
     except Exception:  # a prior that cannot be drawn from
         return
     for name, node in models[0].nodes.items():
@@ -78,20 +76,12 @@ def _overridden(tested: Tested) -> Iterator[Finding]:
         inside = [n for n, s in observed(both[0]) if any(frame.name == name for frame in s["cond_indep_stack"])]
         deafs = [n for n in inside if n in both[1] and same(both[0].nodes[n]["value"], both[1].nodes[n]["value"])]
         if deafs:
-            yield Finding(
-                "subsampling",
+            yield SUBSAMPLING.fault(
                 f"plate {name!r} is given its indices in the model, and the guide draws others, which Pyro uses "
                 f"silently. So the latents are not those of the rows of {deafs[0]!r}: let the guide enter the plate "
                 "with the same subsample=, for an AutoGuide by create_plates=",
                 name,
             )
-
-
-def _each(tested: Tested) -> Iterator[Callable[[int], Trace]]:
-    """Yield the ways to run: the model alone, the guide alone, the model at the guide's draws."""
-    yield tested.model_alone
-    yield tested.guide_alone
-    yield lambda seed: tested.together(seed)[1]
 
 
 def _indices(runs: Sequence[Trace], name: str) -> list[torch.Tensor]:
@@ -106,8 +96,7 @@ def _twice(run: Trace) -> Iterator[Finding]:
         plates = torch.as_tensor(site["scale"] / weight_beyond_plates(site)).double()
         extra = torch.as_tensor(weight_beyond_plates(site)).double()
         if bool(((plates - 1).abs() > 1e-6).all()) and bool(((extra - plates).abs() < 1e-6 * plates).all()):
-            yield Finding(
-                "subsampling",
+            yield SUBSAMPLING.fault(
                 f"the rows of {name!r} weigh N/B twice, by their plate and by a poutine.scale of {extra.max():.4g}: "
                 "drop the scale, as the plate weighs its rows already",
                 name,
@@ -138,15 +127,11 @@ def _underweight(run: Trace, size: int) -> Iterator[Finding]:
     for name, (rows, weight) in stands.items():
         plated = any(frame.dim is not None for frame in run.nodes[name]["cond_indep_stack"])
         if plated or not right:  # one observation beside the data may stand for itself
-            yield Finding(
-                "subsampling",
-                (
-                    f"the one observation of {name!r} weighs {weight:.4g}, and not as much as the {size} of the data: "
-                    if rows == 1
-                    else f"the {rows} rows of {name!r} weigh {weight:.4g} each and stand for {weight * rows:.4g} "
-                    f"observations, not for the {size} of the data: "
-                )
-                + f"write pyro.plate(name, {size}, subsample=indices)",
-                name,
-                figures={"weight": weight, "expected": size / rows},
+            said = (
+                f"the one observation of {name!r} weighs {weight:.4g}, and not as much as the {size} of the data"
+                if rows == 1
+                else f"the {rows} rows of {name!r} weigh {weight:.4g} each and stand for {weight * rows:.4g} "
+                f"observations, not for the {size} of the data"
             )
+            todo = f"write pyro.plate(name, {size}, subsample=indices)"
+            yield SUBSAMPLING.fault(f"{said}: {todo}", name, weight=weight, expected=size / rows)

@@ -11,50 +11,50 @@ from pyro.poutine.runtime import Message
 from torch.distributions import transform_to
 
 from pyrogen.distributions.wrappers import bare
-from pyrogen.testing.findings import Finding
+from pyrogen.testing.findings import Finding, Question
 from pyrogen.testing.running.sites import is_discrete
+
+SUPPORT = Question("support", "the guide draws where the model has mass")
 
 
 def outside_support(pairs: Iterable[tuple[str, Message, Message]]) -> Iterator[Finding]:
     """Latents whose guide draws what the model cannot, or cannot draw what the model can.
 
-    Args:
-        pairs: (name, model's site, guide's site) of each latent that both have.
+    The pairs are (name, model's site, guide's site) of each latent that both have.
     """
     for name, ours, theirs in pairs:
         a, b = _support_of(ours["fn"]), _support_of(theirs["fn"])
         if a is None:
             continue
-        value = theirs["value"]
-        if not _inside(a, value):
-            yield _outside(name, ours, theirs, f"drew {_example(value, a)}")
-        elif is_discrete(theirs):
-            if theirs["fn"].has_enumerate_support and not _inside(a, theirs["fn"].enumerate_support(expand=False)):
-                yield _outside(name, ours, theirs, "has more values than the model's")
-        elif b is not None and not isinstance(theirs["fn"], dist.Delta):
-            for probe in _values_of(theirs["fn"]):
-                if _possible(theirs["fn"], probe) and not _inside(a, probe):
-                    yield _outside(name, ours, theirs, f"can draw {_example(probe, a)}")
-                    break
-            else:
-                unreached = [p for p in _values_of(ours["fn"]) if _possible(ours["fn"], p) and not _inside(b, p)]
-                if unreached:
-                    yield Finding(
-                        "support",
-                        f"the guide's {_kind(theirs)} for {name!r} cannot reach values that the model's {_kind(ours)} "
-                        f"can take, such as {_example(unreached[0], b)}: use a guide with the model's support",
-                        name,
-                        level="warning",
-                    )
+        if outside := _drawn_outside(theirs, a):
+            yield SUPPORT.fault(
+                f"the guide's {_kind(theirs)} for {name!r} {outside}, where the model's {_kind(ours)} has no mass: use "
+                "a guide with the model's support, such as a TransformedDistribution or LogNormal",
+                name,
+            )
+        elif b is not None and not is_discrete(theirs) and not isinstance(theirs["fn"], dist.Delta):
+            unreached = [p for p in _values_of(ours["fn"]) if _possible(ours["fn"], p) and not _inside(b, p)]
+            if unreached:
+                yield SUPPORT.warning(
+                    f"the guide's {_kind(theirs)} for {name!r} cannot reach values that the model's {_kind(ours)} can "
+                    f"take, such as {_example(unreached[0], b)}: use a guide with the model's support",
+                    name,
+                )
 
 
-def _outside(name: str, ours: Message, theirs: Message, what: str) -> Finding:
-    return Finding(
-        "support",
-        f"the guide's {_kind(theirs)} for {name!r} {what}, where the model's {_kind(ours)} has no mass: use a guide "
-        "with the model's support, such as a TransformedDistribution or LogNormal",
-        name,
-    )
+def _drawn_outside(site: Message, support: Any) -> str:
+    """Return what a site drew or can draw outside of a support, in words; empty if nothing."""
+    fn = site["fn"]
+    if not _inside(support, site["value"]):
+        return f"drew {_example(site['value'], support)}"
+    if is_discrete(site):
+        more = fn.has_enumerate_support and not _inside(support, fn.enumerate_support(expand=False))
+        return "has more values than the model's" if more else ""
+    if _support_of(fn) is not None and not isinstance(fn, dist.Delta):
+        for probe in _values_of(fn):
+            if _possible(fn, probe) and not _inside(support, probe):
+                return f"can draw {_example(probe, support)}"
+    return ""
 
 
 def _kind(site: Message) -> str:
@@ -87,10 +87,8 @@ def _values_of(fn: Any) -> Iterator[torch.Tensor]:
     """Values all over what a distribution can draw, in the shape of a draw; none where that cannot be told."""
     shape = fn.batch_shape + fn.event_shape
     if isinstance(fn, torch.distributions.TransformedDistribution):  # may declare the last transform's whole codomain
-        for value in _values_of(fn.base_dist):
-            for transform in fn.transforms:
-                value = transform(value)
-            yield value.detach().expand(shape)
+        transformed = dist.transforms.ComposeTransform(fn.transforms)
+        yield from (transformed(value).detach().expand(shape) for value in _values_of(fn.base_dist))
         return
     if type(fn).__name__ in ("Independent", "MaskedDistribution"):
         yield from _values_of(fn.base_dist)

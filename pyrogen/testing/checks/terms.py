@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from pyro import distributions as dist
 from pyro.poutine.trace_struct import Trace
 
-from pyrogen.testing.checks.indices import shaken
 from pyrogen.testing.findings import Level
+from pyrogen.testing.running.isolation import shaken
 from pyrogen.testing.running.programs import Tested
 from pyrogen.testing.running.sites import is_deterministic, sites
 
@@ -25,8 +25,7 @@ Array = NDArray[np.float64]
 
 
 def weights_of_terms(tested: Tested, loss: Any) -> tuple[str, Level]:
-    r"""Return what the weights a, b, c of a loss −a log p(x | z) − b log p(z) + c log q(z) are, and whether they are a
-    fault.
+    r"""Return the weights a, b, c of a loss −a log p(x | z) − b log p(z) + c log q(z) in words, and their level.
 
     The weights come from a least-squares fit over runs at moved parameters. Only a fit that is exact counts: of a loss
     with other terms, an analytic KL among them, nothing is said. A fault is a weight below 0 and b ≠ c; a = b = c > 0

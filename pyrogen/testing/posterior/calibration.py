@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from pyrogen.testing.running.draws import guide_draws, own_latents
 from pyrogen.testing.running.errors import blaming
 from pyrogen.testing.running.isolation import nothing_changed
 from pyrogen.testing.running.log_joint import ROUNDING, log_joints
-from pyrogen.testing.running.programs import Tested, both_programs, whole_plates, without_warnings
+from pyrogen.testing.running.programs import Tested, both_programs, whole_plates
 from pyrogen.testing.running.weights import common_plates
 
 JOINT = "log joint"  # the column of log p(x, z)
@@ -49,9 +49,6 @@ class Calibration(Report):
             "false_alarm": self.false_alarm,
             "ranks": {name: ranks.tolist() for name, ranks in self.ranks.items()},
         }
-
-    def __str__(self) -> str:
-        return super().__str__()
 
     def __repr__(self) -> str:
         return f"Calibration of {', '.join(self.ranks)}: {'ok' if self.ok else 'not ok'}"
@@ -133,15 +130,14 @@ def calibrate(
     model, guide = both_programs(model, guide)
     tested = Tested(model, guide, args, {} if kwargs is None else kwargs, loss, seed)
     rows: dict[str, list[Ranks]] = {}
-    with nothing_changed(model, guide), without_warnings():
+    with nothing_changed(model, guide):
         with whole_plates(), torch.no_grad():
             with blaming("the guide"):
                 own = own_latents(tested, 0)
             with blaming("the model"):
                 trace, elbo = tested.model_alone(), tested.elbo() if isinstance(train, int) else None
-            pooled: dict[str, tuple[int, ...]] = dict.fromkeys(own, ())
-            if plates := common_plates(trace, tested.guide_alone()):
-                pooled = {name: _dims(site, plates) for name, site in own.items()}
+            plates = common_plates(trace, tested.guide_alone())
+            pooled = {name: _dims(site, plates) for name, site in own.items()}
         for run in progress_bar(range(simulations), desc="SBC", leave=False, shown=progress):
             with nothing_changed(model, guide):
                 tested.start(3 * run)
@@ -149,11 +145,9 @@ def calibrate(
                     truth, new_args, new_kwargs = from_prior(tested) if simulate is None else _simulated(simulate)
                     names = [name for name in own if name in truth]
                     if not names:
-                        raise ValueError(
-                            f"the truth has no latent of the guide: it has {', '.join(truth) or 'none'}, the guide "
-                            f"{', '.join(own) or 'none'}"
-                        )
-                again = tested.with_args(new_args, new_kwargs)
+                        mine, theirs = (", ".join(one) or "none" for one in (own, truth))
+                        raise ValueError(f"the truth must have a latent of the guide, which has {mine}, got {theirs}")
+                again = replace(tested, args=new_args, kwargs=new_kwargs)
                 if callable(train):
                     with blaming("train"):
                         train(model, guide, new_args, new_kwargs)
@@ -172,17 +166,16 @@ def calibrate(
     else:
         pooled[JOINT] = tuple(range(rows[JOINT][0].ndim))
     ranks = {name: np.stack(values) for name, values in rows.items()}
-    results = _report(ranks, pooled, num_samples, false_alarm, tolerance).results
-    return Calibration(results, ranks, num_samples, false_alarm)
+    results = _results(ranks, pooled, num_samples, false_alarm, tolerance)
+    return Calibration(tuple(results), ranks, num_samples, false_alarm)
 
 
 def _checked_callables(train: Any, simulate: Any) -> Any:
     if train is not None and not callable(train):
         try:
-            checks.whole("train", train)
+            train = checks.whole("train", train, 1, checks.LARGEST_COUNT)
         except TypeError:
             raise TypeError(f"train must be None, a number of steps or a callable, got {checks.shown(train)}") from None
-        train = checks.whole("train", train, 1, checks.LARGEST_COUNT)
     if simulate is not None and not callable(simulate):
         raise TypeError(
             f"simulate must be None or a callable that returns (latents by site, args), got {checks.shown(simulate)}"
@@ -213,7 +206,7 @@ def _rank(
 ) -> Ranks:
     value = checks.array(f"the truth of {name!r}", truth).astype(np.float64)
     if value.shape != drawn.shape[1:]:
-        raise ValueError(f"{name!r} has shape {value.shape} in the truth and {drawn.shape[1:]} in the guide")
+        raise ValueError(f"the truth of {name!r} must have the guide's shape {drawn.shape[1:]}, got {value.shape}")
     same = drawn == value
     if rounding:
         with np.errstate(invalid="ignore"):  # −∞ − (−∞)
@@ -240,13 +233,9 @@ def uniformity(ranks: Ranks, draws: int, margin: float = 0.0) -> float:
     return float(min(1.0, 2 * len(cuts) * min(low.min(), high.min())))
 
 
-def _report(
-    ranks: Mapping[str, Ranks],
-    pooled: Mapping[str, tuple[int, ...]],
-    draws: int,
-    false_alarm: float,
-    margin: float,
-) -> Report:
+def _results(
+    ranks: Mapping[str, Ranks], pooled: Mapping[str, tuple[int, ...]], draws: int, false_alarm: float, margin: float
+) -> list[Result]:
     columns = {name: _columns(value, pooled.get(name, ())) for name, value in ranks.items()}
     rate = false_alarm / sum(len(value) for value in columns.values())
     results = []
@@ -267,7 +256,7 @@ def _report(
             f"sd {spread:.2f} of a uniform's; {false_alarm:.0e} false alarms a call"
         )
         results.append(Result.of("calibration", f"{name!r}: the truth's rank is uniform", findings, detail, figures))
-    return Report(tuple(results))
+    return results
 
 
 def _columns(ranks: Ranks, pooled: tuple[int, ...]) -> Ranks:

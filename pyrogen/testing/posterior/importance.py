@@ -8,10 +8,8 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 
-from pyrogen import checks
 from pyrogen.distributions.wrappers import is_point
-from pyrogen.testing.findings import Finding, Level, Result
-from pyrogen.testing.running.isolation import nothing_changed
+from pyrogen.testing.findings import Finding, Question, Result
 from pyrogen.testing.running.programs import Tested
 from pyrogen.testing.running.sites import latents
 from pyrogen.testing.running.weights import NoWeights, log_weights
@@ -21,11 +19,11 @@ FAULT = 1.0  # from this k on the weights have no mean, and the weighted draws s
 SURE = 5.0  # standard errors
 LOOSE = 1.0  # nats an element that the bound may lie above the ELBO
 MATTERS = 0.5  # with more effective draws than this share, a tail is noise: k̂ errs by 0.2 for S = 1000
-QUESTION = "the guide's draws can be weighted to the posterior"
+IMPORTANCE = Question("importance", "the guide's draws can be weighted to the posterior")
 _TIED = 5  # draws of the largest weight: it is then the weights' upper bound, without a tail
 
 
-def importance(tested: Tested, samples: int = 1000, fitted: bool = True, false_alarm: float = 1e-6) -> list[Result]:
+def importance(tested: Tested, samples: int = 1000, false_alarm: float = 1e-6) -> Result:
     r"""Pareto-k̂ of the importance weights w = p(x, z) / q(z), z ~ q, with the ELBO and the bound that they give.
 
     k̂ is the shape of the generalized Pareto distribution fitted to the largest weights by ArviZ's PSIS: 1/k moments of
@@ -54,29 +52,20 @@ def importance(tested: Tested, samples: int = 1000, fitted: bool = True, false_a
     ``threshold``, and ``effective_samples`` of S. In nats, summed over elements, each with its ``_error``: ``elbo``,
     ``bound`` (importance-weighted, of S/20 draws) and ``gap`` = bound − ELBO, at most KL(q ‖ posterior) on average.
 
-    Args:
-        tested: the pair.
-        samples: S, at least 100.
-        fitted: whether the guide has been trained; if not, the figures are shown without a verdict.
-        false_alarm: how often a guide whose true k is at most k₀ may be called a fault, over all elements together
-            (Bonferroni). Where even k = 0 would be called one more often (few draws), the bound lies above 1.
-
-    Returns:
-        One result; skipped without weights, as for a guide of point masses.
-
-    Raises:
-        ValueError: for fewer than 100 samples, which have no tail to fit.
+    `samples` is S, at least 100. `false_alarm` is how often a guide whose true k is at most k₀ may be called a fault,
+    over all elements together (Bonferroni). Where even k = 0 would be called one more often (few draws), the bound lies
+    above 1. Without weights, as for a guide of point masses, the question is skipped.
     """
-    checks.whole("samples", samples, 100)
-    checks.probability("false_alarm", false_alarm, open=True)
-    with nothing_changed(tested.model, tested.guide):
-        try:
-            weights = log_weights(tested, samples)
-            drawn = sum(site["value"].numel() for _, site in latents(tested.guide_alone()) if not is_point(site["fn"]))
-        except NoWeights as reason:
-            return [Result("importance", QUESTION, "skipped", f"no importance weights: {reason}")]
+    try:
+        weights = log_weights(tested, samples)
+        drawn = sum(site["value"].numel() for _, site in latents(tested.guide_alone()) if not is_point(site["fn"]))
+    except NoWeights as reason:
+        return IMPORTANCE.skipped(f"no importance weights: {reason}")
     if not np.isfinite(weights).all():
-        return [_outside(weights, fitted)]
+        share = float((~np.isfinite(weights)).mean())
+        detail = f"{share:.1%} of the guide's draws have weight 0 or none: the model cannot have drawn them"
+        finding = IMPORTANCE.fault(f"{detail}; give the guide the model's support", share=share)
+        return IMPORTANCE.answer([finding], detail, {"share_without_weight": share})
     elements = weights.reshape(samples, -1).T
     k, effective = pareto_k(elements)
     threshold = min(1 - 1 / math.log10(samples), 0.7)
@@ -88,8 +77,6 @@ def importance(tested: Tested, samples: int = 1000, fitted: bool = True, false_a
         if len(k) > 1:
             figures |= {"pareto_k_max": float(known.max()), "share_above": float((known > threshold).mean())}
     detail = _detail(figures, len(k))
-    if not fitted:
-        return [Result("importance", QUESTION, "measured", f"{detail}; no verdict before training", figures)]
     told = k[np.isfinite(k) & (effective < MATTERS * samples)]
     findings = _tail(told, len(k), threshold, samples, false_alarm)
     gaps = _gap(figures, len(k), drawn, false_alarm)
@@ -97,7 +84,7 @@ def importance(tested: Tested, samples: int = 1000, fitted: bool = True, false_a
         findings = [one for one in gaps if one.level == "fault"] or findings or gaps
     if not findings:
         detail += "; k̂ sees only where the guide goes, not a mode that it misses"
-    return [Result.of("importance", QUESTION, findings, detail, figures)]
+    return IMPORTANCE.answer(findings, detail, figures)
 
 
 def pareto_k(weights: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -106,8 +93,7 @@ def pareto_k(weights: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray
     Weights whose largest value comes up again and again (an exact guide, a discrete one) are bounded: k̂ = 0. It is
     NaN where too few distinct weights are left for a tail.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # ArviZ announces its next version when it is imported
+    with warnings.catch_warnings(action="ignore"):  # ArviZ announces its next version when it is imported
         import arviz
     # ignore differences below the rounding of the log densities
     rounded = np.round(weights - weights.max(1, keepdims=True), 4)
@@ -133,15 +119,8 @@ def bounds(weights: NDArray[np.float64]) -> dict[str, float]:
 
 
 def fault_above(samples: int, rate: float) -> float:
-    """Return the k̂ beyond which a guide is a fault: 1, or what a true k of 0 exceeds at this rate where that is
-    more."""
+    """Return the k̂ beyond which a guide is a fault: 1, or if more what a true k of 0 exceeds at this rate."""
     return max(FAULT, _noise(samples, rate))
-
-
-def sound_below(samples: int, rate: float) -> float:
-    """k₀: a true k up to this has a k̂ beyond `fault_above` at most at this rate; (1 + k)/√M is the error of k̂."""
-    noise = _noise(samples, rate)
-    return max(0.0, (FAULT - noise) / (1 + noise))
 
 
 def _noise(samples: int, rate: float) -> float:
@@ -155,14 +134,14 @@ def _tail(k: NDArray[np.float64], elements: int, threshold: float, samples: int,
     if not (k > threshold).any():
         return []
     bound = fault_above(samples, false_alarm / elements)
-    level: Level = "fault" if (k > bound).any() else "warning"
+    tell = IMPORTANCE.fault if (k > bound).any() else IMPORTANCE.warning
     where = "" if elements == 1 else f" in {int((k > threshold).sum())} of {elements} elements, at most"
     message = (
         f"Pareto-k̂ is{where} {k.max():.2f} (a warning above {threshold:.2f}, a fault above {bound:.2f}, where no "
-        "reweighting helps), as the guide is narrower than the posterior or beside it: train longer, or take a richer "
-        "or wider guide"
+        "reweighting helps). The guide is narrower than the posterior or beside it: train longer, or take a richer or "
+        "wider guide"
     )
-    return [Finding("importance", message, level=level, figures={"pareto_k": float(k.max()), "threshold": threshold})]
+    return [tell(message, pareto_k=float(k.max()), threshold=threshold)]
 
 
 def _gap(figures: dict[str, float], elements: int, drawn: int, false_alarm: float) -> list[Finding]:
@@ -180,17 +159,8 @@ def _gap(figures: dict[str, float], elements: int, drawn: int, false_alarm: floa
         + (", more than 1 nat for each number that the guide draws" if far else "")
         + ": the guide is wider than the posterior; train longer or take a richer guide"
     )
-    level: Level = "fault" if far else "warning"
-    return [Finding("importance", message, level=level, figures={"gap": gap / elements, "gap_error": error / elements})]
-
-
-def _outside(weights: NDArray[np.float64], fitted: bool) -> Result:
-    share = float((~np.isfinite(weights)).mean())
-    detail = f"{share:.1%} of the guide's draws have weight 0 or none: the model cannot have drawn them"
-    if not fitted:
-        return Result("importance", QUESTION, "measured", detail, {"share_without_weight": share})
-    finding = Finding("importance", f"{detail}; give the guide the model's support", figures={"share": share})
-    return Result.of("importance", QUESTION, [finding], detail, {"share_without_weight": share})
+    tell = IMPORTANCE.fault if far else IMPORTANCE.warning
+    return [tell(message, gap=gap / elements, gap_error=error / elements)]
 
 
 def _detail(figures: dict[str, float], elements: int) -> str:

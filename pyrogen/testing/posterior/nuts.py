@@ -16,7 +16,7 @@ from pyrogen.testing.findings import Finding, Level, Report, Result
 from pyrogen.testing.running.draws import Array, Difference, Moments, guide_draws, own_latents
 from pyrogen.testing.running.errors import blaming
 from pyrogen.testing.running.isolation import nothing_changed
-from pyrogen.testing.running.programs import Tested, both_programs, whole_plates, without_warnings
+from pyrogen.testing.running.programs import Tested, both_programs, whole_plates
 from pyrogen.testing.running.sites import is_discrete, latents
 from pyrogen.testing.running.weights import unscaled
 
@@ -81,7 +81,7 @@ def against_nuts(
     tolerance = checks.real("tolerance", tolerance, least=0, most=100)
     model, guide = both_programs(model, guide)
     tested = Tested(model, guide, args, {} if kwargs is None else kwargs, None, seed)
-    with nothing_changed(model, guide), without_warnings(), whole_plates():
+    with nothing_changed(model, guide), whole_plates():
         names = _compared(tested)
         with progress_bar(total=chains * (num_samples + warmup), desc="NUTS", leave=False, shown=progress) as bar:
             chain, divergent = _nuts(tested, num_samples, warmup, chains, bar)
@@ -119,16 +119,12 @@ def _compared(tested: Tested) -> list[str]:
             raise ValueError(f"latents must be continuous, or discrete and enumerable, for NUTS, got {name!r}")
     names = [name for name, site in theirs.items() if name in ours and not is_discrete(ours[name])]
     if not names:
-        raise ValueError(
-            f"model and guide have no continuous latent in common: the model has {', '.join(ours) or 'none'}, the "
-            f"guide {', '.join(theirs) or 'none'}"
-        )
+        mine, others = (", ".join(one) or "none" for one in (ours, theirs))
+        raise ValueError(f"guide must draw a continuous latent of the model, which has {mine}, got {others}")
     for name in names:
-        if ours[name]["value"].shape != theirs[name]["value"].shape:
-            raise ValueError(
-                f"{name!r} has shape {tuple(ours[name]['value'].shape)} in the model and "
-                f"{tuple(theirs[name]['value'].shape)} in the guide"
-            )
+        a, b = (tuple(side[name]["value"].shape) for side in (ours, theirs))
+        if a != b:
+            raise ValueError(f"{name!r} must have the same shape in model and guide, got {a} and {b}")
     return names
 
 
@@ -155,8 +151,7 @@ def _nuts(tested: Tested, samples: int, warmup: int, chains: int, bar: Any) -> t
 
 def _diagnosed(draws: Array) -> tuple[Moments, float, float]:
     """Moments with Monte Carlo errors, the largest R̂ and the least effective number of (chains, samples, *shape)."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(action="ignore"):  # ArviZ announces its next version when it is imported
         import arviz
     data = arviz.convert_to_dataset({"z": draws})
     flat = draws.reshape(-1, *draws.shape[2:])

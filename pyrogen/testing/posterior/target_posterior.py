@@ -75,7 +75,7 @@ class Known:
         except RuntimeError:
             agrees = False
         if not agrees:
-            raise ValueError(f"{name!r} has shape {self.shape} in the guide, and {what} given has {tuple(shape)}")
+            raise ValueError(f"{what} of {name!r} must have the guide's shape {self.shape}, got {tuple(shape)}")
 
     def _fill(self, value: Tensor) -> Array:
         return np.broadcast_to(plain(value), self.shape)

@@ -23,35 +23,33 @@ _NUMBERS = 1_000_000  # of all sites of the runs that are made as one; networks 
 _CHECKED = 3
 
 
-def at_once(tested: Tested, number: int, measure: Measure) -> Tensor | None:
-    """`measure(guide's trace, model's trace)` of many runs, stacked; None where only one by one is safe.
+def many_runs(tested: Tested, number: int, measure: Measure) -> Tensor:
+    """`measure(guide's trace, model's trace)` of many runs, stacked: of all at once where that is safe.
 
     The programs run in an outer plate, as with ``vectorize_particles``. Programs that are not written for that may fail
     there, or worse, may not. So three of the runs of each batch are repeated alone at the same latents, and unless they
-    measure the same, there is no answer.
+    measure the same, all are made one by one.
     """
+    found = _at_once(tested, number, measure)
+    return torch.stack([measure(*tested.together(run)) for run in range(number)]) if found is None else found
+
+
+def _at_once(tested: Tested, number: int, measure: Measure) -> Tensor | None:
     guide, model = tested.together(0)
     frames = [frame for trace in (guide, model) for _, site in sites(trace) for frame in site["cond_indep_stack"]]
-    if any(not frame.vectorized for frame in frames):
-        return None
-    nesting = max((-frame.dim for frame in frames), default=0)
     held = sum(site["value"].numel() for trace in (guide, model) for _, site in sites(trace))
     size = min(number, _NUMBERS // max(1, held))
-    if size < 2 * _CHECKED:
+    if size < 2 * _CHECKED or any(not frame.vectorized for frame in frames):
         return None
-    parts = []
-    for first in range(0, number, size):
-        try:
-            part = _batch(tested, size, nesting, first, measure)
-        except Exception:  # whatever a user's program raises when its tensors have another dimension
-            return None
-        if part is None:
-            return None
-        parts.append(part)
+    nesting = max((-frame.dim for frame in frames), default=0)
+    try:
+        parts = [_batch(tested, size, nesting, first, measure) for first in range(0, number, size)]
+    except Exception:  # whatever a user's program raises when its tensors have another dimension
+        return None
     return torch.cat(parts)[:number]
 
 
-def _batch(tested: Tested, size: int, nesting: int, run: int, measure: Measure) -> Tensor | None:
+def _batch(tested: Tested, size: int, nesting: int, run: int, measure: Measure) -> Tensor:
     def wide(program: Callable[..., Any]) -> Callable[..., Any]:
         def widened(*args: Any, **kwargs: Any) -> Any:
             with pyro.plate(DRAWS, size, dim=-1 - nesting):
@@ -60,19 +58,13 @@ def _batch(tested: Tested, size: int, nesting: int, run: int, measure: Measure) 
         return widened
 
     tested.start(run)
-    guide = poutine.trace(wide(tested.guide)).get_trace(*tested.args, **tested.kwargs)
-    model = poutine.trace(poutine.replay(wide(tested.model), trace=guide)).get_trace(*tested.args, **tested.kwargs)
-    measured = measure(guide, model)
-    if len(measured) != size:
-        return None
+    guide = tested.run(wide(tested.guide))
+    measured = measure(guide, tested.run(wide(tested.model), at=guide))
     for index in np.linspace(0, size - 1, _CHECKED).astype(int):
         values = {name: _one(site, int(index), nesting) for name, site in latents(guide)}
-        alone = [
-            poutine.trace(poutine.condition(program, data=values)).get_trace(*tested.args, **tested.kwargs)
-            for program in (tested.guide, tested.model)
-        ]
-        if not _same(measure(*alone), measured[int(index)]):
-            return None
+        alone = [tested.run(poutine.condition(program, data=values)) for program in (tested.guide, tested.model)]
+        if len(measured) != size or not _same(measure(*alone), measured[int(index)]):
+            raise ValueError("runs at once must measure what one alone does, got other numbers: make them one by one")
     return measured
 
 

@@ -40,10 +40,8 @@ def own_latents(tested: Tested, run: int) -> dict[str, Message]:
 
 
 def fixed_distributions(tested: Tested, first: Mapping[str, Message], start: int = 0) -> bool:
-    """Return whether no latent of the guide depends on another: the distributions of three runs agree on their
-    draws."""
-    for run in (start + 1, start + 2):
-        again = own_latents(tested, run)
+    """Return whether no latent of the guide depends on another: three runs have the same distributions."""
+    for again in (own_latents(tested, start + 1), own_latents(tested, start + 2)):
         if list(again) != list(first):
             return False
         for name, site in first.items():
@@ -84,18 +82,11 @@ class Moments:
 
 @dataclass(frozen=True)
 class Difference:
-    """How far a guide's moments are from a posterior's, element by element of a site.
+    """How far a guide's moments are from a posterior's, element by element of a site, with standard errors."""
 
-    Attributes:
-        shift: (mean of the guide − mean of the posterior) / sd of the posterior.
-        shift_error: its standard error.
-        log_ratio: log (sd of the guide / sd of the posterior).
-        log_ratio_error: its standard error.
-    """
-
-    shift: Array
+    shift: Array  # (mean of the guide − mean of the posterior) / sd of the posterior
     shift_error: Array
-    log_ratio: Array
+    log_ratio: Array  # log (sd of the guide / sd of the posterior)
     log_ratio_error: Array
 
     @classmethod
@@ -111,8 +102,7 @@ class Difference:
         )
 
     def beyond(self, margin: float, rate: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Return which elements are beyond the margin beyond doubt, in mean and in sd; `rate` is for each single
-        test."""
+        """Return which elements exceed the margin beyond doubt, in mean and in sd; `rate` is for each single test."""
         from scipy.stats import norm
 
         z = float(norm.isf(rate))

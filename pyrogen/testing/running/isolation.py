@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -24,7 +25,8 @@ def nothing_changed(*programs: Program) -> Iterator[None]:
     These are Pyro's parameter store, the random states of Python, numpy and torch, and the values, gradients and
     ``requires_grad`` of all known parameters. Modules that the programs refer to get back their buffers (running means
     of a batch norm) and their train or eval modes. What a program keeps in other places (a counter, a list) stays as
-    the run left it. An AutoGuide that was never called sets itself up, as at its first call.
+    the run left it. An AutoGuide that was never called sets itself up, as at its first call. Warnings are not
+    shown: the checks say in their own words what Pyro warns of.
     """
     store, rng = pyro.get_param_store(), get_rng_state()
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None
@@ -32,15 +34,12 @@ def nothing_changed(*programs: Program) -> Iterator[None]:
     modules = [part for program in programs for module in modules_of(program).values() for part in module.modules()]
     modes = [(module, module.training) for module in modules]
     tensors = {id(t): t for t in state["params"].values()}
-    tensors |= {
-        id(t): t
-        for module in modules
-        for t in (*module._parameters.values(), *module._buffers.values())
-        if t is not None
-    }
+    for module in modules:
+        tensors |= {id(t): t for t in (*module._parameters.values(), *module._buffers.values()) if t is not None}
     kept = [(t, t.detach().clone(), t.grad if t.is_leaf else None, t.requires_grad) for t in tensors.values()]
     try:
-        yield
+        with warnings.catch_warnings(action="ignore"):
+            yield
     finally:
         with torch.no_grad():
             for tensor, value, gradient, trained in kept:
@@ -78,31 +77,34 @@ def modules_of(program: Any) -> dict[str, nn.Module]:
         seen.add(id(value))
         if isinstance(value, nn.Module):
             found[name] = value
-        elif isinstance(value, functools.partial):
-            look(name, value.func, depth + 1)
-            for key, part in [*((f"argument {i}", a) for i, a in enumerate(value.args)), *value.keywords.items()]:
-                look(key, part, depth + 1)
-        elif inspect.ismethod(value):
-            look(name, value.__self__, depth + 1)
-            look(name, value.__func__, depth + 1)
-        elif inspect.isfunction(value):
-            closure = inspect.getclosurevars(value)
-            for key, part in [*closure.nonlocals.items(), *closure.globals.items()]:
-                look(key, part, depth + 1)
-            if hasattr(value, "__wrapped__"):
-                look(name, value.__wrapped__, depth + 1)
-        elif isinstance(value, dict) and len(value) <= _LARGEST:
-            for key, part in value.items():
-                look(str(key), part, depth + 1)
-        elif isinstance(value, list | tuple) and len(value) <= _LARGEST:
-            for i, part in enumerate(value):
-                look(f"{name}[{i}]", part, depth + 1)
-        elif hasattr(value, "__dict__") and not inspect.ismodule(value) and not inspect.isclass(value):
-            for key, part in vars(value).items():
+        else:
+            for key, part in _parts(name, value):
                 look(key, part, depth + 1)
 
     look(spoken(program), program, 0)
     return found
+
+
+def _parts(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield what a value in a program refers to, by the name it calls that."""
+    if isinstance(value, functools.partial):
+        yield name, value.func
+        yield from ((f"argument {i}", part) for i, part in enumerate(value.args))
+        yield from value.keywords.items()
+    elif inspect.ismethod(value):
+        yield name, value.__self__
+        yield name, value.__func__
+    elif inspect.isfunction(value):
+        closure = inspect.getclosurevars(value)
+        yield from (*closure.nonlocals.items(), *closure.globals.items())
+        if hasattr(value, "__wrapped__"):
+            yield name, value.__wrapped__
+    elif isinstance(value, dict | list | tuple):
+        if len(value) <= _LARGEST:
+            items = value.items() if isinstance(value, dict) else ((f"{name}[{i}]", v) for i, v in enumerate(value))
+            yield from ((str(key), part) for key, part in items)
+    elif hasattr(value, "__dict__") and not inspect.ismodule(value) and not inspect.isclass(value):
+        yield from vars(value).items()
 
 
 def spoken(program: Any) -> str:
@@ -114,23 +116,37 @@ def spoken(program: Any) -> str:
     return getattr(program, "__name__", type(program).__name__)
 
 
-def frozen_parameters(*programs: Program) -> list[tuple[str, nn.Parameter]]:
-    """Return the parameters, by name, that the programs' modules hold with ``requires_grad=False``."""
-    found: dict[int, tuple[str, nn.Parameter]] = {}
+def named_parameters(*programs: Program) -> Iterator[tuple[str, nn.Parameter]]:
+    """Yield each parameter that the programs' modules hold, once, with what a user calls it: ``encoder.weight``."""
+    seen: set[int] = set()
     for program in programs:
         for name, module in modules_of(program).items():
             for inner, parameter in module.named_parameters():
-                if not parameter.requires_grad:
-                    found.setdefault(id(parameter), (f"{name}.{inner}", parameter))
-    return list(found.values())
+                if id(parameter) not in seen:
+                    seen.add(id(parameter))
+                    yield f"{name}.{inner}", parameter
 
 
-def name_of(tensor: Tensor, *programs: Program) -> str:
-    """Return what a user calls this parameter: ``encoder.weight`` if a module of the programs has it, else its
-    shape."""
-    for program in programs:
-        for name, module in modules_of(program).items():
-            for inner, parameter in module.named_parameters():
-                if parameter is tensor:
-                    return f"{name}.{inner}"
-    return f"a tensor of shape {tuple(tensor.shape)}"
+@contextmanager
+def put_back(*parameters: Tensor) -> Iterator[None]:
+    """Give parameters back, on the way out, the values that they have now."""
+    kept = [parameter.detach().clone() for parameter in parameters]
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for parameter, value in zip(parameters, kept, strict=True):
+                parameter.copy_(value)
+
+
+@contextmanager
+def shaken(seed: int, size: float = 0.02) -> Iterator[None]:
+    """Move each parameter in Pyro's store a little, each entry otherwise, and back on the way out."""
+    generator = torch.Generator().manual_seed(seed)
+    parameters = [p for p in pyro.get_param_store()._params.values() if p.is_floating_point()]
+    with put_back(*parameters):
+        with torch.no_grad():
+            for parameter in parameters:
+                noise = torch.randn(parameter.shape, generator=generator).to(parameter)
+                parameter += size * noise * (0.5 + parameter.abs())
+        yield

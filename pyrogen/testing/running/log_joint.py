@@ -11,7 +11,7 @@ import torch
 from pyro import poutine
 from torch import Tensor
 
-from pyrogen.testing.running.batched import DRAWS, Array, at_once
+from pyrogen.testing.running.batched import DRAWS, Array, many_runs
 from pyrogen.testing.running.programs import Tested
 from pyrogen.testing.running.sites import latents
 from pyrogen.testing.running.weights import common_plates, log_density
@@ -35,12 +35,8 @@ def log_joints(tested: Tested, truth: dict[str, Any], number: int, run: int) -> 
                 return None
             names = common_plates(guide, model)
             values = {name: value for name, value in truth.items() if name in ours}
-            at_truth = poutine.trace(poutine.condition(tested.model, data=values)).get_trace(
-                *tested.args, **tested.kwargs
-            )
-            rows = at_once(drawn, number, lambda guide, model: log_density(model, names | {DRAWS}))
-            if rows is None:
-                rows = torch.stack([log_density(drawn.together(i)[1], names) for i in range(number)])
+            at_truth = tested.run(poutine.condition(tested.model, data=values))
+            rows = many_runs(drawn, number, lambda guide, model: log_density(model, names | {DRAWS}))
             one = _finite(log_density(at_truth, names))
         except Exception:  # whatever a user's program raises at latents that its prior cannot draw
             return None

@@ -6,10 +6,9 @@ import inspect
 import math
 import random
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -34,17 +33,19 @@ from pyro.poutine.subsample_messenger import SubsampleMessenger
 from pyro.poutine.trace_struct import Trace
 from torch import Tensor
 
+from pyrogen import checks
 from pyrogen.models import Programs
 from pyrogen.testing.running.isolation import Program
-from pyrogen.testing.running.sites import latents, marked_for_enumeration
+from pyrogen.testing.running.sites import latents, marked_for_enumeration, unconstrained
 
-EVALUATED = (Trace_ELBO, TraceGraph_ELBO, TraceMeanField_ELBO, TraceEnum_ELBO, RenyiELBO)
-_UNCOMPILED = {
-    JitTrace_ELBO: Trace_ELBO,
-    JitTraceEnum_ELBO: TraceEnum_ELBO,
-    JitTraceGraph_ELBO: TraceGraph_ELBO,
-    JitTraceMeanField_ELBO: TraceMeanField_ELBO,
-}
+BOUNDS = (Trace_ELBO, TraceGraph_ELBO, TraceMeanField_ELBO, TraceEnum_ELBO)
+_COMPILED = (JitTrace_ELBO, JitTraceEnum_ELBO, JitTraceGraph_ELBO, JitTraceMeanField_ELBO)
+Gradients = dict[str, tuple[Tensor, Tensor | None]]  # by name a parameter, unconstrained, and its gradient
+Batch = Callable[[Tensor], tuple[tuple[Any, ...], Mapping[str, Any]]]
+
+
+class OutOfTime(Exception):
+    """The time that a check may take is over."""
 
 
 @dataclass(frozen=True)
@@ -76,43 +77,44 @@ class Tested:
         bound = getattr(self.loss, "__self__", None)
         if isinstance(bound, ELBO):  # elbo.loss and elbo.differentiable_loss stand for the ELBO itself
             object.__setattr__(self, "loss", bound)
-        if isinstance(self.loss, type):
-            raise TypeError(f"loss must be an instance, got a class: pass {self.loss.__name__}()")
         own = self.loss is not None and not isinstance(self.loss, ELBO)
-        if own and (not callable(self.loss) or hasattr(self.loss, "step")):
-            wanted = "an ELBO of Pyro or a callable loss(model, guide, *args, **kwargs)"
-            raise TypeError(f"loss must be {wanted}, got {_kind(self.loss)}")
+        if isinstance(self.loss, type) or (own and (not callable(self.loss) or hasattr(self.loss, "step"))):
+            wanted = "an ELBO of Pyro, such as Trace_ELBO(), or a callable loss(model, guide, *args, **kwargs)"
+            raise TypeError(f"loss must be {wanted}, got {checks.shown(self.loss)}")
         if not isinstance(self.args, tuple | list):
-            raise TypeError(
-                f"args must be the arguments of model and guide as a tuple, such as args=(x,), got {_kind(self.args)}"
-            )
+            wanted = "the arguments of model and guide as a tuple, such as args=(x,)"
+            raise TypeError(f"args must be {wanted}, got {checks.shown(self.args)}")
         if not isinstance(self.kwargs, Mapping):
-            raise TypeError(f"kwargs must be a dict of arguments, such as {{'n': 3}}, got {_kind(self.kwargs)}")
+            wanted = "a dict of arguments, such as {'n': 3}"
+            raise TypeError(f"kwargs must be {wanted}, got {checks.shown(self.kwargs)}")
         object.__setattr__(self, "args", tuple(self.args))
         object.__setattr__(self, "kwargs", dict(self.kwargs))
         for name, program in (("model", self.model), ("guide", self.guide)):
             if not callable(program):
-                raise TypeError(f"the {name} must be a Pyro program, a callable, got {_kind(program)}")
+                raise TypeError(f"{name} must be a Pyro program, a callable, got {checks.shown(program)}")
             try:
                 inspect.signature(program).bind(*self.args, **self.kwargs)
             except TypeError as error:
-                raise TypeError(f"the {name} cannot be called with these args and kwargs: {error}") from None
+                raise TypeError(f"{name} must take these args and kwargs, got {error}") from None
             except ValueError:  # no signature to be had: the call will tell
                 pass
 
-    def with_args(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tested:
-        """Return the same pair called with other arguments."""
-        return replace(self, args=args, kwargs=kwargs)
+    def run(self, program: Program, at: Trace | None = None) -> Trace:
+        """Return a run of a program from the random state as it stands, at the draws of a trace if one is given."""
+        program = program if at is None else poutine.replay(program, trace=at)
+        return poutine.trace(program).get_trace(*self.args, **self.kwargs)
 
     def model_alone(self, seed: int = 0) -> Trace:
         """Return a run of the model that draws its latents from the prior."""
-        return self._run(self.model, seed)
+        self.start(seed)
+        return self.run(self.model)
 
     def guide_alone(self, seed: int = 0) -> Trace:
         """Return a run of the guide."""
         if self._runs_the_model or self.as_loss:
             return self.together(seed)[0]
-        return self._run(self.guide, seed)
+        self.start(seed)
+        return self.run(self.guide)
 
     @property
     def _runs_the_model(self) -> bool:
@@ -121,19 +123,18 @@ class Tested:
 
     def together(self, seed: int = 0) -> tuple[Trace, Trace]:
         """Return a run of the guide, and one of the model at the guide's draws: (guide's trace, model's trace)."""
+        self.start(seed)
         if self._runs_the_model:
-            self.start(seed)
             self.guide(*self.args, **self.kwargs)
             unwrapped: Any = poutine.unwrap(self.guide)
             model, guide = unwrapped.get_traces()
-            return guide, model
-        if self.as_loss:
-            self.start(seed)
+        elif self.as_loss:
             with pyro.validation_enabled(False):
                 model, guide = next(iter(self.loss._get_traces(self.model, self.guide, self.args, self.kwargs)))
-            return guide, model
-        guide = self._run(self.guide, seed)
-        return guide, poutine.trace(poutine.replay(self.model, trace=guide)).get_trace(*self.args, **self.kwargs)
+        else:
+            guide = self.run(self.guide)
+            model = self.run(self.model, at=guide)
+        return guide, model
 
     def start(self, seed: int) -> None:
         """Set the random state in which run number `seed` begins."""
@@ -146,20 +147,14 @@ class Tested:
         if torch.cuda.is_initialized():
             torch.cuda.manual_seed_all(number)
 
-    def _run(self, program: Program, seed: int) -> Trace:
-        self.start(seed)
-        return poutine.trace(program).get_trace(*self.args, **self.kwargs)
-
     def elbo(self) -> Any:
         """Return the loss to evaluate: the one given, uncompiled; else the ELBO of Pyro that these sites call for."""
+        given = self.loss
+        if self.evaluates and isinstance(given, _COMPILED):
+            plain: Any = type(given).__base__
+            return plain(given.num_particles, given.max_plate_nesting, vectorize_particles=given.vectorize_particles)
         if self.evaluates:
-            if type(self.loss) in _UNCOMPILED:
-                plain: Any = _UNCOMPILED[type(self.loss)]
-                given = self.loss
-                return plain(
-                    given.num_particles, given.max_plate_nesting, vectorize_particles=given.vectorize_particles
-                )
-            return self.loss
+            return given
         guide, model = self.together()
         marked = any(marked_for_enumeration(site) for trace in (guide, model) for _, site in latents(trace))
         return TraceEnum_ELBO() if marked else Trace_ELBO()
@@ -167,10 +162,9 @@ class Tested:
     @property
     def evaluates(self) -> bool:
         """Whether a loss was given whose value is the objective that its gradient descends."""
-        other = isinstance(self.loss, ELBO) and (
-            not isinstance(self.loss, EVALUATED) or isinstance(self.loss, TraceTailAdaptive_ELBO)
-        )
-        return self.loss is not None and not other
+        if isinstance(self.loss, ELBO):
+            return isinstance(self.loss, (*BOUNDS, RenyiELBO)) and not isinstance(self.loss, TraceTailAdaptive_ELBO)
+        return self.loss is not None
 
     @property
     def own_loss(self) -> bool:
@@ -193,9 +187,7 @@ class Tested:
             estimate = loss.loss if isinstance(loss, ELBO) else loss  # type: ignore[attr-defined]
             return float(estimate(self.model, self.guide, *self.args, **self.kwargs))
 
-    def gradients(
-        self, loss: Any, seed: int, validated: bool = False
-    ) -> tuple[float, dict[str, tuple[Tensor, Tensor | None]]]:
+    def gradients(self, loss: Any, seed: int, validated: bool = False) -> tuple[float, Gradients]:
         """One estimate of the loss and, by name, each unconstrained parameter that it registered with its gradient."""
         self.start(seed)
         for parameter in pyro.get_param_store()._params.values():
@@ -209,31 +201,20 @@ class Tested:
                     value.backward()
         found = {}
         for name, site in capture.trace.nodes.items():
-            parameter = site["value"].unconstrained() if hasattr(site["value"], "unconstrained") else site["value"]
+            parameter = unconstrained(site["value"])
             found[name] = (parameter, None if parameter.grad is None else parameter.grad.detach().clone())
         for parameter, _ in found.values():
             parameter.grad = None
         return float(sum(value) if isinstance(value, tuple) else value), found  # wake and sleep have a loss each
 
 
-Gradients = dict[str, tuple[Tensor, Tensor | None]]
-
-
-class OutOfTime(Exception):
-    """The time that a check may take is over."""
-
-
-def _kind(value: Any) -> str:
-    return f"a {type(value).__name__}"
-
-
 def both_programs(model: Any, guide: Any) -> tuple[Program, Program]:
     """Return the two programs: as they are given, or those of an object that has both."""
-    if guide is None:
-        if not (callable(getattr(model, "model", None)) and callable(getattr(model, "guide", None))):
-            raise TypeError("guide must be a Pyro program, unless model has both, such as a pg.models.VAE")
-        return model.model, model.guide
-    return model, guide
+    if guide is not None:
+        return model, guide
+    if not (callable(getattr(model, "model", None)) and callable(getattr(model, "guide", None))):
+        raise TypeError("guide must be a Pyro program, unless model has both, such as a pg.models.VAE, got None")
+    return model.model, model.guide
 
 
 def own_pair(model: Any, guide: Any) -> Programs | None:
@@ -258,14 +239,3 @@ def whole_plates() -> Iterator[None]:
         yield
     finally:
         SubsampleMessenger._subsample = staticmethod(original)  # type: ignore[method-assign]
-
-
-@contextmanager
-def without_warnings() -> Iterator[None]:
-    """Yield what Pyro warns of, the checks say in their own words."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-Batch = Callable[[Tensor], tuple[tuple[Any, ...], Mapping[str, Any]]]

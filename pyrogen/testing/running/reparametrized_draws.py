@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,29 +12,16 @@ from pyro.poutine.messenger import Messenger
 from pyro.poutine.runtime import Message
 from torch import Tensor
 
-_SMOOTH: tuple[type, ...] = (
-    torch.distributions.Normal,
-    torch.distributions.MultivariateNormal,
-    torch.distributions.LowRankMultivariateNormal,
-    torch.distributions.Laplace,
-    torch.distributions.Cauchy,
-    torch.distributions.Uniform,
-    torch.distributions.Exponential,
-    torch.distributions.Gumbel,
-    torch.distributions.HalfNormal,
-    torch.distributions.HalfCauchy,
-    torch.distributions.Weibull,
-    torch.distributions.Pareto,
-    dist.Delta,
-    dist.Unit,
-)
-_WRAPPERS: tuple[type, ...] = (torch.distributions.Independent, dist.MaskedDistribution)
-Sampler = Callable[[], Tensor]
+_SMOOTH = (
+    torch.distributions.Normal, torch.distributions.MultivariateNormal, torch.distributions.LowRankMultivariateNormal,
+    torch.distributions.Laplace, torch.distributions.Cauchy, torch.distributions.Uniform, torch.distributions.Gumbel,
+    torch.distributions.Exponential, torch.distributions.HalfNormal, torch.distributions.HalfCauchy,
+    torch.distributions.Weibull, torch.distributions.Pareto, dist.Delta, dist.Unit,
+)  # fmt: skip
 
 
 def draws_smoothly(fn: Any) -> bool:
-    """Return whether a draw of `fn` at equal random numbers is a smooth function of its parameters, by itself or
-    coupled."""
+    """Return whether a draw at equal random numbers is a smooth function of the parameters, by itself or coupled."""
     return _by_itself(fn) or _sampler(fn) is not None
 
 
@@ -59,25 +46,17 @@ class Coupled(Messenger):
             msg["value"], msg["done"] = sampler(), True
 
 
-def _sampler(fn: Any) -> Sampler | None:
+def _sampler(fn: Any) -> Callable[[], Tensor] | None:
     """Return how to draw from a distribution made of gamma variables; None for any other, a user's subclass too."""
-    kind = type(fn)
-    if issubclass(kind, _WRAPPERS):
+    name, module = type(fn).__name__, type(fn).__module__
+    if isinstance(fn, torch.distributions.Independent | dist.MaskedDistribution):
         return _sampler(fn.base_dist)
-    if kind.__name__ not in _MADE_OF_GAMMAS or not kind.__module__.startswith(("torch.", "pyro.")):
-        inner = _sampler(fn.base_dist) if _is_transformed(fn) else None
-        return None if inner is None else lambda: _through(fn.transforms, inner())
-    return lambda: _MADE_OF_GAMMAS[kind.__name__](fn)
-
-
-def _is_transformed(fn: Any) -> bool:
-    return isinstance(fn, torch.distributions.TransformedDistribution)
-
-
-def _through(transforms: Iterable[Any], value: Tensor) -> Tensor:
-    for transform in transforms:
-        value = transform(value)
-    return value
+    if name in _MADE_OF_GAMMAS and module.startswith(("torch.", "pyro.")):
+        return lambda: _MADE_OF_GAMMAS[name](fn)
+    inner = _sampler(fn.base_dist) if isinstance(fn, torch.distributions.TransformedDistribution) else None
+    if inner is None:
+        return None
+    return lambda: torch.distributions.ComposeTransform(fn.transforms)(inner())
 
 
 def _gamma(fn: Any) -> Tensor:
@@ -103,12 +82,8 @@ def _student_t(fn: Any) -> Tensor:
 
 
 _MADE_OF_GAMMAS: dict[str, Callable[[Any], Tensor]] = {
-    "Gamma": _gamma,
-    "Chi2": _gamma,
-    "Beta": _beta,
-    "Dirichlet": _dirichlet,
-    "StudentT": _student_t,
-}
+    "Gamma": _gamma, "Chi2": _gamma, "Beta": _beta, "Dirichlet": _dirichlet, "StudentT": _student_t
+}  # fmt: skip
 
 
 def _standard_gamma(shape: Tensor) -> Tensor:

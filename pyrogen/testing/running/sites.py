@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 from pyro import distributions as dist
 from pyro.poutine.runtime import Message
@@ -60,6 +61,18 @@ def is_discrete(site: Message) -> bool:
         return bool(fn.support.is_discrete)
     except (AttributeError, NotImplementedError):
         return False
+
+
+def log_prob(site: Message) -> Tensor:
+    """Return the log density of a site's value under its distribution, in nats, without scale and mask."""
+    value: Tensor = site["fn"].log_prob(site["value"], *site["args"], **site["kwargs"])
+    return value
+
+
+def unconstrained(value: Any) -> Tensor:
+    """Return the leaf that an optimizer moves, of a parameter's value as a program sees it."""
+    leaf: Tensor = value.unconstrained() if hasattr(value, "unconstrained") else value
+    return leaf
 
 
 def weight_beyond_plates(site: Message) -> Tensor | float:

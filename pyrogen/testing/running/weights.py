@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import warnings
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,12 +17,13 @@ from pyro.poutine.trace_struct import Trace
 from torch import Tensor
 
 from pyrogen.distributions.wrappers import is_point
-from pyrogen.testing.running.batched import DRAWS, Array, at_once
-from pyrogen.testing.running.programs import Tested, whole_plates, without_warnings
+from pyrogen.testing.running.batched import DRAWS, Array, many_runs
+from pyrogen.testing.running.programs import Tested, whole_plates
 from pyrogen.testing.running.sites import (
     is_auxiliary,
     is_deterministic,
     latents,
+    log_prob,
     marked_for_enumeration,
     observed,
     sites,
@@ -54,7 +56,7 @@ def log_weights(tested: Tested, samples: int) -> Array:
     Raises:
         NoWeights: for a guide of point masses, latents on one side only, a part of the data.
     """
-    with torch.no_grad(), without_warnings():
+    with torch.no_grad(), warnings.catch_warnings(action="ignore"):
         try:
             with whole_plates():
                 return _log_weights(tested, samples)
@@ -74,17 +76,12 @@ def _log_weights(tested: Tested, samples: int) -> Array:
                 tested.start(run)
                 values.append(-float(elbo.loss(tested.model, drawn, *tested.args, **tested.kwargs)))
         return np.asarray(values)
-    rows = at_once(tested, samples, lambda guide, model: _log_weight(guide, model, names))
-    if rows is None:
-        rows = torch.stack([_log_weight(*tested.together(run), names) for run in range(samples)])
-    stacked: Array = rows.double().cpu().numpy().reshape(samples, -1)
+
+    def log_weight(guide: Trace, model: Trace) -> Tensor:
+        return log_density(model, names | {DRAWS}) - log_density(guide, names | {DRAWS})
+
+    stacked: Array = many_runs(tested, samples, log_weight).double().cpu().numpy().reshape(samples, -1)
     return stacked if names else stacked[:, 0]
-
-
-def _log_weight(guide: Trace, model: Trace, names: frozenset[str]) -> Tensor:
-    """Of one run, (elements,), or of runs in the plate `DRAWS`, (runs, elements)."""
-    log_p, log_q = (log_density(trace, names | {DRAWS}) for trace in (model, guide))
-    return log_p - log_q
 
 
 def common_plates(*traces: Trace) -> frozenset[str]:
@@ -104,8 +101,7 @@ def log_density(trace: Trace, names: frozenset[str]) -> Tensor:
     for _, site in sites(trace):
         if is_deterministic(site):
             continue
-        value = site["fn"].log_prob(site["value"], *site["args"], **site["kwargs"])
-        value = scale_and_mask(value, 1.0, site["mask"])
+        value = scale_and_mask(log_prob(site), 1.0, site["mask"])
         kept = {frame.dim: frame.size for frame in site["cond_indep_stack"] if frame.name in names}
         for dim in range(-value.dim(), 0):
             if dim not in kept:
@@ -150,16 +146,13 @@ def _refuse_points(tested: Tested, theirs: dict[str, Any]) -> None:
 
 def _refuse_weighted_data(guide: Trace, model: Trace) -> None:
     """A weight on the data alone stands for data that are not here; one on everything or on latents can go."""
-    data = {name: _scalar(weight_beyond_plates(site)) for name, site in observed(model)}
-    rest = [_scalar(weight_beyond_plates(site)) for name, site in _all(guide, model) if name not in data]
-    for name, weight in data.items():
-        if abs(weight - 1) > 1e-6 and any(abs(weight - other) > 1e-6 for other in [*data.values(), *rest]):
-            raise NoWeights(f"poutine.scale weighs the data at {name!r} by {weight:g}: pass all data, unweighted")
-
-
-def _all(*traces: Trace) -> Iterable[tuple[str, Any]]:
-    return [(name, site) for trace in traces for name, site in sites(trace) if not is_deterministic(site)]
-
-
-def _scalar(value: Tensor | float) -> float:
-    return float(torch.as_tensor(value, dtype=torch.float64).mean())
+    weights: dict[str, float] = {}
+    for trace in (guide, model):
+        for name, site in sites(trace):
+            if not is_deterministic(site):
+                weights[name] = float(torch.as_tensor(weight_beyond_plates(site), dtype=torch.float64).mean())
+    for name, _ in observed(model):
+        if abs(weights[name] - 1) > 1e-6 and any(abs(weights[name] - other) > 1e-6 for other in weights.values()):
+            raise NoWeights(
+                f"poutine.scale weighs the data at {name!r} by {weights[name]:g}: pass all data, unweighted"
+            )

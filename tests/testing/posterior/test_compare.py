@@ -148,8 +148,12 @@ def test_a_guide_of_one_point_has_no_elbo():
     ("exact", "error", "words"),
     [
         ({"w": (0.0, 1.0)}, ValueError, "the guide draws, z, got 'w'"),
-        ({"z": dist.Normal(torch.zeros(2), 1.0)}, ValueError, r"has shape \(\) in the guide"),
-        ({"z": (torch.zeros(3), 1.0)}, ValueError, r"the mean given has \(3,\)"),
+        (
+            {"z": dist.Normal(torch.zeros(2), 1.0)},
+            ValueError,
+            r"the guide's shape \(\), got \(2,\)",
+        ),
+        ({"z": (torch.zeros(3), 1.0)}, ValueError, r"the mean of 'z' must have the guide's shape \(\), got \(3,\)"),
         ({"z": (0.0, 0.0)}, ValueError, "must be positive"),
         ({"z": torch.zeros(200, 3)}, ValueError, r"exact draws of 'z' must be \(n,\) with n at least 100"),
         ({"z": "normal"}, TypeError, "must be a distribution"),

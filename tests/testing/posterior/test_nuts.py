@@ -175,7 +175,7 @@ def test_a_discrete_latent_that_cannot_be_enumerated_is_refused():
 
 
 def test_different_latents_are_refused():
-    with pytest.raises(ValueError, match="no continuous latent in common: the model has z, the guide w"):
+    with pytest.raises(ValueError, match="guide must draw a continuous latent of the model, which has z, got w"):
         ask((one_mean()[0], lambda x: pyro.sample("w", dist.Normal(0.0, 1.0))))
     with pytest.raises(ValueError, match="shape"):
         ask((one_mean()[0], lambda x: pyro.sample("z", dist.Normal(torch.zeros(2), 1.0).to_event(1))))
