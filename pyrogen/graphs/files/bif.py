@@ -38,8 +38,13 @@ FAMILY = re.compile(r"\s*\(")
 FAMILY_END = re.compile(r"\)\s*\{")
 BODY_END = re.compile(r"[;{]\s*\}")
 ENTRY = re.compile(r"\s*\(([^()]*)\)([^;]*);")
+WORD = re.compile("table|default")
 SEPARATORS = re.compile(r"[\s,]*")
 SPECIAL = re.compile(r'[,()";]')  # in a state's name: it is searched for, not split off
+
+Entry = tuple[int, list[float]]  # its place in the text, and its numbers
+TABLE, DEFAULT = -1, -2  # stand for the number of a row
+NUMBER_OF = {"table": TABLE, "default": DEFAULT}
 
 
 @dataclass
@@ -164,65 +169,60 @@ class _Parser(Source):
 
     def _table(self, names_at: int, names_end: int, at: int, end: int) -> None:
         child, parents = self._names(names_at, names_end)
-        states = self.content.states
         if child in self.content.tables:
             self.fail(names_at, f"{child!r} has two probability blocks, expected one")
-        own = len(states[child])
-        sizes = [len(states[parent]) for parent in parents]
-        rows = prod(sizes)
+        own, known = len(self.content.states[child]), [self.content.states[parent] for parent in parents]
+        rows = prod(map(len, known))
         if own * rows > LARGEST:
             self.fail(names_at, f"the table of {child!r} would have more than {LARGEST:,} entries")
-        found: dict[int, tuple[int, list[float]]] = {}
-        default: tuple[int, list[float]] | None = None
-        whole: tuple[int, list[float]] | None = None
-        searched = any(SPECIAL.search(state) for parent in parents for state in states[parent])
-        places = [{state: place for place, state in enumerate(states[parent])} for parent in parents]
+        searched = any(SPECIAL.search(state) for states in known for state in states)
+        places = [{state: place for place, state in enumerate(states)} for states in known]
+        entries: dict[int, Entry] = {}  # by the number of the row
         while (at := self.skip(at)) < end:
+            start, word = at, WORD.match(self.text, at)
             if self.text[at] == "(":
                 entry = None if searched else ENTRY.match(self.text, at, end)
                 if entry is None:
-                    row, at = self._searched(at, [states[parent] for parent in parents])
-                    values, following = self.numbers(at, end, own)
+                    row, at = self._searched(at, known)
                 else:
-                    row = self._row(entry, parents, places)
-                    values, following = self.numbers(entry.start(2), end, own)
-                if row in found:
-                    self.fail(at, f"the table of {child!r} gives this entry twice, expected once")
-                found[row] = at, values
-                at = following
-            elif self.text.startswith("table", at) and whole is None:
-                values, following = self.numbers(at + 5, end, own * rows)
-                whole, at = (at, values), following
-            elif self.text.startswith("default", at) and default is None:
-                values, following = self.numbers(at + 7, end, own)
-                default, at = (at, values), following
-            elif self.text.startswith(("table", "default"), at):
-                self.fail(at, f"the table of {child!r} gives {self.text[at : at + 7].split()[0]!r} twice")
+                    row, at = self._row(entry, parents, places), entry.start(2)
+            elif word:
+                row, at = NUMBER_OF[word[0]], word.end()
             else:
                 at = self.property(at, "an entry ( states ) numbers;, 'table' or 'default'")
-        if whole is not None and (found or default is not None):
-            self.fail(whole[0], f"the table of {child!r} must be one 'table' or entries, got both")
-        if whole is not None:
-            table = np.array(whole[1]).reshape(own, rows)
-            starts = [whole[0]] * rows
-        else:
-            if len(found) < rows and default is None:
-                missing = next(row for row in range(rows) if row not in found)
-                given = [
-                    states[parent][place]
-                    for parent, place in zip(parents, np.unravel_index(missing, sizes), strict=True)
-                ]
-                self.fail(names_at, f"the table of {child!r} has no entry for ({', '.join(given)}) and no default")
-            table = np.empty((rows, own))
-            if default is not None:
-                table[:] = default[1]
-            if found:
-                table[list(found)] = [values for _, values in found.values()]
-            starts = [found[row][0] if row in found else default[0] if default else at for row in range(rows)]
-            table = table.T
+                continue
+            if row in entries:
+                what = repr(word[0]) if word else "this entry"
+                self.fail(start, f"the table of {child!r} gives {what} twice, expected once")
+            values, at = self.numbers(at, end, own * rows if row == TABLE else own)
+            entries[row] = start, values
+        table, starts = self._filled(child, known, entries, names_at)
         self._check(child, table, starts)
         self.content.parents[child] = parents
         self.content.tables[child] = table
+
+    def _filled(
+        self, child: str, known: Sequence[Sequence[str]], found: dict[int, Entry], at: int
+    ) -> tuple[NDArray[np.float64], list[int]]:
+        """Return the table (states, rows) of these entries, and where each row is given."""
+        own, sizes = len(self.content.states[child]), [len(states) for states in known]
+        rows = prod(sizes)
+        whole, default = found.pop(TABLE, None), found.pop(DEFAULT, None)
+        if whole is not None:
+            if found or default is not None:
+                self.fail(whole[0], f"the table of {child!r} must be one 'table' or entries, got both")
+            return np.array(whole[1]).reshape(own, rows), [whole[0]] * rows
+        if len(found) < rows and default is None:
+            missing = np.unravel_index(next(row for row in range(rows) if row not in found), sizes)
+            given = ", ".join(states[place] for states, place in zip(known, missing, strict=True))
+            self.fail(at, f"the table of {child!r} has no entry for ({given}) and no default")
+        start, values = default or (at, [0.0] * own)
+        table, starts = np.tile(values, (rows, 1)), [start] * rows
+        if found:
+            table[list(found)] = [values for _, values in found.values()]
+        for row, (start, _) in found.items():
+            starts[row] = start
+        return table.T, starts
 
     def _check(self, child: str, table: NDArray[np.float64], starts: Sequence[int]) -> None:
         wrong = ~((table >= 0) & (table <= 1)).all(axis=0)
