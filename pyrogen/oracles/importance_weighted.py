@@ -20,8 +20,7 @@ from pyrogen.oracles.arguments import closed_form, count, number, vector
 
 STEP = 0.1  # in log t: e^(−t) is smooth on the scale 1, and the error of the sum is of order e^(−π² / step)
 
-
-@closed_form(
+one_latent = closed_form(
     x=vector("D"),
     w=vector("D"),
     b=vector("D"),
@@ -30,6 +29,9 @@ STEP = 0.1  # in log t: e^(−t) is smooth on the scale 1, and the error of the 
     scale=number(above=0),
     samples=count(),
 )
+
+
+@one_latent
 def bound(x: ArrayLike, w: ArrayLike, b: ArrayLike, sigma: float, loc: float, scale: float, samples: int) -> float:
     """bound(K) of one x, in nats, by two one-dimensional integrals; to about 1e-10.
 
@@ -76,15 +78,7 @@ def bound(x: ArrayLike, w: ArrayLike, b: ArrayLike, sigma: float, loc: float, sc
     return float(center - math.log(samples) + integrand.sum() * STEP)
 
 
-@closed_form(
-    x=vector("D"),
-    w=vector("D"),
-    b=vector("D"),
-    sigma=number(above=0),
-    loc=number(),
-    scale=number(above=0),
-    samples=count(),
-)
+@one_latent
 def gap(x: ArrayLike, w: ArrayLike, b: ArrayLike, sigma: float, loc: float, scale: float, samples: int) -> float:
     """Var(v / p(x)) / 2K, the first term of log p(x) − bound(K) in 1/K, in nats; see `bound` for the arguments.
 

@@ -13,23 +13,18 @@ from numpy.typing import ArrayLike
 from pyrogen.oracles import gaussian
 from pyrogen.oracles.arguments import Array, closed_form, number, table
 
+TOP = {"a": table("L", "K", rows=1), "loc": table("L"), "scale": table(above=0)}
+BOTTOM = {"x": table("N", "D"), "w": table("D", "L"), "b": table("D"), "sigma": number(above=0)}
 
-@closed_form(a=table("L", "K", rows=1), loc=table("L"), scale=table(above=0))
+
+@closed_form(**TOP)
 def prior_of_z(a: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> tuple[Array, Array]:
     """Return mean (L,) and covariance (L, L) of p(z) = N(a, AAᵀ + diag s²)."""
     a = gaussian.as_array(a)
     return gaussian.as_array(loc), a @ a.T + np.diag(_scales(scale, len(a)) ** 2)
 
 
-@closed_form(
-    a=table("L", "K", rows=1),
-    loc=table("L"),
-    scale=table(above=0),
-    x=table("N", "D"),
-    w=table("D", "L"),
-    b=table("D"),
-    sigma=number(above=0),
-)
+@closed_form(**TOP, **BOTTOM)
 def evidence(
     x: ArrayLike, a: ArrayLike, loc: ArrayLike, scale: ArrayLike, w: ArrayLike, b: ArrayLike, sigma: float
 ) -> Array:
@@ -45,15 +40,7 @@ def evidence(
     return gaussian.log_density(x, w @ mean + b, w @ covariance @ w.T + sigma**2 * np.eye(len(w)))
 
 
-@closed_form(
-    a=table("L", "K", rows=1),
-    loc=table("L"),
-    scale=table(above=0),
-    x=table("N", "D"),
-    w=table("D", "L"),
-    b=table("D"),
-    sigma=number(above=0),
-)
+@closed_form(**TOP, **BOTTOM)
 def posterior(
     x: ArrayLike, a: ArrayLike, loc: ArrayLike, scale: ArrayLike, w: ArrayLike, b: ArrayLike, sigma: float
 ) -> tuple[Array, Array]:
@@ -66,7 +53,7 @@ def posterior(
     return gaussian.as_array((rest + precision @ mean) @ found), gaussian.as_array(found)
 
 
-@closed_form(z=table("N", "L"), a=table("L", "K", rows=1), loc=table("L"), scale=table(above=0))
+@closed_form(z=table("N", "L"), **TOP)
 def posterior_of_top(z: ArrayLike, a: ArrayLike, loc: ArrayLike, scale: ArrayLike) -> tuple[Array, Array]:
     """Return the means (N, L₂) and the one covariance (L₂, L₂) of p(z₂ | z), which x adds nothing to."""
     a = gaussian.as_array(a)

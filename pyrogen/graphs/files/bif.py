@@ -214,7 +214,7 @@ class _Parser(Source):
             return np.array(whole[1]).reshape(own, rows), [whole[0]] * rows
         if len(found) < rows and default is None:
             missing = np.unravel_index(next(row for row in range(rows) if row not in found), sizes)
-            given = ", ".join(states[place] for states, place in zip(known, missing, strict=True))
+            given = ", ".join(states[int(place)] for states, place in zip(known, missing, strict=True))
             self.fail(at, f"the table of {child!r} has no entry for ({given}) and no default")
         start, values = default or (at, [0.0] * own)
         table, starts = np.tile(values, (rows, 1)), [start] * rows
