@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import runpy
 import sys
 import traceback
 from collections.abc import Callable, Mapping
@@ -41,13 +41,7 @@ def check_file(target: str, **settings: Any) -> Report:
         raise FileNotFoundError(f"there is no file {name}")
     sys.path.insert(0, str(path.parent.resolve()))
     try:
-        spec = importlib.util.spec_from_file_location(path.stem, path)
-        assert spec is not None
-        loader = spec.loader
-        assert loader is not None
-        module = importlib.util.module_from_spec(spec)
-        _run(path, lambda: loader.exec_module(module))
-        make = getattr(module, function, None)
+        make = _run(path, lambda: runpy.run_path(str(path), run_name=path.stem)).get(function)
         if not callable(make):
             raise ValueError(f"{name} must define a function {function!r}, got none of that name")
         return check(**_arguments(_run(path, make), function) | settings)

@@ -5,17 +5,16 @@ import importlib
 import pyro
 import pytest
 import torch
+from helpers.reports.base import POSITIVE, X, mean_of, normal
 from pyro import distributions as dist
 from pyro import poutine
 from pyro.distributions import constraints
 from pyro.infer import EnergyDistance, Trace_ELBO, TraceEnum_ELBO, TraceGraph_ELBO, config_enumerate
-from pyro.infer.autoguide import AutoDelta, AutoNormal
+from pyro.infer.autoguide import AutoDelta, AutoMultivariateNormal, AutoNormal
 from torch import nn
 
 import pyrogen as pg
 
-X = torch.linspace(-1.0, 2.0, 20)
-POSITIVE = constraints.positive
 ONE = torch.Size()
 
 
@@ -25,12 +24,6 @@ def report(model, guide, args=(X,), **settings):
 
 def faults(*args, **settings):
     return [finding.message for finding in report(*args, **settings).findings if finding.level == "fault"]
-
-
-def level(x):
-    """A guide of one global latent."""
-    loc = pyro.param("loc", torch.tensor(0.2))
-    pyro.sample("level", dist.Normal(loc, pyro.param("scale", torch.tensor(0.5), constraint=POSITIVE)))
 
 
 class TestSubsampling:
@@ -95,19 +88,19 @@ class TestSubsampling:
 
     def test_a_loop_whose_names_carry_the_index(self):
         def model(x):
-            mean = pyro.sample("level", dist.Normal(0.0, 1.0))
+            mean = pyro.sample("mean", dist.Normal(0.0, 1.0))
             for i in pyro.plate("data", len(x), subsample_size=4):
                 pyro.sample(f"x_{i}", dist.Normal(mean, 1.0), obs=x[i])
 
-        assert faults(model, level) == []
+        assert faults(model, normal) == []
 
     def test_a_plate_without_a_size(self):
         def model(x):
-            mean = pyro.sample("level", dist.Normal(0.0, 1.0))
+            mean = pyro.sample("mean", dist.Normal(0.0, 1.0))
             with pyro.plate("data"):
                 pyro.sample("x", dist.Normal(mean, 1.0), obs=x)
 
-        assert faults(model, level) == []
+        assert faults(model, normal) == []
 
     @pytest.mark.parametrize("noise", ["dequantized", "binarized"])
     def test_noise_that_is_added_to_the_data(self, noise):
@@ -170,58 +163,58 @@ class TestWhatDependsOnALatent:
 
     def test_observations(self):
         def residual(x):
-            mean = pyro.sample("level", dist.Normal(0.0, 1.0))
+            mean = pyro.sample("mean", dist.Normal(0.0, 1.0))
             with pyro.plate("t", len(x)):
                 pyro.sample("residual", dist.Normal(0.0, 1.0), obs=x - mean)
 
-        assert report(residual, level).findings == ()
+        assert report(residual, normal).findings == ()
 
 
 class TestShapes:
     def test_a_sequence_whose_length_is_left_open(self):
         def model(x):
-            drift = pyro.sample("level", dist.Normal(0.0, 0.3))
+            drift = pyro.sample("mean", dist.Normal(0.0, 0.3))
             eye, zero = torch.eye(1), torch.zeros(1)
             noise = dist.MultivariateNormal(zero, eye)
             hmm = dist.GaussianHMM(noise, (0.5 + drift.tanh() / 4) * eye, noise, eye, noise)
             assert hmm.event_shape[0] == 1
             pyro.sample("x", hmm, obs=x[:, None])
 
-        assert faults(model, level) == []
+        assert faults(model, normal) == []
 
     def test_a_discrete_sequence(self):
         states = torch.tensor([0, 1, 1, 0, 1, 1, 1, 0])
 
         def model(x):
-            stay = pyro.sample("level", dist.Normal(0.0, 1.0))
+            stay = pyro.sample("mean", dist.Normal(0.0, 1.0))
             p = torch.sigmoid(stay)
             transition = torch.stack([torch.stack([p, 1 - p]), torch.stack([1 - p, p])]).log()
             emit = dist.Categorical(torch.tensor([[0.8, 0.2], [0.3, 0.7]]))
             pyro.sample("x", dist.DiscreteHMM(torch.zeros(2), transition, emit), obs=x)
 
-        assert faults(model, level, (states,)) == []
+        assert faults(model, normal, (states,)) == []
 
     def test_a_dimension_between_the_plates(self):
         """Pyro's own validation leaves free what stands to the right of a site's plates."""
 
         def model(x):
             with pyro.plate("rows", 4, dim=-2):
-                z = pyro.sample("z", dist.Normal(torch.zeros(4, 5), 1.0))
+                z = pyro.sample("z", dist.Normal(torch.zeros(4, 6), 1.0))
             with pyro.plate("data", 4, dim=-2):
-                pyro.sample("x", dist.Normal(z, 1.0), obs=x.reshape(4, 5))
+                pyro.sample("x", dist.Normal(z, 1.0), obs=x.reshape(4, 6))
 
         def guide(x):
             with pyro.plate("rows", 4, dim=-2):
-                pyro.sample("z", dist.Normal(pyro.param("loc", torch.zeros(4, 5)), 1.0))
+                pyro.sample("z", dist.Normal(pyro.param("loc", torch.zeros(4, 6)), 1.0))
 
         assert faults(model, guide) == []
 
     def test_dimensions_beyond_the_nesting_that_a_loss_declares(self):
         def model(x):
-            mean = pyro.sample("level", dist.Normal(0.0, 1.0))
+            mean = pyro.sample("mean", dist.Normal(0.0, 1.0))
             pyro.sample("x", dist.Normal(mean, 1.0), obs=x)
 
-        assert faults(model, level, loss=Trace_ELBO(max_plate_nesting=0)) == []
+        assert faults(model, normal, loss=Trace_ELBO(max_plate_nesting=0)) == []
 
 
 class TestDiscrete:
@@ -245,14 +238,14 @@ class TestDiscrete:
     def test_a_program_that_runs_under_enumeration_alone(self):
         @config_enumerate
         def model(x):
-            scale = pyro.sample("level", dist.LogNormal(0.0, 1.0))
+            scale = pyro.sample("mean", dist.LogNormal(0.0, 1.0))
             with pyro.plate("data", len(x)):
                 k = pyro.sample("k", dist.Categorical(torch.ones(3) / 3))
                 assert k.shape == (3, 1)
                 pyro.sample("x", dist.Normal(torch.tensor([-1.0, 0.0, 1.0])[k], scale), obs=x)
 
         def guide(x):
-            pyro.sample("level", dist.LogNormal(pyro.param("loc", torch.tensor(0.1)), 0.3))
+            pyro.sample("mean", dist.LogNormal(pyro.param("loc", torch.tensor(0.1)), 0.3))
 
         assert report(model, guide, loss=TraceEnum_ELBO(max_plate_nesting=1)).findings == ()
 
@@ -290,26 +283,26 @@ class TestLosses:
         def loss(model, guide, *args):
             return Trace_ELBO().loss(model, guide, *args)
 
-        told = report(level_model, level, loss=loss)
+        told = report(mean_of, normal, loss=loss)
         assert told.ok
         assert told["gradient"].outcome == "skipped"
 
     def test_a_bound_method_of_an_elbo(self):
-        told = report(level_model, level, loss=Trace_ELBO().differentiable_loss)
+        told = report(mean_of, normal, loss=Trace_ELBO().differentiable_loss)
         assert told.findings == ()
         assert told["gradient"].outcome == "passed"
 
     def test_a_loss_of_pyro_that_is_no_elbo(self):
         loss = EnergyDistance(beta=1.0, num_particles=4)
-        assert faults(level_model, AutoNormal(level_model), loss=loss) == []
+        assert faults(mean_of, AutoNormal(mean_of), loss=loss) == []
 
     def test_a_mean_over_the_data_is_a_warning(self):
         def loss(model, guide, x):
             return Trace_ELBO().differentiable_loss(model, guide, x) / len(x)
 
-        told = report(level_model, level, loss=loss)
+        told = report(mean_of, normal, loss=loss)
         assert told.ok
-        assert "its weights are 0.05 on" in told.findings[0].message
+        assert "its weights are 0.0417 on" in told.findings[0].message
 
     def test_one_of_your_own_that_lets_the_guide_observe(self):
         class WithLabels(Trace_ELBO):
@@ -331,17 +324,11 @@ class TestLosses:
                 return float(loss)
 
         def guide(x):
-            level(x)
+            normal(x)
             with pyro.plate("data", len(x)):
                 pyro.sample("x", dist.Normal(pyro.param("m", torch.tensor(0.2)), 1.0), obs=x)
 
-        assert faults(level_model, guide, loss=WithLabels()) == []
-
-
-def level_model(x):
-    mean = pyro.sample("level", dist.Normal(0.0, 1.0))
-    with pyro.plate("data", len(x)):
-        pyro.sample("x", dist.Normal(mean, 1.0), obs=x)
+        assert faults(mean_of, guide, loss=WithLabels()) == []
 
 
 class OnlyPaths(dist.TorchDistribution):
@@ -373,10 +360,10 @@ def test_a_distribution_with_paths_alone(transformed):
     def guide(x):
         fn = OnlyPaths(pyro.param("loc", torch.tensor(0.2)))
         transform = dist.transforms.AffineTransform(0.1, pyro.param("scale", torch.tensor(0.5), constraint=POSITIVE))
-        pyro.sample("level", dist.TransformedDistribution(fn, [transform]) if transformed else fn)
+        pyro.sample("mean", dist.TransformedDistribution(fn, [transform]) if transformed else fn)
 
-    assert report(level_model, guide, fitted=True)["runs"].outcome == "passed"
-    assert faults(level_model, guide) == []
+    assert report(mean_of, guide, fitted=True)["runs"].outcome == "passed"
+    assert faults(mean_of, guide) == []
 
 
 def test_an_error_in_a_question_is_not_the_programs_fault(monkeypatch):
@@ -384,7 +371,7 @@ def test_an_error_in_a_question_is_not_the_programs_fault(monkeypatch):
         raise RuntimeError("reshape() missing 1 required positional argument")
 
     monkeypatch.setattr(importlib.import_module("pyrogen.testing.check"), "jacobian", broken)
-    told = report(level_model, level)
+    told = report(mean_of, normal)
     assert told.ok
     assert told["jacobian"].outcome == "skipped"
     assert "reshape() missing" in told["jacobian"].detail
@@ -394,11 +381,11 @@ def test_plates_that_cannot_be_whole_are_a_warning():
     """A number stands where the plate's size belongs."""
 
     def model(x):
-        mean = pyro.sample("level", dist.Normal(0.0, 1.0))
+        mean = pyro.sample("mean", dist.Normal(0.0, 1.0))
         with pyro.plate("data", len(x), subsample_size=5) as i:
             pyro.sample("x", dist.Normal(mean.expand(5), 1.0), obs=x[i])
 
-    (finding,) = report(model, level).findings
+    (finding,) = report(model, normal).findings
     assert finding.level == "warning"
     assert "Trace Shapes" not in finding.message
 
@@ -422,3 +409,83 @@ def test_sentences_name_what_the_user_wrote():
     (message,) = faults(net.model, net.guide)
     assert "'Net'" in message
     assert "pair" not in message
+
+
+@pytest.mark.parametrize("local", [False, True])
+def test_a_batch_that_is_an_argument_need_not_follow_indices(local):
+    def model(x, size):
+        mu = pyro.sample("mu", dist.Normal(0.0, 1.0))
+        with pyro.plate("data", size, subsample_size=len(x)):
+            if local:
+                mu = pyro.sample("z", dist.Normal(mu, 1.0))
+            pyro.sample("x", dist.Normal(mu, 1.0), obs=x)
+
+    def guide(x, size):
+        scale = pyro.param("scale", torch.tensor(0.5), constraint=POSITIVE)
+        pyro.sample("mu", dist.Normal(pyro.param("loc", torch.tensor(0.2)), scale))
+        if local:
+            with pyro.plate("data", size, subsample_size=len(x)):
+                pyro.sample("z", dist.Normal(0.5 * x, scale))
+
+    assert report(model, guide, (X, 1000), size=1000).findings == ()
+    assert report(model, guide, (X, 1000)).findings == ()
+
+
+def test_support_is_judged_by_values_that_have_a_density():
+    def model(x):
+        z = pyro.sample("z", dist.RelaxedOneHotCategorical(torch.tensor(0.7), probs=torch.ones(3) / 3))
+        pyro.sample("x", dist.Normal(z[0], 1.0), obs=x)
+
+    def guide(x):
+        pyro.sample("z", dist.RelaxedOneHotCategorical(torch.tensor(0.7), logits=pyro.param("l", torch.zeros(3))))
+
+    assert report(model, guide, (torch.tensor(1.0),)).findings == ()
+
+
+def test_autoguides_carry_their_jacobian():
+    def model(y):
+        a = pyro.sample("a", dist.Gamma(2.0, 1.0))
+        p = pyro.sample("p", dist.Beta(2.0, 1.0))
+        with pyro.plate("data", len(y)):
+            pyro.sample("y", dist.Normal(p, a), obs=y)
+
+    assert report(model, AutoMultivariateNormal(model)).findings == ()
+    told = report(mean_of, AutoMultivariateNormal(mean_of))
+    assert told.findings == ()
+    assert told["jacobian"].outcome == "passed"
+
+
+def test_names_may_follow_the_rows_that_a_plate_draws():
+    def model(y):
+        for i in pyro.plate("data", len(y), subsample_size=2):
+            z = pyro.sample(f"z_{i}", dist.Normal(0.0, 1.0))
+            pyro.sample(f"y_{i}", dist.Normal(z, 1.0), obs=y[i])
+
+    def guide(y):
+        for i in pyro.plate("data", len(y), subsample_size=2):
+            pyro.sample(f"z_{i}", dist.Normal(pyro.param(f"loc_{i}", torch.tensor(0.2)), 0.5))
+
+    assert faults(model, guide) == []
+
+
+def test_a_flow_without_an_inverse():
+    torch.manual_seed(0)
+    flow = dist.transforms.Planar(2)
+
+    def model(y):
+        z = pyro.sample("z", dist.Normal(torch.zeros(2), 1.0).to_event(1))
+        with pyro.plate("data", len(y)):
+            pyro.sample("y", dist.Normal(z[0] * z[1], 1.0), obs=y)
+
+    def guide(y):
+        pyro.module("flow", flow)
+        pyro.sample("z", dist.TransformedDistribution(dist.Normal(torch.zeros(2), 1.0).to_event(1), [flow]))
+
+    assert report(model, guide).findings == ()
+
+
+def test_a_guide_that_is_made_anew_does_train():
+    def guide(y):
+        return AutoNormal(mean_of)(y)
+
+    assert report(mean_of, guide).findings == ()

@@ -13,13 +13,11 @@ from pyro.distributions import constraints
 from scipy import stats
 
 import pyrogen as pg
-from pyrogen.testing.checks.density import density
 from pyrogen.testing.checks.gradient import gradient
 from pyrogen.testing.checks.indices import part_of_shuffled
 from pyrogen.testing.checks.objective import objective
 from pyrogen.testing.checks.parameters import parameters
 from pyrogen.testing.checks.structure import structure
-from pyrogen.testing.checks.subsampling import subsampling
 from pyrogen.testing.posterior.calibration import uniformity
 from pyrogen.testing.posterior.importance import bounds, importance
 from pyrogen.testing.running.draws import Moments
@@ -45,15 +43,10 @@ def latent(fn):
     return lambda: pyro.sample("z", fn)
 
 
-def located(kind=dist.Normal):
+def located(*args):
     """A guide with a location and a scale to train."""
-
-    def guide(*args):
-        loc = pyro.param("loc", torch.tensor(0.4))
-        scale = pyro.param("scale", torch.tensor(0.6), constraint=constraints.positive)
-        pyro.sample("z", kind(loc, scale))
-
-    return guide
+    scale = pyro.param("scale", torch.tensor(0.6), constraint=constraints.positive)
+    pyro.sample("z", dist.Normal(pyro.param("loc", torch.tensor(0.4)), scale))
 
 
 # --- structure and supports
@@ -143,39 +136,6 @@ def test_a_discrete_guide_with_more_values_is_found():
 # --- subsampling
 
 
-def test_observations_deaf_to_their_plate_are_found():
-    def model(rows):
-        def run():
-            z = pyro.sample("z", dist.Normal(0.0, 1.0))
-            with pyro.plate("data", 6, subsample_size=2) as index:
-                pyro.sample("x", dist.Normal(z, 1.0), obs=rows(index))
-
-        return run
-
-    assert subsampling(Pair(model(lambda index: DATA[index]), located())).findings == ()
-    (finding,) = subsampling(Pair(model(lambda index: DATA[:2]), located())).findings
-    assert "stay the same" in finding.message
-
-
-def test_batches_without_n_over_b_and_with_it_twice_are_found():
-    def model(scale):
-        def run():
-            z = pyro.sample("z", dist.Normal(0.0, 1.0))
-            with pyro.plate("data", 6, subsample_size=2) as index, poutine.scale(scale=scale):
-                pyro.sample("x", dist.Normal(z, 1.0), obs=DATA[index])
-
-        return run
-
-    def drawn():
-        z = pyro.sample("z", dist.Normal(0.0, 1.0))
-        with pyro.plate("data", 2):
-            pyro.sample("x", dist.Normal(z, 1.0), obs=DATA[torch.randperm(6)[:2]])
-
-    assert subsampling(Pair(model(1.0), located()), size=6).findings == ()
-    assert "weigh N/B twice" in subsampling(Pair(model(3.0), located())).findings[0].message
-    assert "differ between two runs" in subsampling(Pair(drawn, located())).findings[0].message
-
-
 def test_the_parts_of_shuffled_data_hold_each_row_once():
     parts = [part_of_shuffled(12, 4, seed=5, part=part) for part in range(4)]
     assert torch.cat(parts[:3]).sort().values.tolist() == list(range(12))
@@ -207,49 +167,12 @@ def test_an_infinite_density_is_found_unless_it_is_masked():
 
         return run
 
-    assert of_parameters(model(outside < 1), located())["finite"].findings == ()
-    (finding,) = of_parameters(model(outside < 9), located())["finite"].findings
+    assert of_parameters(model(outside < 1), located)["finite"].findings == ()
+    (finding,) = of_parameters(model(outside < 9), located)["finite"].findings
     assert (finding.site, "in 1 of 2 entries" in finding.message) == ("x", True)
 
 
 # --- densities, objective and gradients
-
-
-class Wide(dist.Normal):
-    """Draws of twice the scale."""
-
-    def rsample(self, sample_shape=()):
-        return self.loc + 2 * self.scale * torch.randn(self._extended_shape(sample_shape))
-
-
-class Detached(dist.Normal):
-    """Right draws, whose derivative in the location is nil."""
-
-    def rsample(self, sample_shape=()):
-        return self.loc.detach() + self.scale * torch.randn(self._extended_shape(sample_shape))
-
-
-class Sound(dist.Normal):
-    """Nothing is wrong here."""
-
-
-def test_draws_and_derivatives_of_ones_own_distributions_are_told_apart():
-    assert density(Pair(one_mean()[0], located(Sound), (DATA,)), RATE).outcome == "passed"
-    for kind, words in ((Wide, "do not follow its log_prob"), (Detached, "have a wrong derivative")):
-        pyro.clear_param_store()
-        (finding,) = density(Pair(one_mean()[0], located(kind), (DATA,)), RATE).findings
-        assert words in finding.message
-
-
-def test_a_latent_detached_in_the_model_is_found_by_its_gradient():
-    def detached(x):
-        z = pyro.sample("z", dist.Normal(0.0, 1.0))
-        with pyro.plate("data", len(x)):
-            pyro.sample("x", dist.Normal(z.detach(), 1.0), obs=x)
-
-    x = DATA + 3  # so that the likelihood pulls at the location
-    assert gradient(Pair(one_mean()[0], located(), (x,)), RATE).outcome == "passed"
-    assert "loc" in {finding.site for finding in gradient(Pair(detached, located(), (x,)), RATE).findings}
 
 
 class OwnGamma(dist.Gamma):
@@ -307,7 +230,7 @@ def test_few_numbers_are_put_to_the_t_test_of_scipy():
 
 
 def test_the_tests_share_the_rate():
-    report = pg.testing.check(one_mean()[0], located(), (DATA,), false_alarm=1e-3, progress=False)
+    report = pg.testing.check(one_mean()[0], located, (DATA,), false_alarm=1e-3, progress=False)
     assert "false alarms 2e-04" in report["gradient"].detail  # density, objective, minibatch, gradient, importance
 
 
@@ -320,7 +243,7 @@ def test_an_error_in_a_later_run_is_a_fault():
             raise RuntimeError("the file is closed")
         one_mean()[0](x)
 
-    report = pg.testing.check(model, located(), (DATA,), progress=False)
+    report = pg.testing.check(model, located, (DATA,), progress=False)
     assert not report.ok
     assert "RuntimeError: the file is closed" in report.findings[0].message
 
@@ -398,7 +321,7 @@ def test_a_latent_enumerated_in_the_model_alone_is_no_wrong_objective():
         with pyro.plate("data", len(x)):
             pyro.sample("x", dist.Normal(z + 3 * k, 1.0), obs=x)
 
-    assert objective(Pair(model, located(), (DATA,)), RATE).findings == ()
+    assert objective(Pair(model, located, (DATA,)), RATE).findings == ()
 
 
 def test_a_density_shares_its_false_alarms_among_sites_and_parameters(monkeypatch):

@@ -13,7 +13,7 @@ from pyrogen.distributions.wrappers import is_point
 from pyrogen.testing.findings import Finding, Question, Result
 from pyrogen.testing.running.programs import Tested
 from pyrogen.testing.running.significance import Sample, exceeds
-from pyrogen.testing.running.sites import is_deterministic, latents, sites
+from pyrogen.testing.running.sites import latents, with_density
 
 DENSITY = Question("density", "draws of your own distributions follow their log_prob")
 _BLOCKS = 128
@@ -35,7 +35,7 @@ def density(tested: Tested, false_alarm: float) -> Result:
     parameters = {name: parameter for name, (parameter, _) in found if parameter.requires_grad}
     guide, model = tested.together()
     drawn = [(name, "guide", site) for name, site in latents(guide)]
-    drawn += [(name, "model", site) for name, site in sites(model) if not is_deterministic(site)]
+    drawn += [(name, "model", site) for name, site in with_density(model)]
     own = [one for one in drawn if _own_part(one[2]["fn"]) and not is_point(one[2]["fn"])]
     if not own:
         return DENSITY.inapplicable("all are torch's or Pyro's, which are trusted")

@@ -36,19 +36,12 @@ STEP = Question("step", "a step with this loss runs")
 
 @dataclass(frozen=True)
 class FirstRuns:
-    """What the first runs say.
+    """What the first runs say: whether the programs run, and how."""
 
-    Attributes:
-        tested: the model and the guide, to be run as the loss runs them if nothing else works.
-        result: whether they run.
-        alone: runs of guide and model, each alone, if they do not run together.
-        together: why they do not run together.
-    """
-
-    tested: Tested
+    tested: Tested  # to be run as the loss runs them if nothing else works
     result: Result
-    alone: tuple[Trace, Trace] | None = None
-    together: tuple[Finding, ...] = ()
+    alone: tuple[Trace, Trace] | None = None  # runs of guide and model, each alone, if they do not run together,
+    together: tuple[Finding, ...] = ()  # and why they do not
 
 
 def first_runs(tested: Tested) -> FirstRuns:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from statistics import median
 
-from pyro.infer import Trace_ELBO, TraceEnum_ELBO, TraceGraph_ELBO, TraceMeanField_ELBO
+from pyro.infer import Trace_ELBO, TraceGraph_ELBO
 
 from pyrogen.testing.checks.gradient_estimators import Group, by_differences, by_scores, groups_of, stands
 from pyrogen.testing.findings import Finding, Question, Result
@@ -19,7 +19,6 @@ MARGIN = 0.02  # of the gradient's size: less is rounding
 _ROUNDING = 64  # units in the last place of the loss, of which a gradient that should be 0 may be off
 _ROUNDS = (4, 12, 48, 192)  # runs in all after each round; a sound pair seldom needs the second
 _NOISY_ROUNDS = (64, 256, 512)
-_SCORED = (Trace_ELBO, TraceGraph_ELBO, TraceMeanField_ELBO)
 
 
 class _Evidence:
@@ -77,7 +76,7 @@ def gradient(tested: Tested, false_alarm: float) -> Result:
     if any(is_discrete(site) and not marked_for_enumeration(site) for site in drawn):
         return GRADIENT.skipped("the guide draws discrete values: no second estimator is known")
     smooth = all(draws_smoothly(site["fn"]) or marked_for_enumeration(site) for site in drawn)
-    if not smooth and (isinstance(loss, TraceEnum_ELBO) or not isinstance(loss, _SCORED)):
+    if not smooth and not isinstance(loss, Trace_ELBO | TraceGraph_ELBO):
         return GRADIENT.skipped(f"no reference for {type(loss).__name__} with such a guide")
     if tested.is_number(loss) and all(gradient is None for _, gradient in tested.gradients(loss, 0)[1].values()):
         return GRADIENT.skipped("the loss returns a number, which has no gradient")
@@ -88,11 +87,8 @@ def gradient(tested: Tested, false_alarm: float) -> Result:
     rate = false_alarm / len(evidence)
     if smooth:
         tested = replace(tested, guide=Coupled()(tested.guide))
-    compare, rounds, way = (
-        (by_differences, _ROUNDS, "finite differences")
-        if smooth
-        else (by_scores, _NOISY_ROUNDS, "the score-function estimator")
-    )
+    ways = (by_scores, _NOISY_ROUNDS, "the score-function estimator"), (by_differences, _ROUNDS, "finite differences")
+    compare, rounds, way = ways[smooth]
     done = 0
     for runs in rounds:
         unclear = [one for one in evidence if not settled(one.difference, one.margin, rate)]
@@ -114,10 +110,9 @@ def gradient(tested: Tested, false_alarm: float) -> Result:
         return GRADIENT.skipped(f"too noisy to tell after {done} runs against {way}")
     told = [one for one in evidence if one not in unsure]
     worst = max(abs(one.difference.mean) / one.size if one.size else 0.0 for one in told)
+    noisy = f", {len(unsure)} of them too noisy to tell" if unsure else ""
     detail = (
-        f"against {way}, at most {100 * worst:.2g} % off, {done} runs, "
-        f"{len(evidence)} group(s) of parameters"
-        + (f", {len(unsure)} of them too noisy to tell" if unsure else "")
-        + f"; false alarms {false_alarm:.0e}"
+        f"against {way}, at most {100 * worst:.2g} % off, {done} runs, {len(evidence)} group(s) of parameters{noisy}"
     )
+    detail += f"; false alarms {false_alarm:.0e}"
     return GRADIENT.answer(findings, detail, {"worst": worst, "runs": float(done)})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -11,9 +10,10 @@ from pyro import poutine
 from pyro.infer.autoguide import AutoContinuous
 from pyro.poutine.runtime import Message
 from pyro.poutine.trace_struct import Trace
-from torch import Tensor
+from torch import Tensor, nn
 
 from pyrogen.testing.findings import Finding, Question
+from pyrogen.testing.running.isolation import referred
 from pyrogen.testing.running.programs import Tested
 from pyrogen.testing.running.sites import is_auxiliary, latents, observed, unconstrained
 
@@ -22,18 +22,10 @@ _MOST = 2_000_000  # numbers of a tensor whose rows are looked up
 _FEW = 4  # with so many distinct rows, a row that comes again is hardly chance
 
 
-def tensors_of(*values: Any) -> Iterator[Tensor]:
-    """Yield the tensors among arguments, in lists and mappings of them, and those that a program refers to by name."""
-    for value in values:
-        if isinstance(value, Tensor):
-            yield value
-        elif isinstance(value, dict):
-            yield from tensors_of(*value.values())
-        elif isinstance(value, list | tuple) and len(value) < 100:
-            yield from tensors_of(*value)
-        elif inspect.isfunction(value) or inspect.ismethod(value):
-            closure = inspect.getclosurevars(getattr(value, "__func__", value))
-            yield from (t for t in (*closure.nonlocals.values(), *closure.globals.values()) if isinstance(t, Tensor))
+def tensors_of(tested: Tested) -> list[Tensor]:
+    """Return the tensors among the arguments, and those that the model refers to outside of its modules."""
+    found = referred("", (tested.args, tested.kwargs, tested.model), (Tensor, nn.Module))
+    return [value for _, value in found if isinstance(value, Tensor)]
 
 
 def are_rows(values: Sequence[Any], sources: Sequence[Tensor]) -> bool:

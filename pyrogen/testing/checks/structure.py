@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from pyro import distributions as dist
-from pyro.infer import JitTraceEnum_ELBO, ReweightedWakeSleep, TraceEnum_ELBO, TraceTMC_ELBO
+from pyro.infer import ReweightedWakeSleep, TraceEnum_ELBO, TraceTMC_ELBO
 from pyro.poutine.runtime import Message
 from pyro.poutine.trace_struct import Trace
 
@@ -18,16 +18,14 @@ from pyrogen.testing.findings import Finding, Question, Result
 from pyrogen.testing.running.programs import Tested
 from pyrogen.testing.running.sites import (
     is_auxiliary,
-    is_deterministic,
     is_discrete,
     latents,
     marked_for_enumeration,
     observed,
-    sites,
     weight_beyond_plates,
+    with_density,
 )
 
-_ENUMERATING = (TraceEnum_ELBO, JitTraceEnum_ELBO)
 _SAMPLING = (TraceTMC_ELBO, ReweightedWakeSleep)  # what is marked for enumeration has another meaning there
 SITES = Question("sites", "each latent is in model and guide")
 PLATES = Question("plates", "shared sites stand in the same plates")
@@ -169,8 +167,8 @@ def _shapes(model: Trace, guide: Trace, tested: Tested) -> Iterator[Finding]:
     seen = set()
     nesting = getattr(tested.loss, "max_plate_nesting", math.inf)
     for side, trace in (("model", model), ("guide", guide)):
-        for name, site in sites(trace):
-            if (undeclared := _undeclared(site, nesting)) and name not in seen and not is_deterministic(site):
+        for name, site in with_density(trace):
+            if (undeclared := _undeclared(site, nesting)) and name not in seen:
                 seen.add(name)
                 yield SHAPES.fault(f"{name!r} in the {side} has {undeclared}", name)
     for name, site in observed(model):
@@ -237,7 +235,7 @@ def _open(fn: Any, event: torch.Size) -> bool:
 
 def _enumeration(model: Trace, guide: Trace, tested: Tested) -> Iterator[Finding]:
     loss = tested.loss
-    enumerates = isinstance(loss, _ENUMERATING) or loss is None
+    enumerates = isinstance(loss, TraceEnum_ELBO) or loss is None
     in_guide = dict(latents(guide))
     drawn, marked = [], []
     for name, site in [*in_guide.items(), *((n, s) for n, s in latents(model) if n not in in_guide)]:
@@ -253,7 +251,7 @@ def _enumeration(model: Trace, guide: Trace, tested: Tested) -> Iterator[Finding
             marked[0],
         )
     if drawn and not tested.own_loss:
-        forgotten = isinstance(loss, _ENUMERATING) and not marked
+        forgotten = isinstance(loss, TraceEnum_ELBO) and not marked
         yield (ENUMERATION.fault if forgotten else ENUMERATION.warning)(
             f"the guide draws the discrete {listed(drawn, verb=False)}, through which no gradient passes, so SVI falls "
             "back on the noisy score-function gradient: enumerate it (config_enumerate and TraceEnum_ELBO), or take "

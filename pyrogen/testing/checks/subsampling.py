@@ -45,7 +45,7 @@ def _drawn_elsewhere(tested: Tested, model: Trace) -> Iterator[Finding]:
     for seed in range(1, _RUNS):
         tested.start(seed)
         runs.append(tested.run(tested.model, at=model))
-    sources = list(tensors_of(tested.args, tested.kwargs, tested.model))
+    sources = tensors_of(tested)
     for name, site in observed(model):
         values = [run.nodes[name]["value"] for run in runs if name in run.nodes]
         if all(same(value, values[0]) for value in values) or not are_rows(values, sources):

@@ -13,7 +13,7 @@ from pyro.poutine.trace_struct import Trace
 from pyrogen.testing.findings import Level
 from pyrogen.testing.running.isolation import shaken
 from pyrogen.testing.running.programs import Tested
-from pyrogen.testing.running.sites import is_deterministic, sites
+from pyrogen.testing.running.sites import with_density
 
 _RUNS = 24
 _MOVES = 0.3  # of each parameter, so that the terms change otherwise than one another
@@ -86,9 +86,7 @@ def _terms(guide: Trace, model: Trace) -> tuple[float, float, float]:
     """log p(x | z), log p(z) and log q(z) of a run, with the weights of scales, plates and masks."""
     data, prior = 0.0, 0.0
     model.compute_log_prob()
-    for _, site in sites(model):
-        if is_deterministic(site):
-            continue
+    for _, site in with_density(model):
         if site["is_observed"] or isinstance(site["fn"], dist.Unit):
             data += float(site["log_prob_sum"])
         else:

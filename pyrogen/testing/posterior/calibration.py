@@ -17,9 +17,8 @@ from pyrogen.testing.posterior.simulation import from_prior, refit
 from pyrogen.testing.running.draws import guide_draws, own_latents
 from pyrogen.testing.running.errors import blaming
 from pyrogen.testing.running.isolation import nothing_changed
-from pyrogen.testing.running.log_joint import ROUNDING, log_joints
 from pyrogen.testing.running.programs import Tested, both_programs, whole_plates
-from pyrogen.testing.running.weights import common_plates
+from pyrogen.testing.running.weights import ROUNDING, common_plates, log_joints
 
 JOINT = "log joint"  # the column of log p(x, z)
 POINTS = 20  # of the distribution function at which it is tested

@@ -39,22 +39,16 @@ def importance(tested: Tested, samples: int = 1000, false_alarm: float = 1e-6) -
       fault: that far is a normal guide 2.2 times as wide as a normal posterior.
 
     Where more than half of the draws are effective, k̂ counts for nothing, because that of equal weights is noise. From
-    the M largest weights k̂ errs by about (1 + k)/√M. So a guide is called a fault at the rate `false_alarm` only if
-    its k is above k₀ = (1 − z/√M)/(1 + z/√M), with z the normal quantile of that rate. For 1000 draws and 1e-6
-    k₀ = 0.34. Between k₀ and 1 the chance grows: 2 % for k = 0.7, half for 1. k is that of the M largest weights. A
-    guide that is off to one side has log-normal weights. Their k is 0 in the limit, but looks like 1 to 1000 draws when
-    they vary enough.
+    the M largest weights k̂ errs by about (1 + k)/√M. So a guide is called a fault at the rate `false_alarm`, for all
+    elements together, only if its k is above k₀ = (1 − z/√M)/(1 + z/√M), with z the normal quantile of that rate. For
+    1000 draws and 1e-6 k₀ = 0.34. Between k₀ and 1 the chance grows: 2 % for k = 0.7, half for 1. Where even k = 0
+    would be called a fault more often (few draws), the bound lies above 1. k is that of the M largest weights. A guide
+    that is off to one side has log-normal weights. Their k is 0 in the limit, but looks like 1 to 1000 draws when they
+    vary enough.
 
-    The weights leave out ``poutine.scale`` (β) and take whole plates; see `log_weights`. Where all sites share a plate
-    (an amortized guide) each element has its own weights and its own k̂.
-
-    Figures of the result: ``pareto_k`` (of the elements the median, with ``pareto_k_max`` and ``share_above``),
-    ``threshold``, and ``effective_samples`` of S. In nats, summed over elements, each with its ``_error``: ``elbo``,
-    ``bound`` (importance-weighted, of S/20 draws) and ``gap`` = bound − ELBO, at most KL(q ‖ posterior) on average.
-
-    `samples` is S, at least 100. `false_alarm` is how often a guide whose true k is at most k₀ may be called a fault,
-    over all elements together (Bonferroni). Where even k = 0 would be called one more often (few draws), the bound lies
-    above 1. Without weights, as for a guide of point masses, the question is skipped.
+    Where all sites share a plate (an amortized guide) each element has its own weights and its own k̂; `pareto_k` is
+    then the median. ``elbo``, ``bound`` (of S/20 draws) and ``gap`` = bound − ELBO, at most KL(q ‖ posterior) on
+    average, are sums over elements, in nats. Without weights, as for a guide of point masses, the question is skipped.
     """
     try:
         weights = log_weights(tested, samples)

@@ -15,7 +15,7 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 from pyrogen import checks
 from pyrogen.testing.running.errors import blaming
 from pyrogen.testing.running.programs import Tested
-from pyrogen.testing.running.sites import is_deterministic, observed, sites, unconstrained
+from pyrogen.testing.running.sites import observed, unconstrained, with_density
 
 Replaced = tuple[dict[str, Tensor], tuple[Any, ...], dict[str, Any]]
 _OWN = "pass simulate=, a callable that returns (latents by site, args)"
@@ -39,9 +39,7 @@ def from_prior(tested: Tested) -> Replaced:
     with blaming("the model, where it observes nothing,"):
         drawn = tested.run(poutine.uncondition(tested.model))
     truth, data = {}, _Data(tested)
-    for name, site in sites(drawn):
-        if is_deterministic(site):
-            continue
+    for name, site in with_density(drawn):
         if site["infer"].get("was_observed"):
             data.put(name, checks.tensor(f"what the model observes at {name!r}", site["infer"]["obs"]), site["value"])
         else:

@@ -61,28 +61,28 @@ def nothing_changed(*programs: Program) -> Iterator[None]:
 
 
 def modules_of(program: Any) -> dict[str, nn.Module]:
-    """Return the modules that a program refers to, by the name it calls them: its object, closure, globals, partial
-    arguments.
+    """Return the modules that a program refers to, by the name it calls them.
 
     >>> net = nn.Linear(1, 1)
     >>> list(modules_of(lambda x: net(x)))
     ['net']
     """
-    found: dict[str, nn.Module] = {}
-    seen: set[int] = set()
+    return dict(referred(spoken(program), program, nn.Module))
 
-    def look(name: str, value: Any, depth: int) -> None:
-        if id(value) in seen or depth > 4:
-            return
-        seen.add(id(value))
-        if isinstance(value, nn.Module):
-            found[name] = value
-        else:
-            for key, part in _parts(name, value):
-                look(key, part, depth + 1)
 
-    look(spoken(program), program, 0)
-    return found
+def referred(
+    name: str, value: Any, kind: type | tuple[type, ...], depth: int = 0, seen: set[int] | None = None
+) -> Iterator[tuple[str, Any]]:
+    """Yield the objects of one kind that a value refers to: in its object, closure, globals, arguments and items."""
+    seen = set() if seen is None else seen
+    if id(value) in seen or depth > 4:
+        return
+    seen.add(id(value))
+    if isinstance(value, kind):
+        yield name, value
+    else:
+        for key, part in _parts(name, value):
+            yield from referred(key, part, kind, depth + 1, seen)
 
 
 def _parts(name: str, value: Any) -> Iterator[tuple[str, Any]]:

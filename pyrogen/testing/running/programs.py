@@ -14,20 +14,7 @@ from typing import Any
 import numpy as np
 import pyro
 import torch
-from pyro import poutine
-from pyro.infer import (
-    ELBO,
-    JitTrace_ELBO,
-    JitTraceEnum_ELBO,
-    JitTraceGraph_ELBO,
-    JitTraceMeanField_ELBO,
-    RenyiELBO,
-    Trace_ELBO,
-    TraceEnum_ELBO,
-    TraceGraph_ELBO,
-    TraceMeanField_ELBO,
-    TraceTailAdaptive_ELBO,
-)
+from pyro import infer, poutine
 from pyro.poutine.messenger import Messenger
 from pyro.poutine.subsample_messenger import SubsampleMessenger
 from pyro.poutine.trace_struct import Trace
@@ -38,8 +25,8 @@ from pyrogen.models import Programs
 from pyrogen.testing.running.isolation import Program
 from pyrogen.testing.running.sites import latents, marked_for_enumeration, unconstrained
 
-BOUNDS = (Trace_ELBO, TraceGraph_ELBO, TraceMeanField_ELBO, TraceEnum_ELBO)
-_COMPILED = (JitTrace_ELBO, JitTraceEnum_ELBO, JitTraceGraph_ELBO, JitTraceMeanField_ELBO)
+BOUNDS = (infer.Trace_ELBO, infer.TraceGraph_ELBO, infer.TraceEnum_ELBO)  # and TraceMeanField_ELBO, a Trace_ELBO
+_COMPILED = (infer.JitTrace_ELBO, infer.JitTraceEnum_ELBO, infer.JitTraceGraph_ELBO, infer.JitTraceMeanField_ELBO)
 Gradients = dict[str, tuple[Tensor, Tensor | None]]  # by name a parameter, unconstrained, and its gradient
 Batch = Callable[[Tensor], tuple[tuple[Any, ...], Mapping[str, Any]]]
 
@@ -75,9 +62,9 @@ class Tested:
 
     def __post_init__(self) -> None:
         bound = getattr(self.loss, "__self__", None)
-        if isinstance(bound, ELBO):  # elbo.loss and elbo.differentiable_loss stand for the ELBO itself
+        if isinstance(bound, infer.ELBO):  # elbo.loss and elbo.differentiable_loss stand for the ELBO itself
             object.__setattr__(self, "loss", bound)
-        own = self.loss is not None and not isinstance(self.loss, ELBO)
+        own = self.loss is not None and not isinstance(self.loss, infer.ELBO)
         if isinstance(self.loss, type) or (own and (not callable(self.loss) or hasattr(self.loss, "step"))):
             wanted = "an ELBO of Pyro, such as Trace_ELBO(), or a callable loss(model, guide, *args, **kwargs)"
             raise TypeError(f"loss must be {wanted}, got {checks.shown(self.loss)}")
@@ -157,25 +144,27 @@ class Tested:
             return given
         guide, model = self.together()
         marked = any(marked_for_enumeration(site) for trace in (guide, model) for _, site in latents(trace))
-        return TraceEnum_ELBO() if marked else Trace_ELBO()
+        return infer.TraceEnum_ELBO() if marked else infer.Trace_ELBO()
 
     @property
     def evaluates(self) -> bool:
         """Whether a loss was given whose value is the objective that its gradient descends."""
-        if isinstance(self.loss, ELBO):
-            return isinstance(self.loss, (*BOUNDS, RenyiELBO)) and not isinstance(self.loss, TraceTailAdaptive_ELBO)
+        if isinstance(self.loss, infer.ELBO):
+            return isinstance(self.loss, (*BOUNDS, infer.RenyiELBO)) and not isinstance(
+                self.loss, infer.TraceTailAdaptive_ELBO
+            )
         return self.loss is not None
 
     @property
     def own_loss(self) -> bool:
         """Whether the loss is from outside of ``pyro.infer``: a callable, or an ELBO of the user or a library."""
-        if not isinstance(self.loss, ELBO):  # EnergyDistance is one that Pyro wrote
+        if not isinstance(self.loss, infer.ELBO):  # EnergyDistance is one that Pyro wrote
             return self.loss is not None
         return not type(self.loss).__module__.startswith("pyro.infer.")
 
     def is_number(self, loss: Any) -> bool:
         """Return whether a loss of the user's own returns a number, through which no gradient passes."""
-        if isinstance(loss, ELBO) or hasattr(loss, "loss_and_grads"):
+        if isinstance(loss, infer.ELBO) or hasattr(loss, "loss_and_grads"):
             return False
         self.start(0)
         return not isinstance(loss(self.model, self.guide, *self.args, **self.kwargs), Tensor)
@@ -184,7 +173,7 @@ class Tested:
         """One estimate of the loss, in nats; Pyro's own validation, which structure has seen through, is off."""
         self.start(seed)
         with torch.no_grad(), pyro.validation_enabled(False):
-            estimate = loss.loss if isinstance(loss, ELBO) else loss  # type: ignore[attr-defined]
+            estimate = loss.loss if isinstance(loss, infer.ELBO) else loss  # type: ignore[attr-defined]
             return float(estimate(self.model, self.guide, *self.args, **self.kwargs))
 
     def gradients(self, loss: Any, seed: int, validated: bool = False) -> tuple[float, Gradients]:

@@ -32,12 +32,15 @@ def observed(trace: Trace) -> Iterator[tuple[str, Message]]:
     return ((name, site) for name, site in sites(trace) if site["is_observed"] and not is_deterministic(site))
 
 
+def with_density(trace: Trace) -> Iterator[tuple[str, Message]]:
+    """Yield the latents and the observed sites."""
+    return ((name, site) for name, site in sites(trace) if not is_deterministic(site))
+
+
 def is_deterministic(site: Message) -> bool:
-    """Return whether a site only records a value: a ``pyro.deterministic``, or a latent that a reparametrization
-    computes."""
-    return bool(site["infer"].get("_deterministic")) or (
-        site["is_observed"] and isinstance(bare(site["fn"]), dist.Delta)
-    )
+    """Return whether a site only records a value: a ``pyro.deterministic``, or what a reparametrization computes."""
+    computed = site["is_observed"] and isinstance(bare(site["fn"]), dist.Delta)
+    return computed or bool(site["infer"].get("_deterministic"))
 
 
 def is_auxiliary(site: Message) -> bool:

@@ -1,13 +1,15 @@
-"""Importance weights of a guide's draws: log p(x, z) − log q(z), without tempering and with whole plates."""
+"""log p(x, z) and log p(x, z) − log q(z) at a guide's draws, without tempering and with whole plates."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pyro
 import torch
 from pyro import poutine
 from pyro.distributions.util import scale_and_mask
@@ -21,14 +23,16 @@ from pyrogen.testing.running.batched import DRAWS, Array, many_runs
 from pyrogen.testing.running.programs import Tested, whole_plates
 from pyrogen.testing.running.sites import (
     is_auxiliary,
-    is_deterministic,
     latents,
     log_prob,
     marked_for_enumeration,
     observed,
     sites,
     weight_beyond_plates,
+    with_density,
 )
+
+ROUNDING = 1e-5  # of log p(x, z): float32 sums, which are ordered differently for one run and for many
 
 
 class NoWeights(Exception):
@@ -84,23 +88,47 @@ def _log_weights(tested: Tested, samples: int) -> Array:
     return stacked if names else stacked[:, 0]
 
 
+def log_joints(tested: Tested, truth: dict[str, Any], number: int, run: int) -> tuple[Array, Array] | None:
+    """log p(x, z) in nats at the truth, (elements), and at draws of the guide, (number, elements).
+
+    The elements are those of the plates that hold every site; without such a plate there is one number, of shape ().
+    Scales of ``poutine.scale`` are left out. The draws are others in each `run`. A draw that the model cannot have
+    made has −∞. None where the truth or the guide lacks a latent of the model, or the model fails at a draw.
+    """
+    drawn = replace(tested, seed=tested.seed + 7919 * (run + 1))
+    with torch.no_grad(), pyro.validation_enabled(False):
+        try:
+            guide, model = drawn.together(0)
+            ours = {name for name, _ in latents(model)}
+            if not ours or not ours <= truth.keys() & {name for name, _ in latents(guide)}:
+                return None
+            names = common_plates(guide, model)
+            values = {name: value for name, value in truth.items() if name in ours}
+            at_truth = tested.run(poutine.condition(tested.model, data=values))
+            rows = many_runs(drawn, number, lambda guide, model: log_density(model, names | {DRAWS}))
+            one = _finite(log_density(at_truth, names))
+        except Exception:  # whatever a user's program raises at latents that its prior cannot draw
+            return None
+    drawn_ones = _finite(rows)
+    return None if drawn_ones.shape[1:] != one.shape else (one, drawn_ones)
+
+
+def _finite(values: Tensor) -> Array:
+    array: Array = values.detach().double().cpu().numpy()
+    return np.where(np.isnan(array), -np.inf, array)
+
+
 def common_plates(*traces: Trace) -> frozenset[str]:
     """Return the plates that hold every site: over their elements latents and observations are independent."""
-    common: frozenset[str] | None = None
-    for trace in traces:
-        for _, site in sites(trace):
-            if not is_deterministic(site):
-                own = frozenset(frame.name for frame in site["cond_indep_stack"] if frame.vectorized)
-                common = own if common is None else common & own
-    return common or frozenset()
+    found = [site for trace in traces for _, site in with_density(trace)]
+    plates = [frozenset(frame.name for frame in site["cond_indep_stack"] if frame.vectorized) for site in found]
+    return frozenset.intersection(*plates) if plates else frozenset()
 
 
 def log_density(trace: Trace, names: frozenset[str]) -> Tensor:
     """Σ log density over the sites of a trace, without any scale; a dimension is left for each plate of these names."""
     total: Any = 0.0
-    for _, site in sites(trace):
-        if is_deterministic(site):
-            continue
+    for _, site in with_density(trace):
         value = scale_and_mask(log_prob(site), 1.0, site["mask"])
         kept = {frame.dim: frame.size for frame in site["cond_indep_stack"] if frame.name in names}
         for dim in range(-value.dim(), 0):
@@ -148,9 +176,8 @@ def _refuse_weighted_data(guide: Trace, model: Trace) -> None:
     """A weight on the data alone stands for data that are not here; one on everything or on latents can go."""
     weights: dict[str, float] = {}
     for trace in (guide, model):
-        for name, site in sites(trace):
-            if not is_deterministic(site):
-                weights[name] = float(torch.as_tensor(weight_beyond_plates(site), dtype=torch.float64).mean())
+        for name, site in with_density(trace):
+            weights[name] = float(torch.as_tensor(weight_beyond_plates(site), dtype=torch.float64).mean())
     for name, _ in observed(model):
         if abs(weights[name] - 1) > 1e-6 and any(abs(weights[name] - other) > 1e-6 for other in weights.values()):
             raise NoWeights(

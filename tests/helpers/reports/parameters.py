@@ -317,7 +317,7 @@ class Own(dist.TorchDistribution):
         super().__init__(self.loc.shape, validate_args=False)
 
     def expand(self, batch_shape, _instance=None):
-        return Own(self.loc.expand(batch_shape), self.scale.expand(batch_shape), self.detached, self.normalized)
+        return type(self)(self.loc.expand(batch_shape), self.scale.expand(batch_shape), self.detached, self.normalized)
 
     def rsample(self, sample_shape=()):
         shape = (*sample_shape, *self.loc.shape)

@@ -18,8 +18,8 @@ import pyrogen as pg
 from pyrogen.testing.posterior import calibration
 from pyrogen.testing.posterior.calibration import _rank, calibrate, uniformity
 from pyrogen.testing.posterior.simulation import from_prior
-from pyrogen.testing.running.log_joint import log_joints
 from pyrogen.testing.running.programs import Tested as Pair
+from pyrogen.testing.running.weights import log_joints
 
 
 def ask(pair, args=(DATA,), **settings):
