@@ -65,15 +65,15 @@ def render_packed(factors: Tensor) -> Tensor:
     return _fill(words)
 
 
-def render_all(device: torch.device | str = "cpu", turns: int = 10) -> Iterator[Tensor]:
+def render_all(turns: int = 10) -> Iterator[Tensor]:
     """Yield every picture in the original order, in packed blocks (turns * 1024, 64) int64; 3 * 6 * 40 / turns of them.
 
     Quicker than :func:`render_packed` on all factors, because where the outline meets the rows does not depend on
     posX: it is found once for 32 pictures.
     """
-    centers = _center(torch.arange(32, device=device))
+    centers = _center(torch.arange(32))
     for index in range(0, 3 * 6 * 40, turns):
-        turn = torch.arange(index, index + turns, device=device)
+        turn = torch.arange(index, index + turns)
         local = _turned(turn // 240, turn // 40 % 6, turn % 40)  # (T, V, 2)
         x = _snap(local[:, :, 0, None] + centers)  # (T, V, X)
         y = _snap(local[:, None, :, 1] + centers[:, None]).flatten(0, 1)  # (T Y, V)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+WIDTH = 640  # of a strip, in pixels
 Span = tuple[float, float] | None
 
 
@@ -29,17 +30,17 @@ def picture(values: Any, alt: str, width: int = 256, span: Span = None) -> str:
     )
 
 
-def strip(images: Any, alt: str, width: int = 640) -> str:
-    """Return images side by side, none wider than a sixth of `width`; vectors as bars side by side, on one axis."""
+def strip(images: Any, alt: str) -> str:
+    """Return images side by side, none wider than a sixth of the strip; vectors as bars side by side, on one axis."""
     array = np.asarray(images, dtype=np.float64)
     if not _is_image(array[0]):
-        span, each = (float(array.min()), float(array.max())), f"flex:0 1 {width // len(array)}px;min-width:0"
-        bars = (picture(one, f"{alt}, {place}", width // len(array), span) for place, one in enumerate(array))
+        span, each = (float(array.min()), float(array.max())), f"flex:0 1 {WIDTH // len(array)}px;min-width:0"
+        bars = (picture(one, f"{alt}, {place}", WIDTH // len(array), span) for place, one in enumerate(array))
         return f'<div style="display:flex">{"".join(f"<div style={each!r}>{one}</div>" for one in bars)}</div>'
     first = array[0]
     gap = np.ones((*first.shape[:-1], 1))
     parts = [part for one in array for part in (one, gap)]
-    return picture(np.concatenate(parts[:-1], axis=-1), alt, min(width, len(array) * width // 6))
+    return picture(np.concatenate(parts[:-1], axis=-1), alt, min(WIDTH, len(array) * WIDTH // 6))
 
 
 def _is_image(array: Any) -> bool:
@@ -57,7 +58,7 @@ def _png(array: Any) -> str:
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
-def _bars(values: Any, span: Span = None, ends: bool = False) -> str:
+def _bars(values: Any, span: Span, ends: bool) -> str:
     least, most = span or (values.min(), values.max())
     low, high = min(least, values.min(), 0.0), max(most, values.max(), 0.0)
     unit = 100.0 / (high - low if high > low else 1.0)

@@ -116,7 +116,7 @@ def covariance(letter: str) -> Kind:
     return check
 
 
-def number(least: float = -math.inf, above: float = -math.inf, most: float = math.inf, below: float = math.inf) -> Kind:
+def number(least: float = -math.inf, above: float = -math.inf, most: float = math.inf) -> Kind:
     """Return a finite real number as a float."""
 
     def check(name: str, value: Any, sizes: Sizes) -> float:
@@ -129,8 +129,8 @@ def number(least: float = -math.inf, above: float = -math.inf, most: float = mat
             result = math.inf
         if not math.isfinite(result):
             raise ValueError(f"{name} must be {'positive and ' * (above == 0)}finite, got {_shown(single)}")
-        if result < least or result <= above or result > most or result >= below:
-            limits = {"at least": least, "above": above, "at most": most, "below": below}
+        if result < least or result <= above or result > most:
+            limits = {"at least": least, "above": above, "at most": most}
             wanted = " and ".join(f"{words} {limit:g}" for words, limit in limits.items() if math.isfinite(limit))
             raise ValueError(f"{name} must be {wanted.replace('above 0', 'positive')}, got {result:g}")
         return result

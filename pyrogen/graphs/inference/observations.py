@@ -50,14 +50,14 @@ class Places:
         self.numbers: dict[Node, int] = {node: number for number, node in enumerate(self.nodes)}
         self.states = [{state: place for place, state in enumerate(states)} for states in known.states.values()]
 
-    def asked(self, variables: Any, what: str = "variables") -> tuple[int, ...]:
+    def asked(self, variables: Any) -> tuple[int, ...]:
         """Return the numbers of one or several names, in the network's order."""
         if isinstance(variables, Hashable) and not isinstance(variables, tuple):
             try:
                 return (self.numbers[variables],)
             except (KeyError, TypeError):
                 pass
-        return tuple(self.numbers[name] for name in validation.names(self.known.states, variables, what))
+        return tuple(self.numbers[name] for name in validation.names(self.known.states, variables, "variables"))
 
     def observations(self, evidence: Evidence, do: Interventions = None) -> Observations:
         """Return checked evidence and interventions.

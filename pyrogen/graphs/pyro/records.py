@@ -15,7 +15,7 @@ from pyrogen.graphs.structure.validation import Node, State
 Indices: TypeAlias = dict[Node, Tensor]  # int64 (N,) for each node, −1 where nothing was seen
 
 
-def columns(data: Any, what: str = "data") -> dict[Node, Any]:
+def columns(data: Any) -> dict[Node, Any]:
     """Return the columns of a pandas DataFrame, or of a mapping from names to sequences of one length, as pandas
     Series.
 
@@ -29,12 +29,12 @@ def columns(data: Any, what: str = "data") -> dict[Node, Any]:
         found: dict[Node, Any] = {}
         for place, name in enumerate(data.columns):
             if name in found:
-                raise ValueError(f"{what} must have each column once, got {name!r} twice")
+                raise ValueError(f"data must have each column once, got {name!r} twice")
             found[name] = data.iloc[:, place]
     elif isinstance(data, Mapping):
         for name, values in data.items():
             if not isinstance(values, Iterable):
-                raise TypeError(f"{what}[{name!r}] must be a column of entries, got {checks.shown(values)}")
+                raise TypeError(f"data[{name!r}] must be a column of entries, got {checks.shown(values)}")
         found = {
             name: pd.Series(values)
             if isinstance(getattr(values, "dtype", None), pd.CategoricalDtype)
@@ -42,16 +42,16 @@ def columns(data: Any, what: str = "data") -> dict[Node, Any]:
             for name, values in data.items()
         }
     else:
-        raise TypeError(f"{what} must be a pandas DataFrame or map names to columns, got {type(data).__name__}")
+        raise TypeError(f"data must be a pandas DataFrame or map names to columns, got {type(data).__name__}")
     lengths = {len(column) for column in found.values()}
     if len(lengths) > 1:
-        raise ValueError(f"{what} must have columns of one length, got lengths {sorted(lengths)}")
+        raise ValueError(f"data must have columns of one length, got lengths {sorted(lengths)}")
     if lengths in (set(), {0}):
-        raise ValueError(f"{what} must have at least one row, got none")
+        raise ValueError("data must have at least one row, got none")
     return found
 
 
-def encode(found: Mapping[Node, Any], states: Mapping[Node, Sequence[State]], what: str = "data") -> Indices:
+def encode(found: Mapping[Node, Any], states: Mapping[Node, Sequence[State]]) -> Indices:
     """Return each column's states as their places in `states`, −1 where the entry is None, NaN or NA.
 
     Raises:
@@ -66,7 +66,7 @@ def encode(found: Mapping[Node, Any], states: Mapping[Node, Sequence[State]], wh
     for name in found:
         if name not in states:
             raise ValueError(
-                f"{what} must have columns named after the variables ({validation.listed(states)}), got {name!r}"
+                f"data must have columns named after the variables ({validation.listed(states)}), got {name!r}"
             )
     encoded: Indices = {}
     for name, column in found.items():
@@ -75,7 +75,7 @@ def encode(found: Mapping[Node, Any], states: Mapping[Node, Sequence[State]], wh
         for state in seen:
             if state not in places:
                 known = validation.listed(states[name])
-                raise ValueError(f"{what} must give {name!r} one of its states ({known}), got {state!r}")
+                raise ValueError(f"data must give {name!r} one of its states ({known}), got {state!r}")
         table = torch.tensor([*(places[state] for state in seen), -1])
         encoded[name] = table[torch.as_tensor(codes.copy(), dtype=torch.int64)]  # a missing one has the code −1
     return encoded

@@ -132,13 +132,13 @@ def name(graph: Graph, value: Nodes, what: str) -> Node:
     return found[0]
 
 
-def ordering(graph: Graph, order: Iterable[Node], what: str = "order") -> tuple[Node, ...]:
+def ordering(graph: Graph, order: Iterable[Node]) -> tuple[Node, ...]:
     """Return the nodes in the order given, which must name all of them, each once; raises a ValueError otherwise."""
-    order = [order] if isinstance(order, str) else members(order, what)
-    found = names(graph, order, what, empty=True)
+    order = [order] if isinstance(order, str) else members(order, "order")
+    found = names(graph, order, "order", empty=True)
     if len(found) != len(graph):
         missing = [node for node in graph if node not in set(found)]
-        raise ValueError(f"{what} must name all {len(graph)} nodes, got all but {listed(missing)}")
+        raise ValueError(f"order must name all {len(graph)} nodes, got all but {listed(missing)}")
     return tuple(order)
 
 

@@ -40,7 +40,8 @@ def loss_curves(
 
     Args:
         histories: The runs by label, or one run alone; a run's `[x]`, `["objective"]`, `["reconstruction"]`, `["kl"]`
-            are (T,), in nats per image, or in the run's own ``units``. A term that a run lacks (no such key, or None) is left out of its panel.
+            are (T,), in nats per image, or in the run's own ``units``. A term that a run lacks (no such key, or None)
+            is left out of its panel.
         x: The horizontal axis, "step" or another column of the runs such as "epoch".
         smooth: The width of the moving average, as a share of the steps.
         skip: The share of steps that does not count for the vertical axis.

@@ -1,15 +1,14 @@
 """Curves of training with held-out terms."""
 
-from matplotlib.colors import to_hex
-from pyrogen.training import History
-from pyrogen.plots.canvas.style import COLORS
-import pytest
-from pyrogen import plots
-
 import numpy as np
+import pytest
 from helpers.small import binary, make_pair, quiet
+from matplotlib.colors import to_hex
 
+from pyrogen import plots
 from pyrogen.plots import loss_curves
+from pyrogen.plots.canvas.style import COLORS
+from pyrogen.training import History
 
 
 def test_held_out_terms_are_drawn_at_their_steps():

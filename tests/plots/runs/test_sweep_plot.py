@@ -1,11 +1,10 @@
 """Mean and spread over seeds, against a swept value."""
 
 import numpy as np
-from pyrogen import plots
-
 import pandas as pd
 import pytest
 
+from pyrogen import plots
 from pyrogen.plots import sweep
 
 TABLE = pd.DataFrame(
