@@ -12,11 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from pyrogen import checks
-
-try:
-    import fcntl
-except ImportError:  # not a Unix
-    fcntl = None  # type: ignore[assignment]
+from pyrogen.locks import lock
 
 ABANDONED = 60.0  # seconds after which, where files cannot be locked, a temporary one is nobody's
 MOST_ENTRIES = 200_000  # of a JSON text: each takes some 100 bytes once it is read
@@ -62,9 +58,8 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
         with os.fdopen(handle, "wb") as file:
-            if fcntl is not None:
-                with suppress(OSError):  # a file system without locks
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with suppress(OSError):  # a file system without locks
+                lock(file)
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -105,12 +100,9 @@ def remove_leftovers(folder: Path, name: str) -> None:
     """Remove temporary files of `name` that a killed process left behind, and none that is still being written."""
     for leftover in folder.glob(f".{name}.*.tmp"):
         with suppress(OSError):
-            if fcntl is None:
-                if time.time() - leftover.stat().st_mtime > ABANDONED:
-                    leftover.unlink()
-                continue
             with leftover.open("rb") as file:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # an OSError if a writer holds it
+                nobodys = lock(file) or time.time() - leftover.stat().st_mtime > ABANDONED  # held: an OSError
+            if nobodys:
                 leftover.unlink()
 
 

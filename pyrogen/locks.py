@@ -8,7 +8,7 @@ import socket
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import IO, Any
 
 from pyrogen.warn import warn
 
@@ -16,6 +16,18 @@ try:
     import fcntl
 except ImportError:  # not a Unix
     fcntl = None  # type: ignore[assignment]
+
+
+def lock(file: IO[Any]) -> bool:
+    """Lock an open file for this process until it is closed; return False where files cannot be locked.
+
+    Raises:
+        BlockingIOError: if another process holds the lock.
+        OSError: on a file system without locks.
+    """
+    if fcntl is not None:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return fcntl is not None
 
 
 class FolderLock:
@@ -49,7 +61,7 @@ class FolderLock:
         while True:
             file = open(self.path, "a+", encoding="utf-8")  # noqa: SIM115 (open as long as the lock is held)
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                lock(file)
             except BlockingIOError:
                 file.close()
                 return False

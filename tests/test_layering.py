@@ -10,7 +10,8 @@ PACKAGE = Path(__file__).parent.parent / "pyrogen"
 FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = (
     ("_version", "errors", "checks", "config", "warn"),
-    ("files", "locks", "progress", "random_numbers", "signatures", "tensors"),
+    ("locks", "progress", "random_numbers", "signatures", "tensors"),
+    ("files",),
     ("oracles", "distributions", "nn", "datasets", "metrics", "graphs"),
     ("models", "exercises"),
     ("training",),

@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 import pytest
+from helpers.bif import SMALL
 
 from pyrogen.graphs.files import bif_writer
 from pyrogen.graphs.files.bif import parse_bif
@@ -11,22 +12,6 @@ from pyrogen.graphs.files.bif_writer import bif_text
 from pyrogen.graphs.files.networks import bundled, read_network, write_network
 from pyrogen.graphs.files.rounding import slack
 
-SMALL = """network small {
-}
-variable rain {
-  type discrete [ 2 ] { no, yes };
-}
-variable wet {
-  type discrete [ 2 ] { no, yes };
-}
-probability ( rain ) {
-  table 0.8, 0.2;
-}
-probability ( wet | rain ) {
-  (no) 0.9, 0.1;
-  (yes) 0.3, 0.7;
-}
-"""
 WET = [[0.9, 0.3], [0.1, 0.7]]
 
 

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from helpers.bif import SMALL
 from helpers.joint import loaded
 
 import pyrogen as pg
@@ -41,21 +42,6 @@ MARKOV = {
         {"nodes": ["C", "B"], "values": [[1, 0, 2], [7, 1, 1]]},
     ],
 }
-BIF = """network small {
-}
-variable rain {
-  type discrete [ 2 ] { no, yes };
-}
-variable wet {
-  type discrete [ 2 ] { no, yes };
-}
-probability ( rain ) {
-  table 0.8, 0.2;
-}
-probability ( wet | rain ) {
-  (no) 0.9, 0.1;
-  (yes) 0.3, 0.7;
-}"""
 
 
 def changed(content, *path, to):
@@ -101,7 +87,7 @@ def test_files_json_and_bif_plain_and_packed(tmp_path, ending):
     pack = gzip.compress if ending else bytes
     (tmp_path / f"a.json{ending}").write_bytes(pack(json.dumps(BAYESIAN).encode()))
     assert read_network(tmp_path / f"a.json{ending}").name == "weather"
-    for text in (BIF, BIF.replace("\n", "\r\n")):  # no line end after the last block, and Windows' line ends
+    for text in (SMALL, SMALL.replace("\n", "\r\n")):  # no line end after the last block, and Windows' line ends
         (tmp_path / f"a.bif{ending}").write_bytes(pack(text.encode()))
         network = read_network(str(tmp_path / f"a.bif{ending}"))
         assert query(network, "wet", {"rain": "yes"}).as_dict() == pytest.approx({"no": 0.3, "yes": 0.7})
@@ -110,16 +96,16 @@ def test_files_json_and_bif_plain_and_packed(tmp_path, ending):
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("a.txt", BIF, "expected a file that ends in .bif, .json,"),
-        ("a.gz", BIF, "expected a file that ends in .bif, .json,"),
-        ("a.bif.gz", BIF, "cannot be read"),
+        ("a.txt", SMALL, "expected a file that ends in .bif, .json,"),
+        ("a.gz", SMALL, "expected a file that ends in .bif, .json,"),
+        ("a.bif.gz", SMALL, "cannot be read"),
         ("a.bif", "", "the graph must have at least one node"),
         ("a.bif", "no network at all", "line 1, column 1: expected a network, variable or probability block"),
-        ("a.bif", BIF.replace("( rain )", "( rain | wet )"), "line 10, column 9: expected 4 numbers, got 2"),
-        ("a.bif", BIF.replace("0.8, 0.2", "0.8, 0.3"), "the table of 'rain' must sum to one"),
-        ("a.bif", BIF.replace("0.8, 0.2", "0.8"), "line 10, column 9: expected 2 numbers, got 1"),
-        ("a.bif", BIF.replace("  (yes) 0.3, 0.7;\n", ""), r"the table of 'wet' has no entry for \(yes\)"),
-        ("a.bif", BIF[: BIF.index("probability ( wet")], "but 'wet' has none"),
+        ("a.bif", SMALL.replace("( rain )", "( rain | wet )"), "line 10, column 9: expected 4 numbers, got 2"),
+        ("a.bif", SMALL.replace("0.8, 0.2", "0.8, 0.3"), "the table of 'rain' must sum to one"),
+        ("a.bif", SMALL.replace("0.8, 0.2", "0.8"), "line 10, column 9: expected 2 numbers, got 1"),
+        ("a.bif", SMALL.replace("  (yes) 0.3, 0.7;\n", ""), r"the table of 'wet' has no entry for \(yes\)"),
+        ("a.bif", SMALL[: SMALL.index("probability ( wet")], "but 'wet' has none"),
         ("a.json", "{", "Expecting property name"),
         ("a.json", "[]", "the JSON must be an object, got list"),
     ],
