@@ -215,10 +215,7 @@ def array(name: str, value: Any, any_kind: bool = False) -> np.ndarray:
         value = (value.float() if value.dtype == torch.bfloat16 else value).resolve_neg().resolve_conj().numpy()
     if isinstance(value, np.ma.MaskedArray):
         if np.ma.getmaskarray(value).any():
-            raise ValueError(
-                f"{name} must have no masked entries, got {np.ma.count_masked(value)}: fill them, or leave out their "
-                "rows"
-            )
+            raise ValueError(f"{name} must have no masked entries, got {np.ma.getmaskarray(value).sum()}: fill them")
         value = value.data
     try:
         result = np.asarray(value)

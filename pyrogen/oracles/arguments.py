@@ -193,9 +193,7 @@ def as_array(value: Any, name: str = "an argument") -> Array:
         value = value.detach().cpu().to_dense()
         value = (value.float() if value.dtype == torch.bfloat16 else value).numpy()
     if isinstance(value, np.ma.MaskedArray) and np.ma.getmaskarray(value).any():
-        raise ValueError(
-            f"{name} must have no masked entries, got {np.ma.count_masked(value)}: fill them, or leave their rows out"
-        )
+        raise ValueError(f"{name} must have no masked entries, got {np.ma.getmaskarray(value).sum()}: fill them")
     try:
         array = np.asarray(value)
     except (ValueError, TypeError, OverflowError, RuntimeError) as error:

@@ -115,9 +115,7 @@ def _of_array(data: Any, pair: Pair, device: torch.device | None) -> Source:
         if said or data.ndim != 1 + len(pair.shape):
             raise ValueError(f"data must be images (N, {expected}), got shape {shape}{said}")
     if isinstance(data, np.ma.MaskedArray) and np.ma.is_masked(data):
-        raise ValueError(
-            f"data must have no masked entries, got {np.ma.count_masked(data)}: fill them, or leave their rows out"
-        )
+        raise ValueError(f"data must have no masked entries, got {np.ma.getmaskarray(data).sum()}: fill them")
     if isinstance(data, np.memmap):
         source = MappedSource(data, pair)
         source.images(torch.arange(min(64, len(data))))
