@@ -79,7 +79,6 @@ class Programs(Pair):
         self._values = _Values()  # what Pyro's store holds while the programs run
         self._constraints: dict[str, Any] = {}
         self._own: dict[str, Tensor] = {}  # the parameters among them, once the programs have run
-        self._used: set[str] = set()  # the names that a run has asked for
         self._trained: tuple[str, ...] | None = None  # of named_parameters; None before the programs have run
         self._register_modules()
         self.beta = self.beta.to(next((p.device for p in self.parts.parameters()), self.beta.device))  # as fit's data
@@ -175,11 +174,13 @@ class Programs(Pair):
         self._values.update(self._own)
         return {id(self._own[name]) for name in put}
 
-    def used_again(self, names: Iterable[str]) -> set[int]:
-        """Return the identities of those of these parameters that an earlier run has used too."""
-        again = {id(self._own[name]) for name in names if name in self._used and name in self._own}
-        self._used.update(names)
-        return again
+    def named(self, names: Iterable[str]) -> set[int]:
+        """Return the identities of the parameters of these names."""
+        return {id(self._own[name]) for name in names if name in self._own}
+
+    def adopt(self) -> None:
+        """Register the parameters that the programs have first made in a later run."""
+        self._keep(dict.fromkeys(self._values))
 
     @property
     def store_names(self) -> tuple[str, ...]:

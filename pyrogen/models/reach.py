@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextvars
 import functools
+import gc
+import os
 import sys
 import types
 from collections import deque
@@ -15,6 +18,8 @@ from torch import nn
 LIBRARIES = frozenset(
     {"torch", "pyro", "pyroapi", "numpy", "scipy", "pandas", "sklearn", "opt_einsum", "tqdm", "pyrogen"}
 )
+SIMPLE = (bool, int, float, complex, str, bytes, type(None))
+STATELESS = ("builtins", "torch", "pyro", "weakref", "operator", "inspect", "_abc", "_contextvars", "_thread")
 CONTAINERS = (list, tuple, set, frozenset, deque)
 
 
@@ -38,7 +43,7 @@ def reachable(**roots: Any) -> Iterator[tuple[str, Any]]:
     waiting: deque[tuple[str, Any]] = deque(roots.items())
     while waiting:
         path, value = waiting.popleft()
-        if value is None or isinstance(value, bool | int | float | complex | str | bytes | types.ModuleType):
+        if isinstance(value, (*SIMPLE, types.ModuleType)):
             continue
         if id(value) in seen:
             continue
@@ -63,13 +68,24 @@ def children(path: str, value: Any) -> Iterator[tuple[str, Any]]:
     elif isinstance(value, dict):
         yield from ((f"{path}[{key!r}]", item) for key, item in list(value.items()))
     elif isinstance(value, CONTAINERS):
-        yield from ((f"{path}[{i}]", item) for i, item in enumerate(list(value)))
+        items = sorted(value, key=hash) if isinstance(value, set | frozenset) else list(value)
+        yield from ((f"{path}[{i}]", item) for i, item in enumerate(items))
     elif isinstance(value, type):
         if not is_library(value.__module__):
             yield from ((f"{value.__name__}.{key}", item) for key, item in list(vars(value).items()) if key[:2] != "__")
             yield from (
                 (f"{value.__name__}.{key}", item) for key, item in list(vars(value).items()) if _is_special(key, item)
             )
+    elif value is os.environ:  # but for what torch's compiler notes there
+        yield from ((f"{path}[{name!r}]", text) for name, text in value.items() if not name.startswith("TORCH"))
+    elif isinstance(value, contextvars.ContextVar):
+        yield f"{path}.get()", value.get(None)
+    elif isinstance(value, functools._lru_cache_wrapper):
+        yield path, value.__wrapped__
+        for kept in gc.get_referents(value):  # the results, those of a cache without a bound in a dict
+            for item in kept.values() if isinstance(kept, dict) and kept is not value.__dict__ else (kept,):
+                if not isinstance(item, type | types.FunctionType) and "_lru_list_elem" not in type(item).__name__:
+                    yield f"{path}'s cache", item
     elif isinstance(value, staticmethod | classmethod):
         yield path, value.__func__
     elif isinstance(value, property):
@@ -77,6 +93,33 @@ def children(path: str, value: Any) -> Iterator[tuple[str, Any]]:
     else:
         yield from ((f"{path}.{key}", item) for key, item in _attributes(value))
         yield from ((base.__name__, base) for base in type(value).__mro__[:-1])
+
+
+def is_value(value: Any) -> bool:
+    """Return whether an object never changes and is compared by its value, such as a NumPy number or a `Decimal`."""
+    try:
+        own = hash(value) != object.__hash__(value)
+    except TypeError:
+        return False
+    return own and not (hasattr(value, "__dict__") or is_memory(value))
+
+
+def is_memory(value: Any) -> bool:
+    """Return whether an object is memory that can be written, such as a `bytearray`, or a number of ctypes."""
+    try:
+        return not memoryview(value).readonly
+    except (TypeError, ValueError, BufferError):
+        return False
+
+
+def is_opaque(value: Any) -> bool:
+    """Return whether an object keeps a state where Python cannot follow it, such as an `array` or a connection."""
+    if is_memory(value):
+        return True
+    if hasattr(value, "__dict__") or is_value(value) or isinstance(value, (*CONTAINERS, dict)):
+        return False
+    own = any("__slots__" in vars(base) for base in type(value).__mro__ if not is_library(base.__module__))
+    return not own and type(value).__module__.partition(".")[0] not in STATELESS
 
 
 def is_library(module: str | None) -> bool:
@@ -122,6 +165,8 @@ def _of_function(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
     for variable in sorted(_names(function.__code__)):
         if variable in function.__globals__:
             yield variable, function.__globals__[variable]
+        if variable in ("environ", "getenv"):
+            yield "os.environ", os.environ
     for module, named in modules_of(function):
         yield from ((f"{module.__name__}.{name}", item) for name, item in named.items())
 
@@ -135,7 +180,7 @@ def _closed(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
 
 
 def modules_of(function: types.FunctionType) -> Iterator[tuple[types.ModuleType, dict[str, Any]]]:
-    """Yield the imported modules, other than libraries, whose attributes a function's code names, and these."""
+    """Yield the imported modules whose attributes a function's code names, and these; of libraries only numbers."""
     names = _names(function.__code__)
     closed = {name: item for name, item in _closed(function) if isinstance(item, types.ModuleType)}
     held = closed | {name: item for name, item in function.__globals__.items() if name in names}
@@ -143,9 +188,11 @@ def modules_of(function: types.FunctionType) -> Iterator[tuple[types.ModuleType,
     seen: set[int] = set()
     while waiting:
         module = waiting.pop()
-        if isinstance(module, types.ModuleType) and not is_library(module.__name__) and id(module) not in seen:
+        if isinstance(module, types.ModuleType) and id(module) not in seen:
             seen.add(id(module))
             named = {name: vars(module)[name] for name in sorted(names & vars(module).keys())}
+            if is_library(module.__name__):  # where programs may leave a number
+                named = {name: item for name, item in named.items() if isinstance(item, SIMPLE)}
             yield module, named
             waiting.extend(named.values())
 

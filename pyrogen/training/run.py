@@ -30,9 +30,9 @@ from pyrogen.training.distributed import Team
 from pyrogen.training.feedback import Feedback
 from pyrogen.training.history import CLOCK, History
 from pyrogen.training.parts import Checkpoints, Parts
-from pyrogen.training.step import First, Precision, Step, objective_of, trainable
+from pyrogen.training.step import First, Precision, ProgramsObjective, Step, objective_of, trainable
 from pyrogen.training.step.compiled import CompiledStep
-from pyrogen.training.step.trainable import still_trained
+from pyrogen.training.step.trainable import still_trained, with_new
 
 SHOWN = {"objective": "objective", "reconstruction": "reconstruction", "kl": "KL", "penalty": "penalty"}
 FLUSH_EVERY = 50  # steps between two looks at the terms: on an accelerator each look waits for it
@@ -99,6 +99,8 @@ class Run:
         name = type(self.pair).__name__ + ("" if isinstance(self.pair, Programs) else f" β={self._beta:g}")
         folder = checkpointer.folder if checkpointer else None
         self.history.validation = self.parts.validation.history if self.parts.validation else None
+        if isinstance(self.objective, ProgramsObjective):
+            self.objective.grows = checkpointer is None and self.team.size == 1
         state = State(self.pair, steps, folder, self._history_now, self.parts.validation is not None)
         state.step = self.step
         with progress_bar(total=steps, initial=self.step, desc=name, unit="step", shown=progress) as self._bar:
@@ -178,12 +180,15 @@ class Run:
         else:
             pending = self._take.pending
             row, gradients = self.team.average(*self._take(self.step, beta), stop)
+            if len(gradients) > len(self.parameters):
+                self.parameters = with_new(self.pair, self.optimizer)
             for parameter, gradient in zip(self.parameters, gradients, strict=True):
                 parameter.grad = gradient
             if self.parts.clip_norm is not None:
                 torch.nn.utils.clip_grad_norm_(self.parameters, self.parts.clip_norm)
             self.optimizer.step()
-            self.optimizer.zero_grad()  # gives the memory back before the next step asks for it
+            plain = isinstance(self.pair, Programs) and self.way == "plain"  # SVI leaves zeros between its steps
+            self.optimizer.zero_grad(not plain)  # else the memory is free before the next step asks for it
             if pending:
                 self._program = self._compiled()
         if self.parts.lr_schedule is not None and not isinstance(self.parts.lr_schedule, ReduceLROnPlateau):

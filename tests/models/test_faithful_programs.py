@@ -1,10 +1,19 @@
 """Programs with state, hooks, derivatives and losses of their own end as under SVI, step for step."""
 
+import array
+import ctypes
+import functools
+import os
+import queue
 import random
+import sqlite3
 import sys
+import tempfile
 import types
 from collections import deque
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
+from contextvars import ContextVar
+from pathlib import Path
 
 import numpy as np
 import pyro
@@ -99,7 +108,7 @@ def on_itself():
     return observed(loc)
 
 
-def queue():
+def last_values():
     last = deque([1.0], maxlen=3)
 
     def loc(x, weight):
@@ -216,11 +225,130 @@ def written(weight):
     return float(buffer[0])
 
 
+def environment():
+    os.environ["CALLS"] = "0"
+
+    def count():
+        os.environ["CALLS"] = str(int(os.environ["CALLS"]) + 1)
+        return int(os.getenv("CALLS"))
+
+    return count
+
+
+def context():
+    calls = ContextVar("calls", default=0)
+    return lambda: calls.set(calls.get() + 1) and calls.get()
+
+
+def entry(held):
+    """A count in the first entry of an object, or in its attribute `value`."""
+
+    def count():
+        if hasattr(held, "value"):
+            held.value += 1
+            return held.value
+        held[0] += 1
+        return held[0]
+
+    return count
+
+
+def in_cache():
+    @functools.lru_cache
+    def held():
+        return [0]
+
+    return lambda: entry(held())()
+
+
+def in_queue():
+    calls = queue.SimpleQueue()
+    return lambda: calls.put(1) or calls.qsize()
+
+
+def in_table():
+    table = sqlite3.connect(":memory:")
+    table.execute("create table calls (n int)")
+    return lambda: table.execute("insert into calls values (1)").lastrowid
+
+
+def in_file():
+    path = Path(tempfile.mkdtemp()) / "calls"
+    path.write_text("0")
+    return lambda: path.write_text(str(int(path.read_text()) + 1)) and int(path.read_text())
+
+
+def in_folder():
+    folder = Path(tempfile.mkdtemp())
+    return lambda: next(i for i in range(1, 99) if not (folder / str(i)).exists() and not (folder / str(i)).mkdir())
+
+
+def on_torch():
+    torch.calls_of_mine = 0
+
+    def count():
+        torch.calls_of_mine += 1
+        return torch.calls_of_mine
+
+    return count
+
+
+def by_count(make):
+    """A model that goes another way after 12 calls, where both recordings are long made."""
+    count = make()
+    return observed(lambda x, weight: x * weight * (2.0 if count() > 12 else 1.0))
+
+
+def caught(sign):
+    """A model that catches an error of an operation, which comes or goes while the weight crosses 0.53."""
+
+    errors = ValueError if sign == 2 else RuntimeError
+
+    def loc(x, weight):
+        scale = 3.0
+        with suppress(RuntimeError) if sign == 2 else nullcontext():
+            try:
+                torch.linalg.cholesky(torch.eye(2) * (0.53 - weight.detach()) * (1 if sign > 0 else -1))
+                scale = 1.0
+            except errors:
+                scale = 2.0
+        return x * weight * scale
+
+    return observed(loc)
+
+
+def of_gradient(x, weight):
+    return x * weight * (1.0 if weight.unconstrained().grad is None else 2.0 + weight.unconstrained().grad)
+
+
+def moving(data):
+    """A model that changes its data in place."""
+
+    def model(x):
+        now, weight = x.clone(), pyro.param("weight", torch.tensor(0.5))
+        pyro.sample("x", dist.Normal(now * weight, 1.0).to_event(1), obs=now)
+        data(x).__imul__(0.9)
+
+    return model, nothing, Trace_ELBO()
+
+
+COUNTS = {
+    "the environment": environment,
+    "a context variable": context,
+    "an array": lambda: entry(array.array("i", [0])),
+    "ctypes": lambda: entry(ctypes.c_int(0)),
+    "a NumPy number": lambda: entry([np.int64(0)]),
+    "what a cache holds": in_cache,
+    "a queue of C": in_queue,
+    "a data base": in_table,
+    "a file": in_file,
+    "a folder": in_folder,
+    "an attribute of torch": on_torch,
+}
 READS = {
     "numpy": lambda weight: weight.numpy(),
     "tolist": lambda weight: weight.tolist(),
     "an array": np.asarray,
-    "a mean of NumPy": lambda weight: np.mean(weight.numpy()),
     "dlpack": lambda weight: np.from_dlpack(weight),
     "text": lambda weight: float(str(weight)[7:-1]),
     "a format": lambda weight: float(f"{weight:.4f}"),
@@ -232,7 +360,7 @@ KINDS = {
     "slots": (lambda: counting(Slotted()), "plain"),
     "an imported module": (imported, "plain"),
     "an attribute of a function": (on_itself, "plain"),
-    "a queue": (queue, "plain"),
+    "a queue": (last_values, "plain"),
     "a count of backward passes": (backward_counts, "plain"),
     "a loss that counts": (loss_counts, "plain"),
     "Python's and NumPy's numbers": (
@@ -244,6 +372,13 @@ KINDS = {
         "plain",
     ),
     **{f"a value read by {name}": (lambda read=read: decided(read), "plain") for name, read in READS.items()},
+    **{f"calls counted in {name}": (lambda make=make: by_count(make), "plain") for name, make in COUNTS.items()},
+    "an error that is caught": (lambda: caught(1), "plain"),
+    "an error that is caught first": (lambda: caught(-1), "plain"),
+    "an error that is suppressed": (lambda: caught(2), "plain"),
+    "a gradient of an earlier step": (lambda: observed(of_gradient), "plain"),
+    "data changed in place": (lambda: moving(lambda x: x), "recorded"),
+    "data changed by NumPy": (lambda: moving(lambda x: x.numpy()), "plain"),
     "a scripted network": (lambda: networks(lambda: torch.jit.script(nn.Linear(1, 1))), "plain"),
     "a traced network": (lambda: networks(lambda: torch.jit.trace(nn.Linear(1, 1), X[:, None])), "plain"),
     "a running average": (average, "recorded"),
@@ -288,11 +423,12 @@ def test_programs_end_as_under_svi(name):
         np.random.seed(7)  # noqa: NPY002
         return made
 
-    svi = SVI(*(made := seeded())[:2], pyro.optim.Adam({"lr": 0.02}), made[2])
-    expected = [float(np.sum(svi.step(X))) for _ in range(5)]
+    svi, x = SVI(*(made := seeded())[:2], pyro.optim.Adam({"lr": 0.02}), made[2]), X.clone()
+    steps = 15 if "calls" in name else 5
+    expected = [float(np.sum(svi.step(x))) for _ in range(steps)]
     values = {key: value.detach().clone() for key, value in pyro.get_param_store()._params.items()}
     made = seeded()
-    fit = pg.fit(pg.models.Programs(*made), X, steps=5, lr=0.02, seed=7, progress=False)
+    fit = pg.fit(pg.models.Programs(*made), X.clone(), steps=steps, lr=0.02, seed=7, progress=False)
     assert fit.way == way
     np.testing.assert_allclose(fit.history["loss"], expected, rtol=2e-6)
     assert fit.pair.store_names == tuple(values)
@@ -345,7 +481,7 @@ def after(step, change):
 
 
 CHANGES = {  # what a callback does in mid-run with a net and a dict that the model reads
-    "a scale": lambda net, read: after(1, lambda: read.update(scale=0.5)),
+    "a scale": lambda net, read: after(7, lambda: read.update(scale=0.5)),
     "the mode": lambda net, read: after(7, net.eval),
     "a rate": lambda net, read: after(7, lambda: setattr(net[1], "p", 0.1)),
     "a layer frozen": lambda net, read: after(7, lambda: net[0].requires_grad_(False)),

@@ -285,16 +285,33 @@ def test_programs_whose_sites_differ_train_with_a_warning():
         pg.fit(pg.models.Programs(model, nothing), None, steps=5, compile=False, progress=False)
 
 
-def test_a_parameter_that_comes_late_stops_the_run():
-    calls = []
+@pytest.mark.filterwarnings("ignore:the step of Programs is run plain")
+def test_a_parameter_that_comes_late_is_trained_as_under_svi_but_not_into_a_checkpoint(tmp_path):
+    def made():
+        pyro.clear_param_store()
+        calls, net = [], nn.Linear(1, 1)
+        nn.init.constant_(net.weight, 0.3)
+        nn.init.constant_(net.bias, 0.1)
 
-    def model():
-        calls.append(1)
-        level = pyro.param("level" if len(calls) < 4 else "late", torch.tensor(0.0))
-        pyro.sample("x", dist.Normal(level, 1.0), obs=torch.tensor(1.0))
+        def model():
+            calls.append(1)
+            level = pyro.param("level", torch.tensor(0.0))
+            if len(calls) > 3:
+                pyro.module("net", net)
+                level = level + pyro.param("late", torch.tensor(0.2), dist.constraints.positive) * net(torch.ones(1))
+            pyro.sample("x", dist.Normal(level, 1.0), obs=torch.tensor(1.0))
 
-    with pytest.raises(ValueError, match="'late' after training has begun"):
-        pg.fit(pg.models.Programs(model, nothing), None, steps=5, compile=False, progress=False)
+        return model, nothing
+
+    svi = SVI(*made(), pyro.optim.Adam({"lr": 0.1}), Trace_ELBO())
+    losses = [svi.step() for _ in range(12)]
+    late = pyro.param("late").item()
+    pair = pg.models.Programs(*made())
+    np.testing.assert_allclose(pg.fit(pair, None, steps=12, lr=0.1, progress=False).history["loss"], losses, rtol=1e-5)
+    assert pair.param("late").item() == pytest.approx(late, rel=1e-5)
+    assert pg.fit(pair, None, steps=2, lr=0.1, progress=False).history["loss"][0] < losses[-1]
+    with pytest.raises(ValueError, match=r"'net.*weight' after training has begun.*without checkpoint="):
+        pg.fit(pg.models.Programs(*made()), None, steps=5, checkpoint=tmp_path, progress=False)
 
 
 @pytest.mark.filterwarnings("ignore:.*ound vars in model but not guide")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import math
 import re
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from pyrogen.errors import DivergenceError
 from pyrogen.training.step.batch import flat
 from pyrogen.training.step.compiled import CompiledStep, can_compile, holds, is_plain_adam, pays
 from pyrogen.training.step.cuda_graph import CudaGraphStep
+from pyrogen.training.step.glance import Glance
 from pyrogen.training.step.objective import Objective, PlainStep, ProgramsObjective, Result
 from pyrogen.training.step.proof import agrees, changed_between, proven, snapshot
 from pyrogen.training.step.record import RecordedStep
@@ -91,14 +93,15 @@ class Step:
         before = snapshot(objective) if first is None else None
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
             batch = batch_of(0)
+            inside = contextvars.copy_context().run  # so that no context variable keeps what a trial sets
             if before is not None:
-                _try_out(objective, batch)
+                inside(_try_out, objective, batch)
             if ask is not False:
-                self._choose(batch, fixed)
+                inside(self._choose, batch, fixed)
         if before is not None:
             before.restore()
         self._held: Snapshot | None = None  # what the recording takes as fixed
-        self._glance: list[Any] = []
+        self._glance: Glance | None = None
 
     def look(self, whole: bool) -> bool:
         """Go on plain, with a warning, if what the recording takes as fixed has changed since the first look.
@@ -106,16 +109,12 @@ class Step:
         The programs are proven to change nothing of it themselves, so that a callback has. Return whether one has.
 
         Args:
-            whole: look at all that the programs reach, some milliseconds; else at what modules hold themselves.
+            whole: look at all that the programs reach, some milliseconds; else first at what containers hold.
         """
-        if isinstance(self._step, PlainStep):
+        if isinstance(self._step, PlainStep) or (self._glance is not None and not whole and self._glance.same()):
             return False
-        glance = _glance(self.objective.pair)
-        if self._held is not None and not whole and glance == self._glance:
-            return False
-        now, self._glance = snapshot(self.objective, copies=False), glance
-        if self._held is None:
-            self._held = now
+        now = snapshot(self.objective, copies=False)
+        self._held, self._glance = self._held or now, Glance(now.objects)
         path = changed_between(self._held, now)
         if path:
             self._step, self._compiled, self._ask = PlainStep(self.objective), False, False
@@ -210,15 +209,6 @@ class Step:
         finally:
             before.restore()
         return graph if agrees(self.objective, graph, batch, fixed, beta) else recorded
-
-
-def _glance(pair: nn.Module) -> list[Any]:
-    """Return the modes and settings of the modules, and which parameters are trained."""
-    held: list[Any] = []
-    for module in pair.modules():
-        held += [(id(p), p.requires_grad) for p in module._parameters.values() if p is not None]
-        held += [value for value in vars(module).values() if isinstance(value, bool | int | float | str)]
-    return held
 
 
 def _try_out(objective: Objective, batch: Any) -> None:

@@ -41,40 +41,42 @@ class Evaluation(NamedTuple):
     sites: dict[str, str]
 
 
-def loss_and_gradients(pair: Programs, batch: Any, size: int | None) -> Evaluation:
+def loss_and_gradients(pair: Programs, batch: Any, size: int | None, grows: bool = False) -> Evaluation:
     """Run the programs on a batch as ``SVI.step`` does.
 
     Args:
         pair: the programs, which may run for the first time here.
         batch: what `Programs.arguments` takes.
         size: N, for programs that ask for it.
+        grows: whether the programs may make further parameters after their first run.
 
     Raises:
         ValueError: if the loss is not a number that has gradients.
     """
     try:
-        return _evaluated(pair, *pair.arguments(batch, size))
+        return _evaluated(pair, *pair.arguments(batch, size), grows)
     except ToEnumerate:
-        return _evaluated(pair, *pair.arguments(batch, size))
+        return _evaluated(pair, *pair.arguments(batch, size), grows)
 
 
-def _evaluated(pair: Programs, args: Any, kwargs: Any) -> Evaluation:
-    model, guide = pair.programs
-    with pair.gathering() if not pair.is_ready else pair.store(), torch.enable_grad(), warnings.catch_warnings():
+def _evaluated(pair: Programs, args: Any, kwargs: Any, grows: bool) -> Evaluation:
+    (model, guide), known, ready = pair.programs, set(pair.store_names), pair.is_ready
+    with pair.store() if ready else pair.gathering(), torch.enable_grad(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Encountered (NaN|inf)", UserWarning)  # a run looks at its terms itself
         with _traces_of(pair.loss) as traces, poutine.trace(param_only=True) as run:
             loss = _loss_and_grads(pair.loss)(model, guide, *args, **kwargs)
         terms, sites = _terms(traces, pair.loss)
         columns = {name: detach_provenance(nats) for name, nats in (_columns(loss) | terms).items()}
         put = pair.settle()
-    parameters = pair.trainable()
-    gradients = {
-        name: None if id(parameter) in put else dense(parameter.grad) for name, parameter in parameters.items()
-    }
-    again = pair.used_again(run.trace.nodes)
-    for name, parameter in parameters.items():
-        if gradients[name] is None and id(parameter) in again and id(parameter) not in put:
-            gradients[name] = torch.zeros_like(parameter)  # as SVI leaves them: the mean of Adam still moves it
+    if ready and (new := [name for name in pair.store_names if name not in known]):
+        if not grows:
+            raise ValueError(
+                f"the programs make the parameter {new[0]!r} after training has begun: make it at each call, or train "
+                "in one process without checkpoint="
+            )
+        pair.adopt()
+    parameters, asked = pair.trainable(), pair.named(run.trace.nodes) - put  # as SVI, which moves only these
+    gradients = {name: dense(p.grad) if id(p) in asked else None for name, p in parameters.items()}
     for parameter in parameters.values():
         parameter.grad = None
     return Evaluation(columns, gradients, {"objective": "all"} | sites)

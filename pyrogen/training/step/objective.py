@@ -119,18 +119,12 @@ class ProgramsObjective:
         self.has_value = not isinstance(pair.loss, TraceTailAdaptive_ELBO)
         self.columns: tuple[str, ...] = ()
         self.sites: dict[str, str] = {}
-        self.told = False
+        self.told = self.grows = False
 
     def __call__(self, batch: Any, beta: Tensor) -> Result:
         """Return the row of terms and the gradient of each trained parameter; β has no part in it."""
-        known, ready = set(self.pair.store_names), self.pair.is_ready
         with cast(self.pair.beta.device, self.precision):
-            terms, gradients, sites = loss_and_gradients(self.pair, batch, self.size)
-        new = [name for name in self.pair.store_names if name not in known]
-        if ready and new:
-            raise ValueError(
-                f"the programs make the parameter {new[0]!r} after training has begun: make it at each call"
-            )
+            terms, gradients, sites = loss_and_gradients(self.pair, batch, self.size, self.grows)
         self.columns, self.sites = self.columns or tuple(terms), self.sites or sites
         self._compare(tuple(terms))
         zero = torch.zeros((), dtype=torch.float64)

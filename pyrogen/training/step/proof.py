@@ -13,7 +13,7 @@ from torch import Tensor
 
 from pyrogen.models import Programs
 from pyrogen.random_numbers import seeded
-from pyrogen.training.step.batch import resampled
+from pyrogen.training.step.batch import flat, rebuilt, resampled
 from pyrogen.training.step.objective import Objective, PlainStep, Result
 from pyrogen.training.step.record import RecordedStep, difference, place_in, record
 from pyrogen.training.step.state import Snapshot
@@ -98,11 +98,14 @@ def _refuse_changes(before: Snapshot, after: Snapshot) -> None:
 
 def _compare(objective: Objective, step: Any, batch: Any, beta: float, exact: bool) -> None:
     """Raise `Unrecordable` unless a step's results are those of the plain one, from the same state."""
-    here = snapshot(objective)
-    plain, state, moved = _outcome(objective, PlainStep(objective), batch, beta)
+    here, recording = snapshot(objective), step.recording
+    here.keep(recording.written)
+    tensors, form = flat(batch)
+    batches = [batch if recording.fixed else rebuilt(form, [x.clone() for x in tensors]) for _ in range(2)]
+    plain, state, moved = _outcome(objective, PlainStep(objective), batches[0], beta)
     here.restore()
     try:
-        replay, other, also = _outcome(objective, step, batch, beta)
+        replay, other, also = _outcome(objective, step, batches[1], beta)
     except (RuntimeError, IndexError) as error:
         raise Unrecordable("the shapes of its tensors depend on the values of others") from error
     here.restore()

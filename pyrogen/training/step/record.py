@@ -15,7 +15,7 @@ from pyrogen.training.step.fold import fold
 from pyrogen.training.step.objective import Objective, Result, Weight
 from pyrogen.training.step.simplify import reuse_memory, simplify
 from pyrogen.training.step.tape import Tape
-from pyrogen.training.step.watch import Unrecordable, Watch, place_of, unchecked, values_stay_tensors
+from pyrogen.training.step.watch import Unrecordable, Watch, place_of, unchecked, values_stay_tensors, watched
 
 
 @dataclass
@@ -28,6 +28,7 @@ class Recording:
         present: for each trained parameter, whether it has a gradient.
         fixed: whether the tensors of the batch, which every step sees, are constants of the recording.
         autocast: whether it was made under autocast, whose casts are among the operations.
+        written: memory from before the recording that the operations write to.
     """
 
     graph: fx.Graph
@@ -35,6 +36,7 @@ class Recording:
     present: list[bool]
     fixed: bool
     autocast: bool
+    written: list[torch.UntypedStorage]
 
 
 def record(objective: Objective, batch: Any, fixed: bool = False, places: bool = False) -> Recording:
@@ -61,7 +63,7 @@ def record(objective: Objective, batch: Any, fixed: bool = False, places: bool =
     try:
         with unchecked(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the plain run before this has given them
-            with tape, values_stay_tensors(), Watch(tape.read):
+            with watched(tape.refuse), tape, values_stay_tensors(), Watch(tape.read, tape.refuse):
                 row, gradients = objective(batch if fixed else rebuilt(form, inputs), beta)
     except Unrecordable:
         raise
@@ -71,12 +73,14 @@ def record(objective: Objective, batch: Any, fixed: bool = False, places: bool =
         raise tape.refused or Unrecordable(
             f"it cannot be recorded ({lines[0]}{f', {place}' if place else ''})"
         ) from error
+    finally:
+        written = tape.put_back()
     if tape.refused:  # and the programs have caught it
         raise tape.refused
     tape.finish((row, *(gradient for gradient in gradients if gradient is not None)))
     present = [gradient is not None for gradient in gradients]
     autocast = torch.is_autocast_enabled(pair.beta.device.type)
-    return Recording(tape.graph, tape.root, present, fixed, autocast)
+    return Recording(tape.graph, tape.root, present, fixed, autocast, written)
 
 
 def difference(first: Recording, second: Recording) -> tuple[int, str] | None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import array
+import ctypes
 import functools
+import os
+import pickle
 import random
 import types
 import warnings
@@ -14,10 +18,20 @@ import numpy as np
 import torch
 from torch import nn
 
-from pyrogen.models.reach import CONTAINERS, children, is_library, modules_of, reachable, slots_of
+from pyrogen.models.reach import (
+    CONTAINERS,
+    SIMPLE,
+    children,
+    is_library,
+    is_opaque,
+    is_value,
+    modules_of,
+    reachable,
+    slots_of,
+)
 
-SIMPLE = (bool, int, float, complex, str, bytes, type(None))
 LARGEST = 1 << 28  # bytes of one tensor that is still copied so that it can be put back
+GENERATORS = (torch.Generator, np.random.RandomState, random.Random, np.random.Generator, np.random.BitGenerator)
 Undo = Callable[[], Any]
 
 
@@ -32,6 +46,7 @@ class Snapshot:
         obstacle: what cannot be copied or compared, such as a generator; "" if there is nothing of the kind.
         values: path to a token that is equal as long as nothing has changed; tensors by identity, for a recording
             refers to them and what changes in them is recorded.
+        objects: all that was reached.
     """
 
     def __init__(self, copies: bool = True, **roots: Any) -> None:
@@ -40,7 +55,7 @@ class Snapshot:
         self.values: dict[str, Any] = {}
         self._undo: list[Undo] = []
         self._tensors: list[tuple[torch.Tensor, torch.Tensor, int]] = []
-        self._keep: list[Any] = []  # so that no identity is given to another object
+        self.objects: list[Any] = []  # which also keeps their identities from being given to others
         for path, value in reachable(**roots):
             if isinstance(value, torch.jit.ScriptModule):
                 self.obstacle = f"`{path}` is made by torch.jit, which keeps its state out of Python"
@@ -71,8 +86,12 @@ class Snapshot:
             if tensor._version != version or not torch.equal(tensor, copy):  # batch norm moves its means unseen
                 tensor.copy_(copy)
 
+    def keep(self, memory: list[torch.UntypedStorage]) -> None:
+        """Have memory put back too that belongs to the caller's data, or that no path leads to."""
+        self._undo.extend(functools.partial(storage.copy_, storage.clone()) for storage in memory)
+
     def _note(self, path: str, value: Any) -> None:
-        self._keep.append(value)
+        self.objects.append(value)
         if isinstance(value, torch.Tensor):
             if self._copies:
                 self._note_tensor(value)
@@ -81,25 +100,20 @@ class Snapshot:
             self.values[path] = _digest((value.shape, value.tobytes() if value.dtype != object else repr(value)))
             if value.flags.writeable:
                 self._undo.append(functools.partial(np.copyto, value, copy))
-        elif isinstance(value, torch.Generator):
-            state: Any = value.get_state()
-            self.values[path] = _digest(state.numpy().tobytes())
-            self._undo.append(functools.partial(value.set_state, state))
-        elif isinstance(value, np.random.Generator | np.random.BitGenerator):
-            bits = value.bit_generator if isinstance(value, np.random.Generator) else value
-            self.values[path], state = _digest(repr(bits.state)), bits.state
-            self._undo.append(functools.partial(setattr, bits, "state", state))
-        elif isinstance(value, np.random.RandomState):
-            legacy: Any = value.get_state()
-            self.values[path] = _digest((repr(legacy), legacy[1].tobytes()))
-            self._undo.append(functools.partial(value.set_state, legacy))
-        elif isinstance(value, random.Random):
-            self.values[path], state = _digest(value.getstate()), value.getstate()
-            self._undo.append(functools.partial(value.setstate, state))
+        elif isinstance(value, GENERATORS) or is_opaque(value):
+            try:
+                state, undo = _state_of(value)
+                self.values[path] = _digest(pickle.dumps(state))
+                self._undo.append(undo)
+            except (TypeError, ValueError, NotImplementedError, BufferError):
+                self.obstacle = f"`{path}` is a {type(value).__name__}, whose state cannot be put back"
         elif hasattr(value, "__next__"):
             self.obstacle = self.obstacle or f"`{path}` is a {type(value).__name__}, whose place cannot be put back"
         elif isinstance(value, functools._lru_cache_wrapper):
             self.values[path] = value.cache_info().currsize
+            if not self.values[path]:
+                self._undo.append(value.cache_clear)
+            self._note_container(path, value)
         else:
             self._note_container(path, value)
 
@@ -119,9 +133,27 @@ class Snapshot:
                 if not known or isinstance(item, nn.Parameter):  # what else a library's object keeps is its affair
                     self.values[name] = ("tensor", id(item), item.requires_grad)
             elif not isinstance(item, types.FunctionType | types.MethodType | type | types.ModuleType):
-                self.values[name] = ("object", type(item).__qualname__)
+                self.values[name] = ("object", type(item).__qualname__, hash(item) if is_value(item) else 0)
         if self._copies:
             self._undo.extend(_undo(value))
+
+
+def _state_of(value: Any) -> tuple[Any, Undo]:
+    """Return the state of a generator or of memory, and what puts it back; raise `TypeError` for other things."""
+    if isinstance(value, torch.Generator | np.random.RandomState):
+        state: Any = value.get_state()
+        return state, functools.partial(value.set_state, state)
+    if isinstance(value, random.Random):
+        return (state := value.getstate()), functools.partial(value.setstate, state)
+    if isinstance(value, np.random.Generator | np.random.BitGenerator):
+        bits = value.bit_generator if isinstance(value, np.random.Generator) else value
+        return (state := bits.state), functools.partial(setattr, bits, "state", state)
+    if isinstance(value, array.array | bytearray):
+        return (state := value[:]), functools.partial(value.__setitem__, slice(None), state)
+    view = memoryview(value)  # of mmap, of ctypes
+    state = view.tobytes()
+    kind = ctypes.c_char * len(state)
+    return state, lambda: setattr(kind.from_buffer(value), "raw", state)
 
 
 def overlaps(tensor: torch.Tensor) -> bool:
@@ -131,7 +163,9 @@ def overlaps(tensor: torch.Tensor) -> bool:
 
 def _undo(value: Any) -> Iterator[Undo]:
     """Yield what puts the entries of a container or the attributes of an object back."""
-    if isinstance(value, dict):
+    if value is os.environ:
+        yield functools.partial(value.update, dict(value))
+    elif isinstance(value, dict):
         yield functools.partial(_refill, value, dict(value))
     elif isinstance(value, list | deque):
         yield functools.partial(_refill_sequence, value, list(value))
@@ -149,7 +183,7 @@ def _undo(value: Any) -> Iterator[Undo]:
         yield from (functools.partial(vars(module).update, named) for module, named in modules_of(value))
     elif isinstance(value, type):
         for name, item in vars(value).items():
-            if name[:2] != "__" and isinstance(item, SIMPLE) and not is_library(value.__module__):
+            if name[:2] != "__" and (isinstance(item, SIMPLE) or is_value(item)) and not is_library(value.__module__):
                 yield functools.partial(setattr, value, name, item)
     else:
         yield from (functools.partial(setattr, value, name, item) for name, item in slots_of(value))

@@ -10,9 +10,13 @@ from torch import Tensor, fx, nn
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 from torch.utils._pytree import tree_leaves, tree_map
 
-from pyrogen.training.step.watch import Unrecordable, caller, here
+from pyrogen.training.step.watch import Unrecordable, caller, guarded, here
 
 aten = torch.ops.aten
+RAISING = {  # by the values that they are given
+    *(aten._linalg_check_errors.default, aten.index.Tensor, aten.index_select.default, aten.gather.default),
+    *(aten.embedding.default, aten.nll_loss_forward.default, aten.multinomial.default),
+}
 
 
 class Tape(TorchDispatchMode):
@@ -34,9 +38,13 @@ class Tape(TorchDispatchMode):
         self._alive: list[Tensor] = []  # so that no identity is given to another tensor
         self._changing: set[fx.Node] = set()  # nodes whose values differ from step to step
         self._written: set[int] = set()  # the memory, seen through any view, into which such values were written
+        self._memory: dict[int, torch.UntypedStorage] = {}  # that was there before the programs ran
+        self._before: dict[int, torch.UntypedStorage] = {}  # copies of what they write to of it, or hand to NumPy
+        self._lent: dict[int, str] = {}  # where NumPy was given what it may write to
         self.refused: Unrecordable | None = None
         for i, tensor in enumerate(inputs):
             self._changing.add(self._made(tensor, self.graph.placeholder(f"input_{i}")))
+            self._note_memory(tensor)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -45,14 +53,21 @@ class Tape(TorchDispatchMode):
         if func is aten.lift_fresh.default:  # a constant that the programs may write into
             func = aten.lift_fresh_copy.default
         ours, theirs = tree_map(self._argument, (args, kwargs))
+        if func in RAISING and guarded() and any(map(self._changes, _tensors(args, kwargs))):
+            self.refuse(f"an error of {_with_place(func)} depends on values, and is caught")
+        if func._schema.is_mutable:
+            pairs = zip(args, func._schema.arguments, strict=False)
+            written = [value for value, spec in pairs if spec.alias_info and spec.alias_info.is_write]
+            for tensor in _tensors(written, kwargs):
+                self._keep(tensor)
+                self._lent.pop(_memory(tensor), None)
         result = func(*args, **kwargs)
         if torch.Tag.dynamic_output_shape in func.tags and self._selects(func, args):
-            self._refuse(f"the shape of a tensor depends on values ({_with_place(func)})")
+            self.refuse(f"the shape of a tensor depends on values ({_with_place(func)})")
         node = self.graph.call_function(func, ours, theirs)
         if self.places:
             node.meta["place"] = here()
-        sources = [tensor for tensor in tree_leaves((args, kwargs)) if isinstance(tensor, Tensor)]
-        if torch.Tag.nondeterministic_seeded in func.tags or any(map(self._changes, sources)):
+        if torch.Tag.nondeterministic_seeded in func.tags or any(map(self._changes, _tensors(args, kwargs))):
             self._changing.add(node)
             if func._schema.is_mutable and isinstance(result, Tensor):
                 self._written.add(_memory(result))
@@ -67,11 +82,40 @@ class Tape(TorchDispatchMode):
         return result
 
     def read(self, tensor: Tensor, name: str) -> None:
-        """Refuse, if a tensor that differs from step to step gives its values to Python by the function `name`."""
+        """Refuse if a tensor that differs from step to step gives its values to Python by the function `name`."""
         if self._changes(tensor):
-            self._refuse(f"it reads the value of a tensor ({_with_place(name)})")
+            self.refuse(f"it reads the value of a tensor ({_with_place(name)})")
+        if id(tensor) not in self._nodes:
+            self._note_memory(tensor)
+        if self._keep(tensor):
+            self._lent[_memory(tensor)] = _with_place(name)
 
-    def _refuse(self, cause: str) -> None:
+    def put_back(self) -> list[torch.UntypedStorage]:
+        """Undo what the programs wrote into memory that was there before; return this memory."""
+        with _disable_current_modes():
+            for key, place in self._lent.items():
+                now, before = (
+                    torch.empty(0, dtype=torch.uint8).set_(m[key].cpu()) for m in (self._memory, self._before)
+                )
+                if not torch.equal(now, before):
+                    self.refused = self.refused or Unrecordable(f"it changes a tensor outside of torch ({place})")
+            return [self._memory[key].copy_(before) for key, before in self._before.items()]
+
+    def _keep(self, tensor: Tensor) -> bool:
+        """Copy the memory of a tensor, which may be written to, if it was there before; return whether it is new."""
+        key = _memory(tensor)
+        if key in self._before or key not in self._memory:
+            return False
+        with _disable_current_modes():
+            self._before[key] = self._memory[key].clone()
+        return True
+
+    def _note_memory(self, tensor: Tensor) -> None:
+        if key := _memory(tensor):
+            self._memory[key] = tensor.untyped_storage()
+
+    def refuse(self, cause: str) -> None:
+        """Give up: the programs do what no recording can stand for."""
         self.refused = self.refused or Unrecordable(cause)
         raise self.refused
 
@@ -86,6 +130,7 @@ class Tape(TorchDispatchMode):
             name = f"constant_{len(self._alive)}"
             setattr(self.root, name, value)
             node = self._made(value, self.graph.get_attr(name))
+            self._note_memory(value)
             if id(value) in self.live:
                 self._changing.add(node)
         return self._nodes[id(value)]
@@ -102,7 +147,7 @@ class Tape(TorchDispatchMode):
             if not isinstance(tensor, Tensor):
                 continue
             if self._changes(tensor) and not self._is_expected(func, args, kwargs):
-                self._refuse(f"it reads the value of a tensor ({_with_place(func)})")
+                self.refuse(f"it reads the value of a tensor ({_with_place(func)})")
         with _disable_current_modes():
             return func(*args, **kwargs)
 
@@ -131,6 +176,10 @@ class Tape(TorchDispatchMode):
 def _with_place(func: Any) -> str:
     place = here()
     return f"{func}, {place}" if place else str(func)
+
+
+def _tensors(*values: Any) -> list[Tensor]:
+    return [tensor for tensor in tree_leaves(values) if isinstance(tensor, Tensor)]
 
 
 def _memory(tensor: Tensor) -> int:

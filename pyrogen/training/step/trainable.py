@@ -31,6 +31,14 @@ def still_trained(module: nn.Module, optimizer: Optimizer, before: list[nn.Param
     return before
 
 
+def with_new(module: nn.Module, optimizer: Optimizer) -> list[nn.Parameter]:
+    """Return the parameters that training moves, and give the optimizer those that the programs have just made."""
+    held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    now = list(trainable(module).values())
+    optimizer.param_groups[0]["params"] += [p for p in now if id(p) not in held]
+    return now
+
+
 def dense(gradient: Tensor | None) -> Tensor | None:
     """Return a gradient as an optimizer takes it, that of a sparse embedding too."""
     return gradient.to_dense() if gradient is not None and gradient.is_sparse else gradient

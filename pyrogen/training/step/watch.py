@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import builtins
+import dis
+import functools
+import io
 import os
+import random
+import socket
+import subprocess
 import sys
 import sysconfig
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -37,16 +45,25 @@ LOOKS = {  # of a library, these are its messages and its memory
 }
 
 
+GRADIENT = torch.Tensor.grad.__get__  # type: ignore[union-attr]
+ITSELF = ("importlib", "linecache", "inspect", "traceback", "warnings", "torch._", "pyro.", "pyrogen.")
+OUTSIDE = (  # what else a program may depend on
+    *((builtins, "open"), (io, "open"), (subprocess, "Popen"), (socket, "socket"), (random, "_urandom")),
+    *((os, name) for name in ("open", "stat", "lstat", "access", "listdir", "scandir", "mkdir", "remove", "urandom")),
+)
+
+
 class Watch(TorchFunctionMode):
     """Tells of values that leave torch without an operation, and has ``one_hot`` write its ones without a look.
 
     Args:
         read: called with a tensor and the name of the function that gives its values to Python.
+        refuse: called with the cause, where no recording can stand for the programs.
     """
 
-    def __init__(self, read: Callable[[torch.Tensor, str], None]) -> None:
+    def __init__(self, read: Callable[[torch.Tensor, str], None], refuse: Callable[[str], None]) -> None:
         super().__init__()
-        self.read = read
+        self.read, self.refuse = read, refuse
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func is torch.nn.functional.one_hot:
@@ -55,6 +72,8 @@ class Watch(TorchFunctionMode):
             func in LOOKS and not _outside("torch._tensor", "torch.overrides").startswith(("torch", "pyro.", "copy"))
         ):
             self.read(args[0], func.__name__)
+        if func == GRADIENT and (place := _asked()):
+            self.refuse(f"it reads the gradient of an earlier step ({place})")
         return func(*args, **(kwargs or {}))
 
     @staticmethod
@@ -102,6 +121,34 @@ def values_stay_tensors() -> Iterator[None]:
 
 
 @contextmanager
+def watched(refuse: Callable[[str], None]) -> Iterator[None]:
+    """Refuse programs that look at files, at other processes or at the network, before they do."""
+    ours, before = threading.get_ident(), [getattr(module, name) for module, name in OUTSIDE]
+
+    def guard(name: str, function: Any) -> Any:
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            if threading.get_ident() == ours and not asking:
+                asking.append(name)  # to find the line of code looks at files too
+                place = _asked()
+                asking.clear()
+                if place:
+                    refuse(f"it calls `{name}`, whose answer may change ({place})")
+            return function(*args, **kwargs)
+
+        return guarded
+
+    asking: list[str] = []
+
+    try:
+        for (module, name), function in zip(OUTSIDE, before, strict=True):
+            setattr(module, name, guard(f"{module.__name__}.{name}", function))
+        yield
+    finally:
+        for (module, name), function in zip(OUTSIDE, before, strict=True):
+            setattr(module, name, function)
+
+
+@contextmanager
 def unchecked() -> Iterator[None]:
     """Let no distribution check its parameters or values, those too that were made before with their checks on."""
     check = Distribution._validate_sample
@@ -113,6 +160,16 @@ def unchecked() -> Iterator[None]:
         Distribution._validate_sample = check  # type: ignore[method-assign]
 
 
+def _asked() -> str:
+    """Return the line of the caller's own code that calls; "" where a library does so on its own account."""
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None and not is_own(frame.f_code.co_filename):
+        if str(frame.f_globals.get("__name__", "")).startswith(ITSELF):
+            return ""
+        frame = frame.f_back
+    return here()
+
+
 def here() -> str:
     """Return the line of the caller's own code that is being run, as "file:line"; "" if only libraries are."""
     frame: FrameType | None = sys._getframe(1)
@@ -121,6 +178,26 @@ def here() -> str:
             return f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"
         frame = frame.f_back
     return ""
+
+
+def guarded() -> bool:
+    """Return whether the caller's own code would catch an error that is raised now."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and not frame.f_code.co_filename.endswith(RECORDER):
+        if is_own(frame.f_code.co_filename) and ("suppress" in frame.f_code.co_names or _catches(frame)):
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _catches(frame: FrameType) -> bool:
+    names = {step.offset: step.opname for step in dis.get_instructions(frame.f_code)}
+    for entry in dis._parse_exception_table(frame.f_code):  # type: ignore[attr-defined]
+        handler = [name for offset, name in names.items() if offset >= entry.target][:2]
+        inside = entry.start <= frame.f_lasti < entry.end
+        if inside and handler[0] == "PUSH_EXC_INFO" and handler[1] != "WITH_EXCEPT_START":
+            return True
+    return False
 
 
 def caller() -> str:
@@ -148,6 +225,7 @@ def place_of(error: BaseException) -> str:
     return found
 
 
+@functools.cache
 def is_own(filename: str) -> bool:
     """Return whether a file is the caller's: it belongs to no library, not to Python and not to pyrogen."""
     path = os.path.realpath(filename)
