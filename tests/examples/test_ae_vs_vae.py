@@ -4,8 +4,6 @@ import json
 import runpy
 from pathlib import Path
 
-import pytest
-
 main = runpy.run_path(str(Path(__file__).parents[2] / "examples" / "ae_vs_vae.py"))["main"]
 
 
@@ -32,18 +30,3 @@ def test_ae_vs_vae_smoke(tmp_path, capsys):
         assert row["squared_error"] > 0
         assert (row["kl"] is None) == (row["scores"]["elbo"] is None) == name.startswith("AE")
         assert (row["cross_entropy"] is None) == ("gray" in name)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--latent", "1"], "--latent must be at least 2"),
-        (["--steps", "0"], "steps must be a whole number"),
-        (["--permutations", "0"], "--permutations must be at least 1, got 0"),
-    ],
-)
-def test_bad_options_give_one_sentence(tmp_path, capsys, arguments, message):
-    with pytest.raises(SystemExit) as stopped:
-        main(["--smoke", *arguments, "--out", str(tmp_path)])
-    assert stopped.value.code not in (0, None)
-    assert message in f"{stopped.value.code} {capsys.readouterr().err}"

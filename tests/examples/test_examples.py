@@ -85,20 +85,45 @@ def test_vae_dsprites(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("script", "arguments", "message"),
     [
-        (["--betas", "-1"], "--betas must be"),
-        (["--betas", "4", "4"], "--betas must be different"),
-        (["--device", "abacus"], "--device abacus cannot be used"),
-        (["--steps", "0"], "steps must be a whole number"),
-        (["--latent", "0"], "latent must be a whole number of at least 1, got 0"),
-        (["--data", "no-such-file.npz"], "no-such-file.npz"),
+        ("tc_vae", ["--beta", "10"], "--higher must be another β than --beta, and both are 10"),
+        ("tc_vae", ["--beta", "-1"], "beta must be a finite number of at least 0, got -1"),
+        ("tc_vae", ["--batch-size", "1"], "a batch must have at least two images to estimate"),
+        ("tc_vae", ["--device", "abacus"], "abacus"),
+        ("sc_vae", ["--sparsity", "1"], "below 1"),
+        ("sc_vae", ["--noise", "0"], "must be a finite number above 0"),
+        ("sc_vae", ["--atoms", "0"], "whole number of at least 1"),
+        ("sc_vae", ["--steps", "many"], "--steps"),
+        ("vamp_prior", ["--components", "0"], "at least 1"),
+        ("vamp_prior", ["--steps", "0"], "steps must be a whole number"),
+        ("vamp_prior", ["--latent", "0"], "latent must be a whole number of at least 1"),
+        ("vamp_prior", ["--device", "abacus"], "must be one that can be used here"),
+        ("ae_vs_vae", ["--latent", "1"], "--latent must be at least 2"),
+        ("ae_vs_vae", ["--steps", "0"], "steps must be a whole number"),
+        ("ae_vs_vae", ["--permutations", "0"], "--permutations must be at least 1, got 0"),
+        ("elbo_gamma", ["--x", "-1"], "finite and at least 0"),
+        ("elbo_gamma", ["--x", "nan"], "finite and at least 0"),
+        ("elbo_gamma", ["--steps", "0"], "--steps"),
+        ("vq_vae", ["--data", "digits", "--codes", "0"], "codes must be a whole number of at least 1"),
+        ("vq_vae", ["--data", "digits", "--codes", "99999"], "distinct vectors, one a code"),
+        ("vq_vae", ["--data", "digits", "--commitment", "-1"], "commitment must be a finite number of at least 0"),
+        ("vq_vae", ["--data", "digits", "--steps", "0"], "steps must be a whole number"),
+        ("labels", ["--labels", "5"], "--labels must be from 10, one of each digit, to 1297"),
+        ("missing_pixels", ["--missing", "1"], "--missing must be between 0 and 1, got 1"),
+        ("beta_vae_dsprites", ["--betas", "-1"], "--betas must be"),
+        ("beta_vae_dsprites", ["--betas", "4", "4"], "--betas must be different"),
+        ("beta_vae_dsprites", ["--device", "abacus"], "--device abacus cannot be used"),
+        ("beta_vae_dsprites", ["--steps", "0"], "steps must be a whole number"),
+        ("beta_vae_dsprites", ["--latent", "0"], "latent must be a whole number of at least 1, got 0"),
+        ("beta_vae_dsprites", ["--data", "no-such-file.npz"], "no-such-file.npz"),
     ],
 )
-def test_bad_options_give_one_sentence(tmp_path, capsys, arguments, message):
+def test_bad_options_give_one_sentence(tmp_path, capsys, script, arguments, message):
     with pytest.raises(SystemExit) as refused:  # with a sentence, which Python prints and exits with 1
-        main_of("beta_vae_dsprites.py")(["--smoke", *arguments, "--out", str(tmp_path)])
-    assert message in (said := str(refused.value.code) + capsys.readouterr().err)
+        main_of(f"{script}.py")(["--smoke", *arguments, "--out", str(tmp_path)])
+    assert refused.value.code not in (0, None)
+    assert message in (said := f"{refused.value.code} {capsys.readouterr().err}")
     assert "Traceback" not in said
 
 

@@ -28,19 +28,3 @@ def test_sc_vae_example_smoke(tmp_path, capsys):
         assert row["training zeros"] == pytest.approx(float(asked), abs=1e-3)
         assert row["error, refitted"] <= row["error"]
     assert result["feature map"]["scores"]["elbo"] is None
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--sparsity", "1"], "below 1"),
-        (["--noise", "0"], "must be a finite number above 0"),
-        (["--atoms", "0"], "whole number of at least 1"),
-        (["--steps", "many"], "--steps"),
-    ],
-)
-def test_sc_vae_example_refuses_in_one_sentence(tmp_path, capsys, arguments, message):
-    with pytest.raises(SystemExit) as stopped:
-        main(["--smoke", *arguments, "--out", str(tmp_path)])
-    assert stopped.value.code not in (0, None)
-    assert message in f"{stopped.value.code} {capsys.readouterr().err}"

@@ -4,8 +4,6 @@ import json
 import runpy
 from pathlib import Path
 
-import pytest
-
 main = runpy.run_path(str(Path(__file__).parents[2] / "examples" / "tc_vae.py"))["main"]
 
 
@@ -21,19 +19,3 @@ def test_tc_vae_smoke(tmp_path, capsys):
     pictures = {path.stem for path in tmp_path.glob("*.png")}
     assert pictures == {"training", "reconstructions", "mutual_information", "traversals_beta_vae", "traversals_tc_vae"}
     assert "total_correlation" in (tmp_path / "history_0.csv").read_text().splitlines()[0]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--beta", "10"], "--higher must be another β than --beta, and both are 10"),
-        (["--beta", "-1"], "beta must be a finite number of at least 0, got -1"),
-        (["--batch-size", "1"], "a batch must have at least two images to estimate"),
-        (["--device", "abacus"], "abacus"),
-    ],
-)
-def test_tc_vae_refuses_in_one_sentence(tmp_path, capsys, arguments, message):
-    with pytest.raises(SystemExit) as stopped:
-        main(["--smoke", *arguments, "--out", str(tmp_path)])
-    assert stopped.value.code not in (0, None)
-    assert message in f"{stopped.value.code} {capsys.readouterr().err}"

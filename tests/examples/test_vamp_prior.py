@@ -56,19 +56,3 @@ def test_means_over_seeds_have_students_p():
     assert found["standard_error"] == pytest.approx(1 / math.sqrt(3))
     t = 2 * math.sqrt(3)
     assert found["p"] == pytest.approx(1 - t / math.sqrt(2 + t**2))  # Student's t of two degrees
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--components", "0"], "at least 1"),
-        (["--steps", "0"], "steps must be a whole number"),
-        (["--latent", "0"], "latent must be a whole number of at least 1"),
-        (["--device", "abacus"], "must be one that can be used here"),
-    ],
-)
-def test_vamp_prior_refuses_in_one_sentence(tmp_path, capsys, arguments, message):
-    with pytest.raises(SystemExit) as stopped:
-        example["main"](["--smoke", *arguments, "--out", str(tmp_path)])
-    assert stopped.value.code not in (0, None)
-    assert message in f"{stopped.value.code} {capsys.readouterr().err}"

@@ -31,18 +31,3 @@ def test_vq_vae_smoke(tmp_path, capsys):
     assert "NLL" not in text  # it is of fewer images than −ELBO, which it equals for a VQ-VAE image by image
     pictures = {path.name for path in tmp_path.glob("*.png")}
     assert pictures == {"reconstructions.png", "samples.png", "rate_distortion.png", "codebook.png"}
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--codes", "0"], "codes must be a whole number of at least 1"),
-        (["--codes", "99999"], "distinct vectors, one a code"),
-        (["--commitment", "-1"], "commitment must be a finite number of at least 0"),
-        (["--steps", "0"], "steps must be a whole number"),
-    ],
-)
-def test_vq_vae_refuses_in_one_sentence(tmp_path, arguments, message):
-    with pytest.raises(SystemExit) as stopped:
-        main(["--smoke", "--data", "digits", *arguments, "--out", str(tmp_path)])
-    assert message in str(stopped.value.code)
