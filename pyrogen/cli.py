@@ -61,7 +61,7 @@ def _add_check(commands: Any) -> None:
     parser.add_argument("--fitted", action="store_true", help="the guide has been trained: is it near the posterior?")
     parser.add_argument("--seed", type=int, default=0, help="of all random numbers (default: %(default)s)")
     parser.add_argument("--time-limit", type=float, default=60.0, help="seconds; 0 for none (default: %(default)s)")
-    parser.add_argument("--json", type=Path, help="write the report to this file too")
+    parser.add_argument("--json", type=Path, help="write the report to this file too; missing folders are made")
     parser.set_defaults(run=_check)
 
 
@@ -87,7 +87,9 @@ def _add_exercise(commands: Any) -> None:
     )
     parser.add_argument("file", type=Path, help="the exercise, a JSON file (docs: tutorials/exercises)")
     parser.add_argument("--answers", type=Path, help="a folder with a .json or .csv file for each student")
-    parser.add_argument("--out", type=Path, help="write report.html and a table (CSV or JSON) into this folder")
+    parser.add_argument(
+        "--out", type=Path, help="write report.html and a table (CSV or JSON) there; the folder is made"
+    )
     parser.add_argument("--draws", type=int, default=5, help="random networks that decide (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of these networks (default: %(default)s)")
     parser.set_defaults(run=_exercise)

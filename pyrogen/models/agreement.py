@@ -58,18 +58,19 @@ def made_by(prior: Any) -> dist.TorchDistribution:
     return made  # type: ignore[return-value]
 
 
-def matched(encoder: Any, decoder: Any) -> tuple[tuple[int, ...], int]:
-    """Return the shape of x and the number of latents, on which two networks must agree.
+def matched(encoder: Any, decoder: Any, grid: bool = False) -> tuple[tuple[int, ...], int]:
+    """Return the shape of x and the number of latents, on which two networks must agree, with `grid` on that too.
 
     Raises:
         TypeError: if one of them does not say.
         ValueError: if they disagree.
     """
-    for what in ("latent", "shape"):
+    for what in ("grid", "dim", "latent", "shape") if grid else ("latent", "shape"):
         if not (hasattr(encoder, what) and hasattr(decoder, what)):
+            bases = "pg.nn.GridEncoder and pg.nn.GridDecoder" if grid else "pg.nn.Encoder and pg.nn.Decoder"
             raise TypeError(
                 f"encoder and decoder must both say their {what}, got {type(encoder).__name__} and "
-                f"{type(decoder).__name__}: subclass pg.nn.Encoder and pg.nn.Decoder"
+                f"{type(decoder).__name__}: subclass {bases}"
             )
         mine, theirs = getattr(encoder, what), getattr(decoder, what)
         if mine != theirs:

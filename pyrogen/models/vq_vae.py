@@ -35,7 +35,8 @@ class VQVAE(Pair):
         encoder: x to features over ``(*grid, D)``; write your own as a `pg.nn.GridEncoder`.
         decoder: z ``(*batch, *grid, D)`` to p(x | z); your own, as a `pg.nn.GridDecoder`.
         codebook: the K vectors.
-        commitment: κ ≥ 0.
+        commitment: κ ≥ 0. The paper's 0.25 goes with a squared error without a factor. Under ``Gaussian(σ)`` that error
+            weighs 1/2σ²: take a κ of about as much, such as 50 for σ = 0.1.
         prior: p(z), a distribution over ``(*grid, D)`` or a callable (a module, if it has weights) that returns one. A
             `pg.distributions.AutoregressivePrior` of the same codebook is one. ``None`` is the uniform one.
         beta: β ≥ 0, which matters to a learned prior alone.
@@ -71,16 +72,7 @@ class VQVAE(Pair):
         commitment = checks.real("commitment", commitment, least=0)
         if not isinstance(codebook, Codebook):
             raise TypeError(f"codebook must be a pg.nn.Codebook, got a {type(codebook).__name__}")
-        for what in ("grid", "dim"):
-            if not (hasattr(encoder, what) and hasattr(decoder, what)):
-                raise TypeError(
-                    f"encoder and decoder must both say their {what}, got {type(encoder).__name__} and "
-                    f"{type(decoder).__name__}: subclass pg.nn.GridEncoder and pg.nn.GridDecoder"
-                )
-            mine, theirs = getattr(encoder, what), getattr(decoder, what)
-            if mine != theirs:
-                raise ValueError(f"encoder and decoder must have one {what}, got {mine} and {theirs}")
-        self.shape, self.latent = matched(encoder, decoder)
+        self.shape, self.latent = matched(encoder, decoder, grid=True)
         if codebook.dim != encoder.dim:
             raise ValueError(f"codebook must have the networks' dim={encoder.dim}, got dim={codebook.dim}")
         self.encoder, self.decoder, self.codebook = encoder, decoder, codebook
@@ -90,7 +82,7 @@ class VQVAE(Pair):
         if not isinstance(made, CodeDistribution):
             raise TypeError(
                 f"the prior must be a probability of grids of codes (a pg.distributions.CodeDistribution), got a "
-                f"{type(made).__name__}: a density would make the bound none"
+                f"{type(made).__name__}: a density gives no bound"
             )
         if made.codebook is not codebook:
             raise ValueError("prior must be over the codebook passed here, got one over another codebook")

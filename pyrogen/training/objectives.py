@@ -55,27 +55,18 @@ class SiteTerm:
 
     def weighted(self) -> Tensor:
         """Return the weighted sum of each image, (B,); of a site outside of the data's plate the one sum, ()."""
-        return self._by_image(self._scaled())
-
-    def per_image(self) -> Tensor:
-        """Return the unweighted sum of each image, (B,); of a site outside of the data's plate the one sum, ()."""
-        return self._by_image(self._unsplit())
+        nats = self._scaled()
+        if self.dim is None:
+            return nats.sum()
+        return nats if nats.dim() == 1 else nats.movedim(self.dim, 0).flatten(1).sum(1)
 
     def per_latent(self) -> Tensor:
         """Return the unweighted sum of each latent over the batch, (L,); (1,) where they do not split."""
         return self.nats.flatten(0, -2).sum(0) if self.split else self.nats.sum().reshape(1)
 
-    def _unsplit(self) -> Tensor:
-        return self.nats.sum(-1) if self.split else self.nats
-
     def _scaled(self) -> Tensor:
-        scaled: Tensor = scale_and_mask(self._unsplit(), self.scale, self.mask)
+        scaled: Tensor = scale_and_mask(self.nats.sum(-1) if self.split else self.nats, self.scale, self.mask)
         return scaled
-
-    def _by_image(self, nats: Tensor) -> Tensor:
-        if self.dim is None:
-            return nats.sum()
-        return nats if nats.dim() == 1 else nats.movedim(self.dim, 0).flatten(1).sum(1)
 
 
 @dataclass(frozen=True)

@@ -353,7 +353,7 @@ BOOK = Codebook(6, 3)
         (
             {"prior": torch.distributions.Normal(torch.zeros(3), 1.0)},
             TypeError,
-            "the prior must be a probability of grids of codes .* got a Normal: a density would make",
+            "the prior must be a probability of grids of codes .* got a Normal: a density gives no bound",
         ),
         (
             {"codebook": BOOK, "prior": UniformCodes(BOOK, (4,))},
