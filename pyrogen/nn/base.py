@@ -81,12 +81,17 @@ class Decoder(Described, nn.Module, ABC):
     def forward(self, z: Tensor) -> dist.TorchDistribution:
         """Return the likelihood p(x | z), batch shape ``z.shape[:-1]``, event shape ``shape``."""
         z, batch = rows(self, z, (self.latent,), "z")
-        output = full(fitting(self.output_of(z), (len(z), *self.shape), "what output_of returns"))
-        if len(batch) != 1:
-            output = output.reshape(*batch, *self.shape)
-        with finite("what output_of returns"):
-            distribution: dist.TorchDistribution = self.likelihood(output, len(self.shape))
-        return distribution
+        return explained(self, self.output_of(z), len(z), batch)
+
+
+def explained(decoder: Any, output: Tensor, number: int, batch: tuple[int, ...]) -> dist.TorchDistribution:
+    """Return the decoder's likelihood at what its `output_of` gave for `number` rows, of this batch shape."""
+    output = full(fitting(output, (number, *decoder.shape), "what output_of returns"))
+    if len(batch) != 1:
+        output = output.reshape(*batch, *decoder.shape)
+    with finite("what output_of returns"):
+        distribution: dist.TorchDistribution = decoder.likelihood(output, len(decoder.shape))
+    return distribution
 
 
 def bounded(log_variance: Tensor) -> Tensor:

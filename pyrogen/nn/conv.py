@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 from torch import Tensor, nn
 
 from pyrogen import checks
 from pyrogen.nn.base import Decoder, Encoder
 from pyrogen.nn.likelihoods import Likelihood, LikelihoodName
-from pyrogen.nn.strides import halved
+from pyrogen.nn.strides import doubling, halved, halving
 
 
 class ConvEncoder(Encoder):
@@ -43,10 +42,7 @@ class ConvEncoder(Encoder):
         super().__init__(shape, latent)
         self.point = checks.flag("point", point)
         smallest = _smallest_map(self.shape, channels, hidden)
-        widths = [self.shape[0], *channels]
-        layers: list[nn.Module] = []
-        for before, after in pairwise(widths):
-            layers += [nn.Conv2d(before, after, kernel_size=4, stride=2, padding=1), nn.ReLU()]
+        layers = halving([self.shape[0], *channels])
         features = smallest[0] * smallest[1] * smallest[2]
         width = self.latent if point else 2 * self.latent
         self.network = nn.Sequential(
@@ -86,12 +82,8 @@ class ConvDecoder(Decoder):
         super().__init__(shape, latent, likelihood)
         smallest = _smallest_map(self.shape, channels, hidden)
         features = smallest[0] * smallest[1] * smallest[2]
-        layers: list[nn.Module] = [nn.Linear(self.latent, hidden), nn.ReLU(), nn.Linear(hidden, features)]
-        layers.append(nn.Unflatten(1, smallest))
-        widths = [*reversed(channels), self.shape[0]]
-        for before, after in pairwise(widths):
-            layers += [nn.ReLU(), nn.ConvTranspose2d(before, after, kernel_size=4, stride=2, padding=1)]
-        self.network = nn.Sequential(*layers)
+        layers = [nn.Linear(self.latent, hidden), nn.ReLU(), nn.Linear(hidden, features), nn.Unflatten(1, smallest)]
+        self.network = nn.Sequential(*layers, *doubling([*reversed(channels), self.shape[0]]))
 
     def output_of(self, z: Tensor) -> Tensor:
         """Return the likelihood's parameters, (B, channels, height, width)."""

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from itertools import pairwise
+from functools import partial
 
 from pyro import distributions as dist
 from torch import Tensor, nn
 
 from pyrogen import checks
 from pyrogen.config import Described
-from pyrogen.nn.base import check_shape, event_size, fitting, rows
+from pyrogen.nn.base import check_shape, event_size, explained, fitting, rows
 from pyrogen.nn.likelihoods import Likelihood, LikelihoodName, finite, make_likelihood
 from pyrogen.nn.mlp import _check_hidden, _layers
-from pyrogen.nn.strides import halved
+from pyrogen.nn.strides import doubling, halved, halving
 
-SLOPE = 0.1  # of the ReLU below zero
+Leaky = partial(nn.LeakyReLU, 0.1)
 
 
 class GridEncoder(Described, nn.Module, ABC):
@@ -79,10 +79,7 @@ class GridDecoder(Described, nn.Module, ABC):
     def forward(self, z: Tensor) -> dist.TorchDistribution:
         """Return the likelihood p(x | z), batch shape ``z.shape[:-len(grid) - 1]``, event shape ``shape``."""
         z, batch = rows(self, z, (*self.grid, self.dim), "z")
-        output = fitting(self.output_of(z), (len(z), *self.shape), "what output_of returns")
-        with finite("what output_of returns"):
-            distribution: dist.TorchDistribution = self.likelihood(output.reshape(*batch, *self.shape), len(self.shape))
-        return distribution
+        return explained(self, self.output_of(z), len(z), batch)
 
 
 class ConvGridEncoder(GridEncoder):
@@ -105,11 +102,8 @@ class ConvGridEncoder(GridEncoder):
 
     def __init__(self, shape: Sequence[int], dim: int, channels: Sequence[int] = (32, 64, 64)) -> None:
         super().__init__(shape, halved(shape, channels, "(32, 64, 64)"), dim)
-        layers: list[nn.Module] = []
-        for before, after in pairwise([self.shape[0], *channels]):
-            layers += [nn.Conv2d(before, after, kernel_size=4, stride=2, padding=1), nn.LeakyReLU(SLOPE)]
-        last = channels[-1]
-        layers += [nn.Conv2d(last, last, kernel_size=3, padding=1), nn.LeakyReLU(SLOPE), nn.Conv2d(last, self.dim, 1)]
+        layers, last = halving([self.shape[0], *channels], Leaky), channels[-1]
+        layers += [nn.Conv2d(last, last, kernel_size=3, padding=1), Leaky(), nn.Conv2d(last, self.dim, 1)]
         self.network = nn.Sequential(*layers)
 
     def features_of(self, x: Tensor) -> Tensor:
@@ -141,10 +135,8 @@ class ConvGridDecoder(GridDecoder):
         channels: Sequence[int] = (32, 64, 64),
     ) -> None:
         super().__init__(shape, halved(shape, channels, "(32, 64, 64)"), dim, likelihood)
-        layers: list[nn.Module] = [nn.Conv2d(self.dim, channels[-1], kernel_size=3, padding=1)]
-        for before, after in pairwise([*reversed(channels), self.shape[0]]):
-            layers += [nn.LeakyReLU(SLOPE), nn.ConvTranspose2d(before, after, kernel_size=4, stride=2, padding=1)]
-        self.network = nn.Sequential(*layers)
+        first = nn.Conv2d(self.dim, channels[-1], kernel_size=3, padding=1)
+        self.network = nn.Sequential(first, *doubling([*reversed(channels), self.shape[0]], Leaky))
 
     def output_of(self, z: Tensor) -> Tensor:
         """Return the likelihood's parameters, (B, channels, height, width)."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from itertools import pairwise
 
 from pyro import distributions as dist
 from torch import Tensor, nn
@@ -12,11 +11,11 @@ from torch.nn.functional import layer_norm
 
 from pyrogen import checks
 from pyrogen.config import Described
-from pyrogen.nn.base import Decoder, check_shape, event_size, fitting, rows
+from pyrogen.nn.base import Decoder, check_shape, event_size, explained, fitting, rows
 from pyrogen.nn.dictionary import Dictionary
 from pyrogen.nn.ista import SparseCoder
 from pyrogen.nn.likelihoods import Likelihood, LikelihoodName, finite
-from pyrogen.nn.strides import halved
+from pyrogen.nn.strides import doubling, halved, halving
 
 
 class SparseEncoder(Described, nn.Module, ABC):
@@ -127,9 +126,7 @@ class SparseConvEncoder(SparseEncoder):
         height, width = halved(shape, channels, "(32, 64)")
         super().__init__(shape, coder, (height, width))
         self.scale = checks.real("scale", scale, above=0)
-        layers: list[nn.Module] = []
-        for before, after in pairwise([self.shape[0], *channels]):
-            layers += [nn.Conv2d(before, after, kernel_size=4, stride=2, padding=1), nn.ReLU()]
+        layers = halving([self.shape[0], *channels])
         self.network = nn.Sequential(*layers, nn.Conv2d(channels[-1], self.dictionary.size, kernel_size=1))
 
     def features_of(self, x: Tensor) -> Tensor:
@@ -166,10 +163,7 @@ class SparseDecoder(Decoder):
     def forward(self, z: Tensor) -> dist.TorchDistribution:
         """Return the likelihood p(x | z), batch shape ``z.shape[:-len(code_shape)]``, event shape ``shape``."""
         z, batch = rows(self, z, self.code_shape, "z")
-        output = fitting(self.output_of(self.dictionary(z)), (len(z), *self.shape), "what output_of returns")
-        with finite("what output_of returns"):
-            distribution: dist.TorchDistribution = self.likelihood(output.reshape(*batch, *self.shape), len(self.shape))
-        return distribution
+        return explained(self, self.output_of(self.dictionary(z)), len(z), batch)
 
 
 class SparseLinearDecoder(SparseDecoder):
@@ -224,10 +218,8 @@ class SparseConvDecoder(SparseDecoder):
         channels: Sequence[int] = (32, 64),
     ) -> None:
         super().__init__(shape, dictionary, likelihood, halved(shape, channels, "(32, 64)"))
-        layers: list[nn.Module] = [nn.Conv2d(dictionary.size, channels[-1], kernel_size=1)]
-        for before, after in pairwise([*reversed(channels), self.shape[0]]):
-            layers += [nn.ReLU(), nn.ConvTranspose2d(before, after, kernel_size=4, stride=2, padding=1)]
-        self.network = nn.Sequential(*layers)
+        first = nn.Conv2d(dictionary.size, channels[-1], kernel_size=1)
+        self.network = nn.Sequential(first, *doubling([*reversed(channels), self.shape[0]]))
 
     def output_of(self, z: Tensor) -> Tensor:
         """Return the likelihood's parameters, (B, channels, height, width)."""

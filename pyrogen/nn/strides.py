@@ -1,8 +1,11 @@
-"""Feature maps of convolutions that halve height and width."""
+"""Convolutions that halve height and width, and transposed ones that double them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+from torch import nn
 
 from pyrogen.nn.base import check_shape, check_widths
 
@@ -30,3 +33,19 @@ def halved(shape: Sequence[int], channels: Sequence[int], example: str) -> tuple
             f"got {shape}: pass fewer channels, or an MLP network"
         )
     return shape[1] // factor, shape[2] // factor
+
+
+def halving(sizes: Sequence[int], activation: Callable[[], nn.Module] = nn.ReLU) -> list[nn.Module]:
+    """Return a convolution (kernel 4, stride 2) from each number of channels to the next, each with its activation."""
+    layers: list[nn.Module] = []
+    for before, after in pairwise(sizes):
+        layers += [nn.Conv2d(before, after, kernel_size=4, stride=2, padding=1), activation()]
+    return layers
+
+
+def doubling(sizes: Sequence[int], activation: Callable[[], nn.Module] = nn.ReLU) -> list[nn.Module]:
+    """Return a transposed convolution from each number of channels to the next, each after its activation."""
+    layers: list[nn.Module] = []
+    for before, after in pairwise(sizes):
+        layers += [activation(), nn.ConvTranspose2d(before, after, kernel_size=4, stride=2, padding=1)]
+    return layers
