@@ -257,3 +257,16 @@ def test_a_decoder_that_gives_another_shape_is_refused(shape, batch):
 def test_a_network_that_gives_no_tensor_is_refused():
     with pytest.raises(TypeError, match=r"what output_of returns must be a tensor of shape \(6, 2, 3\), got a tu"):
         OfOwnMakeToo((torch.zeros(6, 2, 3),))(torch.zeros(6, 2))
+
+
+@pytest.mark.parametrize(
+    ("decoder", "z"),
+    [
+        (pg.nn.MLPDecoder((8, 8), 3, hidden=(4,)), torch.zeros(2, 3)),
+        (pg.nn.ConvGridDecoder((1, 8, 8), 4, channels=(4,)), torch.zeros(2, 4, 4, 4)),
+        (pg.nn.SparseConvDecoder((1, 8, 8), pg.nn.Dictionary(4, 6), channels=(4,)), torch.zeros(2, 4, 4, 6)),
+    ],
+)
+def test_a_likelihood_has_the_digits_of_float32_under_autocast(decoder, z):
+    with torch.autocast("cpu", torch.bfloat16):
+        assert decoder(z).mean.dtype == torch.float32
