@@ -13,7 +13,8 @@ from pyro.distributions import constraints
 from scipy import stats
 
 import pyrogen as pg
-from pyrogen.testing.checks.gradient import gradient
+from pyrogen.testing.checks.gradient import _Evidence, gradient
+from pyrogen.testing.checks.gradient_estimators import Group
 from pyrogen.testing.checks.indices import part_of_shuffled
 from pyrogen.testing.checks.objective import objective
 from pyrogen.testing.checks.parameters import parameters
@@ -173,6 +174,15 @@ def test_an_infinite_density_is_found_unless_it_is_masked():
 
 
 # --- densities, objective and gradients
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_single_runs_that_are_apart_are_a_fault_where_they_must_agree(exact):
+    """As those of a reversed gradient whose mean is zero."""
+    evidence = _Evidence(Group(("loc",), (), ()), 0.0, exact)
+    evidence.difference += np.random.default_rng(0).normal(size=48).tolist()
+    evidence.gradient += [1.0] * 48
+    assert evidence.wrong(RATE) is exact
 
 
 class OwnGamma(dist.Gamma):

@@ -24,8 +24,8 @@ _NOISY_ROUNDS = (64, 256, 512)
 class _Evidence:
     """What the runs say of one group of parameters, along its direction."""
 
-    def __init__(self, group: Group, rounding: float) -> None:
-        self.group, self.rounding = group, rounding
+    def __init__(self, group: Group, rounding: float, exact: bool) -> None:
+        self.group, self.rounding, self.exact = group, rounding, exact
         self.difference, self.gradient, self.curvature = Sample(), Sample(), Sample()
 
     @property
@@ -38,14 +38,27 @@ class _Evidence:
         """What is not a fault: rounding, and how much halving the step changes a finite difference."""
         return MARGIN * self.size + median(self.curvature or [0.0]) + self.rounding
 
+    @property
+    def apart(self) -> Sample:
+        """How far single runs are apart."""
+        return Sample(map(abs, self.difference))
+
     def wrong(self, rate: float) -> bool:
-        return exceeds(self.difference, self.margin, rate)
+        single = self.exact and exceeds(self.apart, self.margin, rate)
+        return single or exceeds(self.difference, self.margin, rate)
+
+    @property
+    def worst(self) -> tuple[int, float]:
+        """The run in which the two are furthest apart, and by how much."""
+        bias = max(self.difference, key=abs)
+        return self.difference.index(bias) + 1, bias
 
     def finding(self) -> Finding:
         bias, error = self.difference.mean, self.difference.error
         return GRADIENT.fault(
-            f"the gradient in {self.group.spoken} is {bias:+.3g} ± {error:.2g} off along a fixed direction, at a size "
-            f"of {self.size:.3g}: look for detach, no_grad or rounding on the way of a latent, or a wrong rsample",
+            f"the gradient in {self.group.spoken} is {bias:+.3g} ± {error:.2g} off along a fixed direction "
+            f"({self.apart.mean:.3g} in a single run), at a size of {self.size:.3g}: look for detach, no_grad or "
+            "rounding on the way of a latent, or a wrong rsample",
             self.group.names[0],
             bias=bias,
             standard_error=error,
@@ -61,13 +74,14 @@ def gradient(tested: Tested, false_alarm: float) -> Result:
 
     - Where every draw of the guide is a smooth function of its parameters and of noise, a central difference at equal
       noise: (L(φ + hv) − L(φ − hv)) / 2h, extrapolated from h and h/2. Gamma, Beta, Dirichlet and Student's t are
-      smooth too, drawn by inversion.
+      smooth too, drawn by inversion. For an ELBO of Pyro the two must agree in each single run.
     - Else (von Mises, a mixture, a distribution of the user's own) the reference is the score-function estimator of the
       same ELBO, E_q[(log p − log q) ∇ log q + ∇ log p]. It uses no path through a draw.
 
     A fault is a mean difference that is beyond doubt greater than 2 % of the gradient and than what halving h changes,
-    by Student's t at `false_alarm` / groups. Runs are added until the answer is clear. Where it stays unclear to a
-    fifth of the gradient's size, the result says so. If that holds for every group, the check is "skipped".
+    by Student's t at `false_alarm` / groups. Where single runs must agree, so is their mean distance. Runs are added
+    until the answer is clear. Where it stays unclear to a fifth of the gradient's size, the result says so. If that
+    holds for every group, the check is "skipped".
     """
     trace, loss = tested.guide_alone(), tested.elbo()
     if not (tested.evaluates or tested.loss is None):
@@ -81,7 +95,8 @@ def gradient(tested: Tested, false_alarm: float) -> Result:
     if tested.is_number(loss) and all(gradient is None for _, gradient in tested.gradients(loss, 0)[1].values()):
         return GRADIENT.skipped("the loss returns a number, which has no gradient")
     unit = _ROUNDING * (1 + abs(tested.value(loss, 0)))
-    evidence = [_Evidence(group, unit * group.eps) for group in groups_of(tested, loss)]
+    exact = smooth and not tested.own_loss
+    evidence = [_Evidence(group, unit * group.eps, exact) for group in groups_of(tested, loss)]
     if not evidence:
         return GRADIENT.skipped("there is no parameter to train")
     rate = false_alarm / len(evidence)
@@ -103,7 +118,7 @@ def gradient(tested: Tested, false_alarm: float) -> Result:
         done = runs
     wrong = [one for one in evidence if one.wrong(rate)]
     if smooth:
-        wrong = [one for one in wrong if stands(tested, loss, one.group, 1, one.difference.mean, one.margin)]
+        wrong = [one for one in wrong if stands(tested, loss, one.group, *one.worst, one.margin)]
     findings = [one.finding() for one in wrong]
     unsure = [one for one in evidence if one not in wrong and one.difference.error + one.margin > 0.2 * one.size]
     if not findings and len(unsure) == len(evidence):

@@ -151,13 +151,10 @@ def _part(tested: Tested, loss: Any, batch: Batch | None, rows: int, run: int, p
 def check_batch(batch: Any) -> None:
     """Raise ``TypeError`` unless `batch` makes ``(args, kwargs)`` from row indices."""
     if not callable(batch):
-        raise TypeError(
-            f"batch must be a callable that makes (args, kwargs) from row indices, got {checks.shown(batch)}"
-        )
+        wanted = "a callable that makes (args, kwargs) from row indices"
+        raise TypeError(f"batch must be {wanted}, got {checks.shown(batch)}")
     with blaming("batch"):
         made = batch(torch.zeros(1, dtype=torch.int64))
     if not (isinstance(made, tuple) and len(made) == 2 and isinstance(made[0], tuple) and isinstance(made[1], Mapping)):
-        raise TypeError(
-            "batch must return (args, kwargs), a tuple and a mapping, such as ((x[rows], N), {}), got "
-            f"{checks.shown(made)}"
-        )
+        wanted = "(args, kwargs), a tuple and a mapping, such as ((x[rows], N), {})"
+        raise TypeError(f"batch must return {wanted}, got {checks.shown(made)}")

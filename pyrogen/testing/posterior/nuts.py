@@ -95,8 +95,7 @@ def against_nuts(
     for name in names:
         moments = sampler[name][0]
         difference = Difference.between(Moments.of_draws(own[name]), moments)
-        figures[f"{name} shift"] = _largest(difference.shift)
-        figures[f"{name} sd ratio"] = float(np.exp(_largest(difference.log_ratio)))
+        figures[f"{name} shift"], figures[f"{name} sd ratio"] = difference.largest
         shifted, stretched = difference.beyond(tolerance, false_alarm / tests)
         if shifted.any() or stretched.any():
             words, numbers = difference.words(shifted, stretched)
@@ -167,15 +166,12 @@ def _sampler_result(sampler: Mapping[str, tuple[Moments, float, float]], diverge
     effective = min(one[2] for one in sampler.values())
     figures = {"r_hat": r_hat, "effective_samples": effective, "divergent": float(divergent)}
     detail = f"R̂ at most {r_hat:.3f}, {effective:.0f} effective draws, {divergent} of {total} divergent"
+    unconverged = not (r_hat <= R_HAT and divergent <= DIVERGENT * total)
     message = ""
-    if not (r_hat <= R_HAT and effective >= EFFECTIVE and divergent <= DIVERGENT * total):
+    if unconverged or not effective > 0:
         advice = "take more samples and warm-up, or write the model in a non-centered way"
         message = f"NUTS has not converged, so it cannot judge the guide ({detail}): {advice}"
-        if r_hat <= R_HAT and divergent / total <= DIVERGENT and 0 < effective < EFFECTIVE:
-            message = f"only {effective:.0f} effective draws, {EFFECTIVE} are needed: take more samples"
+    elif effective < EFFECTIVE:
+        message = f"only {effective:.0f} effective draws, {EFFECTIVE} are needed: take more samples"
     findings = [Finding("nuts", message, level="warning", figures=figures)] if message else []
     return Result.of("nuts", "NUTS itself converged", findings, detail, figures)
-
-
-def _largest(values: Array) -> float:
-    return float(values.flat[np.argmax(np.abs(values))])

@@ -71,10 +71,8 @@ class _Data:
         tensor = self._source(name, value)
         copy = self._copies.setdefault(id(tensor), tensor.clone())
         if value.shape != new.shape:
-            raise ValueError(
-                f"model must draw {name!r} in the shape that it observes, {tuple(value.shape)}, got "
-                f"{tuple(new.shape)}: {_OWN}"
-            )
+            ours, theirs = tuple(value.shape), tuple(new.shape)
+            raise ValueError(f"model must draw {name!r} in the shape that it observes, {ours}, got {theirs}: {_OWN}")
         if tensor.shape == value.shape:
             copy.copy_(new)
         else:  # a view: the same place in the copy
@@ -89,10 +87,8 @@ class _Data:
         )
         found: list[Tensor] = next(filter(None, (list(filter(way, self._tensors)) for way in ways)), [])
         if len(found) != 1:
-            many = "several of them" if found else "none that does"
-            raise ValueError(
-                f"one argument must hold the value of {name!r}, of shape {tuple(value.shape)}, got {many}: {_OWN}"
-            )
+            what = f"the value of {name!r}, of shape {tuple(value.shape)}"
+            raise ValueError(f"one argument must hold {what}, got {'several' if found else 'none'}: {_OWN}")
         return found[0]
 
     def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:

@@ -101,6 +101,12 @@ class Difference:
             np.hypot(guide.sd_error / own, posterior.sd_error / sd),
         )
 
+    @property
+    def largest(self) -> tuple[float, float]:
+        """The shift and the ratio of the elements in which they are largest."""
+        shift, log_ratio = (float(part.flat[np.argmax(np.abs(part))]) for part in (self.shift, self.log_ratio))
+        return shift, math.exp(log_ratio)
+
     def beyond(self, margin: float, rate: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Return which elements exceed the margin beyond doubt, in mean and in sd; `rate` is for each single test."""
         from scipy.stats import norm
