@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -132,12 +133,16 @@ class Programs(Pair):
         ``TraceEnum_ELBO()``, all else is as before, and the programs must run again.
         """
         used: dict[str, None] = {}
-        before = get_rng_state()
+        before, stops = get_rng_state(), self.given_loss is None and isinstance(self.loss, Trace_ELBO)
+        modules = [(vars(m), _copied(vars(m))) for m in self.parts.modules()] if stops else []
         try:
-            with self.store(), _Seen(used, self.given_loss is None and isinstance(self.loss, Trace_ELBO)):
+            with self.store(), _Seen(used, stops):
                 yield
                 self._keep(used)
         except ToEnumerate:
+            for now, then in modules:  # an AutoGuide sets itself up again, by the same random numbers
+                now.clear()
+                now.update(then)
             self._usual = self.loss = TraceEnum_ELBO()
             self._values.clear()
             self._constraints.clear()
@@ -283,6 +288,10 @@ class _Seen(Messenger):
 
     def _pyro_post_param(self, msg: Any) -> None:
         self.names[msg["name"]] = None
+
+
+def _copied(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: copy.copy(value) if isinstance(value, dict) else value for name, value in attributes.items()}
 
 
 def _key(path: str, among: nn.Module) -> str:

@@ -200,7 +200,8 @@ def fit(
     begun = begin(pair, source, order, settings.seed, settings.precision)
     parameters = parameters_of(pair)
     made = make_optimizer(optimizer, parameters, settings.lr)
-    lr_scheduler = make_lr_schedule(lr_schedule, made, held_out is not None)
+    lasts = 0 if settings.resume == "weights" else settings.steps
+    lr_scheduler = make_lr_schedule(lr_schedule, made, held_out is not None, lasts)
     identity = identity_of(pair, source, order, made, lr_scheduler, settings, team.size)
     team.same("data and settings", [repr(identity), settings.steps])
     checkpointer = None

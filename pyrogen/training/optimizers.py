@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim import LBFGS, Optimizer
-from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+from torch.optim import LBFGS, Optimizer, SparseAdam
+from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, ReduceLROnPlateau
 
 from pyrogen.checks import shown
 from pyrogen.training.checkpoints.packing import pack
@@ -34,8 +34,7 @@ def check_optimizer(optimizer: Any) -> None:
             f"optimizer must be a torch optimizer class or a callable of the parameters, got {shown(optimizer)}: pass "
             "optimizer=torch.optim.AdamW, or lambda parameters: torch.optim.SGD(parameters, lr=0.1)"
         )
-    if optimizer is LBFGS:
-        _refuse_lbfgs()
+    _refuse_unfit(optimizer)
 
 
 def make_optimizer(optimizer: MakeOptimizer | None, parameters: list[Tensor], lr: float) -> Optimizer:
@@ -59,20 +58,19 @@ def make_optimizer(optimizer: MakeOptimizer | None, parameters: list[Tensor], lr
             f"optimizer must return a torch optimizer, got {shown(made)}{origin}: pass optimizer=torch.optim.Adam, or "
             "lambda parameters: torch.optim.SGD(parameters, lr=0.1)"
         )
-    if isinstance(made, LBFGS):
-        _refuse_lbfgs()
+    _refuse_unfit(type(made))
     moved = {id(p) for group in made.param_groups for p in group["params"]}
     if not moved & {id(p) for p in parameters}:
         raise ValueError("optimizer must move the parameters that it is called with, got one that moves none")
     return made
 
 
-def make_lr_schedule(lr_schedule: MakeSchedule | None, optimizer: Optimizer, validated: bool) -> Any:
-    """Return the scheduler that `lr_schedule` makes for `optimizer`, or None.
+def make_lr_schedule(lr_schedule: MakeSchedule | None, optimizer: Optimizer, validated: bool, steps: int) -> Any:
+    """Return the scheduler that `lr_schedule` makes for `optimizer`, which takes `steps` steps, or None.
 
     Raises:
         TypeError: if it is not a callable, or does not return a torch scheduler of that optimizer.
-        ValueError: if it waits for a validation that the run does not have.
+        ValueError: if it waits for a validation that the run does not have, or ends before the run.
     """
     if lr_schedule is None:
         return None
@@ -90,6 +88,10 @@ def make_lr_schedule(lr_schedule: MakeSchedule | None, optimizer: Optimizer, val
     if isinstance(made, ReduceLROnPlateau) and not validated:
         raise ValueError(
             "validation must be given for ReduceLROnPlateau, which follows the held-out objective, got None: pass it"
+        )
+    if isinstance(made, OneCycleLR) and made.total_steps < steps:
+        raise ValueError(
+            f"lr_schedule must last {steps} steps, got a OneCycleLR of {made.total_steps}: pass total_steps={steps}"
         )
     pack(made.state_dict(), "lr_schedule")  # a checkpoint must be able to keep it
     return made
@@ -117,8 +119,14 @@ def _is_pyros(optimizer: Any) -> bool:
     return str(origin).startswith("pyro.optim")
 
 
-def _refuse_lbfgs() -> None:
-    raise TypeError(
-        "optimizer must take a step from one gradient, got LBFGS, which evaluates the objective many times a step: "
-        "pass optimizer=torch.optim.Adam, or train with a loop of your own"
-    )
+def _refuse_unfit(optimizer: Any) -> None:
+    if optimizer is LBFGS:
+        raise TypeError(
+            "optimizer must take a step from one gradient, got LBFGS, which evaluates the objective many times a step: "
+            "pass optimizer=torch.optim.Adam, or train with a loop of your own"
+        )
+    if optimizer is SparseAdam:
+        raise TypeError(
+            "optimizer must take dense gradients, got SparseAdam: pass optimizer=torch.optim.Adam, for fit makes the "
+            "gradients of sparse embeddings dense"
+        )

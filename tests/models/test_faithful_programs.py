@@ -352,6 +352,7 @@ READS = {
     "dlpack": lambda weight: np.from_dlpack(weight),
     "text": lambda weight: float(str(weight)[7:-1]),
     "a format": lambda weight: float(f"{weight:.4f}"),
+    "a check of Pyro's": lambda weight: float(not pyro.util.torch_isnan((0.53 - weight).sqrt())),
     "a refusal that is caught": swallowed,
     "a view that was written": written,
 }

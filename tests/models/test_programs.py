@@ -325,14 +325,16 @@ def test_latents_marked_for_enumeration_choose_the_loss_unless_one_is_given():
     def guide(x):
         pyro.sample("level", dist.LogNormal(pyro.param("loc", torch.zeros(())), 0.3))
 
-    x, losses = torch.linspace(-1, 3, 8), []
-    for loss in (None, TraceEnum_ELBO(), Trace_ELBO()):
-        pair = pg.models.Programs(model, guide, loss)
-        fit = pg.fit(pair, x, steps=2, compile=False, progress=False)
-        assert isinstance(pair.loss, type(loss or TraceEnum_ELBO()))
-        assert pair.given_loss is loss
-        losses.append(fit.history["objective"].tolist())
-    assert losses[0] == losses[1] != losses[2]
-    other = pg.models.Programs(model, AutoNormal(pyro.poutine.block(model, hide=["k"])))
-    other.prepare(x)
-    assert isinstance(other.loss, TraceEnum_ELBO)
+    x = torch.linspace(-1, 3, 8)
+    for make in (lambda: guide, lambda: AutoNormal(pyro.poutine.block(model, hide=["k"]))):  # the latter by draws
+        losses = []
+        for loss in (None, TraceEnum_ELBO(), Trace_ELBO()):
+            pair = pg.models.Programs(model, make(), loss)
+            fit = pg.fit(pair, x, steps=2, compile=False, progress=False)
+            assert isinstance(pair.loss, type(loss or TraceEnum_ELBO()))
+            assert pair.given_loss is loss
+            losses.append(fit.history["objective"].tolist())
+        assert losses[0] == losses[1] != losses[2]
+    pair = pg.models.Programs(model, make())
+    pair.prepare(x)
+    assert isinstance(pair.loss, TraceEnum_ELBO)

@@ -276,6 +276,11 @@ def test_bad_settings_are_refused(settings, message):
         ({"optimizer": lambda parameters: pyro.optim.Adam({"lr": 0.1})}, "must return a torch optimizer"),
         ({"optimizer": lambda parameters: None}, "must return a torch optimizer, got None"),
         ({"optimizer": torch.optim.LBFGS}, "LBFGS, which evaluates the objective many times"),
+        ({"optimizer": torch.optim.SparseAdam}, "must take dense gradients, got SparseAdam: pass"),
+        (
+            {"steps": 9, "lr_schedule": lambda o: torch.optim.lr_scheduler.OneCycleLR(o, 0.1, total_steps=8)},
+            "must last 9 steps, got a OneCycleLR of 8: pass total_steps=9",
+        ),
         (
             {"optimizer": lambda parameters: torch.optim.LBFGS(parameters)},
             "LBFGS, which evaluates the objective many times",
@@ -284,7 +289,7 @@ def test_bad_settings_are_refused(settings, message):
     ],
 )
 def test_settings_of_the_wrong_kind_are_refused(settings, message):
-    with pytest.raises(TypeError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         quiet(make_pair(), binary(), **({"steps": 5} | settings))
 
 
