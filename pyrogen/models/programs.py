@@ -134,13 +134,14 @@ class Programs(Pair):
         """
         used: dict[str, None] = {}
         before, stops = get_rng_state(), self.given_loss is None and isinstance(self.loss, Trace_ELBO)
-        modules = [(vars(m), _copied(vars(m))) for m in self.parts.modules()] if stops else []
+        held = [vars(module) for module in self.parts.modules()] if stops else []
+        kept = [{key: copy.copy(v) if isinstance(v, dict) else v for key, v in now.items()} for now in held]
         try:
             with self.store(), _Seen(used, stops):
                 yield
-                self._keep(used)
+                self.keep(used)
         except ToEnumerate:
-            for now, then in modules:  # an AutoGuide sets itself up again, by the same random numbers
+            for now, then in zip(held, kept, strict=True):  # an AutoGuide sets itself up again, by the same draws
                 now.clear()
                 now.update(then)
             self._usual = self.loss = TraceEnum_ELBO()
@@ -178,14 +179,6 @@ class Programs(Pair):
             self._own[name].copy_(value)
         self._values.update(self._own)
         return {id(self._own[name]) for name in put}
-
-    def named(self, names: Iterable[str]) -> set[int]:
-        """Return the identities of the parameters of these names."""
-        return {id(self._own[name]) for name in names if name in self._own}
-
-    def adopt(self) -> None:
-        """Register the parameters that the programs have first made in a later run."""
-        self._keep(dict.fromkeys(self._values))
 
     @property
     def store_names(self) -> tuple[str, ...]:
@@ -239,9 +232,9 @@ class Programs(Pair):
             if not (name in self._values or MODULE in name or isinstance(value, nn.Parameter)):
                 self._values[name], self._constraints[name] = value.detach().clone(), store._constraints[name]
 
-    def _keep(self, used: Mapping[str, None]) -> None:
+    def keep(self, used: Iterable[str]) -> None:
         """Register the parameters that the programs have asked for, and forget the others."""
-        for name in [name for name in self._values if name not in used]:
+        for name in set(self._values) - set(used):
             del self._values[name], self._constraints[name]
         put = {name: value for name, value in self._values.items() if not isinstance(value, nn.Parameter)}
         self._values.update({name: nn.Parameter(value.detach()) for name, value in put.items()})
@@ -288,10 +281,6 @@ class _Seen(Messenger):
 
     def _pyro_post_param(self, msg: Any) -> None:
         self.names[msg["name"]] = None
-
-
-def _copied(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: copy.copy(value) if isinstance(value, dict) else value for name, value in attributes.items()}
 
 
 def _key(path: str, among: nn.Module) -> str:

@@ -74,8 +74,9 @@ def _evaluated(pair: Programs, args: Any, kwargs: Any, grows: bool) -> Evaluatio
                 f"the programs make the parameter {new[0]!r} after training has begun: make it at each call, or train "
                 "in one process without checkpoint="
             )
-        pair.adopt()
-    parameters, asked = pair.trainable(), pair.named(run.trace.nodes) - put  # as SVI, which moves only these
+        pair.keep(pair.store_names)
+    asked = {id(site["value"].unconstrained()) for site in run.trace.nodes.values()} - put  # SVI moves only these
+    parameters = pair.trainable()
     gradients = {name: dense(p.grad) if id(p) in asked else None for name, p in parameters.items()}
     for parameter in parameters.values():
         parameter.grad = None
