@@ -48,7 +48,7 @@ class Result:
         check: the check's name.
         question: what was asked, in a few words.
         outcome: ``"passed"``, ``"fault"``, ``"warning"``, ``"skipped"`` (not answered), ``"inapplicable"`` (nothing to
-            ask) or ``"unjudged"``: the call's own question could not be answered, and the report is not ok.
+            ask) or ``"unjudged"``. The last is for the call's own question, and makes the report not ok.
         detail: the answer in a few words: the figure with its unit, or why the check was skipped.
         figures: the numbers, by name.
         findings: what is wrong; empty unless the outcome is a fault or a warning.

@@ -56,9 +56,8 @@ class _Evidence:
     def finding(self) -> Finding:
         bias, error = self.difference.mean, self.difference.error
         return GRADIENT.fault(
-            f"the gradient in {self.group.spoken} is {bias:+.3g} ± {error:.2g} off along a fixed direction "
-            f"({self.apart.mean:.3g} in a single run), at a size of {self.size:.3g}: look for detach, no_grad or "
-            "rounding on the way of a latent, or a wrong rsample",
+            f"the gradient in {self.group.spoken} is {bias:+.3g} ± {error:.2g} off ({self.apart.mean:.3g} in one "
+            f"run) at a size of {self.size:.3g}: look for detach, no_grad or rounding of a latent or a wrong rsample",
             self.group.names[0],
             bias=bias,
             standard_error=error,

@@ -120,9 +120,9 @@ def minibatch(tested: Tested, false_alarm: float, batch: Batch | None, size: int
     if exceeded:
         findings.append(
             MINIBATCH.fault(
-                f"a batch's objective is {full.mean + difference.mean:.5g} nats on average, and not the full data's "
-                f"{full.mean:.5g} ({difference.mean:+.3g} ± {difference.error:.2g}): weigh its rows by N/B in model "
-                "and guide, by pyro.plate(name, N, subsample=indices)",
+                f"batches have an objective of {full.mean + difference.mean:.5g} nats, the full data {full.mean:.5g} "
+                f"({difference.mean:+.3g} ± {difference.error:.2g}): weigh their rows by N/B in model and guide, by "
+                "pyro.plate(name, N, subsample=indices)",
                 difference=difference.mean,
                 standard_error=difference.error,
                 full=full.mean,

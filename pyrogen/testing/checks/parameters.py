@@ -69,8 +69,8 @@ def _unregistered(tested: Tested, guide: Trace, model: Trace, known: set[int]) -
         count = f"{len(leaves)} parameter(s)"
         if owner.startswith("a tensor"):
             yield REGISTRATION.fault(
-                f"the densities depend on {owner} that requires a gradient but is unknown to Pyro, so SVI does not "
-                "train it: make it once, outside of the programs, and register it by pyro.param or pyro.module"
+                f"the densities depend on {owner} that Pyro does not know, so SVI does not train it: make it once, "
+                "outside, and register it by pyro.param or pyro.module"
             )
         elif any(id(leaf) in outside for leaf in leaves.values()):
             yield REGISTRATION.fault(

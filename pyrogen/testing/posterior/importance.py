@@ -39,8 +39,8 @@ def importance(tested: Tested, samples: int = 1000, false_alarm: float = 1e-6) -
       fault: that far is a normal guide 2.2 times as wide as a normal posterior.
 
     Where more than half of the draws are effective, k̂ counts for nothing, because that of equal weights is noise. From
-    the M largest weights k̂ errs by about (1 + k)/√M. So a guide is called a fault at the rate `false_alarm`, for all
-    elements together, only if its k is above k₀ = (1 − z/√M)/(1 + z/√M), with z the normal quantile of that rate. For
+    the M largest weights k̂ errs by about (1 + k)/√M. So a guide whose k is at most k₀ = (1 − z/√M)/(1 + z/√M) is called
+    a fault at the rate `false_alarm` at most, for all elements together. z is the normal quantile of that rate. For
     1000 draws and 1e-6 k₀ = 0.34. Between k₀ and 1 the chance grows: 2 % for k = 0.7, half for 1. Where even k = 0
     would be called a fault more often (few draws), the bound lies above 1. k is that of the M largest weights. A guide
     that is off to one side has log-normal weights. Their k is 0 in the limit, but looks like 1 to 1000 draws when they

@@ -69,7 +69,7 @@ def _(faulty):
     return of(Nets, faulty, wrap=lambda self, z: torch.tensor(z.detach().numpy()))
 
 
-@report("layers in a plain list", "that requires a gradient but is unknown to Pyro", TORCH + "715")
+@report("layers in a plain list", "that Pyro does not know, so SVI does not train it", TORCH + "715")
 def _(faulty):
     torch.manual_seed(0)
 
@@ -110,7 +110,7 @@ def _(faulty):
     return Programs(mean_of, guide)
 
 
-@report("a network made anew on each call", "make it once, outside of the programs")
+@report("a network made anew on each call", "make it once, outside")
 def _(faulty):
     kept = nn.Linear(1, 1)
 
