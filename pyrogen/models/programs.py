@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,8 +19,8 @@ from torch.distributions import constraints, transform_to
 
 from pyrogen.models.base import Pair
 from pyrogen.models.reach import reachable
+from pyrogen.models.size import Program, gets_size, takes_size
 
-Program = Callable[..., Any]
 MODULE = "$$$"  # between the names of a module and of its parameter in Pyro's store
 
 
@@ -91,8 +90,12 @@ class Programs(Pair):
 
     @property
     def takes_size(self) -> bool:
-        """Whether both programs have a parameter ``size``, which is then the number N of data behind a batch."""
-        return all("size" in _parameters(program) for program in self._programs)
+        """Whether both programs take ``size``, the number N of data behind a batch."""
+        return takes_size(*self._programs)
+
+    def gets_size(self, data: Any) -> bool:
+        """Return whether the programs take ``size`` and `data` do not hold it already."""
+        return gets_size(data, *self._programs)
 
     @property
     def given_loss(self) -> Any:
@@ -215,7 +218,7 @@ class Programs(Pair):
             args = batch
         elif batch is not None:
             args = (batch,)
-        if size is not None and self.takes_size:
+        if size is not None and self.gets_size(batch):
             kwargs["size"] = size
         return args, kwargs
 
@@ -289,10 +292,3 @@ def _key(path: str, among: nn.Module) -> str:
     while hasattr(among, key):
         key += "_"
     return key
-
-
-def _parameters(program: Program) -> Mapping[str, inspect.Parameter]:
-    try:
-        return inspect.signature(program.forward if isinstance(program, nn.Module) else program).parameters
-    except (TypeError, ValueError):
-        return {}

@@ -19,6 +19,7 @@ from pyrogen.training.settings import Settings
 from pyrogen.training.step import First, Precision, trainable
 from pyrogen.training.step.objective import ProgramsObjective
 from pyrogen.training.validation import Validation
+from pyrogen.training.weights import Weights
 from pyrogen.warn import warn
 
 USUAL = 64  # the batch size where none is asked for
@@ -60,7 +61,7 @@ def order_of(pair: Pair, source: Any, batch_size: int | None, seed: int) -> Orde
     size = len(source)
     if isinstance(source, StreamSource):
         return StreamOrder(source)
-    if isinstance(pair, Programs) and (batch_size == size or (batch_size is None and not pair.takes_size)):
+    if isinstance(pair, Programs) and (batch_size == size or (batch_size is None and not pair.gets_size(source.data))):
         return Whole(size)
     return Order(size, min(USUAL, size) if batch_size is None else batch_size, seed)
 
@@ -76,7 +77,11 @@ def begin(pair: Pair, source: Any, order: Any, seed: int, precision: Precision =
         return None
     device = pair.beta.device
     with seeded(seed, device):
-        return First.take(ProgramsObjective(pair, len(source), precision), batches_of(source, order, device)(0))
+        batch = batches_of(source, order, device)(0)
+        with Weights(batch, len(source)) as weights:
+            first = First.take(ProgramsObjective(pair, len(source), precision), batch)
+    weights.warn(pair)
+    return first
 
 
 def parameters_of(pair: Pair) -> list[Tensor]:

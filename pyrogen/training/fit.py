@@ -108,8 +108,9 @@ def fit(
             ``IterableDataset`` of your own gives its batches in its own order. Of `Programs`: a tensor, a tuple of
             arguments, a dict of keyword arguments, or None for programs that hold their data.
         steps: the step to train up to, counted from the start of the first run.
-        batch_size: B, at most N; by default 64, or N if that is less. `Programs` take all data at each step, unless a
-            size is given or both have a parameter ``size``, by which they can weigh a batch with N / B.
+        batch_size: B, at most N; by default 64, or N if that is less. `Programs` take all data at each step, unless
+            ``batch_size`` is given or both take a keyword ``size``, as an AutoGuide does where its model has it. This
+            is N, by which they can weigh a batch with N / B.
         lr: the learning rate of Adam (Kingma and Ba 2015), or of the `optimizer` class.
         seed: of batches and of the noise ε. The initial weights are the caller's.
         schedule: the factor on the pair's β over the steps, such as ``pg.training.LinearWarmup(1000)``; by default

@@ -5,6 +5,7 @@ import pyro
 import pytest
 import torch
 from pyro import distributions as dist
+from pyro.contrib.easyguide import easy_guide
 from pyro.infer import (
     SVI,
     JitTrace_ELBO,
@@ -189,6 +190,77 @@ def test_programs_that_take_the_size_get_batches():
     fit = pg.fit(pair, x, steps=300, lr=0.05, progress=False)
     assert fit.history["epoch"][-1] == 300 / 3
     assert abs(pair.param("loc") - x.sum() / 200.01) < 0.1
+
+
+def level_of(x, size=None):
+    level = pyro.sample("level", dist.Normal(0.0, 10.0))
+    with pyro.plate("data", size or len(x), subsample=torch.arange(len(x))):
+        pyro.sample("x", dist.Normal(level, 1.0), obs=x)
+
+
+def level_alone(x):
+    level_of(x)
+
+
+def level_guide(x):
+    pyro.sample("level", dist.Normal(pyro.param("loc", torch.tensor(0.0)), 0.1))
+
+
+@easy_guide(level_of)
+def level_easy(self, x):
+    self.map_estimate("level")
+
+
+def level_weighed(x):
+    with pyro.poutine.scale(scale=2.0):
+        level_of(x)
+
+
+def level_a_row(x):
+    with pyro.plate("data", len(x)):
+        level = pyro.sample("level", dist.Normal(0.0, 10.0))
+        pyro.sample("x", dist.Normal(level, 1.0), obs=x)
+
+
+@pytest.mark.parametrize(
+    ("model", "guide", "loss"),
+    [
+        (level_of, AutoDiagonalNormal, None),
+        (level_of, lambda m: pyro.poutine.scale(AutoNormal(m), scale=1.0), None),
+        (level_weighed, AutoNormal, None),
+        (level_a_row, AutoDiagonalNormal, None),
+        (level_alone, AutoNormal, lambda *args: 20 * Trace_ELBO().differentiable_loss(*args)),
+    ],
+    ids=["size", "size, through a handler", "weighed", "all latents local", "a loss of its own"],
+)
+def test_batches_that_weigh_what_they_stand_for_train_in_silence(model, guide, loss):
+    pair = pg.models.Programs(model, guide(model), loss)
+    fit = pg.fit(pair, X, steps=2, batch_size=5, compile=False, progress=False)
+    assert pair.takes_size == (model is level_of)
+    if pair.takes_size:
+        batch = X[torch.randperm(20, generator=torch.Generator().manual_seed(0))[:5]]
+        assert fit.history["reconstruction"][0] > 4 * (batch**2).sum() / 2
+
+
+@pytest.mark.parametrize(
+    ("model", "guide"),
+    [(level_alone, AutoNormal(level_alone)), (level_of, level_guide), (level_of, level_easy)],
+    ids=["neither takes it", "the guide does not", "an EasyGuide does not"],
+)
+def test_batches_that_weigh_one_a_row_beside_a_latent_of_all_data_get_a_warning(model, guide):
+    with pytest.warns(
+        UserWarning, match="the 5 rows of a batch weigh 1 each at site 'x' .* 20 data that share 'level'"
+    ):
+        pg.fit(pg.models.Programs(model, guide), X, steps=1, batch_size=5, compile=False, progress=False)
+
+
+@pytest.mark.parametrize("data", [{"x": X, "size": 40}, (X, 40)], ids=["by name", "by place"])
+def test_a_size_that_the_data_hold_stays(data):
+    pair = pg.models.Programs(level_of, AutoNormal(level_of))
+    assert not pair.gets_size(data)
+    fit = pg.fit(pair, data, steps=2, compile=False, progress=False)
+    assert fit.history["epoch"][-1] == 2
+    assert fit.history["reconstruction"][0] > 2 * (X**2).sum() / 2
 
 
 def heaps(x, y):

@@ -1,0 +1,50 @@
+"""Whether programs take ``size``, the number N of data behind a batch."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pyro.infer.autoguide import AutoGuideList
+from torch import nn
+
+Program = Callable[..., Any]
+
+
+def takes_size(*programs: Program) -> bool:
+    """Return whether all take ``size`` and one by name; an AutoGuide takes any keyword, for its model.
+
+    Example:
+        >>> takes_size(lambda x, size=None: None, lambda x, **keywords: None), takes_size(lambda x, size: None, len)
+        (True, False)
+    """
+    takes = [_takes(program) for program in programs]
+    return True in takes and False not in takes
+
+
+def gets_size(data: Any, *programs: Program) -> bool:
+    """Return whether programs take ``size`` and `data`, their arguments, do not hold it already."""
+    if not takes_size(*programs) or isinstance(data, Mapping):
+        return takes_size(*programs) and "size" not in data
+    named = next(program for program in programs if _takes(program))
+    given = len(data) if isinstance(data, tuple) else int(data is not None)
+    return "size" not in list(_parameters(named))[:given]
+
+
+def _takes(program: Program) -> bool | None:
+    """Return whether a program takes ``size`` by name; None if it takes any keyword."""
+    if isinstance(program, AutoGuideList):
+        return None if all(_takes(part) is not False for part in program) else False
+    forward: Any = getattr(program, "forward", program)
+    eased = str(getattr(forward, "__module__", "")).startswith("pyro.contrib.easyguide")
+    parameters = _parameters(program.guide if eased else program)  # type: ignore[attr-defined]
+    other = None if any(p.kind is p.VAR_KEYWORD for p in parameters.values()) else False
+    return "size" in parameters or other
+
+
+def _parameters(program: Program) -> Mapping[str, inspect.Parameter]:
+    try:
+        return inspect.signature(program.forward if isinstance(program, nn.Module) else program).parameters
+    except (TypeError, ValueError):
+        return {}
