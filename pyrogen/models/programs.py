@@ -132,8 +132,8 @@ class Programs(Pair):
     def gathering(self) -> Iterator[None]:
         """Let the programs run for the first time in this context, and keep the parameters that they make.
 
-        At a latent that is marked for enumeration, if no loss was given, it ends by ``ToEnumerate``: the loss is then
-        ``TraceEnum_ELBO()``, all else is as before, and the programs must run again.
+        If no loss was given, a latent that is marked for enumeration ends it by ``ToEnumerate``. The loss is then
+        ``TraceEnum_ELBO()``. All else is as before, and the programs must run again.
         """
         used: dict[str, None] = {}
         before, stops = get_rng_state(), self.given_loss is None and isinstance(self.loss, Trace_ELBO)
