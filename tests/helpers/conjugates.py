@@ -12,7 +12,7 @@ from pyro.util import get_rng_state
 DATA = torch.tensor([0.3, -1.2, 2.0, 0.7, 1.1, -0.4])
 
 
-def one_mean(shift=0.0, stretch=1.0, wrong=None):
+def one_mean(shift=0.0, stretch=1.0):
     """z ~ N(0, 1), xᵢ ~ N(z, 1): posterior N(Σx / (n+1), 1 / (n+1)); its evidence is that of `evidence_of_mean`."""
 
     def model(x):

@@ -80,11 +80,6 @@ def normal(x, *rest):
     pyro.sample("mean", dist.Normal(loc, pyro.param("scale", torch.tensor(0.4), constraint=POSITIVE)))
 
 
-def clear():
-    """Empty Pyro's parameter store, since reports use the same names."""
-    pyro.clear_param_store()
-
-
 def check(programs, **settings):
     """The findings of `check`."""
     settings = {"progress": False} | programs.settings | settings

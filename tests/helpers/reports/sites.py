@@ -76,12 +76,6 @@ def _(faulty):
     return Programs(model, AutoNormal(model), (X,) if faulty else (X, 2 * X))
 
 
-def mixture(x):
-    with pyro.plate("data", len(x)):
-        k = pyro.sample("k", dist.Categorical(torch.ones(2) / 2))
-        pyro.sample("x", dist.Normal(torch.tensor([-1.0, 1.0])[k], pyro.param("s", torch.tensor(1.0))), obs=x)
-
-
 def components(x):
     scale = pyro.sample("scale", dist.LogNormal(0.0, 1.0))
     with pyro.plate("data", len(x)):
