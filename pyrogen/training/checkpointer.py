@@ -115,6 +115,7 @@ class Checkpointer:
                     f"after step {run.step} the weights {name!r} are not finite: try a smaller lr; the checkpoint "
                     "before it is kept"
                 )
+        run.note_unkept()
         state, facts = pack(run.optimizer)
         tensors = weights_of(run.pair) | {f"optimizer.{name}": value for name, value in state.items()}
         tensors |= run.team.random_states()

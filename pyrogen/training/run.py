@@ -78,6 +78,7 @@ class Run:
         self.objective = begun.objective if begun else objective_of(pair, len(source), precision)
         fixed = isinstance(order, Whole)
         self._take = Step(self.objective, batches_of(source, order, self.device), fixed, compile, begun)
+        self.note_unkept = self._take.note_unkept
         columns, monitored = self.objective.columns, self.objective.monitored
         rate = ("lr",) if self.parts.lr_schedule is not None else ()
         self.history = History((*columns, *rate), (*monitored, *rate), self.objective.per_latent, self.objective.units)
@@ -107,6 +108,8 @@ class Run:
             self.parts.start(state)
             if self.parts.foreign:
                 self._take.look(whole=True)
+            if checkpointer:
+                self.note_unkept()
             with reading(self.source, self.order, self.step, steps), self._programmed(steps):
                 while self.step < steps and not (self.team.stops or self._ends(interrupted, state)):
                     self._advance(interrupted.is_set() or self._error is not None)

@@ -386,6 +386,19 @@ def test_a_parameter_that_comes_late_is_trained_as_under_svi_but_not_into_a_chec
         pg.fit(pg.models.Programs(*made()), None, steps=5, checkpoint=tmp_path, progress=False)
 
 
+def test_what_programs_change_and_no_checkpoint_holds_is_named_once(tmp_path):
+    mean, net, missing = torch.zeros(()), nn.BatchNorm1d(1), torch.full((1,), torch.nan)
+    given = {"checkpoint": tmp_path, "checkpoint_every": 2, "progress": False}
+
+    def model(x):
+        pyro.module("net", net)
+        pyro.sample("x", dist.Normal(net(x) + missing.nan_to_num() + mean.mul_(0.9).add_(0.1), 1.0).to_event(2), obs=x)
+
+    with pytest.warns(UserWarning, match="change `mean`, which a checkpoint does not hold") as warned:
+        pg.fit(pg.models.Programs(model, nothing), torch.rand(8, 1), steps=6, **given)
+    assert len(warned) == 1
+
+
 @pytest.mark.filterwarnings("ignore:.*ound vars in model but not guide")
 def test_latents_marked_for_enumeration_choose_the_loss_unless_one_is_given():
     def model(x):

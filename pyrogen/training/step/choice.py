@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import pyro
 import torch
@@ -22,10 +22,12 @@ from pyrogen.training.step.cuda_graph import CudaGraphStep
 from pyrogen.training.step.glance import Glance
 from pyrogen.training.step.objective import Objective, PlainStep, ProgramsObjective, Result
 from pyrogen.training.step.proof import agrees, changed_between, proven, snapshot
-from pyrogen.training.step.record import RecordedStep
+from pyrogen.training.step.record import RecordedStep, same_constant
 from pyrogen.training.step.state import Snapshot
 from pyrogen.training.step.watch import Unrecordable
 from pyrogen.warn import warn
+
+SMALL = 1 << 20  # entries of a tensor that is compared
 
 
 @dataclass
@@ -102,6 +104,7 @@ class Step:
             before.restore()
         self._held: Snapshot | None = None  # what the recording takes as fixed
         self._glance: Glance | None = None
+        self._begun: tuple[Snapshot, dict[str, Tensor]] | Literal[False] | None = None
 
     def look(self, whole: bool) -> bool:
         """Go on plain, with a warning, if what the recording takes as fixed has changed since the first look.
@@ -120,6 +123,24 @@ class Step:
             self._step, self._compiled, self._ask = PlainStep(self.objective), False, False
             warn(f"a callback changes `{path}`, which a recording holds fixed: the step is run plain from here on")
         return bool(path)
+
+    def note_unkept(self) -> None:
+        """Warn, at the second call, of what programs have changed since the first and no checkpoint holds."""
+        if self._begun is False:
+            return
+        now = snapshot(self.objective, copies=False)
+        kept = {id(tensor) for tensor in (*self.objective.pair.parameters(), *self.objective.pair.buffers())}
+        tensors = {path: x for path, x in now.objects if isinstance(x, Tensor) and x.numel() < SMALL}
+        if self._begun is None:
+            self._begun = now, {path: x.detach().clone() for path, x in tensors.items() if id(x) not in kept}
+            return
+        (before, values), self._begun = self._begun, False
+        moved = (path for path, x in values.items() if path in tensors and not same_constant(tensors[path], x))
+        if path := changed_between(before, now) or next(moved, ""):
+            warn(
+                f"the programs change `{path}`, which a checkpoint does not hold: a run that goes on from it begins "
+                "with this as your script makes it; a buffer of a module is kept"
+            )
 
     @property
     def way(self) -> str:

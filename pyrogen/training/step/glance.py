@@ -23,10 +23,10 @@ class Glance:
     """What containers hold, by identity, and small arrays by value: some 0.1 milliseconds a look.
 
     Args:
-        objects: all that programs reach.
+        objects: all that programs reach, each with its path.
     """
 
-    def __init__(self, objects: Iterable[Any]) -> None:
+    def __init__(self, objects: Iterable[tuple[str, Any]]) -> None:
         self._maps: list[Any] = []
         self._rows: list[Any] = []
         self._cells: list[Any] = []
@@ -34,7 +34,7 @@ class Glance:
         self._weights: list[nn.Parameter] = []
         self._memory: list[Any] = []
         self._variables: list[Any] = []
-        for value in objects:
+        for _, value in objects:
             self._note(value)
         self._seen = self._look()
 

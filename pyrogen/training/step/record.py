@@ -95,7 +95,7 @@ def difference(first: Recording, second: Recording) -> tuple[int, str] | None:
         if a.op != b.op or (a.op == "call_function" and a.target is not b.target):
             return number, f"{_name(a)} in one run is {_name(b)} in the next"
         if a.op == "get_attr":
-            if not _same_constant(getattr(first.root, a.target), getattr(second.root, b.target)):
+            if not same_constant(getattr(first.root, a.target), getattr(second.root, b.target)):
                 return number, "a tensor that is made outside of torch's random numbers changes from run to run"
             continue
         mapped = fx.map_arg((b.args, b.kwargs), lambda node: partner.get(node, node))
@@ -191,7 +191,8 @@ def _name(node: fx.Node) -> str:
     return str(node.target)
 
 
-def _same_constant(a: Any, b: Any) -> bool:
+def same_constant(a: Any, b: Any) -> bool:
+    """Return whether two constants are one object, or tensors alike, those that are not a number included."""
     if a is b or not (isinstance(a, Tensor) and isinstance(b, Tensor)):
         return a is b
     if a.shape != b.shape or a.dtype != b.dtype or a.device != b.device:

@@ -46,7 +46,7 @@ class Snapshot:
         obstacle: what cannot be copied or compared, such as a generator; "" if there is nothing of the kind.
         values: path to a token that is equal as long as nothing has changed; tensors by identity, for a recording
             refers to them and what changes in them is recorded.
-        objects: all that was reached.
+        objects: all that was reached, each with its path.
     """
 
     def __init__(self, copies: bool = True, **roots: Any) -> None:
@@ -55,7 +55,7 @@ class Snapshot:
         self.values: dict[str, Any] = {}
         self._undo: list[Undo] = []
         self._tensors: list[tuple[torch.Tensor, torch.Tensor, int]] = []
-        self.objects: list[Any] = []  # which also keeps their identities from being given to others
+        self.objects: list[tuple[str, Any]] = []  # which also keeps their identities from being given to others
         for path, value in reachable(**roots):
             if isinstance(value, torch.jit.ScriptModule):
                 self.obstacle = f"`{path}` is made by torch.jit, which keeps its state out of Python"
@@ -91,7 +91,7 @@ class Snapshot:
         self._undo.extend(functools.partial(storage.copy_, storage.clone()) for storage in memory)
 
     def _note(self, path: str, value: Any) -> None:
-        self.objects.append(value)
+        self.objects.append((path, value))
         if isinstance(value, torch.Tensor):
             if self._copies:
                 self._note_tensor(value)
