@@ -107,7 +107,8 @@ def _compare(objective: Objective, step: Any, batch: Any, beta: float, exact: bo
     try:
         replay, other, also = _outcome(objective, step, batches[1], beta)
     except (RuntimeError, IndexError) as error:
-        raise Unrecordable("the shapes of its tensors depend on the values of others") from error
+        first = str(error).strip().split("\n")[0]
+        raise Unrecordable(f"a recording of it cannot be replayed on other data ({first})") from error
     here.restore()
     if not torch.equal(state, other):
         raise Unrecordable("a replay draws other random numbers than the programs")

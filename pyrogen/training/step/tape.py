@@ -52,6 +52,8 @@ class Tape(TorchDispatchMode):
             return self._read(func, args, kwargs)
         if func is aten.lift_fresh.default:  # a constant that the programs may write into
             func = aten.lift_fresh_copy.default
+        if func is aten.mkldnn_rnn_layer.default:
+            self.refuse(f"oneDNN's LSTM keeps what its gradient needs outside of tensors ({_with_place(func)})")
         ours, theirs = tree_map(self._argument, (args, kwargs))
         if func in RAISING and guarded() and any(map(self._changes, _tensors(args, kwargs))):
             self.refuse(f"an error of {_with_place(func)} depends on values, and is caught")

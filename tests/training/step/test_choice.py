@@ -83,6 +83,11 @@ PLAIN = {
         "reads the value",
     ),
     "one_hot": (lambda net, loc: loc * F.one_hot((loc[:, 0] > 0).long()).sum(), {}, "reads the value"),
+    "an LSTM": (
+        lambda net, loc: net.rnn(loc[:, None])[0][:, 0],
+        {"rnn": nn.LSTM(3, 3, batch_first=True)},
+        "oneDNN's LSTM",
+    ),
     "shapes by data": (lambda net, loc: loc + loc[loc > 0].view(-1)[: len(loc[loc > 1e9])].sum(), {}, ""),
 }
 RECORDED = {
