@@ -47,8 +47,9 @@ LOOKS = {  # of a library, these are its messages and its memory
 
 GRADIENT = torch.Tensor.grad.__get__  # type: ignore[union-attr]
 ITSELF = ("importlib", "linecache", "inspect", "traceback", "warnings", "torch._", "pyro.", "pyrogen.")
-OUTSIDE = (  # what else a program may depend on
-    *((builtins, "open"), (io, "open"), (subprocess, "Popen"), (socket, "socket"), (random, "_urandom")),
+OUTSIDE: tuple[tuple[Any, str], ...] = (  # what else a program may depend on
+    *((builtins, "open"), (io, "open"), (random, "_urandom")),
+    *((subprocess.Popen, "__init__"), (socket.socket, "__init__")),
     *((os, name) for name in ("open", "stat", "lstat", "access", "listdir", "scandir", "mkdir", "remove", "urandom")),
 )
 
@@ -160,34 +161,37 @@ def unchecked() -> Iterator[None]:
         Distribution._validate_sample = check  # type: ignore[method-assign]
 
 
-def _asked() -> str:
-    """Return the line of the caller's own code that calls; "" where a library does so on its own account."""
-    frame: FrameType | None = sys._getframe(2)
-    while frame is not None and not is_own(frame.f_code.co_filename):
-        if str(frame.f_globals.get("__name__", "")).startswith(ITSELF):
-            return ""
+def _frames() -> Iterator[tuple[FrameType, str]]:
+    """Yield what is being run below the recorder, the innermost first, each with the name of its module."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and not frame.f_code.co_filename.endswith(RECORDER):
+        name = str(frame.f_globals.get("__name__", ""))
+        if name != __name__:
+            yield frame, name
         frame = frame.f_back
-    return here()
+
+
+def _line(frame: FrameType) -> str:
+    return f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"
 
 
 def here() -> str:
     """Return the line of the caller's own code that is being run, as "file:line"; "" if only libraries are."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None and not frame.f_code.co_filename.endswith(RECORDER):
-        if is_own(frame.f_code.co_filename):
-            return f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"
-        frame = frame.f_back
+    return next((_line(frame) for frame, _ in _frames() if is_own(frame.f_code.co_filename)), "")
+
+
+def _asked() -> str:
+    """Return the line of the caller's own code that calls; "" where a library does so on its own account."""
+    for frame, name in _frames():
+        if is_own(frame.f_code.co_filename) or name.startswith(ITSELF):
+            return "" if name.startswith(ITSELF) else _line(frame)
     return ""
 
 
 def guarded() -> bool:
     """Return whether the caller's own code would catch an error that is raised now."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None and not frame.f_code.co_filename.endswith(RECORDER):
-        if is_own(frame.f_code.co_filename) and ("suppress" in frame.f_code.co_names or _catches(frame)):
-            return True
-        frame = frame.f_back
-    return False
+    own = (frame for frame, _ in _frames() if is_own(frame.f_code.co_filename))
+    return any("suppress" in frame.f_code.co_names or _catches(frame) for frame in own)
 
 
 def _catches(frame: FrameType) -> bool:
@@ -206,13 +210,7 @@ def caller() -> str:
 
 
 def _outside(*also: str) -> str:
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        name = str(frame.f_globals.get("__name__", ""))
-        if not name.startswith(("pyrogen.training.step", *also)):
-            return name
-        frame = frame.f_back
-    return ""
+    return next((name for _, name in _frames() if not name.startswith(("pyrogen.training.step", *also))), "")
 
 
 def place_of(error: BaseException) -> str:
