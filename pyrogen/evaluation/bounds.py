@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from pyrogen import checks
-from pyrogen.evaluation.runs import Run, data_plate, draws, is_local, run, sampled, select
+from pyrogen.evaluation.runs import Run, data_plate, draws, is_local, points, run, sampled, select, subsampled
 from pyrogen.evaluation.terms import elbo_terms
 from pyrogen.evaluation.weights import log_weights
+from pyrogen.models import Programs
 
 TRIED = 3  # particles with which it is tried whether the programs can draw several at once
 NO_BOUND = "the guide is a point in a continuous space (a Delta): it has no density, so this pair bounds no log p(x)"
@@ -47,7 +48,7 @@ def elbo_terms_per_image(pair: Any, x: Tensor) -> ElboTerms:
     """
     x = checks.tensor("x", x)
     once = run(pair, x)
-    if once.is_point:
+    if points(pair, x, once):
         raise ValueError(NO_BOUND)
     terms = elbo_terms(once, data_plate(once, len(x)))
     kls = [term for term in terms if term.kind == "kl"]
@@ -70,6 +71,8 @@ class Plan:
         at_once: whether the programs can draw several particles at once, which gave the weights of each one alone.
         certain: whether each draw is the same.
         enumerated: whether there are latents to be summed out.
+        points: the latents that the guide puts on one value of a continuous space.
+        size: N, for programs that ask for it.
     """
 
     nesting: int
@@ -77,39 +80,48 @@ class Plan:
     at_once: bool
     certain: bool
     enumerated: bool
+    points: frozenset[str]
+    size: int | None
 
 
 @torch.no_grad()
 def plan(pair: Any, batch: Any, rows: int | None) -> Plan:
     """Run the programs once plainly and once with several particles, and see whether the weights agree.
 
-    Programs that index from the left, as in ``z[:, 0]``, mix up rows and particles; they are run draw by draw.
+    Programs that index from the left, as in ``z[:, 0]``, mix up rows and particles; they are run draw by draw. So are
+    those that take a part of the data, because draws made at once would all take the same.
 
     Args:
         pair: a pair.
         batch: images, or what its programs take.
         rows: how many rows of data there are in the batch.
     """
-    once = run(pair, batch)
+    size = rows if isinstance(pair, Programs) else None
+    once = run(pair, batch, size=size)
+    fixed = points(pair, batch, once, size)
     marked = [s for t in (once.guide, once.model) for s in sampled(t).values() if not s["is_observed"]]
     enumerated = any(site["infer"].get("enumerate") == "parallel" for site in marked)
     if enumerated:
-        once = run(pair, batch, nesting=once.nesting, enumerated=True)
+        once = run(pair, batch, nesting=once.nesting, enumerated=True, size=size)
     dim = data_plate(once, rows)
     dim = dim if is_local(once, dim) else None
+    one_by_one = Plan(once.nesting, dim, False, not draws(once.guide), enumerated, fixed, size)
+    if subsampled(once):
+        return one_by_one
     try:
-        many = run(pair, batch, TRIED, once.nesting, enumerated=enumerated)
-        alone = [_weights_of(pair, batch, many, once, at, dim) for at in range(TRIED)]
+        many = run(pair, batch, TRIED, once.nesting, enumerated=enumerated, size=size)
+        alone = [_weights_of(pair, batch, many, once, at, dim, size) for at in range(TRIED)]
         together = log_weights(many, dim)
         agree = together.shape == (TRIED, alone[0].shape[1]) or many.is_certain
         at_once = agree and torch.allclose(together.expand(TRIED, -1), torch.cat(alone), rtol=1e-4, atol=1e-3)
     except (ValueError, RuntimeError, IndexError, TypeError, AssertionError, NotImplementedError):
-        return Plan(once.nesting, dim, False, not draws(once.guide), enumerated)
-    return Plan(once.nesting, dim, at_once, many.is_certain, enumerated)
+        return one_by_one
+    return replace(one_by_one, at_once=at_once, certain=many.is_certain)
 
 
-def _weights_of(pair: Any, batch: Any, many: Run, once: Run, at: int, dim: int | None) -> Tensor:
-    again = run(pair, batch, nesting=once.nesting, given=select(many, at, once), enumerated=once.enumerated)
+def _weights_of(pair: Any, batch: Any, many: Run, once: Run, at: int, dim: int | None, size: int | None) -> Tensor:
+    given = select(many, at, once)
+    again = run(pair, batch, nesting=once.nesting, given=given, enumerated=once.enumerated, size=size)
     return log_weights(again, dim)
 
 
@@ -137,9 +149,7 @@ def importance_weights(
     parts, left = [], samples
     while left:
         particles = min(left, max(1, at_once // rows)) if how.at_once else None
-        ran = run(pair, batch, particles, how.nesting, enumerated=how.enumerated)
-        if ran.is_point:
-            raise ValueError(NO_BOUND)
+        ran = run(pair, batch, particles, how.nesting, enumerated=how.enumerated, size=how.size)
         weights = log_weights(ran, how.dim)
         parts.append(weights.expand(particles or 1, -1))
         if each is not None:
@@ -169,5 +179,8 @@ def importance_weighted_bound(pair: Any, x: Tensor, samples: int, at_once: int =
         raise ValueError(f"x must be images (B, *shape), got {checks.shown(x)}")
     samples = checks.whole("samples", samples, 1, checks.LARGEST_COUNT)
     at_once = checks.whole("at_once", at_once, 1, checks.LARGEST_COUNT)
-    weights = importance_weights(pair, x, samples, plan(pair, x, len(x)), len(x), at_once)
+    how = plan(pair, x, len(x))
+    if how.points:
+        raise ValueError(NO_BOUND)
+    weights = importance_weights(pair, x, samples, how, len(x), at_once)
     return weights.logsumexp(0) - math.log(samples)

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pyrogen.evaluation.runs import PARTICLES, Run, Site, data_plate, draws, log_prob
+from pyrogen.evaluation.runs import PARTICLES, Run, Site, draws, log_prob, sampled, subsampled
 from pyrogen.evaluation.weights import contracted, enumerated_in_model
 from pyrogen.training.divergence import enumerated
 
@@ -28,15 +28,23 @@ class Draws:
         posterior: site name to ``(K, *shape)``.
         log_likelihood: observed site name to ``(K, *plates)``, nats; latents that are enumerated are summed out.
         log_weights: log p(x, z) − log q(z | x), (K, B), or (K, 1) for all data together.
+        subsampled: the plates that take another part of the data in each draw.
     """
 
     posterior: dict[str, Array] = field(default_factory=dict)
     log_likelihood: dict[str, Array] = field(default_factory=dict)
     log_weights: Array = field(default_factory=lambda: np.zeros((0, 0)))
+    subsampled: list[str] = field(default_factory=list)
 
     def to_arviz(self) -> arviz.InferenceData:
         """Return an ArviZ ``InferenceData`` with one chain: posterior, log likelihood and sample stats."""
         import arviz
+
+        if self.subsampled:
+            raise ValueError(
+                f"each draw must be of the same data, got another part of plate {self.subsampled[0]!r} in each: "
+                "evaluate programs without `subsample_size`; `scores.draws.posterior` has the draws as they are"
+            )
 
         def one_chain(values: dict[str, Array]) -> dict[str, Array]:
             return {name: value[None] for name, value in values.items()}
@@ -55,18 +63,20 @@ class Collector:
     def __init__(self) -> None:
         self.batches: list[tuple[dict[str, Array], dict[str, Array]]] = []
         self._runs: list[tuple[dict[str, Tensor], dict[str, Tensor]]] = []
+        self._subsampled: list[str] = []
 
     def add(self, run: Run) -> None:
         """Keep the draws of one run."""
         sites = {name: site for name, site in draws(run.guide).items() if not enumerated(site)}
         latents = {name: values_of(site, run) for name, site in sites.items()}
         self._runs.append((latents, likelihoods(run)))
+        self._subsampled = subsampled(run)
 
     def end_of_batch(self) -> None:
         """Join the runs on one batch."""
         if self._runs:
             latents, seen = (
-                {name: torch.cat([run[i][name] for run in self._runs]).cpu().numpy() for name in self._runs[0][i]}
+                {name: _array(torch.cat([run[i][name] for run in self._runs])) for name in self._runs[0][i]}
                 for i in (0, 1)
             )
             self.batches.append((latents, seen))
@@ -81,7 +91,12 @@ class Collector:
             }
             for i in (0, 1)
         )
-        return Draws(latents, seen, log_weights.numpy())
+        return Draws(latents, seen, log_weights.numpy(), self._subsampled)
+
+
+def _array(values: Tensor) -> Array:
+    array: Array = (values.float() if values.dtype == torch.bfloat16 else values).cpu().numpy()  # NumPy has no bfloat16
+    return array
 
 
 def values_of(site: Site, run: Run) -> Tensor:
@@ -96,7 +111,9 @@ def likelihoods(run: Run) -> dict[str, Tensor]:
         if not summed and any(enumerated(site) for site in draws(run.guide).values()):
             return {}  # the guide enumerates: log p(x | z) is not a number of the draws alone
         name = "+".join([name for name in run.observed if name in summed] or run.observed)
-        return {name: contracted(run, data_plate(run, None), summed or set(run.observed), guide=False)}
+        names = summed or set(run.observed)
+        stacks = [{f.name for f in sampled(run.model)[site]["cond_indep_stack"]} for site in names]
+        return {name: contracted(run, set.intersection(*stacks), names, guide=False)}
     return {name: _compact(log_prob(site), site, run, 0) for name, site in run.observed.items()}
 
 

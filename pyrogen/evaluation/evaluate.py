@@ -36,12 +36,13 @@ def evaluate(
 
     All of them come from running the pair's `model` and `guide`, over all of their sites; no convenience of the pair
     is asked. No weight, mode or random state changes. Where the guide is a point in a continuous space (a Delta, as in
-    a plain autoencoder) no bound exists: ELBO, KL and NLL are then None. A code from a finite set, as in a VQ-VAE,
-    has a probability, and its −log p(x | z) − log p(z) is a bound like any other.
+    a plain autoencoder) at any latent, no bound exists: ELBO, KL and NLL are then None. A code from a finite set, as in
+    a VQ-VAE, has a probability, and its −log p(x | z) − log p(z) is a bound like any other.
 
     Args:
-        pair: a pyrogen pair. Of ``pg.models.Programs`` the scores are in nats for all data together, with standard
-            errors over the `importance_samples` draws; latents that are enumerated are summed out.
+        pair: a pyrogen pair, whose scores are in nats per image. Those of ``pg.models.Programs`` are in nats for all
+            data together, with standard errors over the `importance_samples` draws; latents that are enumerated are
+            summed out. Where the programs see a part of the data, no NLL is reported.
         data: held-out images: a tensor, a pyrogen data set or a map-style torch ``Dataset``; images and labels for a
             pair that takes both; of `Programs` what they take.
         metrics: functions of (codes, factors), such as ``pg.metrics.mig`` or a ``functools.partial`` of it. The data

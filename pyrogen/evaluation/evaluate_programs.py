@@ -8,18 +8,22 @@ from typing import Any
 
 import torch
 from pyro.distributions.util import scale_and_mask
+from pyro.infer import Trace_ELBO, TraceEnum_ELBO, TraceGraph_ELBO
 from torch import Tensor
 
+from pyrogen.distributions.wrappers import is_point
 from pyrogen.evaluation.bounds import Plan, importance_weights, plan
 from pyrogen.evaluation.draws import Collector
 from pyrogen.evaluation.pareto import share_of_heavy_tails
-from pyrogen.evaluation.runs import Run, is_charge, log_prob, sampled
+from pyrogen.evaluation.runs import Run, Site, is_charge, log_prob, plates_weight, sampled, weighs_the_kl
 from pyrogen.evaluation.scores import Scores
 from pyrogen.evaluation.weights import contracted, enumerated_in_model
 from pyrogen.models import Programs
 from pyrogen.training.data.program_data import ProgramSource, moved
 from pyrogen.training.divergence import expectation
 from pyrogen.training.step.elbo import ALL, homes_of
+
+RUNS = 20  # of a loss of one's own, for its mean
 
 
 @torch.no_grad()
@@ -33,9 +37,10 @@ def evaluate_programs(pair: Programs, data: Any, samples: int) -> Scores:
     """
     source = ProgramSource(data)
     batch = moved(source.images(None), pair.beta.device)
-    args, kwargs = pair.arguments(batch)
+    rows = len(source) if source.sizes else None
+    args, kwargs = pair.arguments(batch, rows)
     pair.prepare(*args, **kwargs)
-    how = plan(pair, batch, len(source) if source.sizes else None)
+    how = plan(pair, batch, rows)
     collector, sums = Collector(), Sums(how)
 
     def keep(run: Run) -> None:
@@ -46,81 +51,95 @@ def evaluate_programs(pair: Programs, data: Any, samples: int) -> Scores:
     collector.end_of_batch()
     terms = {name: torch.cat(parts).double().cpu() for name, parts in sums.terms.items()}  # (K,)
     zero = torch.zeros(samples, dtype=torch.float64)
-    total = {kind: sum((terms[n] for n in terms if sums.kinds[n] == kind), zero) for kind in KINDS}
-    elbo = -(total["reconstruction"] + total["kl"])
-    columns = {"elbo": elbo, **total}
-    nll, nll_error = _nll(weights)
+    kinds = ("reconstruction", "penalty" if how.points else "kl")
+    columns = {kind: sum((terms[n] for n in terms if sums.kinds[n] == kind), zero) for kind in kinds}
+    if not how.points:
+        columns["elbo"] = -(columns["reconstruction"] + columns["kl"])
+    columns["objective"] = _objective(pair, args, kwargs, torch.cat(sums.weighted).double().cpu())
     mean = {name: float(column.mean()) for name, column in columns.items()}
+    errors = {name: _error(column) for name, column in columns.items()}
+    weighable = not (how.points or sums.weighted_data)
+    if weighable:
+        mean["nll"], errors["nll"] = _nll(weights)
     return Scores(
-        elbo=mean["elbo"],
+        elbo=mean.get("elbo"),
         reconstruction=mean["reconstruction"],
-        kl=mean["kl"],
-        objective=_objective(pair, args, kwargs, mean["elbo"]),
-        nll=None if sums.subsampled else nll,
-        standard_errors={name: _error(column) for name, column in columns.items()}
-        | {"objective": math.inf}
-        | ({} if sums.subsampled else {"nll": nll_error}),
+        kl=mean.get("kl"),
+        objective=mean["objective"],
+        nll=mean.get("nll"),
+        standard_errors=errors,
         beta=1.0,
         kl_per_latent=None,
         active_units=None,
         images=len(source),
-        nll_images=0 if sums.subsampled else len(source),
+        nll_images=len(source) if weighable else 0,
         importance_samples=samples,
+        extra={"penalty": mean["penalty"]} if how.points else {},
         sites={n: {sums.kinds[n]: float(v.mean()), "standard_error": _error(v)} for n, v in terms.items()},
-        pareto_k=share_of_heavy_tails(weights),
+        pareto_k=share_of_heavy_tails(weights) if weighable else None,
         codes="draws of the guide",
         unit="nats",
-        draws=collector.joined(weights),
+        draws=None if how.points else collector.joined(weights),
     )
 
 
-KINDS = ("reconstruction", "kl")
-
-
 class Sums:
-    """The terms of −ELBO by site, one number a draw."""
+    """The terms of −ELBO by site, one number a draw.
+
+    Attributes:
+        kinds: "reconstruction", "kl" or "penalty", by site.
+        terms: nats at β = 1, of each run (K,), by site.
+        weighted: what Pyro's ELBOs minimize, with all weights, of each run (K,).
+        weighted_data: whether the terms at β = 1 still have weights, which stand for data that were not seen.
+    """
 
     def __init__(self, how: Plan) -> None:
-        self.how, self.subsampled = how, False
+        self.how, self.weighted_data = how, False
         self.kinds: dict[str, str] = {}
         self.terms: dict[str, list[Tensor]] = {}
-        self._now: dict[str, Tensor] = {}
+        self.weighted: list[Tensor] = []
 
     def add(self, run: Run) -> None:
         """Add the draws of one run."""
         summed = enumerated_in_model(run)
         mean = expectation(run.guide, run.nesting + (run.particles is not None))
         homes, joint = homes_of(run.model, run.guide)
+        tempered = weighs_the_kl(run)
+        now: dict[str, Any] = {}
+        objective: Any = 0.0
+
+        def put(name: str, kind: str, nats: Tensor, site: Site) -> None:
+            nonlocal objective
+            weight = plates_weight(site) if tempered else site["scale"]
+            self.weighted_data |= bool((torch.as_tensor(weight) != 1).any())
+            objective = objective + _each(scale_and_mask(nats, site["scale"], None), run)
+            if kind != "charge":
+                self.kinds.setdefault(name, kind)
+                now[name] = now.get(name, 0.0) + _each(scale_and_mask(nats, weight, None), run)
+
         for name, site in sampled(run.model).items():
-            kind = "reconstruction" if site["is_observed"] else "kl"
-            if name not in summed:
-                where = ALL if joint and kind == "kl" else name
-                self._put(where, kind, mean(-self._scaled(site), False), run)
+            kind = "reconstruction" if site["is_observed"] else "penalty" if name in self.how.points else "kl"
+            if name not in summed and (name in run.observed or not site["is_observed"]):
+                put(ALL if joint and kind == "kl" else name, kind, mean(-log_prob(site), False), site)
         for name, site in sampled(run.guide).items():
-            if not is_charge(site):
-                where = ALL if joint else homes.get(name, name)
-                self._put(where, "kl", mean(self._scaled(site), False), run)
+            kind = "charge" if is_charge(site) else "penalty" if name in self.how.points else "kl"
+            if name in run.model or not is_point(site["fn"]):  # the base of a point weighs nothing
+                where = ALL if joint and kind == "kl" else homes.get(name, name)
+                put(where, kind, mean(log_prob(site), False), site)
         if summed:
-            name = "+".join([site for site in run.observed if site in summed] or sorted(summed))
-            self._put(name, "reconstruction", -contracted(run, self.how.dim, summed, guide=False), run)
-        for name, values in self._now.items():
+            seen = [name for name in run.observed if name in summed] or sorted(summed)
+            put("+".join(seen), "reconstruction", -contracted(run, (), summed, guide=False), run.model.nodes[seen[0]])
+        for name, values in now.items():
             self.terms.setdefault(name, []).append(values)
-        self._now = {}
+        self.weighted.append(objective)
 
-    def _put(self, name: str, kind: str, nats: Tensor, run: Run) -> None:
-        particles = run.particles or 1
-        rank = run.nesting + (run.particles is not None)
-        full = nats.reshape((1,) * (rank - nats.dim()) + tuple(nats.shape)) if nats.dim() < rank else nats
-        rows = full.reshape(full.shape[0], -1).sum(1) if run.particles is not None else full.sum().reshape(1)
-        self.kinds.setdefault(name, kind)
-        self._now = self._now | {name: self._now.get(name, 0.0) + rows.expand(particles)}
 
-    def _scaled(self, site: dict[str, Any]) -> Tensor:
-        scale = site["scale"]
-        one = bool((scale == 1).all()) if isinstance(scale, Tensor) else scale == 1
-        self.subsampled |= not one
-        scaled: Tensor = log_prob(site) if one else scale_and_mask(log_prob(site), scale, None)
-        return scaled
+def _each(nats: Tensor, run: Run) -> Tensor:
+    """Return the sum of each particle, (K,)."""
+    rank = run.nesting + (run.particles is not None)
+    full = nats.reshape((1,) * (rank - nats.dim()) + tuple(nats.shape)) if nats.dim() < rank else nats
+    sums = full.reshape(full.shape[0], -1).sum(1) if run.particles is not None else full.sum().reshape(1)
+    return sums.expand(run.particles or 1)
 
 
 def _nll(weights: Tensor) -> tuple[float, float]:
@@ -132,14 +151,18 @@ def _nll(weights: Tensor) -> tuple[float, float]:
     return -float(bound.sum()), float(error)
 
 
-def _objective(pair: Programs, args: Any, kwargs: Any, elbo: float) -> float:
+def _objective(pair: Programs, args: Any, kwargs: Any, weighted: Tensor) -> Tensor:
+    """Return values of the loss: the weighted terms where it has their mean, else of at most 20 further runs."""
+    if type(pair.loss) in (Trace_ELBO, TraceGraph_ELBO, TraceEnum_ELBO):
+        return weighted
     loss = getattr(pair.loss, "loss", pair.loss)  # an ELBO's, or a function
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), pair.store():
             warnings.simplefilter("ignore", UserWarning)  # of an ELBO that does not enumerate
-            return float(loss(pair.model, pair.guide, *args, **kwargs))
+            values = [float(loss(*pair.programs, *args, **kwargs)) for _ in range(min(len(weighted), RUNS))]
     except NotImplementedError:  # a loss that has gradients alone
-        return -elbo
+        return weighted
+    return torch.tensor(values, dtype=torch.float64)
 
 
 def _error(values: Tensor) -> float:

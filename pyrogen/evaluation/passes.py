@@ -100,7 +100,7 @@ def terms_of(pair: Pair, source: Source, index: Tensor, how: Plan, batch_size: i
     assert how.dim is not None
     for batch, size in _batches(pair, source, index, batch_size, "ELBO", progress):
         once = run(pair, batch, nesting=how.nesting, enumerated=how.enumerated)
-        terms = elbo_terms(once, how.dim)
+        terms = elbo_terms(once, how.dim, how.points)
         row = _sums(terms, torch.zeros(size, device=pair.beta.device))
         for term in terms:
             if term.kind == "charge":

@@ -5,6 +5,7 @@ Every number of `pg.evaluate` comes from here: from the two programs as they are
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -12,17 +13,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyro
+import torch
 from pyro import poutine
 from pyro.distributions import Unit
 from pyro.distributions.util import scale_and_mask
 from pyro.poutine import Trace
+from pyro.poutine.guide import GuideMessenger
 from pyro.poutine.subsample_messenger import _Subsample
 from torch import Tensor
 
 from pyrogen.distributions.wrappers import is_point
 from pyrogen.models import Programs
 from pyrogen.models.base import check_pair
-from pyrogen.models.running import OwnParameters, site_log_prob, traced
+from pyrogen.models.running import OwnParameters, is_discrete, site_log_prob, traced
 
 PARTICLES = "_particles"  # the name of the plate in which K draws are made at once
 Site = dict[str, Any]
@@ -52,13 +55,9 @@ class Run:
 
     @property
     def observed(self) -> dict[str, Site]:
-        """The sites that are observed, and the factors of the model."""
-        return {name: site for name, site in sampled(self.model).items() if site["is_observed"]}
-
-    @property
-    def is_point(self) -> bool:
-        """Whether a latent is one value of a continuous space, so that the guide has no density."""
-        return any(is_point(ours["fn"]) for ours, _ in self.latents.values()) and not self._has_base()
+        """The sites that are observed, and the factors of the model, without what is only recorded."""
+        seen = {name: site for name, site in sampled(self.model).items() if site["is_observed"]}
+        return {name: site for name, site in seen.items() if not is_point(site["fn"])}
 
     @property
     def is_certain(self) -> bool:
@@ -72,12 +71,6 @@ class Run:
         """Return the dimension of a site's value in which the particles lie."""
         return -1 - self.nesting - len(site["fn"].event_shape)
 
-    def _has_base(self) -> bool:
-        """Return whether the guide draws an auxiliary variable, of which the latents are functions, as AutoGuides
-        do."""
-        sites = draws(self.guide).items()
-        return any(site["infer"].get("is_auxiliary") and name not in self.model for name, site in sites)
-
 
 def run(
     pair: Any,
@@ -86,8 +79,9 @@ def run(
     nesting: int = 0,
     given: Trace | None = None,
     enumerated: bool = False,
+    size: int | None = None,
 ) -> Run:
-    """Run the guide, then the model at its draws.
+    """Run the guide, then the model at its draws; a guide that runs the model itself, as Pyro's messengers, once.
 
     Args:
         pair: a pair.
@@ -96,23 +90,30 @@ def run(
         nesting: see there.
         given: a trace whose draws the guide takes in place of its own.
         enumerated: let the latents that are marked ``infer={"enumerate": "parallel"}`` take all of their values.
+        size: N, for `Programs` that ask for it.
 
     Raises:
         ValueError: if a latent is in one program only.
     """
     check_pair("pair", pair)
     model, guide = pair.model, pair.guide
+    messenger: Any = poutine.unwrap(pair.programs[1]) if isinstance(pair, Programs) else None
     if given is not None:
         guide = poutine.replay(guide, trace=given)
     if particles is not None:
         model, guide = (in_plate(program, particles, -1 - nesting) for program in (model, guide))
     if enumerated:
-        first = -1 - nesting - (particles is not None)
-        model, guide = poutine.enum(model, first), poutine.enum(guide, first)
-    args, kwargs = pair.arguments(batch)
+        guide = poutine.enum(guide, -1 - nesting - (particles is not None))
+        model = poutine.enum(model)  # goes on in the dimensions left of the guide's
+    args, kwargs = pair.arguments(batch, size)
     with quiet(pair):
         guide_trace = traced(guide, *args, **kwargs)
-        model_trace = traced(poutine.replay(model, trace=guide_trace), *args, **kwargs)
+        if isinstance(messenger, GuideMessenger):
+            parts = [(name, site) for name, site in guide_trace.nodes.items() if isinstance(site["fn"], _Subsample)]
+            model_trace, guide_trace = messenger.get_traces()
+            guide_trace.nodes.update(parts)
+        else:
+            model_trace = traced(poutine.replay(model, trace=guide_trace), *args, **kwargs)
     _check_sites(guide_trace, model_trace)
     frames = [f for t in (guide_trace, model_trace) for s in sampled(t).values() for f in s["cond_indep_stack"]]
     deepest = max((-f.dim for f in frames if f.name != PARTICLES), default=0)
@@ -144,6 +145,30 @@ def sampled(trace: Trace) -> dict[str, Site]:
     return {name: site for name, site in sites.items() if not isinstance(site["fn"], _Subsample)}
 
 
+def subsampled(run: Run) -> list[str]:
+    """Return the plates that draw a part of their elements at each run."""
+    plates = {name: site["fn"] for name, site in run.guide.nodes.items() if isinstance(site.get("fn"), _Subsample)}
+    plates |= {name: site["fn"] for name, site in run.model.nodes.items() if isinstance(site.get("fn"), _Subsample)}
+    return [name for name, fn in plates.items() if fn.subsample_size and fn.subsample_size < fn.size]
+
+
+def points(pair: Any, batch: Any, once: Run, size: int | None = None) -> frozenset[str]:
+    """Return the latents that the guide puts on one value of a continuous space: it has no density there.
+
+    The latents of an AutoGuide are functions of auxiliary draws, and look the same. So a second run must give them
+    the same value.
+    """
+    fixed = {n for n, (ours, theirs) in once.latents.items() if is_point(ours["fn"]) and not is_discrete(theirs["fn"])}
+    auxiliary = [site["fn"] for name, site in draws(once.guide).items() if name not in once.model]
+    if not fixed or all(is_point(fn) for fn in auxiliary):
+        return frozenset(fixed)
+    same_part = once.guide.copy()
+    for name in sampled(once.guide):
+        same_part.remove_node(name)
+    again = run(pair, batch, nesting=once.nesting, given=same_part, size=size).guide.nodes
+    return frozenset(name for name in fixed if bool((again[name]["value"] == once.guide.nodes[name]["value"]).all()))
+
+
 def draws(trace: Trace) -> dict[str, Site]:
     """Return the sites that are drawn: those neither observed nor a factor."""
     return {n: s for n, s in sampled(trace).items() if not s["is_observed"] and not isinstance(s["fn"], Unit)}
@@ -153,6 +178,27 @@ def is_charge(site: Site) -> bool:
     """Return whether a site of the guide is what the pair charges it (``Pair.charge``), which is not a part of its
     density."""
     return bool(site["infer"].get("is_charge"))
+
+
+def plates_weight(site: Site) -> float:
+    """Return N/B of the plates of a site, multiplied."""
+    weight: float = math.prod(f.full_size / f.size for f in site["cond_indep_stack"] if f.full_size and f.size)
+    return weight
+
+
+def weighs_the_kl(run: Run) -> bool:
+    """Return whether the weights beyond those of plates are a β, or of all terms alike, and can go.
+
+    A weight of the data that the latents lack stays: it stands for data that are not here, or tempers the likelihood.
+    """
+    sites = (*sampled(run.model).items(), *draws(run.guide).items())
+    weights = {True: [torch.ones(1)], False: [torch.ones(0)]}  # of the data, of the latents
+    for name, site in sites:
+        if name in run.observed or not site["is_observed"]:
+            weight = torch.as_tensor(site["scale"] / plates_weight(site), dtype=torch.float32)
+            weights[name in run.observed].append(weight.flatten().cpu())
+    data, all_of_them = torch.cat(weights[True]), torch.cat(weights[True][1:] + weights[False])
+    return bool(((data - 1).abs() < 1e-5).all() or all_of_them.max() - all_of_them.min() < 1e-5 * all_of_them.max())
 
 
 def log_prob(site: Site) -> Tensor:

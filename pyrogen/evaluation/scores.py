@@ -24,9 +24,10 @@ TERMS = ("elbo", "reconstruction", "kl", "objective", "nll")
 
 @dataclass(frozen=True)
 class Scores(Mapping[str, float]):
-    """Held-out scores of a pair, nats per image; also a mapping from names to numbers.
+    """Held-out scores of a pair, nats per image (of `Programs`: for all data); also a mapping from names to numbers.
 
-    A pair whose guide is a point in a continuous space has no bound: its elbo, kl, nll and active_units are None.
+    A pair whose guide is a point in a continuous space, at any latent, has no bound: its elbo, kl, nll and active_units
+    are None.
 
     Attributes:
         elbo: the ELBO at β = 1, −(reconstruction + kl); at most log p(x) in expectation.
@@ -34,7 +35,7 @@ class Scores(Mapping[str, float]):
         kl: KL(q(z | x) ‖ p(z)).
         objective: what training minimizes: reconstruction + β kl and whatever else the pair weighs.
         nll: the importance-weighted estimate of −log p(x).
-        standard_errors: of each of these, over images.
+        standard_errors: of each of these, over images, or of `Programs` over draws.
         beta: the pair's β.
         kl_per_latent: KL of each latent, (L,), or None where it does not split.
         active_units: latents whose posterior mean varies over the images by more than 0.01 (Burda et al. 2016), where
@@ -139,7 +140,7 @@ class Scores(Mapping[str, float]):
             One chain of K draws.
 
         Raises:
-            ValueError: without draws, as of a guide that is a point.
+            ValueError: without draws, as of a guide that is a point, or where each draw is of another part of the data.
         """
         if self.draws is None:
             raise ValueError("the scores have no draws: a guide that is a point in a continuous space has none")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import torch
 from pyro.distributions.util import scale_and_mask
 from torch import Tensor
 
-from pyrogen.distributions.wrappers import is_point
 from pyrogen.evaluation.runs import Run, Site, by_row, is_charge, log_prob, masked, sampled
 from pyrogen.training.divergence import divergence, enumerated, expectation
 
@@ -34,8 +34,8 @@ class SiteTerm:
         return self.nats.flatten(1).sum(1) if self.nats.dim() > 1 else self.nats
 
 
-def elbo_terms(run: Run, dim: int | None) -> list[SiteTerm]:
-    """Return the terms of a run of one draw; `dim` is the plate of the data.
+def elbo_terms(run: Run, dim: int | None, points: Collection[str] = ()) -> list[SiteTerm]:
+    """Return the terms of a run of one draw; `dim` is the plate of the data, `points` are the latents that have no KL.
 
     A KL is analytic where it is known, if all latents that come before it in the model come before it in the guide too.
     Only then may it be used at one draw of the other latents. Else it is log q − log p at the draw. Over the latents
@@ -49,7 +49,7 @@ def elbo_terms(run: Run, dim: int | None) -> list[SiteTerm]:
         split = False
         if site["is_observed"]:
             kind, nats = "reconstruction", -log_prob(site)
-        elif run.is_point and is_point(run.guide.nodes[name]["fn"]):
+        elif name in points:
             kind, nats = "penalty", -log_prob(site)
         else:
             exact = all(order[earlier] < order[name] for earlier in before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import torch
@@ -19,7 +20,9 @@ def log_weights(run: Run, dim: int | None) -> Tensor:
     Latents that are enumerated are summed out.
     """
     if run.enumerated:
-        return contracted(run, dim)
+        kept = [name for name, frame in _frames(run).items() if dim is not None and frame.dim == dim]
+        weights = contracted(run, kept)
+        return weights.reshape(len(weights), -1)
     total = torch.zeros(1, 1)
     for site in sampled(run.model).values():
         total = total + by_row(log_prob(site), run, dim)
@@ -46,19 +49,16 @@ def enumerated_in_model(run: Run) -> set[str]:
     return own | wide
 
 
-def contracted(run: Run, dim: int | None, names: set[str] | None = None, guide: bool = True) -> Tensor:
-    """Return log Σ exp(Σ log p − Σ log q) over the values of enumerated latents, (K, B), or (K, 1) without `dim`.
+def contracted(run: Run, plates: Collection[str], names: set[str] | None = None, guide: bool = True) -> Tensor:
+    """Return log Σ exp(Σ log p − Σ log q) over the values of enumerated latents, (K, *plates).
 
     Args:
         run: a run with enumeration.
-        dim: the dimension of the plate of the data.
+        plates: the plates that are kept; the result is a sum over all others. No enumerated latent may lie outside.
         names: the model's sites that count; all by default.
         guide: whether the guide's sites are subtracted.
     """
-    frames: dict[str, Any] = {}
-    for trace in (run.guide, run.model):
-        for site in sampled(trace).values():
-            frames |= {frame.name: frame for frame in site["cond_indep_stack"]}
+    frames = _frames(run)
     run.guide.symbolize_dims()
     run.model.symbolize_dims(run.guide.plate_to_symbol)
     symbols = run.model.plate_to_symbol
@@ -70,10 +70,17 @@ def contracted(run: Run, dim: int | None, names: set[str] | None = None, guide: 
         if not (is_charge(site) or enumerates(site)):  # an enumerated latent is not drawn, so its q weighs nothing
             factors.append(packed.pack(-log_prob(site), site["infer"]["_dim_to_symbol"]))
     present = set("".join(factor._pyro_dims for factor in factors))
-    data = {name for name, frame in frames.items() if name == PARTICLES or (dim is not None and frame.dim == dim)}
-    kept = [symbols[name] for name in sorted(data, key=lambda name: name != PARTICLES) if symbols[name] in present]
-    equation = ",".join(factor._pyro_dims for factor in factors) + "->" + "".join(kept)
-    plates = "".join(symbols[name] for name in frames if name not in data and symbols[name] in present)
-    (result,) = einsum(equation, *factors, plates=plates, backend="pyro.ops.einsum.torch_log", modulo_total=True)
-    weights: Tensor = result.reshape(run.particles or 1, -1) if result.numel() > 1 else result.reshape(1, 1)
+    kept = sorted((frames[name] for name in {PARTICLES, *plates} & symbols.keys()), key=lambda frame: frame.dim)
+    there = [frame for frame in kept if symbols[frame.name] in present]  # a plate of one element has no dimension
+    equation = ",".join(factor._pyro_dims for factor in factors) + "->" + "".join(symbols[f.name] for f in there)
+    others = "".join(s for name, s in symbols.items() if frames[name] not in kept and s in present)
+    (result,) = einsum(equation, *factors, plates=others, backend="pyro.ops.einsum.torch_log", modulo_total=True)
+    sizes = [frame.size if frame in there else 1 for frame in kept]
+    weights: Tensor = result.reshape(sizes if run.particles is not None else [1, *sizes])
     return weights
+
+
+def _frames(run: Run) -> dict[str, Any]:
+    """Return the plates of both programs by name."""
+    sites = [site for trace in (run.guide, run.model) for site in sampled(trace).values()]
+    return {frame.name: frame for site in sites for frame in site["cond_indep_stack"]}

@@ -30,11 +30,19 @@ def expectation(guide: Any, nesting: int = 1) -> Callable[[Tensor, bool], Tensor
     sites = [site for site in guide.nodes.values() if site["type"] == "sample" and enumerated(site)]
     if not sites:
         return lambda values, split: values
-    logs = [site["fn"].log_prob(site["value"]) for site in sites]
-    weight = sum(logs[1:], logs[0]).exp()
+    logs = [(site["infer"]["_enumerate_dim"], site["fn"].log_prob(site["value"])) for site in sites]
+
+    def wide(values: Tensor, split: bool = False) -> set[int]:
+        return {dim for dim in range(split - values.dim(), -nesting) if values.shape[dim - split] > 1}
 
     def mean(values: Tensor, split: bool) -> Tensor:
-        product: Tensor = (weight.unsqueeze(-1) if split else weight) * values
+        found, counted, product = wide(values, split), list[bool](), values
+        while counted != (counted := [dim in found for dim, _ in logs]):  # what values depend on, and this in its turn
+            found = found.union(*(wide(log) for (_, log), counts in zip(logs, counted, strict=True) if counts))
+        weights = [log for (_, log), counts in zip(logs, counted, strict=True) if counts]
+        if weights:  # another latent would weigh the values once for each of its plate's elements
+            weight = sum(weights[1:], weights[0]).exp()
+            product = (weight.unsqueeze(-1) if split else weight) * values
         left = list(range(product.dim() - nesting - split))
         return product.sum(left) if left else product
 

@@ -39,7 +39,7 @@ def _at_once(tested: Tested, number: int, measure: Measure) -> Tensor | None:
     frames = [frame for trace in (guide, model) for _, site in sites(trace) for frame in site["cond_indep_stack"]]
     held = sum(site["value"].numel() for trace in (guide, model) for _, site in sites(trace))
     size = min(number, _NUMBERS // max(1, held))
-    if size < 2 * _CHECKED or any(not frame.vectorized for frame in frames):
+    if size < 2 * _CHECKED or tested.runs_the_model or any(not frame.vectorized for frame in frames):
         return None
     nesting = max((-frame.dim for frame in frames), default=0)
     try:

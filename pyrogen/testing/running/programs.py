@@ -98,20 +98,20 @@ class Tested:
 
     def guide_alone(self, seed: int = 0) -> Trace:
         """Return a run of the guide."""
-        if self._runs_the_model or self.as_loss:
+        if self.runs_the_model or self.as_loss:
             return self.together(seed)[0]
         self.start(seed)
         return self.run(self.guide)
 
     @property
-    def _runs_the_model(self) -> bool:
+    def runs_the_model(self) -> bool:
         """Whether the guide is one of Pyro's messengers, which run the model themselves and draw at its sites."""
         return isinstance(poutine.unwrap(self.guide), Messenger)
 
     def together(self, seed: int = 0) -> tuple[Trace, Trace]:
         """Return a run of the guide, and one of the model at the guide's draws: (guide's trace, model's trace)."""
         self.start(seed)
-        if self._runs_the_model:
+        if self.runs_the_model:
             self.guide(*self.args, **self.kwargs)
             unwrapped: Any = poutine.unwrap(self.guide)
             model, guide = unwrapped.get_traces()

@@ -10,7 +10,7 @@ import torch
 from helpers.conjugates import DATA, evidence_of_mean, local_means, one_mean
 from pyro import distributions as dist
 from pyro import poutine
-from pyro.infer.autoguide import AutoDelta, AutoDiagonalNormal
+from pyro.infer.autoguide import AutoDelta, AutoDiagonalNormal, AutoNormalMessenger
 from scipy.stats import norm
 
 import pyrogen as pg
@@ -50,6 +50,17 @@ def test_the_exact_posterior_gives_equal_weights():
     assert result.figures["elbo"] == pytest.approx(-2 * math.log(4.0), abs=1e-9)
     assert result.figures["gap"] == pytest.approx(0.0, abs=1e-9)
     assert result.figures["effective_samples"] == pytest.approx(500)
+
+
+def test_a_guide_that_runs_the_model_itself_is_weighted_without_the_data():
+    model, _ = one_mean()
+    guide = AutoNormalMessenger(model)
+    guide(DATA)
+    guide.locs.z = DATA.sum() / 7
+    guide.scales.z = torch.tensor(1 / math.sqrt(7))
+    figures = ask(Pair(model, guide, (DATA,)), samples=100).figures
+    assert figures["bound"] == pytest.approx(evidence_of_mean(DATA), abs=1e-5)
+    assert figures["effective_samples"] == pytest.approx(100)
 
 
 @pytest.mark.parametrize("factor", [0.4, 1.5, 4.0])
