@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import functools
 import gc
+import logging
 import os
 import sys
 import types
@@ -54,7 +55,7 @@ def reachable(**roots: Any) -> Iterator[tuple[str, Any]]:
 
 def children(path: str, value: Any) -> Iterator[tuple[str, Any]]:
     """Yield (path, object) for what `value` holds itself, simple values too."""
-    if isinstance(value, torch.Tensor):
+    if isinstance(value, torch.Tensor | logging.Logger):  # what has been logged changes nothing
         return
     if isinstance(value, types.MethodType):
         yield path, value.__self__

@@ -6,6 +6,7 @@ import functools
 import os
 import queue
 import random
+import re
 import sqlite3
 import sys
 import tempfile
@@ -13,7 +14,12 @@ import types
 from collections import deque
 from contextlib import nullcontext, suppress
 from contextvars import ContextVar
+from datetime import date
+from fractions import Fraction
+from logging import getLogger
+from operator import itemgetter
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import pyro
@@ -332,6 +338,13 @@ def moving(data):
     return model, nothing, Trace_ELBO()
 
 
+def holding():
+    """A model that reaches objects of many kinds, of which none changes."""
+    numbers = float("nan"), np.float32(1.0), Fraction(1, 2), range(3), date(2020, 1, 1), {"b", "a"}
+    held = numbers, getLogger("programs"), re.compile("a"), itemgetter(0), types.MappingProxyType({}), Lock(), Path()
+    return observed(lambda x, weight: x * weight * len(held))
+
+
 COUNTS = {
     "the environment": environment,
     "a context variable": context,
@@ -378,6 +391,7 @@ KINDS = {
     "an error that is caught first": (lambda: caught(-1), "plain"),
     "an error that is suppressed": (lambda: caught(2), "plain"),
     "a gradient of an earlier step": (lambda: observed(of_gradient), "plain"),
+    "objects that stay": (holding, "recorded"),
     "data changed in place": (lambda: moving(lambda x: x), "recorded"),
     "data changed by NumPy": (lambda: moving(lambda x: x.numpy()), "plain"),
     "a scripted network": (lambda: networks(lambda: torch.jit.script(nn.Linear(1, 1))), "plain"),

@@ -73,7 +73,8 @@ class Snapshot:
         """Yield (path, before, after) for what is another value in a snapshot that was taken later."""
         for path, value in later.values.items():
             before = self.values.get(path, "nothing")
-            if type(before) is not type(value) or before != value:
+            nan = before != before and value != value
+            if type(before) is not type(value) or (before != value and not nan):
                 yield path, before, value
         yield from ((path, value, "nothing") for path, value in self.values.items() if path not in later.values)
 
