@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pyrogen import checks
 from pyrogen.models import Pair, Programs
-from pyrogen.random_numbers import seeded
+from pyrogen.random_numbers import all_seeded
 from pyrogen.training.data.program_data import Whole, moved
 from pyrogen.training.data.reading import batch_at
 from pyrogen.training.data.sources import Order, as_source
@@ -76,7 +76,7 @@ def begin(pair: Pair, source: Any, order: Any, seed: int, precision: Precision =
     if not isinstance(pair, Programs):
         return None
     device = pair.beta.device
-    with seeded(seed, device):
+    with all_seeded(seed, device):
         batch = batches_of(source, order, device)(0)
         with Weights(batch, len(source)) as weights:
             first = First.take(ProgramsObjective(pair, len(source), precision), batch)

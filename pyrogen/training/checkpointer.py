@@ -13,6 +13,7 @@ from pyrogen.config import describe, difference
 from pyrogen.errors import CheckpointError, DivergenceError
 from pyrogen.files import check_writable, remove_leftovers
 from pyrogen.locks import FolderLock
+from pyrogen.random_numbers import random_states, set_random_states
 from pyrogen.training.checkpoints import packing
 from pyrogen.training.checkpoints.checkpoint import (
     FILE_NAME,
@@ -119,7 +120,7 @@ class Checkpointer:
         state, facts = pack(run.optimizer)
         tensors = weights_of(run.pair) | {f"optimizer.{name}": value for name, value in state.items()}
         tensors |= run.team.random_states()
-        tensors["random.cpu"] = torch.get_rng_state()
+        tensors |= {f"random.{name}": value for name, value in random_states().items()}
         if run.device.type == "cuda":
             tensors["random.cuda"] = torch.cuda.get_rng_state(run.device)
         tensors["history"] = torch.from_numpy(run.history.array)
@@ -162,7 +163,7 @@ class Checkpointer:
                 run.go_on(facts.get("way"))
                 parts = packing.unpack(facts.get("parts", {"dict": []}), state.tensors)
                 run.parts.load_state_dict(parts, run.pair, facts["step"])
-            torch.set_rng_state(run.team.own_random(state.tensors))
+            set_random_states(run.team.own_random(state.tensors))
             if "random.cuda" in state.tensors and run.device.type == "cuda":
                 torch.cuda.set_rng_state(state.tensors["random.cuda"], run.device)
             history = state.tensors["history"].numpy()

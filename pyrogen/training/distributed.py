@@ -11,6 +11,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from pyrogen.models import Pair
+from pyrogen.random_numbers import random_states, seed_all
 from pyrogen.training.data.program_data import Whole
 from pyrogen.training.data.streams import StreamOrder
 
@@ -60,9 +61,11 @@ class Team:
         """Return the random states of the other processes by name, for the checkpoint of the first."""
         return {}
 
-    def own_random(self, tensors: dict[str, Tensor]) -> Tensor:
-        """Return this process's random state out of a checkpoint."""
-        return tensors["random.cpu"]
+    def own_random(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return this process's random states out of a checkpoint; those that older ones lack are left out."""
+        names = {name: _place(name, self.rank) for name in random_states()}
+        own = {name: tensors[place] for name, place in names.items() if place in tensors}
+        return own if self.rank else {"cpu": tensors["random.cpu"]} | own
 
 
 class Processes(Team):
@@ -141,7 +144,7 @@ class Processes(Team):
 
     def seed(self, seed: int) -> None:
         """Seed this process's noise."""
-        torch.manual_seed(seed + NOISE * self.rank)
+        seed_all(seed + NOISE * self.rank)
 
     def spread(self, pair: Pair) -> None:
         """Give all processes the weights of the first."""
@@ -151,13 +154,15 @@ class Processes(Team):
     def random_states(self) -> dict[str, Tensor]:
         """Return the random states of the other processes by name, for the checkpoint of the first."""
         states: list[Any] = [None] * self.size
-        dist.all_gather_object(states, torch.get_rng_state())
-        return {f"random.process {rank}": state for rank, state in enumerate(states) if rank}
+        dist.all_gather_object(states, random_states())
+        return {_place(name, rank): state for rank, by in enumerate(states) if rank for name, state in by.items()}
 
-    def own_random(self, tensors: dict[str, Tensor]) -> Tensor:
-        """Return this process's random state out of a checkpoint."""
-        own: Tensor = tensors.get(f"random.process {self.rank}" if self.rank else "random.cpu", torch.get_rng_state())
-        return own
+
+def _place(name: str, rank: int) -> str:
+    """Return the name in a checkpoint of a generator's state of process `rank`."""
+    if rank:
+        return f"random.process {rank}" if name == "cpu" else f"random.process {rank} {name}"
+    return f"random.{name}"
 
 
 class _Share:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from pyrogen.models import Pair, Programs
 from pyrogen.models.base import check_pair
-from pyrogen.random_numbers import seeded
+from pyrogen.random_numbers import all_seeded
 from pyrogen.training.begin import (
     begin,
     check_fits,
@@ -209,7 +209,7 @@ def fit(
     if settings.checkpoint is not None:
         folder, every = Path(settings.checkpoint), settings.checkpoint_every
         checkpointer = Checkpointer(folder, every, identity, settings.resume, team, settings.steps)
-    with seeded(settings.seed, place), interruptible() as interrupted, _tidy(pair, parameters, checkpointer):
+    with all_seeded(settings.seed, place), interruptible() as interrupted, _tidy(pair, parameters, checkpointer):
         if not (checkpointer and checkpointer.saved):
             start_from_data(pair, source, order)
         validator = None if held_out is None else validation_of(pair, held_out, order, settings)

@@ -14,11 +14,14 @@ from torch import Tensor
 from pyrogen.errors import CheckpointError
 from pyrogen.models import Pair, Programs
 from pyrogen.models.running import in_evaluation_mode
+from pyrogen.random_numbers import kept_random_numbers
 from pyrogen.training.data.program_data import moved
 from pyrogen.training.data.sources import Source
 from pyrogen.training.history import CLOCK, History, check_clock
 from pyrogen.training.objectives import terms_and_draw
 from pyrogen.training.step.elbo import loss_and_gradients
+from pyrogen.training.step.objective import ProgramsObjective
+from pyrogen.training.step.proof import snapshot
 
 BATCH = 512  # images at once: no gradients are kept, so a batch may be larger than in training
 SEED = 0x5EED  # the same noise at each validation, so that two of them differ by the weights alone
@@ -62,8 +65,13 @@ class Validation:
     def measure(self, clock: tuple[float, ...]) -> dict[str, float]:
         """Return the terms by name, and append them to the history after the `clock`."""
         devices = [self.device] if self.device.type == "cuda" else []
-        with in_evaluation_mode(self.pair), torch.random.fork_rng(devices):
-            terms = self._of_programs(self.pair) if isinstance(self.pair, Programs) else self._of_pair()
+        with in_evaluation_mode(self.pair), kept_random_numbers(), torch.random.fork_rng(devices):
+            if isinstance(self.pair, Programs):
+                before = snapshot(ProgramsObjective(self.pair, len(self.source)))  # programs may count their calls
+                terms = self._of_programs(self.pair)
+                before.restore()
+            else:
+                terms = self._of_pair()
         if self.history is None:
             self.history = History(tuple(terms), self._monitored, self._per_latent, self._units)
         kept = self.history.columns[len(CLOCK) :]

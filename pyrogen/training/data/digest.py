@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import Subset, TensorDataset
 
+from pyrogen.random_numbers import kept_random_numbers
 from pyrogen.training.data.items import as_tensor, image_of
-from pyrogen.training.data.loading import DatasetSource, kept_random_numbers
+from pyrogen.training.data.loading import DatasetSource
 from pyrogen.training.data.program_data import ProgramSource, tensors_of
 from pyrogen.training.data.sources import Source, TensorSource
 from pyrogen.training.data.streams import StreamSource

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import random
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -14,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from pyrogen.models import Pair
+from pyrogen.random_numbers import kept_random_numbers, seed_all
 from pyrogen.training.data.items import batch_of, remedy
 
 PREFETCH = 4  # batches that each worker has ready
@@ -98,28 +97,13 @@ class _Steps:
         return batch_of(_items(self.dataset, index))
 
 
-@contextmanager
-def kept_random_numbers() -> Iterator[None]:
-    """Put the generators of torch (on the CPU), NumPy and Python back to where they were."""
-    torchs, pythons, numpys = torch.get_rng_state(), random.getstate(), np.random.get_state()  # noqa: NPY002 (items may use it)
-    try:
-        yield
-    finally:
-        torch.set_rng_state(torchs)
-        random.setstate(pythons)
-        np.random.set_state(numpys)  # noqa: NPY002
-
-
 def _items(dataset: Any, index: list[int]) -> list[Any]:
     return list(dataset.__getitems__(index)) if hasattr(dataset, "__getitems__") else [dataset[i] for i in index]
 
 
 def seed_step(seed: int, step: int) -> None:
     """Seed the generators of torch (on the CPU), NumPy and Python for a step."""
-    mixed = int(np.random.SeedSequence([abs(seed), step]).generate_state(1)[0])
-    torch.default_generator.manual_seed(mixed)
-    random.seed(mixed)
-    np.random.seed(mixed)  # noqa: NPY002
+    seed_all(int(np.random.SeedSequence([abs(seed), step]).generate_state(1)[0]))
 
 
 def _ignore_interrupts(worker: int) -> None:

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from pyrogen.models import Pair, Programs
 from pyrogen.nn.likelihoods import signed
+from pyrogen.random_numbers import kept_random_numbers
 from pyrogen.training.data.context_data import as_context_source
 from pyrogen.training.data.items import as_tensor, of_frame, remedy
-from pyrogen.training.data.loading import DatasetSource, kept_random_numbers
+from pyrogen.training.data.loading import DatasetSource
 from pyrogen.training.data.program_data import ProgramSource
 from pyrogen.training.data.streams import is_stream
 

@@ -10,8 +10,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from pyrogen.models import Pair
+from pyrogen.random_numbers import kept_random_numbers
 from pyrogen.training.data.items import batch_of, image_of, remedy
-from pyrogen.training.data.loading import kept_random_numbers, seed_step
+from pyrogen.training.data.loading import seed_step
 from pyrogen.warn import warn
 
 

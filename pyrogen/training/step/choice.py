@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from pyrogen.errors import DivergenceError
+from pyrogen.random_numbers import random_states, set_random_states
 from pyrogen.training.step.batch import flat
 from pyrogen.training.step.compiled import CompiledStep, can_compile, holds, is_plain_adam, pays
 from pyrogen.training.step.cuda_graph import CudaGraphStep
@@ -36,7 +37,7 @@ class First:
 
     objective: ProgramsObjective
     result: Result
-    cpu: Tensor
+    states: dict[str, Tensor]
     cuda: Tensor | None
 
     @classmethod
@@ -52,11 +53,11 @@ class First:
         if objective.has_value:
             _check(objective, *result, batch)
         cuda = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
-        return cls(objective, result, torch.get_rng_state(), cuda)
+        return cls(objective, result, random_states(), cuda)
 
     def use(self) -> Result:
         """Hand the result out, as if the programs were run now."""
-        torch.set_rng_state(self.cpu)
+        set_random_states(self.states)
         if self.cuda is not None:
             torch.cuda.set_rng_state(self.cuda, self.objective.pair.beta.device)
         return self.result
@@ -129,10 +130,10 @@ class Step:
         if self._begun is False:
             return
         now = snapshot(self.objective, copies=False)
-        kept = {id(tensor) for tensor in (*self.objective.pair.parameters(), *self.objective.pair.buffers())}
+        kept = {_memory(x) for x in self.objective.pair.state_dict(keep_vars=True).values()}
         tensors = {path: x for path, x in now.objects if isinstance(x, Tensor) and x.numel() < SMALL}
         if self._begun is None:
-            self._begun = now, {path: x.detach().clone() for path, x in tensors.items() if id(x) not in kept}
+            self._begun = now, {path: x.detach().clone() for path, x in tensors.items() if _memory(x) not in kept}
             return
         (before, values), self._begun = self._begun, False
         moved = (path for path, x in values.items() if path in tensors and not same_constant(tensors[path], x))
@@ -230,6 +231,11 @@ class Step:
         finally:
             before.restore()
         return graph if agrees(self.objective, graph, batch, fixed, beta) else recorded
+
+
+def _memory(x: Tensor) -> int:
+    """Return where a tensor's entries are; an AutoGuide keeps the first values that its weights share memory with."""
+    return x.untyped_storage().data_ptr() if x.layout == torch.strided and not x.is_meta else id(x)
 
 
 def _try_out(objective: Objective, batch: Any) -> None:

@@ -1,0 +1,81 @@
+"""What a checkpoint keeps of a program's own state: generators and buffers go on exactly, and of others it says so."""
+
+import random
+
+import numpy as np
+import pyro
+import pytest
+import torch
+from pyro import distributions as dist
+from pyro.infer.autoguide import AutoNormal
+from torch import nn
+
+import pyrogen as pg
+from pyrogen.random_numbers import random_states
+
+X = torch.randn(20, generator=torch.Generator().manual_seed(0))
+
+
+def model(x):
+    slope = pyro.sample("slope", dist.Normal(0.0, 1.0))
+    with pyro.plate("data", len(x)):
+        pyro.sample("x", dist.Normal(slope, 1.0), obs=x)
+
+
+def guide_of(kind):
+    """A guide that takes a number at each call, from a generator or from state of its own."""
+    own, module = {"t": 0}, nn.Module()
+    generator = torch.Generator().manual_seed(3)
+    module.register_buffer("t", torch.zeros(()))
+
+    def counter():
+        own["t"] += 1
+        return own["t"]
+
+    number = {
+        "numpy": lambda: np.random.rand(),  # noqa: NPY002
+        "random": lambda: random.random(),
+        "a buffer": lambda: float(module.t.add_(1)),
+        "a counter": counter,
+        "a generator": lambda: float(torch.rand((), generator=generator)),
+    }[kind]
+
+    def guide(x):
+        loc = pyro.param("loc", lambda: torch.randn(()))
+        pyro.sample("slope", dist.Normal(loc * (1 + number()), 0.1))
+
+    return guide
+
+
+def losses(kind, steps, **settings):
+    torch.manual_seed(0)
+    random.random(), np.random.rand()  # noqa: NPY002 (each process has drawn other numbers)
+    random.gauss(0, 1)
+    before = random_states()
+    pair = pg.models.Programs(model, guide_of(kind))
+    fit = pg.fit(pair, X, steps=steps, lr=0.01, progress=False, **settings)
+    assert all(torch.allclose(x, before[name], 0, 0, equal_nan=True) for name, x in random_states().items())
+    return fit.history["objective"]
+
+
+@pytest.mark.filterwarnings("ignore:the step of Programs is run plain")
+@pytest.mark.parametrize("ask", [None, False])
+@pytest.mark.parametrize("kind", ["numpy", "random", "a buffer"])
+def test_numbers_of_numpy_and_python_and_buffers_go_on_bit_for_bit(kind, ask, tmp_path):
+    whole = losses(kind, 9, compile=ask, validation=X, validate_every=2)
+    np.testing.assert_array_equal(whole, losses(kind, 9, compile=ask))
+    losses(kind, 4, compile=ask, checkpoint=tmp_path)
+    np.testing.assert_array_equal(whole, losses(kind, 9, compile=ask, checkpoint=tmp_path, resume=True))
+
+
+@pytest.mark.parametrize("kind", ["a counter", "a generator"])
+def test_state_that_a_checkpoint_does_not_keep_is_named_once(kind, tmp_path):
+    with pytest.warns(UserWarning, match="which a checkpoint does not hold") as told:
+        losses(kind, 6, compile=False, checkpoint=tmp_path, checkpoint_every=2)
+    assert len(told) == 1
+
+
+def test_an_autoguide_whose_first_values_share_memory_with_its_weights_has_no_such_state(tmp_path):
+    pair = pg.models.Programs(model, AutoNormal(model))
+    sgd = torch.optim.SGD
+    pg.fit(pair, X, steps=3, lr=1e-4, compile=False, optimizer=sgd, checkpoint=tmp_path, progress=False)
