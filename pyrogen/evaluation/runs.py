@@ -116,7 +116,7 @@ def run(
             model_trace = traced(poutine.replay(model, trace=guide_trace), *args, **kwargs)
     _check_sites(guide_trace, model_trace)
     frames = [f for t in (guide_trace, model_trace) for s in sampled(t).values() for f in s["cond_indep_stack"]]
-    deepest = max((-f.dim for f in frames if f.name != PARTICLES), default=0)
+    deepest = max((-f.dim for f in frames if f.vectorized and f.name != PARTICLES), default=0)
     return Run(guide_trace, model_trace, deepest if particles is None else nesting, particles, enumerated)
 
 
@@ -220,7 +220,7 @@ def data_plate(run: Run, rows: int | None) -> int | None:
     """
     stacks = [{f.name: f for f in site["cond_indep_stack"]} for site in run.observed.values()]
     shared = [f for name, f in stacks[0].items() if all(name in s for s in stacks)] if stacks else []
-    fitting = [f for f in shared if f.name != PARTICLES and rows in (None, f.size)]
+    fitting = [f for f in shared if f.vectorized and f.name != PARTICLES and rows in (None, f.size)]
     if not fitting:
         return None
     named = [int(f.dim) for f in fitting if f.name == "data"]

@@ -370,6 +370,24 @@ def test_programs_that_ask_for_size_get_the_number_of_rows():
     assert pg.evaluate(pg.models.Programs(model, guide), Y).elbo == pytest.approx(evidence(), abs=1e-8)
 
 
+def test_a_plate_that_is_looped_over_is_scored():
+    def loops(y):
+        mu = pyro.sample("mu", dist.Normal(torch.zeros((), dtype=torch.float64), 10.0))
+        for i in pyro.plate("data", len(y)):
+            pyro.sample(f"y{i}", dist.Normal(mu, 1.0), obs=y[i])
+
+    scores = pg.evaluate(pg.models.Programs(loops, exact), Y, importance_samples=5)
+    assert (scores.elbo, scores.nll) == pytest.approx((evidence(), -evidence()), abs=1e-8)
+
+    def labels(y):
+        for i in pyro.plate("data", 3):
+            label = pyro.sample(f"label{i}", dist.Categorical(torch.ones(2)), infer={"enumerate": "parallel"})
+            pyro.sample(f"y{i}", dist.Normal(2.0 * label, 1.0), obs=y[i])
+
+    scores = pg.evaluate(pg.models.Programs(labels, lambda y: None), Y, importance_samples=2)
+    assert scores.elbo == pytest.approx(np.log(norm.pdf(Y[:3, None].numpy(), [0, 2], 1.0).mean(1)).sum(), rel=1e-5)
+
+
 def test_a_loss_of_ones_own_is_averaged_over_runs():
     def noisy(model, guide, *args):
         return 2 * Trace_ELBO().differentiable_loss(model, guide, *args) + torch.randn(())
