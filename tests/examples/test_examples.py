@@ -60,7 +60,8 @@ def test_beta_vae_dsprites(tmp_path, capsys):
         assert model["metrics"]["mig"]["estimator"] == "histogram"
         assert model["metrics"]["mig_posterior"]["estimator"] == "posterior"
     assert len(list((tmp_path / "runs" / "seeds").glob("*/result.json"))) == 4
-    page = Page((tmp_path / "report.html").read_text())
+    page = Page(text := (tmp_path / "report.html").read_text())
+    assert "no latent of its own for position x, position y, scale" in text  # after five steps
     pictures = {path.stem for path in tmp_path.glob("*.png")}
     assert len(page.images) == len(pictures) == 10
     assert all(reference.startswith("data:image/png;base64,") for reference in page.references)
