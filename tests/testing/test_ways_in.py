@@ -112,6 +112,9 @@ def test_bound_methods():
 def test_neither():
     with pytest.raises(TypeError, match="guide must be a Pyro program, unless model has both"):
         pg.testing.check(one_mean()[0], args=(DATA,), progress=False)
+    pair = pg.models.VAE(pg.nn.MLPEncoder((4,), 1), pg.nn.MLPDecoder((4,), 1))
+    with pytest.raises(TypeError, match=r"guide must be left out .* got a tensor.*: pass args=\(x,\)"):
+        pg.testing.check(pair, torch.zeros(3, 4))
 
 
 def test_an_assertion_shows_the_report():

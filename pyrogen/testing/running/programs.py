@@ -199,9 +199,12 @@ class Tested:
 
 def both_programs(model: Any, guide: Any) -> tuple[Program, Program]:
     """Return the two programs: as they are given, or those of an object that has both."""
+    both = callable(getattr(model, "model", None)) and callable(getattr(model, "guide", None))
+    if both and guide is not None and not callable(guide):
+        raise TypeError(f"guide must be left out beside an object with both, got {checks.shown(guide)}: pass args=(x,)")
     if guide is not None:
         return model, guide
-    if not (callable(getattr(model, "model", None)) and callable(getattr(model, "guide", None))):
+    if not both:
         raise TypeError("guide must be a Pyro program, unless model has both, such as a pg.models.VAE, got None")
     return model.model, model.guide
 
