@@ -61,8 +61,11 @@ def order_of(pair: Pair, source: Any, batch_size: int | None, seed: int) -> Orde
     size = len(source)
     if isinstance(source, StreamSource):
         return StreamOrder(source)
-    if isinstance(pair, Programs) and (batch_size == size or (batch_size is None and not pair.gets_size(source.data))):
-        return Whole(size)
+    if isinstance(pair, Programs):
+        uneven = len(set(source.sizes.values())) > 1
+        if batch_size == size or (batch_size is None and (uneven or not pair.gets_size(source.data))):
+            return Whole(size)
+        source.check_rows()
     return Order(size, min(USUAL, size) if batch_size is None else batch_size, seed)
 
 
@@ -112,6 +115,8 @@ def start_from_data(pair: Pair, source: Any, order: Any) -> None:
 
 def validation_of(pair: Pair, held_out: Any, order: Any, settings: Settings) -> Validation:
     """Return what measures the held-out terms on the way."""
+    if isinstance(pair, Programs) and not isinstance(order, Whole):
+        held_out.check_rows()
     every = settings.validate_every or min(VALIDATE_EVERY, order.steps_per_epoch)
     return Validation(pair, held_out, every, settings.seed, whole=isinstance(order, Whole))
 

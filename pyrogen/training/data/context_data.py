@@ -93,6 +93,7 @@ def as_context_source(data: Any, pair: Pair, device: torch.device | None) -> Any
                 f"`data` must be tensors ({', '.join(names)}), got {len(data)} entries of other kinds or number"
             )
         source = ProgramSource(data, device)
+        source.check_rows()
         pair.check(*source.data)
         return source
     if not (hasattr(data, "__len__") and hasattr(data, "__getitem__")):

@@ -131,7 +131,7 @@ class Step:
             return
         now = snapshot(self.objective, copies=False)
         kept = {_memory(x) for x in self.objective.pair.state_dict(keep_vars=True).values()}
-        tensors = {path: x for path, x in now.objects if isinstance(x, Tensor) and x.numel() < SMALL}
+        tensors = {path: x for path, x in now.objects if _is_small(x)}
         if self._begun is None:
             self._begun = now, {path: x.detach().clone() for path, x in tensors.items() if _memory(x) not in kept}
             return
@@ -231,6 +231,10 @@ class Step:
         finally:
             before.restore()
         return graph if agrees(self.objective, graph, batch, fixed, beta) else recorded
+
+
+def _is_small(x: Any) -> bool:
+    return isinstance(x, Tensor) and x.layout == torch.strided and x.numel() < SMALL
 
 
 def _memory(x: Tensor) -> int:

@@ -17,7 +17,6 @@ import pyrogen as pg
 from pyrogen.locks import FolderLock
 from pyrogen.training.checkpoints.checkpoint import FILE_NAME
 from pyrogen.training.data.digest import ITEMS, digest_data
-from pyrogen.training.data.program_data import ProgramSource
 from pyrogen.training.data.sources import TensorSource, as_source
 
 
@@ -236,17 +235,6 @@ def test_a_clock_that_jumps_changes_nothing(tmp_path, monkeypatch):
     fit = quiet(make_pair(), binary(), steps=10, checkpoint=tmp_path, checkpoint_every=2)
     assert (fit.history["seconds"] >= 0).all()
     assert fit.steps == 10
-
-
-def test_a_digest_of_programs_data_has_their_shapes():
-    digests = {ProgramSource(torch.zeros(shape)).fingerprint() for shape in [(4,), (2, 2), (4, 1)]}
-    assert len(digests) == 3
-
-
-def test_programs_get_data_of_inference_mode_as_usual_tensors():
-    with torch.inference_mode():
-        x = torch.zeros(3)
-    assert not ProgramSource((x, 1)).data[0].is_inference()
 
 
 def test_a_lock_that_cannot_be_removed_is_given_back(tmp_path, monkeypatch):
