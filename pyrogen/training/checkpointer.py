@@ -32,6 +32,8 @@ from pyrogen.warn import warn
 
 UNKNOWN_TO_FORMAT_1 = ("data", "optimizer")
 SINCE = {"processes": 1}  # settings that older checkpoints lack, and what they were then
+LATER = ("precision", "loss")  # those of which it is not known
+APART = frozenset({"loss"})  # what programs are compared by elsewhere
 TOGETHER = 50  # steps after which several processes ask each other
 SAVE_EVERY = 30.0  # seconds between two checkpoints, unless a number of steps is asked for
 
@@ -194,7 +196,9 @@ class Checkpointer:
             )
             mine = {name: value for name, value in mine.items() if name not in UNKNOWN_TO_FORMAT_1}
         for name, value in mine.items():
-            if differing := difference(theirs.get(name, SINCE.get(name)), value, name):
+            if name in LATER and name not in theirs:
+                continue
+            if differing := difference(theirs.get(name, SINCE.get(name)), value, name, APART):
                 where, was, now = differing
                 raise CheckpointError(
                     f"the checkpoint in {self.folder} belongs to another run: its {where} is {was}, and now it is "

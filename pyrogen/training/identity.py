@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from pyro.infer import ELBO
 from torch.optim import Optimizer
 
 from pyrogen.config import describe
-from pyrogen.models import Pair
+from pyrogen.models import Pair, Programs
 from pyrogen.training.checkpoints.optimizer_state import settings_of
 from pyrogen.training.data.digest import digest_data
 from pyrogen.training.optimizers import description
 from pyrogen.training.schedules import Constant
 from pyrogen.training.settings import Settings
+
+WITHOUT_EFFECT = ("max_plate_nesting", "strict_enumeration_warning", "ignore_jit_warnings", "retain_graph")
 
 
 def identity_of(
@@ -49,4 +52,18 @@ def identity_of(
         "frozen weights": [name for name, weight in pair.named_parameters() if not weight.requires_grad],
         "optimizer": settings_of(optimizer),
         "processes": processes,
+        "precision": settings.precision,
+        "loss": _loss_of(pair),
     }
+
+
+def _loss_of(pair: Pair) -> Any:
+    """Return the class of the loss of programs and its settings, given or chosen by the sites; None for other pairs."""
+    if not isinstance(pair, Programs):
+        return None
+    kind = type(pair.loss)
+    settings = {
+        name: value for name, value in vars(pair.loss).items() if name[:1] != "_" and name not in WITHOUT_EFFECT
+    }
+    plain = {name: value for name, value in settings.items() if value is None or isinstance(value, bool | int | float)}
+    return {"class": f"{kind.__module__}.{kind.__qualname__}"} | (plain if isinstance(pair.loss, ELBO) else {})

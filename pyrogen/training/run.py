@@ -177,7 +177,7 @@ class Run:
 
     @torch.no_grad()
     def _advance(self, stop: bool) -> None:
-        beta, rate = self._weight(), self.optimizer.param_groups[0]["lr"]
+        beta, rate = self._weight(), self.optimizer.param_groups[0].get("lr", math.nan)
         if self._program is not None:
             row = self._program(self._take.batch_of(self.step), beta, rate)
         else:
