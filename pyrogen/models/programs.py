@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.distributions import constraints, transform_to
 
 from pyrogen.models.base import Pair
-from pyrogen.models.reach import reachable
+from pyrogen.models.reach import being_registered, reachable
 from pyrogen.models.size import Program, gets_size, takes_size
 
 MODULE = "$$$"  # between the names of a module and of its parameter in Pyro's store
@@ -135,7 +135,7 @@ class Programs(Pair):
         If no loss was given, a latent that is marked for enumeration ends it by ``ToEnumerate``. The loss is then
         ``TraceEnum_ELBO()``. All else is as before, and the programs must run again.
         """
-        used: dict[str, None] = {}
+        used: dict[str, nn.Module | None] = {}
         before, stops = get_rng_state(), self.given_loss is None and isinstance(self.loss, Trace_ELBO)
         held = [vars(module) for module in self.parts.modules()] if stops else []
         kept = [{key: copy.copy(v) if isinstance(v, dict) else v for key, v in now.items()} for now in held]
@@ -241,7 +241,8 @@ class Programs(Pair):
             del self._values[name], self._constraints[name]
         put = {name: value for name, value in self._values.items() if not isinstance(value, nn.Parameter)}
         self._values.update({name: nn.Parameter(value.detach()) for name, value in put.items()})
-        self._register_modules()  # an AutoGuide makes modules when it is first used
+        hidden = used.values() if isinstance(used, Mapping) else ()
+        self._register_modules(*hidden)  # an AutoGuide makes modules when it is first used
         own = {id(parameter) for parameter in self.parameters()}
         for name, value in self._values.items():
             if id(value) not in own:
@@ -250,9 +251,10 @@ class Programs(Pair):
         names = {id(parameter): name for name, parameter in self.named_parameters()}
         self._trained = tuple(dict.fromkeys(names[id(value)] for value in self._values.values()))
 
-    def _register_modules(self) -> None:
+    def _register_modules(self, *hidden: nn.Module | None) -> None:
         known = set(self.modules())
-        for path, value in reachable(model=self._programs[0], guide=self._programs[1]):
+        reached = reachable(model=self._programs[0], guide=self._programs[1])
+        for path, value in (*reached, *(("module", module) for module in hidden)):
             if isinstance(value, nn.Module) and value not in known:
                 self.parts[_key(path, self.parts)] = value
                 known |= set(value.modules())
@@ -271,9 +273,12 @@ class _Values(dict[str, Tensor]):
 
 
 class _Seen(Messenger):
-    """Notes the names of the parameters that SVI would see, and so train; stops at latents to enumerate if asked."""
+    """Notes the parameters that SVI would see, and so train, each with the module that ``pyro.module`` registers it of.
 
-    def __init__(self, names: dict[str, None], stops: bool) -> None:
+    It stops at latents to enumerate if asked.
+    """
+
+    def __init__(self, names: dict[str, nn.Module | None], stops: bool) -> None:
         super().__init__()
         self.names, self.stops = names, stops
 
@@ -283,7 +288,7 @@ class _Seen(Messenger):
             raise ToEnumerate
 
     def _pyro_post_param(self, msg: Any) -> None:
-        self.names[msg["name"]] = None
+        self.names[msg["name"]] = being_registered() if MODULE in msg["name"] else None
 
 
 def _key(path: str, among: nn.Module) -> str:

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
+import pyro
 import torch
 from torch import nn
 
@@ -94,6 +95,14 @@ def children(path: str, value: Any) -> Iterator[tuple[str, Any]]:
     else:
         yield from ((f"{path}.{key}", item) for key, item in _attributes(value))
         yield from ((base.__name__, base) for base in type(value).__mro__[:-1])
+
+
+def being_registered() -> nn.Module | None:
+    """Return the module that a ``pyro.module`` up the stack registers, for its messages name a parameter alone."""
+    frame: types.FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code is not pyro.module.__code__:
+        frame = frame.f_back
+    return frame.f_locals["nn_module"] if frame else None
 
 
 def is_value(value: Any) -> bool:

@@ -1,6 +1,7 @@
 """What a checkpoint keeps of a program's own state: generators and buffers go on exactly, and of others it says so."""
 
 import random
+import sys
 
 import numpy as np
 import pyro
@@ -14,6 +15,7 @@ import pyrogen as pg
 from pyrogen.random_numbers import random_states
 
 X = torch.randn(20, generator=torch.Generator().manual_seed(0))
+HIDDEN = {}
 
 
 def model(x):
@@ -79,3 +81,25 @@ def test_an_autoguide_whose_first_values_share_memory_with_its_weights_has_no_su
     pair = pg.models.Programs(model, AutoNormal(model))
     sgd = torch.optim.SGD
     pg.fit(pair, X, steps=3, lr=1e-4, compile=False, optimizer=sgd, checkpoint=tmp_path, progress=False)
+
+
+def test_buffers_of_a_module_that_no_path_leads_to_are_kept_and_move_once_a_step(tmp_path):
+    def run(steps, **settings):
+        torch.manual_seed(0)
+        HIDDEN["net"] = nn.Sequential(nn.BatchNorm1d(1, momentum=0.3), nn.Linear(1, 1))
+
+        def normalized(x):
+            net = pyro.module("net", getattr(sys.modules[__name__], "HID" + "DEN")["net"])
+            pyro.sample("x", dist.Normal(net(x[:, None]), 1.0).to_event(2), obs=x[:, None])
+
+        pair = pg.models.Programs(normalized, lambda x: None)
+        fit = pg.fit(pair, X, steps=steps, progress=False, **settings)
+        assert any(name.endswith("running_mean") for name in pair.state_dict())
+        return HIDDEN["net"][0], fit.way
+
+    net, way = run(5)
+    assert (int(net.num_batches_tracked), way) == (5, "recorded")
+    run(2, checkpoint=tmp_path)
+    again, _ = run(5, checkpoint=tmp_path, resume=True)
+    assert torch.equal(net.running_mean, again.running_mean)
+    assert int(again.num_batches_tracked) == 5

@@ -69,16 +69,10 @@ def _evaluated(pair: Programs, args: Any, kwargs: Any, grows: bool) -> Evaluatio
         columns = {name: detach_provenance(nats) for name, nats in (_columns(loss) | terms).items()}
         put = pair.settle()
     if ready and (new := [name for name in pair.store_names if name not in known]):
-        late = run.trace.nodes[new[0]]["value"].unconstrained()
-        if not grows and any(late is parameter for parameter in pair.parts.parameters()):
-            raise ValueError(
-                f"a callback has unfrozen the parameter {new[0]!r}, which the optimizer lacks: start another run "
-                "for it, or train in one process without checkpoint="
-            )
         if not grows:
             raise ValueError(
-                f"the programs make the parameter {new[0]!r} after training has begun: make it at each call, or train "
-                "in one process without checkpoint="
+                f"the programs make the parameter {new[0]!r} after training has begun, or a callback has unfrozen it: "
+                "make it at each call, start another run for it, or train in one process without checkpoint="
             )
         pair.keep(pair.store_names)
     asked = {id(site["value"].unconstrained()) for site in run.trace.nodes.values()} - put  # SVI moves only these
