@@ -159,10 +159,11 @@ def _objective(pair: Programs, args: Any, kwargs: Any, weighted: Tensor) -> Tens
     try:
         with warnings.catch_warnings(), pair.store():
             warnings.simplefilter("ignore", UserWarning)  # of an ELBO that does not enumerate
-            values = [float(loss(*pair.programs, *args, **kwargs)) for _ in range(min(len(weighted), RUNS))]
+            values = [loss(*pair.programs, *args, **kwargs) for _ in range(min(len(weighted), RUNS))]
     except NotImplementedError:  # a loss that has gradients alone
         return weighted
-    return torch.tensor(values, dtype=torch.float64)
+    # a loss for the model and one for the guide, as of wake and sleep, add up
+    return torch.tensor([float(sum(v) if isinstance(v, tuple) else v) for v in values], dtype=torch.float64)
 
 
 def _error(values: Tensor) -> float:

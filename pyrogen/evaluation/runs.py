@@ -187,18 +187,19 @@ def plates_weight(site: Site) -> float:
 
 
 def weighs_the_kl(run: Run) -> bool:
-    """Return whether the weights beyond those of plates are a β, or of all terms alike, and can go.
+    """Return whether the model's weights beyond those of plates are a β, or of all its sites alike, and can go.
 
     A weight of the data that the latents lack stays: it stands for data that are not here, or tempers the likelihood.
     """
-    sites = (*sampled(run.model).items(), *draws(run.guide).items())
-    weights = {True: [torch.ones(1)], False: [torch.ones(0)]}  # of the data, of the latents
-    for name, site in sites:
+    data, both = [torch.ones(1)], [torch.ones(0)]
+    for name, site in sampled(run.model).items():
         if name in run.observed or not site["is_observed"]:
-            weight = torch.as_tensor(site["scale"] / plates_weight(site), dtype=torch.float32)
-            weights[name in run.observed].append(weight.flatten().cpu())
-    data, all_of_them = torch.cat(weights[True]), torch.cat(weights[True][1:] + weights[False])
-    return bool(((data - 1).abs() < 1e-5).all() or all_of_them.max() - all_of_them.min() < 1e-5 * all_of_them.max())
+            weight = torch.as_tensor(site["scale"] / plates_weight(site), dtype=torch.float32).flatten().cpu()
+            both.append(weight)
+            data += [weight] if name in run.observed else []
+    seen, all_of_them = torch.cat(data), torch.cat(both)
+    alike = len(all_of_them) > 0 and all_of_them.max() - all_of_them.min() <= 1e-5 * all_of_them.max()
+    return bool(((seen - 1).abs() < 1e-5).all() or alike)
 
 
 def log_prob(site: Site) -> Tensor:

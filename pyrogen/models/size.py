@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pyro.infer.autoguide import AutoGuideList
+from pyro.poutine.guide import GuideMessenger
 from torch import nn
 
 Program = Callable[..., Any]
@@ -34,6 +35,8 @@ def gets_size(data: Any, *programs: Program) -> bool:
 
 def _takes(program: Program) -> bool | None:
     """Return whether a program takes ``size`` by name; None if it takes any keyword."""
+    if isinstance(program, GuideMessenger):
+        return None
     if isinstance(program, AutoGuideList):
         return None if all(_takes(part) is not False for part in program) else False
     forward: Any = getattr(program, "forward", program)

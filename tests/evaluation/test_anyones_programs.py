@@ -315,6 +315,8 @@ def test_the_elbo_is_at_beta_one_and_the_objective_is_what_trains(latent, data):
     assert "twice" not in scores.sites
     if not weighted:
         assert (scores.elbo, scores.nll) == pytest.approx((evidence(), -evidence()), abs=1e-8)
+        unweighted = pg.evaluate(pg.models.Programs(model, exact), Y, importance_samples=2)  # as AutoGuides are
+        assert unweighted.elbo == pytest.approx(evidence(), abs=1e-8)
 
 
 def scaled(y):
@@ -368,6 +370,7 @@ def test_programs_that_ask_for_size_get_the_number_of_rows():
             exact(y)
 
     assert pg.evaluate(pg.models.Programs(model, guide), Y).elbo == pytest.approx(evidence(), abs=1e-8)
+    assert pg.evaluate(pg.models.Programs(model, AutoNormalMessenger(model)), Y).elbo < evidence()
 
 
 def test_a_plate_that_is_looped_over_is_scored():
@@ -392,6 +395,8 @@ def test_a_loss_of_ones_own_is_averaged_over_runs():
     def noisy(model, guide, *args):
         return 2 * Trace_ELBO().differentiable_loss(model, guide, *args) + torch.randn(())
 
+    two = pg.evaluate(pg.models.Programs(level, exact, lambda *args: (noisy(*args), 1.0)), Y, importance_samples=2)
+    assert two.objective > -2 * evidence() - 5  # wake and sleep have a loss each, and their sum counts
     scores = pg.evaluate(pg.models.Programs(level, exact, noisy), Y, importance_samples=50)
     assert 0.1 < scores.standard_errors["objective"] * math.sqrt(20) < 3  # χ² of 19 degrees: 1e-9
     assert abs(scores.objective + 2 * evidence()) < Z / math.sqrt(20)
