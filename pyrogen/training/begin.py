@@ -33,7 +33,7 @@ def check_fits(pair: Pair, settings: Settings) -> None:
     if isinstance(pair, Programs) and settings.schedule is not None:
         raise ValueError(
             "schedule must be left out for programs, which have no β, got "
-            f"{checks.shown(settings.schedule)}: weigh their sites yourself"
+            f"{checks.shown(settings.schedule)}: weigh their sites by poutine.scale and a buffer that a callback sets"
         )
     if any(weight.is_inference() for weight in pair.parameters() if not torch.nn.parameter.is_lazy(weight)):
         raise ValueError(

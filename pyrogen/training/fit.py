@@ -112,7 +112,8 @@ def fit(
             ``batch_size`` is given or both take a keyword ``size``, as an AutoGuide does where its model has it. This
             is N, by which they can weigh a batch with N / B.
         lr: the learning rate of Adam (Kingma and Ba 2015), or of the `optimizer` class.
-        seed: of batches and of the noise ε. The initial weights are the caller's.
+        seed: of batches and of the noise ε, and of the generators of NumPy and Python that programs may draw from. The
+            initial weights are the caller's.
         schedule: the factor on the pair's β over the steps, such as ``pg.training.LinearWarmup(1000)``; by default
             1 throughout.
         optimizer: a torch optimizer class, which gets `lr`, or a callable that makes an optimizer from the list of
@@ -131,8 +132,10 @@ def fit(
         checkpoint: a folder that receives the whole state while training runs, and ``history.csv`` at its end.
         checkpoint_every: steps between two checkpoints; by default about 30 seconds pass.
         resume: go on from the folder's checkpoint, bit for bit as if the run had never stopped; start if it has none.
-            (On an accelerator this holds as far as its kernels are deterministic.) ``"weights"`` goes on from its
-            weights, step and history with the settings of this call: another lr, schedule, optimizer, β or batch size.
+            (On an accelerator this holds as far as its kernels are deterministic, and of `Programs` as far as their
+            state is in parameters, buffers and the generators of torch, NumPy and Python.) ``"weights"`` goes on from
+            its weights, step and history with the settings of this call: another lr, schedule, optimizer, β or batch
+            size.
         precision: "bf16" runs the networks in bfloat16 under autocast; weights and the optimizer's state stay float32.
         compile: False runs the programs at each step, as SVI does; True has the step
             and Adam compiled. None takes the fastest way that is proven to mean the same: see docs/concepts/step.md.

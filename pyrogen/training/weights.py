@@ -33,7 +33,8 @@ class Weights(Messenger):
 
     def _pyro_post_sample(self, msg: Any) -> None:
         infer = msg["infer"] or {}
-        if infer.get("is_auxiliary") or infer.get("_deterministic") or isinstance(msg["fn"], _Subsample):
+        auxiliary = infer.get("is_auxiliary") and not msg["is_observed"]  # an observed one is a pyro.factor
+        if auxiliary or infer.get("_deterministic") or isinstance(msg["fn"], _Subsample):
             return
         plates = [frame for frame in msg["cond_indep_stack"] if not frame.name.startswith("num_particles")]
         by_row = any(frame.size == self.rows for frame in plates) or self.rows in msg["fn"].event_shape[:1]

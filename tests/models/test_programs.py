@@ -202,6 +202,12 @@ def level_alone(x):
     level_of(x)
 
 
+def level_factor(x):
+    level = pyro.sample("level", dist.Normal(0.0, 10.0))
+    with pyro.plate("data", len(x)):
+        pyro.factor("x", -((x - level) ** 2) / 2)
+
+
 def level_guide(x):
     pyro.sample("level", dist.Normal(pyro.param("loc", torch.tensor(0.0)), 0.1))
 
@@ -244,8 +250,13 @@ def test_batches_that_weigh_what_they_stand_for_train_in_silence(model, guide, l
 
 @pytest.mark.parametrize(
     ("model", "guide"),
-    [(level_alone, AutoNormal(level_alone)), (level_of, level_guide), (level_of, level_easy)],
-    ids=["neither takes it", "the guide does not", "an EasyGuide does not"],
+    [
+        (level_alone, AutoNormal(level_alone)),
+        (level_of, level_guide),
+        (level_of, level_easy),
+        (level_factor, AutoNormal(level_factor)),
+    ],
+    ids=["neither takes it", "the guide does not", "an EasyGuide does not", "a factor"],
 )
 def test_batches_that_weigh_one_a_row_beside_a_latent_of_all_data_get_a_warning(model, guide):
     with pytest.warns(
