@@ -26,11 +26,24 @@ def takes_size(*programs: Program) -> bool:
 
 def gets_size(data: Any, *programs: Program) -> bool:
     """Return whether programs take ``size`` and `data`, their arguments, do not hold it already."""
-    if not takes_size(*programs) or isinstance(data, Mapping):
-        return takes_size(*programs) and "size" not in data
-    named = next(program for program in programs if _takes(program))
+    return takes_size(*programs) and not _hold(data, next(program for program in programs if _takes(program)))
+
+
+def without_size(data: Any, model: Program, guide: Program) -> str:
+    """Return which program does not take the ``size`` that the other cannot run without, "" if neither."""
+    for name, program, other in (("guide", guide, model), ("model", model, guide)):
+        size = _parameters(other).get("size")
+        if size is not None and size.default is size.empty and _takes(program) is False and not _hold(data, other):
+            return name
+    return ""
+
+
+def _hold(data: Any, program: Program) -> bool:
+    """Return whether arguments hold the ``size`` of a program, by name or by place."""
+    if isinstance(data, Mapping):
+        return "size" in data
     given = len(data) if isinstance(data, tuple) else int(data is not None)
-    return "size" not in list(_parameters(named))[:given]
+    return "size" in list(_parameters(program))[:given]
 
 
 def _takes(program: Program) -> bool | None:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pyrogen import checks
 from pyrogen.models import Pair, Programs
+from pyrogen.models.size import without_size
 from pyrogen.random_numbers import all_seeded
 from pyrogen.training.data.program_data import Whole, moved
 from pyrogen.training.data.reading import batch_at
@@ -62,6 +63,8 @@ def order_of(pair: Pair, source: Any, batch_size: int | None, seed: int) -> Orde
     if isinstance(source, StreamSource):
         return StreamOrder(source)
     if isinstance(pair, Programs):
+        if name := without_size(source.data, *pair.programs):
+            raise ValueError(f"the {name} must take `size` too, the number of data, for the other program needs it")
         uneven = len(set(source.sizes.values())) > 1
         if batch_size == size or (batch_size is None and (uneven or not pair.gets_size(source.data))):
             return Whole(size)

@@ -265,6 +265,11 @@ def test_batches_that_weigh_one_a_row_beside_a_latent_of_all_data_get_a_warning(
         pg.fit(pg.models.Programs(model, guide), X, steps=1, batch_size=5, compile=False, progress=False)
 
 
+def test_a_size_that_one_program_needs_and_the_other_does_not_take_is_named():
+    with pytest.raises(ValueError, match="the guide must take `size` too"):
+        pg.fit(pg.models.Programs(lambda x, size: level_of(x, size), level_guide), X, steps=1)
+
+
 @pytest.mark.parametrize("data", [{"x": X, "size": 40}, (X, 40)], ids=["by name", "by place"])
 def test_a_size_that_the_data_hold_stays(data):
     pair = pg.models.Programs(level_of, AutoNormal(level_of))
