@@ -8,7 +8,7 @@ import pyro
 import pytest
 import torch
 from pyro import distributions as dist
-from pyro.infer.autoguide import AutoNormal
+from pyro.infer.autoguide import AutoNormal, AutoNormalMessenger
 from torch import nn
 
 import pyrogen as pg
@@ -77,10 +77,26 @@ def test_state_that_a_checkpoint_does_not_keep_is_named_once(kind, tmp_path):
     assert len(told) == 1
 
 
-def test_an_autoguide_whose_first_values_share_memory_with_its_weights_has_no_such_state(tmp_path):
-    pair = pg.models.Programs(model, AutoNormal(model))
-    sgd = torch.optim.SGD
-    pg.fit(pair, X, steps=3, lr=1e-4, compile=False, optimizer=sgd, checkpoint=tmp_path, progress=False)
+class SetAnew(nn.Module):
+    """A model with a buffer that each call replaces by another tensor."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(()))
+
+    def forward(self, x):
+        self.mean = self.mean * 0.9 + 0.1
+        model(x + self.mean)
+
+
+@pytest.mark.parametrize(
+    ("program", "guide"),
+    [(model, AutoNormal), (model, AutoNormalMessenger), (SetAnew(), AutoNormal)],
+    ids=["first values that share memory with weights", "the trace of the last run", "a buffer that is set anew"],
+)
+def test_what_a_checkpoint_holds_or_a_guide_makes_anew_is_not_named(program, guide, tmp_path):
+    settings = {"optimizer": torch.optim.SGD, "lr": 1e-4, "compile": False, "progress": False}
+    pg.fit(pg.models.Programs(program, guide(program)), X, steps=3, checkpoint=tmp_path, **settings)
 
 
 def test_buffers_of_a_module_that_no_path_leads_to_are_kept_and_move_once_a_step(tmp_path):

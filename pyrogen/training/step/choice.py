@@ -29,6 +29,7 @@ from pyrogen.training.step.watch import Unrecordable
 from pyrogen.warn import warn
 
 SMALL = 1 << 20  # entries of a tensor that is compared
+SCRATCH = "trace.nodes["  # in the paths of what a guide's last run has left
 
 
 @dataclass
@@ -137,7 +138,8 @@ class Step:
             return
         (before, values), self._begun = self._begun, False
         moved = (path for path, x in values.items() if path in tensors and not same_constant(tensors[path], x))
-        if path := changed_between(before, now) or next(moved, ""):
+        own = [id(x) for x in self.objective.pair.state_dict(keep_vars=True).values()]
+        if path := next((path for path in (*_changes(before, now, own), *moved) if SCRATCH not in path), ""):
             warn(
                 f"the programs change `{path}`, which a checkpoint does not hold: a run that goes on from it begins "
                 "with this as your script makes it; a buffer of a module is kept"
@@ -231,6 +233,14 @@ class Step:
         finally:
             before.restore()
         return graph if agrees(self.objective, graph, batch, fixed, beta) else recorded
+
+
+def _changes(before: Snapshot, now: Snapshot, own: list[int]) -> Iterator[str]:
+    """Yield the paths of what has changed, but for generators and buffers that are set anew, which a file holds."""
+    for path, _, value in before.changes(now):
+        is_own = isinstance(value, tuple) and value[0] == "tensor" and value[1] in own
+        if not (is_own or path in ("random", "numpy.random")):
+            yield path
 
 
 def _is_small(x: Any) -> bool:
