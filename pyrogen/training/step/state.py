@@ -31,7 +31,6 @@ from pyrogen.models.reach import (
 )
 
 LARGEST = 1 << 28  # bytes of one tensor that is still copied so that it can be put back
-GENERATORS = (torch.Generator, np.random.RandomState, random.Random, np.random.Generator, np.random.BitGenerator)
 Undo = Callable[[], Any]
 
 
@@ -101,7 +100,7 @@ class Snapshot:
             self.values[path] = _digest((value.shape, value.tobytes() if value.dtype != object else repr(value)))
             if value.flags.writeable:
                 self._undo.append(functools.partial(np.copyto, value, copy))
-        elif isinstance(value, GENERATORS) or is_opaque(value):
+        elif isinstance(value, _generators()) or is_opaque(value):
             try:
                 state, undo = _state_of(value)
                 self.values[path] = _digest(pickle.dumps(state))
@@ -216,3 +215,9 @@ def _digest(value: Any) -> tuple[str, int]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return "state", hash(value)
+
+
+@functools.cache
+def _generators() -> tuple[type, ...]:
+    """The kinds of generators; NumPy loads its own only when they are first asked for."""
+    return torch.Generator, np.random.RandomState, random.Random, np.random.Generator, np.random.BitGenerator

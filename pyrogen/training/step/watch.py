@@ -11,7 +11,6 @@ import random
 import socket
 import subprocess
 import sys
-import sysconfig
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,7 +28,7 @@ LIBRARIES = tuple(
     for folder in (
         *(os.path.dirname(str(module.__file__)) for module in (torch, pyro)),
         os.path.dirname(os.path.dirname(os.path.dirname(__file__))),
-        sysconfig.get_paths()["stdlib"],
+        os.path.dirname(os.__file__),
         "<",
     )
 )
