@@ -132,10 +132,9 @@ def fit(
         checkpoint: a folder that receives the whole state while training runs, and ``history.csv`` at its end.
         checkpoint_every: steps between two checkpoints; by default about 30 seconds pass.
         resume: go on from the folder's checkpoint, bit for bit as if the run had never stopped; start if it has none.
-            (On an accelerator this holds as far as its kernels are deterministic, and of `Programs` as far as their
-            state is in parameters, buffers and the generators of torch, NumPy and Python.) ``"weights"`` goes on from
-            its weights, step and history with the settings of this call: another lr, schedule, optimizer, β or batch
-            size.
+            An accelerator's kernels must be deterministic for that. `Programs` must have their state in parameters,
+            buffers and the generators of torch, NumPy and Python. ``"weights"`` goes on from its weights, step and
+            history with the settings of this call: another lr, schedule, optimizer, β or batch size.
         precision: "bf16" runs the networks in bfloat16 under autocast; weights and the optimizer's state stay float32.
         compile: False runs the programs at each step, as SVI does; True has the step
             and Adam compiled. None takes the fastest way that is proven to mean the same: see docs/concepts/step.md.

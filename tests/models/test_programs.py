@@ -394,7 +394,7 @@ def test_a_parameter_that_comes_late_is_trained_as_under_svi_but_not_into_a_chec
     np.testing.assert_allclose(pg.fit(pair, None, steps=12, lr=0.1, progress=False).history["loss"], losses, rtol=1e-5)
     assert pair.param("late").item() == pytest.approx(late, rel=1e-5)
     assert pg.fit(pair, None, steps=2, lr=0.1, progress=False).history["loss"][0] < losses[-1]
-    with pytest.raises(ValueError, match=r"'net.*weight' after training has begun.*without checkpoint="):
+    with pytest.raises(ValueError, match=r"'net.*weight' must .* got it after training has begun.*without checkpoint="):
         pg.fit(pg.models.Programs(*made()), None, steps=5, checkpoint=tmp_path, progress=False)
 
 

@@ -73,7 +73,7 @@ def test_a_part_that_a_callback_unfreezes_is_named_in_a_run_with_checkpoints(tmp
 
     pair = pg.models.Programs(shifted, lambda x: None)
     settings = {"checkpoint": tmp_path, "compile": False, "progress": False}
-    with pytest.raises(ValueError, match=r"'net\$\$\$weight' after training has begun, or a callback has unfrozen it"):
+    with pytest.raises(ValueError, match=r"'net\$\$\$weight' must be trained from the first step.*unfreeze it before"):
         pg.fit(pair, X, steps=4, callbacks=[lambda state: net.requires_grad_(True)], **settings)
 
 

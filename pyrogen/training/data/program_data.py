@@ -57,10 +57,10 @@ class ProgramSource:
     def check_rows(self) -> None:
         """Raise ``ValueError`` if the tensors cannot be cut into batches, for they differ in their numbers of rows."""
         if len(set(self.sizes.values())) > 1:
-            sizes = ", ".join(f"{name} has {size}" for name, size in self.sizes.items())
+            sizes = " and ".join(f"{size} in {name}" for name, size in self.sizes.items())
             raise ValueError(
-                f"the tensors in `data` must have one row a datum for batches, got other numbers of rows ({sizes}): "
-                "leave out batch_size=, or give the programs what has no such rows by functools.partial"
+                f"tensors in `data` must have one row a datum for batches, got {sizes}: leave out batch_size=, or give "
+                "the programs what has no such rows by functools.partial"
             )
 
     def fingerprint(self) -> str:

@@ -71,8 +71,8 @@ def _evaluated(pair: Programs, args: Any, kwargs: Any, grows: bool) -> Evaluatio
     if ready and (new := [name for name in pair.store_names if name not in known]):
         if not grows:
             raise ValueError(
-                f"the programs make the parameter {new[0]!r} after training has begun, or a callback has unfrozen it: "
-                "make it at each call, start another run for it, or train in one process without checkpoint="
+                f"the parameter {new[0]!r} must be trained from the first step, got it after training has begun: make "
+                "it at each call, unfreeze it before, or train in one process without checkpoint="
             )
         pair.keep(pair.store_names)
     asked = {id(site["value"].unconstrained()) for site in run.trace.nodes.values()} - put  # SVI moves only these

@@ -66,7 +66,7 @@ def test_tensors_of_other_numbers_of_rows_train_whole_and_not_in_batches():
     data, settings = (X, torch.tensor([1.0, 2.0])), {"steps": 3, "compile": False, "progress": False}
     fit = pg.fit(pair, data, **settings, validation=data)
     assert fit.history["epoch"][-1] == 3
-    with pytest.raises(ValueError, match=r"\(entry 0 has 4, entry 1 has 2\): leave out batch_size="):
+    with pytest.raises(ValueError, match="got 4 in entry 0 and 2 in entry 1: leave out batch_size="):
         pg.fit(pair, data, **settings, batch_size=2)
 
 
