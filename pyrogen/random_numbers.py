@@ -16,6 +16,13 @@ WORDS = 624  # of its state, and of Python's
 
 
 @contextmanager
+def torchs_kept(device: torch.device | None = None) -> Iterator[None]:
+    """Put torch's generators, on the CPU and on `device`, back to where they were."""
+    with torch.random.fork_rng([device] if device is not None and device.type == "cuda" else []):
+        yield
+
+
+@contextmanager
 def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
     """Draw torch's numbers of `seed` in this context, on the CPU and on `device`, and put its generators back then.
 
@@ -26,7 +33,7 @@ def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
         ...     bool((torch.rand(3) == once).all())
         True
     """
-    with torch.random.fork_rng([device] if device is not None and device.type == "cuda" else []):
+    with torchs_kept(device):
         torch.manual_seed(seed)
         yield
 
@@ -34,19 +41,19 @@ def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
 @contextmanager
 def all_seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
     """Draw the numbers of `seed` as after ``pyro.set_rng_seed``, those of NumPy and Python too."""
-    with kept_random_numbers(), seeded(seed, device):
+    with kept_random_numbers(device):
         seed_all(seed)
         yield
 
 
 @contextmanager
-def kept_random_numbers() -> Iterator[None]:
-    """Put the generators of torch (on the CPU), NumPy and Python back to where they were."""
-    torchs, pythons, numpys = torch.get_rng_state(), random.getstate(), np.random.get_state()  # noqa: NPY002 (items may use it)
+def kept_random_numbers(device: torch.device | None = None) -> Iterator[None]:
+    """Put the generators of torch (on the CPU and on `device`), NumPy and Python back to where they were."""
+    pythons, numpys = random.getstate(), np.random.get_state()  # noqa: NPY002 (items may use it)
     try:
-        yield
+        with torchs_kept(device):
+            yield
     finally:
-        torch.set_rng_state(torchs)
         random.setstate(pythons)
         np.random.set_state(numpys)  # noqa: NPY002
 

@@ -147,8 +147,8 @@ def sampled(trace: Trace) -> dict[str, Site]:
 
 def subsampled(run: Run) -> list[str]:
     """Return the plates that draw a part of their elements at each run."""
-    plates = {name: site["fn"] for name, site in run.guide.nodes.items() if isinstance(site.get("fn"), _Subsample)}
-    plates |= {name: site["fn"] for name, site in run.model.nodes.items() if isinstance(site.get("fn"), _Subsample)}
+    sites = {**run.guide.nodes, **run.model.nodes}
+    plates = {name: site["fn"] for name, site in sites.items() if isinstance(site.get("fn"), _Subsample)}
     return [name for name, fn in plates.items() if fn.subsample_size and fn.subsample_size < fn.size]
 
 

@@ -105,3 +105,15 @@ def in_evaluation_mode(pair: Any) -> Iterator[None]:
     finally:
         for module, mode in modes:  # a part may have been frozen on its own
             module.training = mode
+
+
+@contextmanager
+def put_back(*parameters: Tensor) -> Iterator[None]:
+    """Give parameters back, on the way out, the values that they have now."""
+    kept = [parameter.detach().clone() for parameter in parameters]
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for parameter, value in zip(parameters, kept, strict=True):
+                parameter.copy_(value)

@@ -64,8 +64,7 @@ class Validation:
 
     def measure(self, clock: tuple[float, ...]) -> dict[str, float]:
         """Return the terms by name, and append them to the history after the `clock`."""
-        devices = [self.device] if self.device.type == "cuda" else []
-        with in_evaluation_mode(self.pair), kept_random_numbers(), torch.random.fork_rng(devices):
+        with in_evaluation_mode(self.pair), kept_random_numbers(self.device):
             if isinstance(self.pair, Programs):
                 before = snapshot(ProgramsObjective(self.pair, len(self.source)))  # programs may count their calls
                 terms = self._of_programs(self.pair)

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.distributions import constraints
 
 from pyrogen.distributions.wrappers import bare, is_point
-from pyrogen.testing.running.isolation import put_back
+from pyrogen.models.running import put_back
 from pyrogen.testing.running.programs import Gradients, Tested
 
 _GROUPS = 8

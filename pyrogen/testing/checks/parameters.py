@@ -12,11 +12,12 @@ from pyro.poutine.trace_struct import Trace
 from torch import Tensor
 from torch.distributions import constraints
 
+from pyrogen.models.running import put_back
 from pyrogen.testing.checks.reach import reach
 from pyrogen.testing.checks.structure import listed
 from pyrogen.testing.findings import Finding, Question, Result
 from pyrogen.testing.running.errors import spoken_error
-from pyrogen.testing.running.isolation import named_parameters, put_back
+from pyrogen.testing.running.isolation import named_parameters
 from pyrogen.testing.running.programs import Tested
 from pyrogen.testing.running.sites import log_prob, sites, unconstrained
 

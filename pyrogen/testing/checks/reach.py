@@ -8,8 +8,9 @@ import pyro
 import torch
 from torch import Tensor
 
+from pyrogen.models.running import put_back
 from pyrogen.testing.findings import Question, Result
-from pyrogen.testing.running.isolation import put_back, shaken
+from pyrogen.testing.running.isolation import shaken
 from pyrogen.testing.running.programs import Tested
 
 REACH = Question("gradient reach", "a gradient reaches each parameter")

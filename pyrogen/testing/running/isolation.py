@@ -12,7 +12,9 @@ from typing import Any
 import pyro
 import torch
 from pyro.util import get_rng_state, set_rng_state
-from torch import Tensor, nn
+from torch import nn
+
+from pyrogen.models.running import put_back
 
 Program = Callable[..., Any]
 _LARGEST = 1000  # a longer list is data
@@ -125,18 +127,6 @@ def named_parameters(*programs: Program) -> Iterator[tuple[str, nn.Parameter]]:
                 if id(parameter) not in seen:
                     seen.add(id(parameter))
                     yield f"{name}.{inner}", parameter
-
-
-@contextmanager
-def put_back(*parameters: Tensor) -> Iterator[None]:
-    """Give parameters back, on the way out, the values that they have now."""
-    kept = [parameter.detach().clone() for parameter in parameters]
-    try:
-        yield
-    finally:
-        with torch.no_grad():
-            for parameter, value in zip(parameters, kept, strict=True):
-                parameter.copy_(value)
 
 
 @contextmanager

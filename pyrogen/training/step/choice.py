@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from pyrogen.errors import DivergenceError
-from pyrogen.random_numbers import random_states, set_random_states
+from pyrogen.random_numbers import random_states, set_random_states, torchs_kept
 from pyrogen.training.step.batch import flat
 from pyrogen.training.step.compiled import CompiledStep, can_compile, holds, is_plain_adam, pays
 from pyrogen.training.step.cuda_graph import CudaGraphStep
@@ -95,7 +95,7 @@ class Step:
         self._step: PlainStep | RecordedStep | CudaGraphStep = PlainStep(objective)
         device = objective.pair.beta.device
         before = snapshot(objective) if first is None else None
-        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        with torchs_kept(device):
             batch = batch_of(0)
             inside = contextvars.copy_context().run  # so that no context variable keeps what a trial sets
             if before is not None:
@@ -130,15 +130,15 @@ class Step:
         """Warn, at the second call, of what programs have changed since the first and no checkpoint holds."""
         if self._begun is False:
             return
-        now = snapshot(self.objective, copies=False)
-        kept = {_memory(x) for x in self.objective.pair.state_dict(keep_vars=True).values()}
+        now, held = snapshot(self.objective, copies=False), self.objective.pair.state_dict(keep_vars=True).values()
         tensors = {path: x for path, x in now.objects if _is_small(x)}
         if self._begun is None:
+            kept = set(map(_memory, held))
             self._begun = now, {path: x.detach().clone() for path, x in tensors.items() if _memory(x) not in kept}
             return
         (before, values), self._begun = self._begun, False
         moved = (path for path, x in values.items() if path in tensors and not same_constant(tensors[path], x))
-        own = [id(x) for x in self.objective.pair.state_dict(keep_vars=True).values()]
+        own = list(map(id, held))
         if path := next((path for path in (*_changes(before, now, own), *moved) if SCRATCH not in path), ""):
             warn(
                 f"the programs change `{path}`, which a checkpoint does not hold: a run that goes on from it begins "

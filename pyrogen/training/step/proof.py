@@ -12,6 +12,7 @@ from pyro.infer import JitTrace_ELBO, JitTraceEnum_ELBO, JitTraceGraph_ELBO, Jit
 from torch import Tensor
 
 from pyrogen.models import Programs
+from pyrogen.models.running import put_back
 from pyrogen.random_numbers import seeded
 from pyrogen.training.step.batch import flat, rebuilt, resampled
 from pyrogen.training.step.objective import Objective, PlainStep, Result
@@ -145,18 +146,13 @@ def _near(a: Tensor, b: Tensor, exact: bool, eps: float) -> bool:
 def _nudged(objective: Objective) -> Iterator[None]:
     """Slightly other weights, so that a number that was read from them in Python shows."""
     weights = [p for p in objective.pair.parameters() if p.is_floating_point()]
-    before = [weight.detach().clone() for weight in weights]
     generator = torch.Generator().manual_seed(5)
-    with torch.no_grad():
-        for weight in weights:
-            noise = torch.rand(weight.shape, generator=generator).to(weight)
-            weight.add_(NUDGE * noise * weight.abs().mean().clamp(min=NUDGE))
-    try:
-        yield
-    finally:
+    with put_back(*weights):
         with torch.no_grad():
-            for weight, value in zip(weights, before, strict=True):
-                weight.copy_(value)
+            for weight in weights:
+                noise = torch.rand(weight.shape, generator=generator).to(weight)
+                weight.add_(NUDGE * noise * weight.abs().mean().clamp(min=NUDGE))
+        yield
 
 
 @contextmanager
