@@ -12,8 +12,7 @@ from pyrogen.plots.codes.prior_plane import prior_plane
 from pyrogen.plots.codes.sparse import atoms, convergence, error_by_active
 from pyrogen.plots.graphs.drawing import graph
 from pyrogen.plots.graphs.tables import conditional_tables
-from pyrogen.plots.images.grids import reconstructions, samples
-from pyrogen.plots.images.rows import image_rows
+from pyrogen.plots.images.grids import image_rows, reconstructions, samples
 from pyrogen.plots.images.traversal import traversals
 from pyrogen.plots.runs.curves import loss_curves
 from pyrogen.plots.runs.elbo import elbo_paths, guide_and_posterior

@@ -72,13 +72,38 @@ def runs(value: Any, name: str) -> dict[str, Any]:
     return result
 
 
-def column(run: Any, name: str, label: str) -> NDArray[np.float64]:
-    r"""Return a column of a history, (T,)."""
+def columns(run: Any) -> list[str]:
+    r"""Return the names of the columns that a history has."""
+    return [str(name) for name in getattr(run, "columns", run) if run[name] is not None]
 
-    known = [str(known) for known in getattr(run, "columns", run)]
-    if name not in known:
-        raise ValueError(f"the run {label!r} must have a column {name!r}, got {', '.join(known)}")
-    return to_array(run[name], f"{name} of {label!r}", 1)
+
+def curve(run: Any, x: str, term: str, label: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    r"""Return two columns of a history, (T,) each."""
+    for name in (x, term):
+        if name not in columns(run):
+            raise ValueError(f"the run {label!r} must have a column {name!r}, got {', '.join(columns(run))}")
+    step, value = (to_array(run[name], f"{name} of {label!r}", 1) for name in (x, term))
+    if len(value) != len(step):
+        raise ValueError(
+            f"{term} of {label!r} must have one value a step, got {len(value)} values of {len(step)} steps"
+        )
+    return step, value
+
+
+def arrays(value: Any, name: str, ndim: int) -> dict[str, NDArray[np.float64]]:
+    r"""Return arrays by label, each as `to_array` has it; a single one has the label ""."""
+    return {
+        label: to_array(one, f"{name} of {label!r}" if label else name, ndim)
+        for label, one in labeled(value, name).items()
+    }
+
+
+def images_by_label(value: Any, name: str, label: str = "") -> dict[str, NDArray[np.float64]]:
+    r"""Return images by label, each as `to_images` has them; a single group has that label."""
+    return {
+        key: to_images(one, f"the images of {key!r}" if key else name)
+        for key, one in labeled(value, name, label).items()
+    }
 
 
 def labeled(value: Any, name: str, label: str = "") -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pyrogen import checks
-from pyrogen.plots.canvas.inputs import column, runs
+from pyrogen.plots.canvas.inputs import curve, runs
 from pyrogen.plots.canvas.style import COLORS, panels, styled
 
 if TYPE_CHECKING:
@@ -42,11 +42,7 @@ def codebook_use(histories: Mapping[str, Any] | Any, codes: int) -> "Figure":
     columns = {"perplexity": "Perplexity of the codes", "usage": "Share of codes in use"}
     for ax, (term, title), most in zip(axes, columns.items(), (codes, 1), strict=True):
         for i, (label, history) in enumerate(named.items()):
-            step = column(history, "step", label)
-            value = column(history, term, label)
-            if len(value) != len(step):
-                raise ValueError(f"{term} of {label!r} must have one value a step, got {len(value)} of {len(step)}")
-            ax.plot(step, value, color=COLORS[i % len(COLORS)], linewidth=1.0, label=label)
+            ax.plot(*curve(history, "step", term, label), color=COLORS[i % len(COLORS)], linewidth=1.0, label=label)
         ax.axhline(most, color="#333333", linewidth=0.9, linestyle=(0, (3, 2)))
         ax.set(title=title, xlabel="training step", ylim=(0, 1.06 * most))
         ax.grid(axis="y")

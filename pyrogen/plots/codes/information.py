@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyrogen.plots.canvas.inputs import labeled, to_array
+from pyrogen.plots.canvas.inputs import arrays, to_array
 from pyrogen.plots.canvas.style import panels, styled
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def mutual_information(
         ['shape', 'scale']
     """
 
-    tables = {k: to_array(v, f"matrix of {k!r}" if k else "matrix", 2) for k, v in labeled(matrix, "matrix").items()}
+    tables = arrays(matrix, "matrix", 2)
     number = next(iter(tables.values())).shape[1]
     names = [f"$v_{{{k}}}$" for k in range(number)] if factor_names is None else list(factor_names)
     for label, table in tables.items():

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyrogen.plots.canvas.inputs import labeled, to_array
+from pyrogen.plots.canvas.inputs import arrays
 from pyrogen.plots.canvas.style import COLORS, FAINT, panels, styled
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def kl_per_latent(kl: Mapping[str, Any] | Any, threshold: float = 0.01) -> "Figu
         'β = 4: 2 of 4 active, 4.0 nats'
     """
 
-    groups = {k: to_array(v, f"kl of {k!r}" if k else "kl", 1) for k, v in labeled(kl, "kl").items()}
+    groups = arrays(kl, "kl", 1)
     fig, axes = panels(len(groups), height=3.2, sharey=True)
     for i, (ax, (label, value)) in enumerate(zip(axes, groups.items(), strict=True)):
         order = np.argsort(-value, kind="stable")
@@ -46,19 +46,15 @@ def kl_per_latent(kl: Mapping[str, Any] | Any, threshold: float = 0.01) -> "Figu
         ax.set_title(f"{label + ': ' if label else ''}{active.sum()} of {len(value)} active, {value.sum():.1f} nats")
         ax.set_xlabel("latent, by falling KL")
         ax.set_xticks(np.arange(len(value)), order.tolist())
-        _thin(ax, len(value))
+        if len(value) > 10:
+            ax.tick_params(axis="x", labelsize=8, length=2, rotation=90)
+        if len(value) > 32:  # no room for an index a bar
+            ax.set_xticks([])
         ax.grid(axis="y")
         if i == 0:
             ax.set_ylabel("KL (nats per image)")
     _legend(fig, threshold)
     return fig
-
-
-def _thin(ax: Any, number: int) -> None:
-    if number > 10:
-        ax.tick_params(axis="x", labelsize=8, length=2, rotation=90)
-    if number > 32:  # no room for an index a bar
-        ax.set_xticks([])
 
 
 def _legend(fig: "Figure", threshold: float) -> None:

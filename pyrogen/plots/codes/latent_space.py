@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyrogen.plots.canvas.inputs import labeled, to_array
+from pyrogen.plots.canvas.inputs import arrays, to_array
 from pyrogen.plots.canvas.style import COLORS, panels, styled
 
 if TYPE_CHECKING:
@@ -63,27 +63,21 @@ def latent_space(
         >>> fig.axes[0].get_xlabel()
         'component 1 (89% of variance)'
     """
-    groups = {
-        label: to_array(z, f"codes of {label!r}" if label else "codes", 2)
-        for label, z in labeled(codes, "codes").items()
-    }
-    value = _values(labels, names)
+    groups = arrays(codes, "codes", 2)
+    value = values_of(labels, groups)
+    if names is not None and value.max() >= len(names):
+        raise ValueError(
+            f"names must have one name a label, {value.max() + 1} of them, got {len(names)}: give all, or None"
+        )
     for label, z in groups.items():
-        if len(z) != len(value):
-            raise ValueError(f"codes of {label!r} and labels must have one row each, got {len(z)} and {len(value)}")
         if z.shape[1] < 2 or len(z) < 3:
             raise ValueError(f"codes of {label!r} must have at least three rows and two latents, got shape {z.shape}")
 
     present = np.unique(value)
     fig, axes = panels(len(groups), height=4.6, columns=2) if gaussians else panels(len(groups), height=3.6)
-    color = np.array(TEN)[np.searchsorted(present, value)]
-    order = np.random.default_rng(0).permutation(len(value))
     for ax, (label, z) in zip(axes, groups.items(), strict=True):
         mean, axis, deviation, share = _principal(z)
-        point = (z - mean) @ axis
-        ax.scatter(point[order, 0], point[order, 1], s=5, c=color[order], alpha=0.6, linewidths=0, rasterized=True)
-        if names is None:
-            _write_numbers(ax, present, {v: np.median(point[value == v], axis=0) for v in present})
+        scatter(ax, (z - mean) @ axis, value, numbers=names is None)
         if gaussians:
             _draw_ellipses(ax, -mean @ axis, deviation)
         ax.set_title(label)
@@ -95,15 +89,15 @@ def latent_space(
     return fig
 
 
-def _values(labels: Any, names: Sequence[str] | None) -> NDArray[np.int64]:
+def values_of(labels: Any, groups: Mapping[str, NDArray[np.float64]]) -> NDArray[np.int64]:
+    r"""Return labels as integers, one for each row of each group of codes, and no more different ones than colors."""
     given = to_array(labels, "labels", 1)
     value = given.astype(int)
     if (value != given).any() or value.min() < 0:
         raise ValueError(f"labels must be integers of at least 0, got {given.min():g} to {given.max():g}")
-    if names is not None and value.max() >= len(names):
-        raise ValueError(
-            f"names must have one name a label, {value.max() + 1} of them, got {len(names)}: give all, or None"
-        )
+    for label, z in groups.items():
+        if len(z) != len(value):
+            raise ValueError(f"codes of {label!r} and labels must have one row each, got {len(z)} and {len(value)}")
     if len(np.unique(value)) > len(TEN):
         raise ValueError(f"labels must have at most {len(TEN)} values, one a color, got {len(np.unique(value))}")
     return value
@@ -118,14 +112,18 @@ def _principal(z: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
     return mean, axis, np.sqrt(values[:2]), values[:2] / max(values.sum(), np.finfo(float).tiny)
 
 
-def _write_numbers(ax: "Axes", present: NDArray[np.int64], medians: Mapping[int, NDArray[np.float64]]) -> None:
+def scatter(ax: "Axes", point: NDArray[np.float64], value: NDArray[np.int64], numbers: bool) -> None:
+    r"""Draw points (N, 2) in a shuffled order, colored by their values; perhaps each value at the median of its own."""
     from matplotlib.patheffects import withStroke
 
-    outline = withStroke(linewidth=3, foreground="white")
-    for v, c in zip(present, TEN, strict=False):
-        x, y = medians[v]
+    present = np.unique(value)
+    color = np.array(TEN)[np.searchsorted(present, value)]
+    order = np.random.default_rng(0).permutation(len(value))
+    ax.scatter(point[order, 0], point[order, 1], s=4, c=color[order], alpha=0.6, linewidths=0, rasterized=True)
+    for v, c in zip(present, TEN, strict=False) if numbers else ():
+        x, y = np.median(point[value == v], axis=0)
         text = ax.annotate(str(v), (x, y), color=c, fontsize=13, fontweight="bold", ha="center", va="center")
-        text.set_path_effects([outline])
+        text.set_path_effects([withStroke(linewidth=3, foreground="white")])
 
 
 def _draw_ellipses(ax: "Axes", center: NDArray[np.float64], deviation: NDArray[np.float64]) -> None:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyrogen.plots.canvas.inputs import to_array
+from pyrogen.plots.canvas.inputs import arrays, to_array
 from pyrogen.plots.canvas.style import panels, styled
-from pyrogen.plots.codes.latent_space import TEN
+from pyrogen.plots.codes.latent_space import TEN, scatter, values_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -56,34 +56,19 @@ def prior_plane(
 
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
-    from matplotlib.patheffects import withStroke
 
     if not codes or codes.keys() != log_density.keys():
         raise ValueError(f"codes and log_density must have the same labels, got {[*codes]} and {[*log_density]}")
-    groups = {label: to_array(z, f"codes of {label!r}", 2) for label, z in codes.items()}
-    value = None if labels is None else to_array(labels, "labels", 1)
-    present = np.unique(value) if value is not None else np.empty(0)
-    if len(present) > len(TEN):
-        raise ValueError(f"labels must have at most {len(TEN)} values, one a color, got {len(present)}")
+    groups = arrays(codes, "codes", 2)
     for label, z in groups.items():
         if z.shape[1] != 2:
             raise ValueError(f"codes of {label!r} must lie in a plane, (N, 2), got shape {z.shape}")
-        if value is not None and len(z) != len(value):
-            raise ValueError(f"codes of {label!r} and labels must have one row each, got {len(z)} and {len(value)}")
-
+    given = None if labels is None else values_of(labels, groups)
     fig, axes = panels(len(groups), height=3.9)
     for ax, (label, z) in zip(axes, groups.items(), strict=True):
         sides, values = _on_grid(z, log_density[label], label)
         ax.contourf(*sides, values, levels=[*region_levels(values), np.inf], colors=SHADES)
-        order = np.random.default_rng(0).permutation(len(z))
-        color: Any = TEN[0] if value is None else np.array(TEN)[np.searchsorted(present, value)][order]
-        ax.scatter(z[order, 0], z[order, 1], s=3, c=color, alpha=0.6, linewidths=0, rasterized=True)
-        for v, c in zip(present, TEN, strict=False):
-            stroke = [withStroke(linewidth=3, foreground="white")]
-            middle = np.median(z[value == v], axis=0)
-            ax.annotate(f"{v:g}", middle, color=c, fontsize=12, fontweight="bold", ha="center", va="center").set(
-                path_effects=stroke
-            )
+        scatter(ax, z, np.zeros(len(z), dtype=int) if given is None else given, numbers=given is not None)
         ax.set_title(label)
         ax.set_xlabel(names[0])
         ax.set_aspect("equal")
@@ -91,8 +76,8 @@ def prior_plane(
     handles: list[Any] = [
         Patch(color=shade, label=f"{mass:.0%} of the prior") for shade, mass in zip(SHADES, MASS, strict=True)
     ]
-    dot = Line2D([], [], marker="o", linestyle="", color=TEN[0] if value is None else "#555555", label="z ~ q(z | x)")
-    numbers = f"numbers: {factor} of x" if value is not None else None
+    dot = Line2D([], [], marker="o", linestyle="", color=TEN[0] if given is None else "#555555", label="z ~ q(z | x)")
+    numbers = f"numbers: {factor} of x" if given is not None else None
     fig.legend(handles=[*handles, dot], title=numbers, loc="outside lower center", ncols=len(handles) + 1)
     return fig
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from pyrogen import checks
 from pyrogen.plots.canvas.inputs import labeled, to_array
-from pyrogen.plots.canvas.montage import montage
+from pyrogen.plots.canvas.montage import montage, titled
 from pyrogen.plots.canvas.style import COLORS, WIDTH, figure, panels, styled
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def atoms(images: Mapping[str, Any] | Any, columns: int | None = None) -> "Figur
         columns: The number in a row; by default as many as make it square.
 
     Returns:
-        A figure with one panel a label.
+        A figure with one panel a label, at most three in a row.
 
     Raises:
         ValueError: If no atom is given, a shape is another one, or a value is not finite.
@@ -48,17 +48,8 @@ def atoms(images: Mapping[str, Any] | Any, columns: int | None = None) -> "Figur
         values = to_array(given[:, 0] if given.ndim == 4 and given.shape[1] == 1 else given, name, 3)
         most = np.abs(values).max((1, 2), keepdims=True)
         pixels = colors(0.5 + 0.5 * values / np.where(most > 0, most, 1.0))[..., :3]
-        framed = np.pad(pixels, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=0.55)
-        grids[label] = montage(framed, columns=min(columns or int(np.ceil(np.sqrt(len(values)))), len(values)))
-    side = WIDTH / max(2, len(grids))
-    ratio = max(picture.shape[0] / picture.shape[1] for picture in grids.values())
-    fig = figure(side * len(grids), side * ratio + (0.3 if any(grids) else 0.0))
-    for ax, (label, picture) in zip(fig.subplots(1, len(grids), squeeze=False)[0], grids.items(), strict=True):
-        ax.set_anchor("N")
-        ax.imshow(picture, interpolation="nearest")
-        ax.set(xticks=[], yticks=[], title=label)
-        ax.spines[:].set_visible(False)
-    return fig
+        grids[label] = montage(np.pad(pixels, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=0.55), columns)
+    return titled(grids, WIDTH / min(max(2, len(grids)), 3))
 
 
 @styled

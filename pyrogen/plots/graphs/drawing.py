@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyrogen.graphs.structure import validation
+from pyrogen.graphs.structure.trails import blocker, draw_trail
 from pyrogen.plots.canvas.style import COLORS, styled
 from pyrogen.plots.graphs import outlines
 from pyrogen.plots.graphs.layout import GAP, HEIGHT, Point, layout, widths
@@ -76,14 +77,13 @@ def graph(
     """
 
     from matplotlib.figure import Figure
+    from matplotlib.patches import Ellipse
 
     validation.either(graph)
     if len(graph) > LARGEST:
         raise ValueError(f"graph must have at most {LARGEST} nodes, as more cannot be read, got {len(graph)}")
     observed = validation.names(graph, given, "given", empty=True)
-    way = tuple(validation.name(graph, [node], "trail") for node in trail)
-    closed = len(way) > 3 and way[0] == way[-1]
-    validation.names(graph, list(way[closed:]), "trail", empty=True)
+    way = tuple(trail)
     drawn = _called(graph, way, observed)
     asked = validation.names(graph, ends, "ends", empty=True)
     stops = validation.names(graph, blocking, "blocking", empty=True)
@@ -125,7 +125,12 @@ def graph(
     for node in graph:
         _node(ax, node, at[node], wide[node], node in observed, node in way, node in stops)
         if node in asked:
-            ax.add_patch(_ring(node, at[node], wide[node]))
+            ax.add_patch(
+                Ellipse(
+                    at[node], wide[node] + 0.13, HEIGHT + 0.13, facecolor="none", edgecolor=RING, linewidth=1.6,
+                    zorder=3.5, gid=f"ring {node}",
+                )
+            )  # fmt: skip
     if title:
         fig.text(0.5, 1 - 0.2 / total, title, ha="center", va="center", fontsize=11)
     if handles:
@@ -147,13 +152,6 @@ def _node(ax: "Axes", node: Node, at: Point, wide: float, observed: bool, on_tra
         )
     )  # fmt: skip
     ax.text(*at, str(node), ha="center", va="center_baseline", fontsize=10, zorder=5)
-
-
-def _ring(node: Node, at: Point, wide: float) -> Any:
-    from matplotlib.patches import Ellipse
-
-    size = wide + 0.13, HEIGHT + 0.13
-    return Ellipse(at, *size, facecolor="none", edgecolor=RING, linewidth=1.6, zorder=3.5, gid=f"ring {node}")
 
 
 def _edge(
@@ -215,8 +213,6 @@ def _smooth(points: list[Point]) -> Any:
 
 def _called(graph: Any, way: Sequence[Node], observed: Sequence[Node]) -> str:
     r"""Return what the legend calls a trail: active only if it is."""
-
-    from pyrogen.graphs.structure.trails import blocker, draw_trail
 
     drawn = draw_trail(graph, tuple(way))
     if len(way) < 2:

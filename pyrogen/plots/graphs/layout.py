@@ -219,7 +219,8 @@ def _springs(graph: Any, part: list[Node], wide: Mapping[Node, float]) -> tuple[
     start = nx.circular_layout(inside)
     found = nx.kamada_kawai_layout(inside, pos=start) if len(part) > 2 else start
     at = np.array([found[node] for node in part], dtype=np.float64)
-    at = _turned(at)
+    at -= at.mean(axis=0)
+    at = at @ np.linalg.svd(at, full_matrices=False)[2].T  # turned to be wider than high, as figures are read
     size = np.array([wide[node] for node in part])
     places = {node: place for place, node in enumerate(part)}
     edges = [(places[a], places[b]) for a, b in inside.edges]
@@ -227,15 +228,6 @@ def _springs(graph: Any, part: list[Node], wide: Mapping[Node, float]) -> tuple[
     at *= (float(size.mean()) + 0.75) / float(np.mean(lengths))
     _spread(at, size, edges)
     return {node: (float(x), float(y)) for node, (x, y) in zip(part, at, strict=True)}, {}
-
-
-def _turned(at: NDArray[np.float64]) -> NDArray[np.float64]:
-    r"""Return the points turned so that they are wider than high, which is how figures are read."""
-
-    centered = at - at.mean(axis=0)
-    _, _, axes = np.linalg.svd(centered, full_matrices=False)
-    turned: NDArray[np.float64] = centered @ axes.T
-    return turned
 
 
 def _spread(at: NDArray[np.float64], size: NDArray[np.float64], edges: list[tuple[int, int]]) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pyrogen import checks
 from pyrogen.graphs.structure import validation
 from pyrogen.plots.canvas.style import COLORS, STYLE, styled
 
@@ -47,8 +48,7 @@ def conditional_tables(network: Any, nodes: Any = None, rows: int = 24, title: s
 
     states = validation.states(network)
     asked = set(validation.names(network, list(network) if nodes is None else nodes, "nodes"))
-    if rows < 1:
-        raise ValueError(f"rows must be at least 1, got {rows}")
+    rows = checks.whole("rows", rows, least=1)
     grids = [_grid(table, states) for table in _tables(network, asked)]
     if len(grids) > 40:
         raise ValueError(

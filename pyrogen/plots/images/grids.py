@@ -1,19 +1,18 @@
-r"""Grids of images: originals above their reconstructions, and samples."""
+r"""Images in grids, and in labeled rows such as originals above their reconstructions."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pyrogen import checks
-from pyrogen.plots.canvas.inputs import labeled, to_images
-from pyrogen.plots.canvas.montage import centers, montage
-from pyrogen.plots.canvas.style import WIDTH, figure, styled
+from pyrogen.plots.canvas.inputs import images_by_label, to_images
+from pyrogen.plots.canvas.montage import labeled_rows, montage, titled
+from pyrogen.plots.canvas.style import WIDTH, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-TILE = 1.05  # inches an image may take
 
 
 @styled
@@ -41,28 +40,40 @@ def reconstructions(originals: Any, models: Mapping[str, Any] | Any) -> "Figure"
     """
 
     rows = {"original": to_images(originals, "originals")}
-    shape = rows["original"].shape
-    for label, images in labeled(models, "models", "reconstruction").items():
-        if label in rows:
-            raise ValueError(
-                "models must have labels of their own, got 'original', which labels the first row: choose another"
-            )
-        rows[label] = to_images(images, f"the images of {label!r}")
-        if rows[label].shape[:3] != shape[:3]:
-            raise ValueError(
-                f"{label!r} must have an image for each original, expected {shape[0]} of {shape[1]} × {shape[2]} "
-                f"pixels, got {rows[label].shape[0]} of {rows[label].shape[1]} × {rows[label].shape[2]}"
-            )
-    number, height, width, _ = shape
-    margin = 0.3 + 0.085 * max(map(len, rows))  # inches that the labels take
-    tile = min(TILE, (WIDTH - margin) / number)
-    fig = figure(tile * number + margin, len(rows) * tile * height / width + 0.1)
-    ax = fig.subplots()
-    ax.set_anchor("SW")  # spare room goes where no label is, else the layout misjudges their place
-    _show(ax, montage(np.concatenate(list(rows.values())), columns=number))
-    ax.set_yticks(centers(len(rows), height), list(rows))
-    ax.tick_params(length=0, labelsize=10)
-    return fig
+    drawn = images_by_label(models, "models", "reconstruction")
+    if "original" in drawn:
+        raise ValueError(
+            "models must have labels of their own, got 'original', which labels the first row: choose another"
+        )
+    rows |= drawn
+    return _labeled_rows(rows, 1.05, 0.3 + 0.085 * max(map(len, rows)))
+
+
+@styled
+def image_rows(rows: Mapping[str, Any], label_width: float = 2.6) -> "Figure":
+    r"""Draw one row of images a label, so that rows can be compared; a label may have several lines.
+
+    Args:
+        rows: The images by label, (n, H, W), (n, 1, H, W) or (n, 3, H, W), with values in [0, 1] (what is outside is
+            clipped) or bytes. Each row has as many of them, all of one size.
+        label_width: The room for the labels, in inches.
+
+    Returns:
+        A figure with one row a label, labeled at its left.
+
+    Raises:
+        ValueError: If no row or image is given, shapes disagree, or a value is not finite.
+
+    Example:
+        >>> import numpy as np
+        >>> from pyrogen.plots import image_rows
+        >>> fig = image_rows({"data": np.zeros((12, 8, 8)), "model\np = 0.001": np.ones((12, 8, 8))})
+        >>> [label.get_text() for label in fig.axes[0].get_yticklabels()]
+        ['data', 'model\np = 0.001']
+    """
+
+    label_width = checks.real("label_width", label_width, least=0, below=WIDTH)
+    return _labeled_rows(images_by_label(rows, "rows"), 0.62, label_width)
 
 
 @styled
@@ -89,26 +100,16 @@ def samples(images: Mapping[str, Any] | Any, columns: int | None = None) -> "Fig
     """
 
     columns = None if columns is None else checks.whole("columns", columns, 1)
-    grids = {}
-    for label, group in labeled(images, "images").items():
-        group = to_images(group, f"the images of {label!r}" if label else "images")
-        grids[label] = montage(group, columns=min(columns or int(np.ceil(np.sqrt(len(group)))), len(group)))
-    across = min(len(grids), 3)
-    down = -(-len(grids) // across)
-    side = WIDTH / 3 if across > 1 else 4.8
-    ratio = max(picture.shape[0] / picture.shape[1] for picture in grids.values())
-    fig = figure(side * across, down * (min(side * ratio, 9.0) + (0.25 if any(grids) else 0.0)))
-    axes = list(fig.subplots(down, across, squeeze=False).flat)
-    for ax in axes[len(grids) :]:
-        ax.remove()
-    for ax, (label, picture) in zip(axes, grids.items(), strict=False):
-        ax.set_anchor("N")
-        _show(ax, picture)
-        ax.set_title(label)
-    return fig
+    grids = {label: montage(group, columns) for label, group in images_by_label(images, "images").items()}
+    return titled(grids, WIDTH / 3 if len(grids) > 1 else 4.8)
 
 
-def _show(ax: Any, picture: np.ndarray) -> None:
-    ax.imshow(picture, interpolation="nearest")
-    ax.set(xticks=[], yticks=[])
-    ax.spines[:].set_visible(False)
+def _labeled_rows(rows: Mapping[str, NDArray[np.float64]], tile: float, margin: float) -> "Figure":
+    (first, shape), *others = ((label, images.shape) for label, images in rows.items())
+    for label, own in others:
+        if own != shape:
+            raise ValueError(
+                f"{label!r} must have {shape[0]} images of {shape[1]} × {shape[2]} pixels, as {first!r} has, "
+                f"got {own[0]} of {own[1]} × {own[2]}"
+            )
+    return labeled_rows(np.concatenate(list(rows.values())), list(rows), tile, margin)[0]

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from pyrogen import checks
 from pyrogen.plots.canvas.inputs import to_array, to_images
-from pyrogen.plots.canvas.montage import centers, montage
-from pyrogen.plots.canvas.style import WIDTH, figure, styled
+from pyrogen.plots.canvas.montage import centers, labeled_rows
+from pyrogen.plots.canvas.style import styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -83,17 +83,10 @@ def traversals(
     if len(images) != len(rows) * steps:
         raise ValueError(f"decode must return one image a code, expected {len(rows) * steps}, got {len(images)}")
 
-    _, height, width, _ = images.shape
-    margin = 0.45 if cost is None else 1.1  # inches that the labels take
-    tile = min(max(0.85, 3.2 / steps), (WIDTH - margin) / steps)  # no narrower than the label below
-    fig = figure(tile * steps + margin, len(rows) * tile * height / width + 0.55)
-    ax = fig.subplots()
-    ax.set_anchor("SW")  # spare room goes where no label is, else the layout misjudges their place
-    ax.imshow(montage(images, columns=steps), interpolation="nearest")
-    ax.spines[:].set_visible(False)
-    ax.tick_params(length=0)
-    ax.set_xticks(centers(steps, width), [f"{v:.3g}".replace("-", "−") for v in values.tolist()])
-    ax.set_yticks(centers(len(rows), height), [_label(j, cost) for j in rows])
+    labels = [f"$z_{{{j}}}$" + ("" if cost is None else f"  {cost[j]:.2f} nats") for j in rows]
+    tile = max(0.85, 3.2 / steps)  # no narrower than the label below
+    fig, ax = labeled_rows(images, labels, tile, margin=0.45 if cost is None else 1.1, below=0.55)
+    ax.set_xticks(centers(steps, images.shape[2]), [f"{v:.3g}".replace("-", "−") for v in values.tolist()])
     ax.set_xlabel("value of the latent, the others at the base")
     return fig
 
@@ -105,7 +98,3 @@ def _rows(latents: Sequence[int] | None, size: int, cost: np.ndarray | None) -> 
     if not rows or not all(0 <= j < size for j in rows):
         raise ValueError(f"latents must name latents of 0..{size - 1}, got {rows}")
     return rows
-
-
-def _label(j: int, cost: np.ndarray | None) -> str:
-    return f"$z_{{{j}}}$" + ("" if cost is None else f"  {cost[j]:.2f} nats")

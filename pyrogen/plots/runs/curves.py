@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyrogen.plots.canvas.inputs import column, runs, to_array
+from pyrogen import checks
+from pyrogen.plots.canvas.inputs import columns, curve, runs
 from pyrogen.plots.canvas.style import COLORS, panels, styled
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ TITLES = {
     "penalty": "Penalty −log p(z)",
     "dimension_wise_kl": "Dimension-wise KL",
 }
-
-
 USUAL = ("objective", "reconstruction", "kl")
 
 
@@ -68,15 +67,13 @@ def loss_curves(
 
     histories = runs(histories, "histories")
     for name, share in (("smooth", smooth), ("skip", skip)):
-        if not 0 <= share < 1:
-            raise ValueError(f"{name} must be a share of the steps in [0, 1), got {share}")
-
+        checks.real(name, share, least=0, below=1)
     if terms is None:
         terms = USUAL
     elif not terms:
         raise ValueError("terms must be a list of columns such as ['objective', 'kl'], got none")
     else:
-        known = {column: None for history in histories.values() for column in _columns(history)}
+        known = {column: None for history in histories.values() for column in columns(history)}
         for term in terms:
             if term not in known:
                 raise ValueError(f"terms must be columns of the runs, which are {', '.join(known)}, got {term!r}")
@@ -85,13 +82,13 @@ def loss_curves(
     for ax, term in zip(axes, terms, strict=True):
         settled = []
         for i, (label, history) in enumerate(histories.items()):
-            step, value = _curve(history, x, term, str(label))
-            if value is None:
+            if term not in columns(history):
                 continue
+            step, value = curve(history, x, term, label)
             color = COLORS[i % len(COLORS)]
             ax.plot(step, value, color=color, alpha=0.22, linewidth=0.8)
             average = _moving_average(value, round(smooth * len(value)))
-            handles[str(label)] = ax.plot(step, average, color=color, linewidth=1.8, label=str(label))[0]
+            handles[label] = ax.plot(step, average, color=color, linewidth=1.8, label=label)[0]
             settled.append(value[int(skip * len(value)) :])
             held_out = getattr(history, "validation", None)
             if held_out is not None and len(held_out) and x in held_out and term in held_out:
@@ -112,26 +109,6 @@ def loss_curves(
     if len(handles) > 1 or "" not in handles:
         fig.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=min(len(handles), 6) or 1)
     return fig
-
-
-def _columns(history: Any) -> list[str]:
-    return [str(name) for name in getattr(history, "columns", history) if history[name] is not None]
-
-
-def _curve(history: Any, x: str, term: str, label: str) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
-    step = column(history, x, label)
-    try:
-        value = history[term]
-    except KeyError:
-        value = None
-    if value is None:
-        return step, None
-    value = to_array(value, f"{term} of {label!r}", 1)
-    if len(value) != len(step):
-        raise ValueError(
-            f"{term} of {label!r} must have one value a step, got {len(value)} values of {len(step)} steps"
-        )
-    return step, value
 
 
 def _moving_average(value: NDArray[np.float64], width: int) -> NDArray[np.float64]:

@@ -58,8 +58,7 @@ def ranks(calibration: Any, draws: int | None = None, *, prob: float = 0.95, bin
         )
     number = checks.whole("draws", number, 1, checks.LARGEST_COUNT)
     prob = checks.probability("prob", prob, open=True)
-    if bins is not None and not 2 <= bins <= number + 1:
-        raise ValueError(f"bins must be between 2 and draws + 1 = {number + 1}, got {bins}")
+    bins = None if bins is None else checks.whole("bins", bins, 2, number + 1)
     sites = {name: _checked(value, name, number) for name, value in list(by_site.items())[:MOST_SITES]}
     fig = figure(WIDTH, 2.5 * len(sites) + 0.4)
     axes = fig.subplots(len(sites), 2, squeeze=False)

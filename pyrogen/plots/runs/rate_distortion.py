@@ -46,8 +46,6 @@ def rate_distortion(
     fig = figure(6.4, 4.4)
     ax = fig.subplots()
     for i, (label, rows) in enumerate(points.items()):
-        if rows.shape[1] != 2:
-            raise ValueError(f"{label!r} must have pairs of rate and distortion, got shape {rows.shape}")
         texts = list((notes or {}).get(label, [""] * len(rows)))
         if len(texts) != len(rows):
             raise ValueError(f"{label!r} must have a note for each of its {len(rows)} points, got {len(texts)}")

@@ -8,7 +8,6 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 
 from pyrogen import plots
-from pyrogen.plots.canvas.style import COLORS, FAINT
 
 RUN = {"step": np.arange(5), "perplexity": np.array([1.0, 3, 6, 7, 7.5]), "usage": np.array([0.2, 0.5, 0.9, 1, 1])}
 
@@ -18,7 +17,7 @@ def test_perplexity_and_usage_are_drawn_as_they_are():
     perplexity, usage = fig.axes
     np.testing.assert_array_equal(perplexity.lines[0].get_xydata(), np.stack([RUN["step"], RUN["perplexity"]], 1))
     np.testing.assert_array_equal(usage.lines[1].get_ydata(), RUN["usage"] / 2)
-    assert perplexity.lines[-1].get_ydata()[0] == 8
+    assert [ax.lines[-1].get_ydata()[0] for ax in fig.axes] == [8, 1]
     assert [text.get_text() for text in usage.get_legend().texts] == ["ema", "loss"]
 
 
@@ -45,7 +44,7 @@ def test_rates_and_distortions_are_drawn_as_they_are():
     [
         (lambda: plots.codebook_use({}, 8), "histories must hold at least one"),
         (lambda: plots.codebook_use({"a": RUN}, 0), "codes must be a whole number of at least 1, got 0"),
-        (lambda: plots.codebook_use({"a": RUN | {"usage": [1.0]}}, 8), "one value a step, got 1 of 5"),
+        (lambda: plots.codebook_use({"a": RUN | {"usage": [1.0]}}, 8), "one value a step, got 1 values of 5"),
         (lambda: plots.rate_distortion({}), "at least one label"),
         (lambda: plots.rate_distortion({"a": [(1.0, 2.0, 3.0)]}), "must be a tuple of 2, got 3"),
         (lambda: plots.rate_distortion({"a": [(1.0, math.nan)]}), "must be a finite number, got nan"),
@@ -55,13 +54,6 @@ def test_rates_and_distortions_are_drawn_as_they_are():
 def test_what_cannot_be_drawn_is_refused(draw, message):
     with pytest.raises(ValueError, match=message):
         draw()
-
-
-def test_bars_of_the_kl_have_the_numbers_of_their_latents():
-    axes = plots.kl_per_latent(np.array([0.01, 2.0, 0.5])).axes[0]
-    assert [label.get_text() for label in axes.get_xticklabels()] == ["1", "2", "0"]
-    assert [to_hex(bar.get_facecolor()) for bar in axes.patches] == [*[to_hex(COLORS[0])] * 2, to_hex(FAINT)]
-    assert axes.get_title() == "2 of 3 active, 2.5 nats"  # at the threshold a latent is not active
 
 
 def test_points_have_the_colors_of_their_labels_and_the_prior_its_place():

@@ -311,7 +311,7 @@ def test_tables_of_a_markov_network_are_its_potentials(alarm):
         (
             lambda: plots.conditional_tables(graphs.generic_network(PART_1, np.random.default_rng(0)), rows=0),
             ValueError,
-            "rows must be at least 1",
+            "rows must be a whole number of at least 1",
         ),
         (
             lambda: plots.conditional_tables(graphs.generic_network(nx.path_graph(42), np.random.default_rng(0))),

@@ -1,7 +1,6 @@
 """Curves of training with held-out terms."""
 
 import numpy as np
-import pytest
 from helpers.small import binary, make_pair, quiet
 from matplotlib.colors import to_hex
 
@@ -26,20 +25,11 @@ def test_held_out_terms_are_drawn_at_their_steps():
 STEP = np.arange(20.0)
 
 
-RUN = {"step": STEP, "perplexity": 1 + STEP, "usage": STEP / 20}
-
-
 def history(held_out=True):
     made = History(("objective",))
     made.append(np.column_stack([STEP, STEP, STEP, STEP, STEP]))
     made.validation = history(False) if held_out else None
     return made
-
-
-def test_the_use_of_a_codebook_has_a_line_of_full_use_and_a_legend_for_two():
-    figure = plots.codebook_use({"a": RUN, "b": RUN}, codes=64)
-    assert [axes.lines[-1].get_ydata()[0] for axes in figure.axes] == [64, 1]
-    assert [text.get_text() for text in figure.axes[1].get_legend().get_texts()] == ["a", "b"]
 
 
 def test_held_out_terms_have_the_color_of_their_run_and_one_named_run_a_legend():
@@ -48,12 +38,3 @@ def test_held_out_terms_have_the_color_of_their_run_and_one_named_run_a_legend()
     assert dashed == [to_hex(COLORS[0]), to_hex(COLORS[1])]
     assert len(plots.loss_curves({"a": history()}, terms=["objective"]).legends) == 1
     assert not plots.loss_curves(history(), terms=["objective"]).legends
-
-
-def test_notes_stand_at_their_points_and_the_upper_axis_has_bits():
-    figure = plots.rate_distortion({"VAE": [(14.0, 8.0), (5.0, 13.0)]}, {"VAE": ["β = 1", "β = 4"]})
-    axes = figure.axes[0]
-    assert {text.get_text(): text.xy[0] for text in axes.texts} == {"β = 1": 14.0, "β = 4": 5.0}
-    figure.draw_without_rendering()
-    upper = axes.child_axes[0].get_xlim()
-    assert upper == pytest.approx(np.array(axes.get_xlim()) / np.log(2))
