@@ -118,6 +118,7 @@ def basis(graph: Graph) -> list[Triple] | None:
 
 def pgmpy_asserts(graph: Graph, triples: Iterable[Triple]) -> Iterator[bool]:
     """Of each statement whether the graph asserts it, by pgmpy."""
+    graph = by_pgmpy(graph)
     reached: dict[tuple[Node, frozenset[Node]], set[Node]] = {}
     for x, y, given in triples:
         if (x, given) not in reached:
@@ -127,6 +128,7 @@ def pgmpy_asserts(graph: Graph, triples: Iterable[Triple]) -> Iterator[bool]:
 
 def networkx_asserts(graph: Graph, triples: Iterable[Triple]) -> Iterator[bool]:
     """Of each statement whether the graph asserts it, by networkx."""
+    graph = by_networkx(graph)
     return (networkx_separated(graph, [x], [y], given) for x, y, given in triples)
 
 

@@ -2,9 +2,9 @@
 
 The file is a JSON object with the fields ``title``, ``network``, ``claims``, and if wanted ``note``. The network is
 written as in `pyrogen.graphs.files.networks`, or is the name of a BIF or JSON file beside this one. Each claim is an
-object with a ``kind`` and, unless
-only the computed answer is asked for, ``stated``. A ``text`` takes the place of the words made for it, and a ``note``
-is for the reader of the file. A name may stand for a list of one. The kinds, their further fields and what is stated:
+object with a ``kind`` and, unless only the computed answer is asked for, ``stated``. A ``text`` takes the place of the
+words made for it, and a ``note`` is for the reader of the file. A name may stand for a list of one. The kinds, their
+further fields and what is stated:
 
 ==================  =====================================  ==========================================================
 kind                fields (in brackets: may be left out)  stated
@@ -142,23 +142,17 @@ class Written(float):
         return number
 
 
-def network_beside(folder: Path, name: str) -> Any:
-    """Return the network in a file of the exercise's own folder.
-
-    Raises:
-        ValueError: if the name leads out of the folder, and for all that `read_network` refuses.
-    """
-    if not (folder / name).resolve().is_relative_to(folder.resolve()):
-        raise ValueError(f'"network" must name a file beside the exercise, got {checks.shown(name)}')
-    return read_network(folder / name)
-
-
 def _checked(content: Any, folder: Path) -> Exercise:
     schema.only(content, "an exercise", {"title", "network", "claims"}, {"note"})
     for field in ("title", "note"):
         schema.words(content.get(field, ""), field)
     network = content["network"]
-    network = network_beside(folder, network) if isinstance(network, str) else network_from_dict(network)
+    if not isinstance(network, str):
+        network = network_from_dict(network)
+    elif (folder / network).resolve().is_relative_to(folder.resolve()):
+        network = read_network(folder / network)
+    else:
+        raise ValueError(f'"network" must name a file beside the exercise, got {checks.shown(network)}')
     for table in network.cpds if network.is_directed() else ():
         table.normalize()  # printed tables are rounded; pgmpy would go on with sums such as 0.999
     if not isinstance(content["claims"], list) or not content["claims"]:

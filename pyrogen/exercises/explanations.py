@@ -20,9 +20,9 @@ def named(nodes: Iterable[Node]) -> str:
     return f"{{{', '.join(map(str, nodes))}}}"
 
 
-def listing(parts: Sequence[str]) -> str:
+def listing(parts: Sequence[str], last: str = "and") -> str:
     """Return words joined as ``a, b and c``."""
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}" if parts else "none"
+    return f" {last} ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else "".join(parts) or "none"
 
 
 def difference(missing: Sequence[str], extra: Sequence[str], is_not: str, are_not: str) -> str:
@@ -32,18 +32,18 @@ def difference(missing: Sequence[str], extra: Sequence[str], is_not: str, are_no
     return " and ".join(parts)
 
 
-def either(parts: Sequence[str]) -> str:
-    """Return words joined as ``a, b or c``."""
-    return " or ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else parts[0]
-
-
 def independence(x: Sequence[Node], y: Sequence[Node], given: Sequence[Node]) -> str:
     """``A ⊥ B, C | D``."""
     sides = [", ".join(map(str, side)) for side in (x, y, given)]
     return f"{sides[0]} ⊥ {sides[1]}" + (f" | {sides[2]}" if given else "")
 
 
-def why_directed(dag: Graph, x: Sequence[Node], y: Sequence[Node], given: Sequence[Node]) -> list[str]:
+def why(graph: Graph, x: Sequence[Node], y: Sequence[Node], given: Sequence[Node]) -> list[str]:
+    """Return why a graph asserts x ⊥ y | given, or the one reason why it does not."""
+    return (_why_directed if graph.is_directed() else _why_undirected)(graph, x, y, given)
+
+
+def _why_directed(dag: Graph, x: Sequence[Node], y: Sequence[Node], given: Sequence[Node]) -> list[str]:
     """Return the active trail and why it is open, or every trail with the node that blocks it."""
     trail = active_trail(dag, list(x), list(y), list(given))
     if trail is not None:
@@ -58,7 +58,7 @@ def why_directed(dag: Graph, x: Sequence[Node], y: Sequence[Node], given: Sequen
     return [*map(str, sorted(blocked, key=lambda found: len(found.trail))[:TRAILS]), *more]
 
 
-def why_undirected(ug: Graph, x: Sequence[Node], y: Sequence[Node], given: Sequence[Node]) -> list[str]:
+def _why_undirected(ug: Graph, x: Sequence[Node], y: Sequence[Node], given: Sequence[Node]) -> list[str]:
     """Return a path that avoids all observed nodes, or the paths with the observed node that each meets."""
     import networkx as nx
 
@@ -83,7 +83,7 @@ def why_undirected(ug: Graph, x: Sequence[Node], y: Sequence[Node], given: Seque
 
 def why_not(graph: Graph, x: Node, y: Node, given: Iterable[Node]) -> str:
     """Why a graph does not assert x ⊥ y | given, in a clause."""
-    return (why_directed if graph.is_directed() else why_undirected)(graph, [x], [y], list(given))[0]
+    return why(graph, [x], [y], list(given))[0]
 
 
 def in_numbers(found: Sequence[Dependence] | None, what: str) -> str:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from pyrogen import checks
 from pyrogen.exercises.exercise import DRAWS, Exercise, Written, judge, read_exercise
 from pyrogen.exercises.kinds import checked_claim
-from pyrogen.exercises.results import Row
 from pyrogen.graphs.files.content import read_text, short, shown
 from pyrogen.graphs.files.json_form import parse_json
 from pyrogen.graphs.files.networks import JSON_LARGEST
@@ -67,25 +66,16 @@ class Grades:
         """Return a row for each student and claim: student, number, claim, computed, answer, verdict, reason."""
         import pandas as pd
 
-        return pd.DataFrame(
-            self.rows(), columns=["student", "number", "claim", "computed", "answer", "verdict", "reason"]
-        )
-
-    def rows(self) -> list[tuple[str, int, str, str, str, str, str]]:
-        """Return the rows of `to_dataframe` as tuples."""
-        return [
+        rows = [
             (student, number, claim, computed, mark.answer, mark.verdict, mark.reason)
             for student, marks in self.marks.items()
             for number, (claim, computed, mark) in enumerate(zip(self.claims, self.computed, marks, strict=True), 1)
         ]
+        return pd.DataFrame(rows, columns=["student", "number", "claim", "computed", "answer", "verdict", "reason"])
 
     def to_csv(self) -> str:
         """Return the rows of `to_dataframe` as CSV, with a header."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["student", "number", "claim", "computed", "answer", "verdict", "reason"])
-        writer.writerows([_harmless(cell) for cell in row] for row in self.rows())
-        return text.getvalue()
+        return str(self.to_dataframe().map(_harmless).to_csv(index=False, lineterminator="\n"))
 
     def __str__(self) -> str:
         lines = [self.title, ""]
@@ -171,12 +161,8 @@ def _marked(exercise: Exercise, given: Mapping[int, Any], draws: int, seed: int)
             found[number] = Mark(UNREADABLE, _text(given[number]), short(str(error)))
     rows = judge(exercise._replace(claims=tuple(claims)), draws, seed).rows if claims else ()
     for number, row in zip(numbers, rows, strict=True):
-        found[number] = _mark(row)
+        found[number] = Mark(RIGHT if row.agrees else WRONG, row.stated, row.remark if row.agrees else row.reason)
     return tuple(found[number] for number in sorted(found))
-
-
-def _mark(row: Row) -> Mark:
-    return Mark(RIGHT if row.agrees else WRONG, row.stated, row.remark if row.agrees else row.reason)
 
 
 def _read(file: Path, claims: int) -> tuple[str, dict[int, Any], list[str]]:

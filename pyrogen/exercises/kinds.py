@@ -30,11 +30,7 @@ from pyrogen.exercises.results import Row
 from pyrogen.graphs.structure import validation
 from pyrogen.graphs.structure.moral import moral_graph
 
-Stated = Literal["truth", "names", "sets", "edges", "product", "own", "number"]
-
-
-def _nothing(claim: dict[str, Any], network: Any) -> None:
-    """Leave a claim without further fields as it is."""
+Stated = Literal["truth", "names", "sets", "edges", "triples", "product", "own", "number"]
 
 
 class Kind(NamedTuple):
@@ -54,7 +50,7 @@ class Kind(NamedTuple):
     takes: tuple[str, ...]
     graph: Literal["network", "undirected"]
     stated: Stated
-    check: Callable[[dict[str, Any], Any], None] = _nothing
+    check: Callable[[dict[str, Any], Any], None] = lambda claim, network: None
 
 
 KINDS = {
@@ -62,7 +58,7 @@ KINDS = {
     "separation": Kind(independences.independence, ("x", "y"), ("given", "graph"), "undirected", "truth"),
     "markov_blanket": Kind(independences.blanket, ("of",), ("graph",), "network", "names"),
     "factorization": Kind(products.product, (), ("graph",), "network", "product"),
-    "moral_graph": Kind(independences.moral, (), (), "undirected", "edges"),
+    "moral_graph": Kind(independences.moral, (), (), "undirected", "edges", equivalence.needs_arrows),
     "i_map": Kind(maps.i_map, (), ("map", "witness"), "network", "truth", maps.check_map),
     "perfect_map": Kind(maps.i_map, (), ("map", "witness"), "network", "truth", maps.check_map),
     "chordal": Kind(
@@ -83,7 +79,7 @@ KINDS = {
     "free_parameters": Kind(
         parameters.free_parameters, (), ("graph", "states"), "network", "number", parameters.check_free_parameters
     ),
-    "v_structures": Kind(equivalence.colliders, (), (), "network", "own", equivalence.check_v_structures),
+    "v_structures": Kind(equivalence.colliders, (), (), "network", "triples", equivalence.needs_arrows),
     "equivalent": Kind(equivalence.equivalent, ("to",), (), "network", "truth", equivalence.check_equivalent),
     "essential_graph": Kind(equivalence.essential_graph, (), (), "network", "own", equivalence.check_essential_graph),
     "minimal_separator": Kind(
@@ -122,8 +118,6 @@ def checked_claim(content: Any, network: Any) -> Claim:
         raise ValueError(f'"graph" must be {allowed}, got {graph!r}')
     if known.graph == "undirected" and directed and graph == "network":
         raise ValueError('it is about undirected graphs, so "graph" must be "moral" here, got "network"')
-    if name == "moral_graph" and not directed:
-        raise ValueError("it needs a Bayesian network, got a Markov network")
     claim["graph"] = graph
     if "given" in known.needs + known.takes:
         claim.setdefault("given", [])
@@ -140,12 +134,8 @@ def checked_claim(content: Any, network: Any) -> Claim:
 
 def _stated(value: Any, form: Stated, network: Any, directed: bool) -> Any:
     """Return the answer stated, in the form that its kind has."""
-    if form == "own":
-        return value
     if form == "truth":
-        if not isinstance(value, bool):
-            raise ValueError(f'"stated" must be true or false, got {value!r}')
-        return value
+        return schema.flag(value, "stated")
     if form == "number":
         schema.count(value, "stated", 0)
         return value
@@ -156,4 +146,9 @@ def _stated(value: Any, form: Stated, network: Any, directed: bool) -> Any:
         return value
     if form == "edges":
         return schema.groups(network, value, "stated", 2, schema.EDGES)
-    return [schema.names(network, one, "stated") for one in schema.lists(value, "stated")]
+    if form == "triples":
+        wanted = "a list of v-structures, each a list of three names, the child between"
+        return schema.groups(network, value, "stated", 3, wanted)
+    if form == "sets":
+        return [schema.names(network, one, "stated") for one in schema.lists(value, "stated")]
+    return value

@@ -139,24 +139,6 @@ def flaw(stated: Stated, graph: Graph) -> str:
     return ""
 
 
-def parse(text: str, graph: Graph) -> Factorization:
-    """Return the factorization that a text such as ``P(A) P(B | A)`` or ``1/Z φ(A, B) phi(B, C)`` names.
-
-    Raises:
-        TypeError: if this is not a text.
-        ValueError: for text that `read` refuses, and for what `flaw` finds.
-
-    Example:
-        >>> import networkx as nx
-        >>> parse("1/Z φ(A,B)phi(B,C)", nx.path_graph(["A", "B", "C"])).parts
-        (('A', 'B'), ('B', 'C'))
-    """
-    stated = read(text, graph)
-    if wrong := flaw(stated, graph):
-        raise ValueError(f"the factorization must be one of the graph, got {_short(text)}: {wrong}")
-    return formed(stated, graph)
-
-
 def formed(stated: Stated, graph: Graph) -> Factorization:
     """Return a product that has the form that the graph's have."""
     parts = single(stated) if graph.is_directed() else tuple((*part.before, *part.after) for part in stated.parts)

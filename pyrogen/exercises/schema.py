@@ -26,22 +26,10 @@ def names(network: Any, value: Any, what: str, empty: bool | None = None) -> lis
     return list(value) if isinstance(value, list) else [value]
 
 
-def positive(value: Any, what: str) -> None:
-    """Refuse anything but a positive number."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < LARGEST:
-        raise ValueError(f'"{what}" must be a positive number, got {checks.shown(value)}')
-
-
 def count(value: Any, what: str, least: int) -> None:
     """Refuse anything but a whole number of at least `least`."""
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value < LARGEST:
         raise ValueError(f'"{what}" must be a whole number of at least {least}, got {checks.shown(value)}')
-
-
-def words(value: Any, what: str) -> None:
-    """Refuse anything but a text of a usual length."""
-    if not isinstance(value, str) or len(value) > LONGEST:
-        raise ValueError(f'"{what}" must be text of at most {LONGEST:,} characters, got {checks.shown(value)}')
 
 
 def flag(value: Any, what: str) -> bool:
@@ -49,6 +37,12 @@ def flag(value: Any, what: str) -> bool:
     if not isinstance(value, bool):
         raise ValueError(f'"{what}" must be true or false, got {checks.shown(value)}')
     return value
+
+
+def words(value: Any, what: str) -> None:
+    """Refuse anything but a text of a usual length."""
+    if not isinstance(value, str) or len(value) > LONGEST:
+        raise ValueError(f'"{what}" must be text of at most {LONGEST:,} characters, got {checks.shown(value)}')
 
 
 def lists(value: Any, what: str) -> list[Any]:

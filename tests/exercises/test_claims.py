@@ -13,7 +13,7 @@ from pyrogen import graphs
 from pyrogen.exercises.claims.independences import Subject
 from pyrogen.exercises.claims.maps import _enumerated
 from pyrogen.exercises.claims.products import _directed_ways, _undirected_ways
-from pyrogen.exercises.products import parse
+from pyrogen.exercises.products import flaw, formed, read
 from pyrogen.exercises.random_networks import Draws
 from pyrogen.exercises.results import Row, Verdicts
 from pyrogen.graphs import factorization
@@ -282,6 +282,12 @@ def test_a_stated_product_is_judged_whatever_its_form(tmp_path, network, stated,
     assert any(words in line for line in (*row.evidence, row.reason)), (row.reason, row.evidence)
     assert bool(row.reason) == (agreement == "NO")
     assert ";" not in row.reason or "misses" in row.reason or "clique" in row.reason
+
+
+def parse(text, graph):
+    stated = read(text, graph)
+    assert not flaw(stated, graph)
+    return formed(stated, graph)
 
 
 def test_every_product_in_latex_is_read_back():

@@ -17,23 +17,19 @@ from pyrogen.graphs.structure.maps import disagreement
 EDGES = 12  # of the largest graph whose arrows are all turned, one way and the other
 
 
-def check_v_structures(claim: dict[str, Any], network: Any) -> None:
-    """Check the triples stated."""
-    needs_arrows(network)
-    if claim["stated"] is not None:
-        wanted = "a list of v-structures, each a list of three names, the child between"
-        claim["stated"] = schema.groups(network, claim["stated"], "stated", 3, wanted)
+def needs_arrows(claim: dict[str, Any], network: Any) -> None:
+    """Refuse an undirected network."""
+    if not network.is_directed():
+        raise ValueError("it needs a Bayesian network, got a Markov network")
 
 
 def colliders(subject: Subject, claim: Claim) -> Row:
     """Return which nodes a → m ← b meet without an edge between a and b."""
-    import networkx as nx
-
     found = v_structures(subject.graph)
     ways: dict[str, Any] = {
         "pyrogen": {_triple(one) for one in found},
         "pgmpy": {_triple((a, m, b)) for m, pairs in subject.pgmpy.get_immoralities().items() for a, b in pairs},
-        "networkx": {_triple(one) for one in nx.dag.v_structures(subject.networkx)},
+        "networkx": _by_networkx(subject.networkx),
     }
     stated = claim["stated"]
     wrong: list[str] = []
@@ -62,7 +58,7 @@ def colliders(subject: Subject, claim: Claim) -> Row:
 
 def check_equivalent(claim: dict[str, Any], network: Any) -> None:
     """Put the graph that ``to`` describes in its place."""
-    needs_arrows(network)
+    needs_arrows(claim, network)
     other = network_from_dict(claim["to"])
     if not other.is_directed():
         raise ValueError('"to" must be a Bayesian network without tables, got a Markov network')
@@ -72,19 +68,16 @@ def check_equivalent(claim: dict[str, Any], network: Any) -> None:
 
 def equivalent(subject: Subject, claim: Claim) -> Row:
     """Return whether two directed graphs assert the same independences."""
-    import networkx as nx
-
     own, other = subject.graph, claim["to"]
     one, two = subject.networkx, cross_checks.by_networkx(other)
     statements = cross_checks.statements(own)
     ways: dict[str, Any] = {
         "pyrogen": markov_equivalent(own, other),
         "pgmpy": bool(subject.pgmpy.is_iequivalent(cross_checks.by_pgmpy(other))),
-        "networkx": _skeleton(one) == _skeleton(two)
-        and {_triple(v) for v in nx.dag.v_structures(one)} == {_triple(v) for v in nx.dag.v_structures(two)},
+        "networkx": _skeleton(one) == _skeleton(two) and _by_networkx(one) == _by_networkx(two),
         "statements": None
         if statements is None
-        else [*cross_checks.networkx_asserts(one, statements)] == [*cross_checks.networkx_asserts(two, statements)],
+        else [*cross_checks.networkx_asserts(own, statements)] == [*cross_checks.networkx_asserts(other, statements)],
     }
     if ways["pyrogen"]:
         reason = "both have the same edges, arrows aside, and the same v-structures"
@@ -98,7 +91,7 @@ def equivalent(subject: Subject, claim: Claim) -> Row:
 
 def check_essential_graph(claim: dict[str, Any], network: Any) -> None:
     """Check arrows and lines stated."""
-    needs_arrows(network)
+    needs_arrows(claim, network)
     if claim["stated"] is not None:
         schema.only(claim["stated"], "the essential graph stated", set(), {"arrows", "lines"})
         stated = {}
@@ -160,15 +153,15 @@ def _wrong_edges(stated: dict[str, list[Any]], edges: Any, arrows: list[Any]) ->
     return wrong + [f"{explanations.edge(a, b)} is missing" for a, b in edges if {a, b} not in named]
 
 
-def needs_arrows(network: Any) -> None:
-    """Refuse an undirected network."""
-    if not network.is_directed():
-        raise ValueError("it needs a Bayesian network, got a Markov network")
-
-
 def _triple(one: Any) -> tuple[frozenset[Any], Any]:
     a, m, b = one
     return frozenset((a, b)), m
+
+
+def _by_networkx(graph: Any) -> set[Any]:
+    import networkx as nx
+
+    return {_triple(one) for one in nx.dag.v_structures(graph)}
 
 
 def _drawn(a: Any, m: Any, b: Any) -> str:
@@ -214,12 +207,12 @@ def _by_enumeration(graph: Any) -> str | None:
     edges = list(graph.edges)
     if len(edges) > EDGES:
         return None
-    wanted = {_triple(one) for one in nx.dag.v_structures(graph)}
+    wanted = _by_networkx(graph)
     members = []
     for turned in product((False, True), repeat=len(edges)):
         arrows = ((b, a) if turn else (a, b) for (a, b), turn in zip(edges, turned, strict=True))
         made = graph_of(nx.DiGraph, graph, arrows)
-        if nx.is_directed_acyclic_graph(made) and {_triple(one) for one in nx.dag.v_structures(made)} == wanted:
+        if nx.is_directed_acyclic_graph(made) and _by_networkx(made) == wanted:
             members.append(set(made.edges))
     shared = set.intersection(*members)
     lines = [edge for edge in edges if edge not in shared]

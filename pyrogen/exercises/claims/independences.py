@@ -15,7 +15,7 @@ from pyrogen.exercises.results import Row, shown
 from pyrogen.graphs.structure.cliques import chordless_cycle, chords, is_chordal
 from pyrogen.graphs.structure.factorization import sets
 from pyrogen.graphs.structure.moral import markov_blanket, moral_graph
-from pyrogen.graphs.structure.separation import d_separated, separated
+from pyrogen.graphs.structure.separation import asserts
 from pyrogen.graphs.structure.triangulation import elimination_order
 from pyrogen.graphs.structure.validation import Graph, Node
 
@@ -83,17 +83,15 @@ class Subject:
 def independence(subject: Subject, claim: Claim) -> Row:
     """x ⊥ y | given, in a directed or an undirected graph."""
     x, y, given = claim["x"], claim["y"], claim["given"]
-    separate = d_separated if subject.directed else separated
-    why = explanations.why_directed if subject.directed else explanations.why_undirected
     found = subject.draws.dependences(x, y, given)
     ways: dict[str, Any] = {
-        "pyrogen": separate(subject.graph, x, y, given),
+        "pyrogen": asserts(subject.graph, x, y, given),
         "pgmpy": cross_checks.pgmpy_separated(subject.pgmpy, x, y, given),
         "networkx": cross_checks.networkx_separated(subject.networkx, x, y, given),
         "numbers": None if found is None else not any(found),
     }
     holds = ways["pyrogen"]
-    words = why(subject.graph, x, y, given)
+    words = explanations.why(subject.graph, x, y, given)
     sides = [", ".join(map(str, side)) for side in (x, y, given)]
     lines = [*words, explanations.in_numbers(found, f"{sides[0]}; {sides[1]}{' | ' + sides[2] if given else ''}")]
     if not holds:
@@ -104,7 +102,7 @@ def independence(subject: Subject, claim: Claim) -> Row:
         reason = f"each of the {len(words)} trails is blocked" if subject.directed else "every path is cut"
         heads = [word.split(":")[0] for word in words]
         stops = [str(node) for node in subject.graph if any(head.endswith(f" at {node}") for head in heads)]
-        reason += f" at {explanations.either(stops)}" if stops else ""
+        reason += f" at {explanations.listing(stops, 'or')}" if stops else ""
     return judged(claim, explanations.independence(x, y, given) + subject.where, holds, lines, ways, reason)
 
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from pyrogen.exercises import cross_checks, explanations, schema
 from pyrogen.exercises.claims.independences import Claim, Subject, judged
+from pyrogen.exercises.cross_checks import networkx_asserts, pgmpy_asserts
 from pyrogen.exercises.random_networks import Draws
 from pyrogen.exercises.results import Row
 from pyrogen.graphs.files.networks import network_from_dict
 from pyrogen.graphs.structure import validation
 from pyrogen.graphs.structure.maps import disagreement, is_i_map, is_perfect_map
 from pyrogen.graphs.structure.moral import moral_graph
-from pyrogen.graphs.structure.separation import d_separated, separated
+from pyrogen.graphs.structure.separation import asserts
 from pyrogen.graphs.structure.validation import Graph
 
 
@@ -50,33 +50,25 @@ def _enumerated(of: Graph, map_: Graph, draws: Draws, perfect: bool) -> dict[str
         bases = [(cross_checks.basis(one), other) for one, other in asked]
         if any(basis is None for basis, _ in bases):
             return dict.fromkeys(("pgmpy", "networkx", "numbers"))
-        by_pgmpy = (_by_pgmpy(other, basis) for basis, other in bases if basis)
-        by_networkx = (_by_networkx(other, basis) for basis, other in bases if basis)
+        by_pgmpy = (pgmpy_asserts(other, basis) for basis, other in bases if basis)
+        by_networkx = (networkx_asserts(other, basis) for basis, other in bases if basis)
         return {"pgmpy": all(map(all, by_pgmpy)), "networkx": all(map(all, by_networkx)), "numbers": None}
 
     def compare(asserted: Any, true: Any) -> bool:
         return all(b == a if perfect else b or not a for a, b in zip(asserted, true, strict=True))
 
-    numbers = compare(_by_networkx(map_, triples), draws.independent(triples)) if draws.small else None
+    numbers = compare(networkx_asserts(map_, triples), draws.independent(triples)) if draws.small else None
     return {
-        "pgmpy": compare(_by_pgmpy(map_, triples), _by_pgmpy(of, triples)),
-        "networkx": compare(_by_networkx(map_, triples), _by_networkx(of, triples)),
+        "pgmpy": compare(pgmpy_asserts(map_, triples), pgmpy_asserts(of, triples)),
+        "networkx": compare(networkx_asserts(map_, triples), networkx_asserts(of, triples)),
         "numbers": numbers,
     }
-
-
-def _by_pgmpy(graph: Graph, triples: list[cross_checks.Triple]) -> Iterator[bool]:
-    return cross_checks.pgmpy_asserts(cross_checks.by_pgmpy(graph), triples)
-
-
-def _by_networkx(graph: Graph, triples: list[cross_checks.Triple]) -> Iterator[bool]:
-    return cross_checks.networkx_asserts(cross_checks.by_networkx(graph), triples)
 
 
 def _wrong_witness(of: Graph, map_: Graph, witness: Claim) -> str:
     """Return what is wrong with the independence that is stated to tell map and network apart; "" if it does."""
     sides = [list(witness[side]) for side in ("x", "y", "given")]
-    here, there = ((d_separated if g.is_directed() else separated)(g, *sides) for g in (of, map_))
+    here, there = (asserts(graph, *sides) for graph in (of, map_))
     if here != there:
         return ""
     return f"{explanations.independence(*sides)} {'holds' if here else 'fails'} in both graphs"

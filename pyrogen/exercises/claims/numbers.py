@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from pyrogen import checks
 from pyrogen.exercises import explanations, schema
 from pyrogen.exercises.claims.independences import Claim, Subject, independence, judged
 from pyrogen.exercises.results import Row
@@ -74,7 +75,7 @@ def check_scaling(claim: dict[str, Any], network: Any) -> None:
     if not any(set(one.variables) == set(claim["nodes"]) for one in network.factors):
         raise ValueError(f"the network has no potential over {', '.join(claim['nodes'])} alone")
     for field in ("by", "z_factor"):
-        schema.positive(claim.get(field, 1), field)
+        checks.real(f'"{field}"', claim.get(field, 1), above=0, most=schema.LARGEST)
     check_small(network)
 
 

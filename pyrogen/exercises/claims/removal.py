@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pyrogen import checks
 from pyrogen.exercises import schema
 from pyrogen.exercises.claims.independences import Claim, Subject, answered
 from pyrogen.exercises.claims.numbers import check_small, has_tables, partitions, tables
@@ -21,10 +22,33 @@ REMOVALS = ("always", "only if its potential sums to one", "never")
 
 def check_removal(claim: dict[str, Any], network: Any) -> None:
     """Check the fields of a claim on a node that is removed."""
-    _removable(claim, network, network.is_directed() and claim["graph"] == "network")
+    (node,) = claim["node"]
+    checks.one_of('"constant"', claim.get("constant", "kept"), ("kept", "anew"))
+    if len(network) == 1:
+        raise ValueError("removing the only node leaves none")
+    if network.is_directed() and claim["graph"] == "network":
+        if {"constant", "potential"} & set(claim):
+            raise ValueError('"constant" and "potential" are of undirected graphs')
+        children = list(network.successors(node))
+        if children:
+            raise ValueError(f"a node without children can drop out, but {children[0]} is a child of {node}")
+    elif list(network.to_undirected().neighbors(node)):
+        raise ValueError(f"a node without neighbors can drop out, but {node} has some")
+    if "potential" in claim:
+        if not isinstance(claim["potential"], list) or not claim["potential"]:
+            raise ValueError(f'"potential" must be a list of positive numbers, got {claim["potential"]!r}')
+        for value in claim["potential"]:
+            checks.real('"potential"', value, above=0, most=schema.LARGEST)
+        if has_tables(network):
+            count = len(validation.states(network)[node])
+            if len(claim["potential"]) != count:
+                raise ValueError(
+                    f'"potential" must have a number for each of the {count} states of {node}, '
+                    f"got {len(claim['potential'])}"
+                )
     check_small(network)
-    if claim["stated"] is not None and claim["stated"] not in REMOVALS:
-        raise ValueError(f'"stated" must be one of {", ".join(map(repr, REMOVALS))}, got {claim["stated"]!r}')
+    if claim["stated"] is not None:
+        checks.one_of('"stated"', claim["stated"], REMOVALS)
 
 
 def removal(subject: Subject, claim: Claim) -> Row:
@@ -73,34 +97,6 @@ def _removal_undirected(subject: Subject, claim: Claim, node: Node) -> Row:
     text = f"φ({node}) drops out of 1/Z φ({node}) φ(rest){subject.where}, {z}"
     reason = f"Z holds the sum of φ({node}) as a factor{end}"
     return answered(claim, text, str, ways["pyrogen"], claim["stated"] == ways["pyrogen"], lines, ways, reason)
-
-
-def _removable(claim: dict[str, Any], network: Any, directed: bool) -> None:
-    (node,) = claim["node"]
-    if claim.get("constant", "kept") not in ("kept", "anew"):
-        raise ValueError(f'"constant" must be "kept" or "anew", got {claim["constant"]!r}')
-    if len(network) == 1:
-        raise ValueError("removing the only node leaves none")
-    if directed:
-        if {"constant", "potential"} & set(claim):
-            raise ValueError('"constant" and "potential" are of undirected graphs')
-        children = list(network.successors(node))
-        if children:
-            raise ValueError(f"a node without children can drop out, but {children[0]} is a child of {node}")
-    elif list(network.to_undirected().neighbors(node)):
-        raise ValueError(f"a node without neighbors can drop out, but {node} has some")
-    if "potential" in claim:
-        if not isinstance(claim["potential"], list) or not claim["potential"]:
-            raise ValueError(f'"potential" must be a list of positive numbers, got {claim["potential"]!r}')
-        for value in claim["potential"]:
-            schema.positive(value, "potential")
-        if has_tables(network):
-            count = len(validation.states(network)[node])
-            if len(claim["potential"]) != count:
-                raise ValueError(
-                    f'"potential" must have a number for each of the {count} states of {node}, '
-                    f"got {len(claim['potential'])}"
-                )
 
 
 def _removal_directed(subject: Subject, claim: Claim, node: Node) -> Row:

@@ -9,7 +9,7 @@ from typing import Any
 from pyrogen.exercises import cross_checks, explanations, schema
 from pyrogen.exercises.claims.independences import Claim, Subject, answered
 from pyrogen.exercises.results import Row
-from pyrogen.graphs.structure.separation import d_separated, separated
+from pyrogen.graphs.structure.separation import asserts
 from pyrogen.graphs.structure.separators import minimum_d_separator
 from pyrogen.graphs.structure.validation import Node
 
@@ -32,9 +32,8 @@ def minimal_separator(subject: Subject, claim: Claim) -> Row:
     """Return a set that separates x and y while none of its parts does; with ``smallest``, of the fewest nodes there
     are."""
     x, y = claim["x"], claim["y"]
-    ours = d_separated if subject.directed else separated
     ask: dict[str, Callable[[Iterable[Node]], bool]] = {
-        "pyrogen": lambda given: bool(ours(subject.graph, x, y, list(given))),
+        "pyrogen": lambda given: asserts(subject.graph, x, y, list(given)),
         "pgmpy": lambda given: cross_checks.pgmpy_separated(subject.pgmpy, x, y, list(given)),
         "networkx": lambda given: cross_checks.networkx_separated(subject.networkx, x, y, list(given)),
     }
@@ -53,16 +52,15 @@ def minimal_separator(subject: Subject, claim: Claim) -> Row:
     ways = {way: (separates(stated), not any(map(separates, parts))) for way, separates in ask.items()}
     holds, minimal = ways["pyrogen"]
     small = not claim["smallest"] or len(stated) == len(least)
-    why = explanations.why_directed if subject.directed else explanations.why_undirected
     reason = ""
     if not holds:
-        reason = f"given {explanations.named(stated)} there is the {why(subject.graph, x, y, stated)[0]}"
+        reason = f"given {explanations.named(stated)} there is the {explanations.why(subject.graph, x, y, stated)[0]}"
     elif not minimal:
         part = next(part for part in parts if ask["pyrogen"](part))
         reason = f"{explanations.named(part)}, a part of it, separates them already"
     elif not small:
         reason = f"{computed} has fewer nodes"
-    lines = why(subject.graph, x, y, stated) if holds else []
+    lines = explanations.why(subject.graph, x, y, stated) if holds else []
     if holds and minimal:
         lines = [*lines, "none of its parts separates them"]
     agrees = holds and minimal and small

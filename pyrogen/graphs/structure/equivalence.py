@@ -30,11 +30,13 @@ def v_structures(dag: Graph) -> tuple[tuple[Node, Node, Node], ...]:
         >>> v_structures(nx.DiGraph([("A", "C"), ("B", "C"), ("C", "D")]))
         (('A', 'C', 'B'),)
     """
-    import networkx as nx
-
     place = {node: number for number, node in enumerate(validation.directed(dag))}
-    found = [(*sorted((a, b), key=place.__getitem__), m) for a, m, b in nx.dag.v_structures(nx.DiGraph(dag.edges))]
-    return tuple((a, m, b) for a, b, m in sorted(found, key=lambda one: (place[one[2]], place[one[0]], place[one[1]])))
+    return tuple(
+        (a, m, b)
+        for m in dag
+        for a, b in combinations(sorted(dag.predecessors(m), key=place.__getitem__), 2)
+        if not _joined(dag, a, b)
+    )
 
 
 def markov_equivalent(a: Graph, b: Graph) -> bool:

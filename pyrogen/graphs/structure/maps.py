@@ -24,7 +24,7 @@ from pyrogen.graphs.structure import validation
 from pyrogen.graphs.structure.cliques import cardinality_order
 from pyrogen.graphs.structure.making import graph_of
 from pyrogen.graphs.structure.moral import moral_graph
-from pyrogen.graphs.structure.separation import d_separated, separated, spread, throw
+from pyrogen.graphs.structure.separation import asserts, spread, throw
 from pyrogen.graphs.structure.validation import Graph, Node
 
 
@@ -99,7 +99,7 @@ def disagreement(a: Graph, b: Graph) -> Independence | None:
         left_out = False
         for node in given:
             fewer = tuple(other for other in given if other != node)
-            if _holds(a, x, y, fewer) and not _holds(b, x, y, fewer):
+            if asserts(a, [x], [y], list(fewer)) and not asserts(b, [x], [y], list(fewer)):
                 given, left_out = fewer, True
     return Independence(x, y, given)
 
@@ -175,10 +175,6 @@ def _reached(graph: Graph, source: Node, observed: Iterable[Node]) -> set[Node]:
     if graph.is_directed():
         return {node for node, _ in throw(graph, [source], observed)}
     return set(spread(graph, [source], observed))
-
-
-def _holds(graph: Graph, x: Node, y: Node, given: Iterable[Node]) -> bool:
-    return (d_separated if graph.is_directed() else separated)(graph, [x], [y], list(given))
 
 
 def _causes_first(of: Graph) -> tuple[Node, ...]:

@@ -108,6 +108,11 @@ def path(ug: Graph, x: Nodes, y: Nodes, given: Nodes | None = ()) -> Trail | Non
     return _way_back(came_from, (node for node in came_from if node in goals), key=lambda node: node)
 
 
+def asserts(graph: Graph, x: Nodes, y: Nodes, given: Nodes | None = ()) -> bool:
+    """Return whether a graph, directed or not, says that x ⊥ y | given; as `d_separated` or as `separated`."""
+    return (d_separated if graph.is_directed() else separated)(graph, x, y, given)
+
+
 def throw(dag: Graph, sources: Iterable[Node], observed: Iterable[Node]) -> dict[Visit, Visit | None]:
     """Throw the ball from each of `sources`: every visit it makes, in order of distance, with the visit before.
 
