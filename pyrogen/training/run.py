@@ -32,6 +32,7 @@ from pyrogen.training.history import CLOCK, History
 from pyrogen.training.parts import Checkpoints, Parts
 from pyrogen.training.step import First, Precision, ProgramsObjective, Step, objective_of, trainable
 from pyrogen.training.step.compiled import CompiledStep
+from pyrogen.training.step.objective import not_finite
 from pyrogen.training.step.trainable import still_trained, with_new
 
 SHOWN = {"objective": "objective", "reconstruction": "reconstruction", "kl": "KL", "penalty": "penalty"}
@@ -287,12 +288,7 @@ class Run:
 
     def _report_divergence(self, rows: NDArray[np.float64], first: int) -> None:
         at = int(np.flatnonzero(~np.isfinite(rows).all(1))[0])
-        others = range(1, rows.shape[1])  # the objective is their sum
-        column = next((i for i in others if not math.isfinite(rows[at, i])), 0)
-        name = self.history.columns[len(CLOCK) + column]
-        name = "kl" if name in self.history.per_latent else name
-        site = self.objective.sites.get(name)
-        what = SHOWN.get(name, name) if site in (None, "all") else f"{SHOWN.get(name, name)} term of site {site!r}"
+        column, what = not_finite(self.objective, rows[at])
         warm_up = "" if isinstance(self.pair, Programs) else ", a β warm-up"  # programs have no β of ours
         raise DivergenceError(
             f"at step {first + at} the {what} became {rows[at, column]}: try a smaller lr{warm_up} or "

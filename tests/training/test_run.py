@@ -16,6 +16,7 @@ from pyrogen.training.checkpoints import optimizer_state
 from pyrogen.training.history import CLOCK, History
 from pyrogen.training.run import Run
 from pyrogen.training.signals import interruptible
+from pyrogen.training.step import PairObjective
 
 
 def model(x, size=None):
@@ -31,8 +32,9 @@ def guide(x):
 
 
 def test_a_divergence_names_the_term_and_not_the_sum():
-    sites = {"objective": "all", "kl": "z"}
-    run = SimpleNamespace(history=History(("objective", "kl")), objective=SimpleNamespace(sites=sites), pair=None)
+    objective = PairObjective(make_pair(), 1)
+    objective.columns, objective.sites = ("objective", "kl"), {"objective": "all", "kl": "z"}
+    run = SimpleNamespace(objective=objective, pair=None)
     rows = np.array([[1.0, 1.0], [np.nan, np.nan]])
     with pytest.raises(DivergenceError, match=r"at step 7 the KL term of site 'z' became nan: .* a β warm-up"):
         Run._report_divergence(run, rows, 6)

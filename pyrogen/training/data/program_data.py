@@ -38,7 +38,7 @@ class ProgramSource:
             )
         if isinstance(data, Mapping) and not all(isinstance(key, str) for key in data):
             raise TypeError(f"`data` must have names of arguments as its keys, got {list(data)}: use strings")
-        self.data = _map(data, lambda x: x.detach() if device is None else x.detach().to(device))
+        self.data = mapped(data, lambda x: x.detach() if device is None else x.detach().to(device))
         self.sizes = {name: len(x) for name, x in tensors_of(self.data).items() if x.dim()}
         if 0 in self.sizes.values():
             raise ValueError("`data` must hold at least one datum, got none: there is nothing to train on")
@@ -52,7 +52,7 @@ class ProgramSource:
         if index is None or not self.sizes:
             return self.data
         self.check_rows()
-        return _map(self.data, lambda x: _rows(x, index.to(x.device, non_blocking=True)) if x.dim() else x)
+        return rows_of(self.data, index)
 
     def check_rows(self) -> None:
         """Raise ``ValueError`` if the tensors cannot be cut into batches, for they differ in their numbers of rows."""
@@ -99,9 +99,23 @@ def _entries(batch: Any) -> dict[str, Any]:
     return {f"entry {key!r}": item for key, item in items}
 
 
-def _rows(x: Tensor, index: Tensor) -> Tensor:
-    signed = SIGNED.get(x.dtype)  # torch cannot read rows of the others
-    return x.index_select(0, index) if signed is None else x.view(signed).index_select(0, index).view(x.dtype)
+def flat(batch: Any) -> tuple[Tensor, ...]:
+    """Return the tensors of a batch."""
+    if isinstance(batch, torch.Tensor):
+        return (batch,)
+    items = batch.values() if isinstance(batch, Mapping) else batch or ()
+    return tuple(item for item in items if isinstance(item, torch.Tensor))
+
+
+def rows_of(batch: Any, index: Tensor) -> Any:
+    """Return a batch of the same form with the rows `index` of each tensor that has any."""
+
+    def rows(x: Tensor) -> Tensor:
+        signed = SIGNED.get(x.dtype)  # torch cannot read rows of the others
+        here = index.to(x.device, non_blocking=True)
+        return x.index_select(0, here) if signed is None else x.view(signed).index_select(0, here).view(x.dtype)
+
+    return mapped(batch, lambda x: rows(x) if x.dim() else x)
 
 
 def _add(digest: Any, name: str, item: Any) -> None:
@@ -145,10 +159,10 @@ def _remedy(data: Any) -> str:
 
 def moved(batch: Any, device: torch.device) -> Any:
     """Return a batch on `device`."""
-    return _map(batch, lambda x: x.to(device, non_blocking=True))
+    return mapped(batch, lambda x: x.to(device, non_blocking=True))
 
 
-def _map(batch: Any, function: Callable[[Tensor], Tensor]) -> Any:
+def mapped(batch: Any, function: Callable[[Tensor], Tensor]) -> Any:
     """Return a batch of the same form, with `function` applied to each tensor; arrays become tensors."""
     if isinstance(batch, np.ndarray):
         batch = checks.tensor("data", batch)
@@ -160,4 +174,4 @@ def _map(batch: Any, function: Callable[[Tensor], Tensor]) -> Any:
 
 
 def _entry(item: Any, function: Callable[[Tensor], Tensor]) -> Any:
-    return _map(item, function) if isinstance(item, torch.Tensor | np.ndarray) else item
+    return mapped(item, function) if isinstance(item, torch.Tensor | np.ndarray) else item

@@ -17,11 +17,11 @@ from torch.optim import Optimizer
 
 from pyrogen.errors import DivergenceError
 from pyrogen.random_numbers import random_states, set_random_states, torchs_kept
-from pyrogen.training.step.batch import flat
+from pyrogen.training.data.program_data import flat
 from pyrogen.training.step.compiled import CompiledStep, can_compile, holds, is_plain_adam, pays
 from pyrogen.training.step.cuda_graph import CudaGraphStep
 from pyrogen.training.step.glance import Glance
-from pyrogen.training.step.objective import Objective, PlainStep, ProgramsObjective, Result
+from pyrogen.training.step.objective import Objective, PlainStep, ProgramsObjective, Result, not_finite
 from pyrogen.training.step.proof import agrees, changed_between, proven, snapshot
 from pyrogen.training.step.record import RecordedStep, same_constant
 from pyrogen.training.step.state import Snapshot
@@ -120,7 +120,7 @@ class Step:
             return False
         now = snapshot(self.objective, copies=False)
         self._held, self._glance = self._held or now, Glance(now.objects)
-        path = changed_between(self._held, now)
+        path = next(changed_between(self._held, now), "")
         if path:
             self._step, self._compiled, self._ask = PlainStep(self.objective), False, False
             warn(f"a callback changes `{path}`, which a recording holds fixed: the step is run plain from here on")
@@ -138,8 +138,8 @@ class Step:
             return
         (before, values), self._begun = self._begun, False
         moved = (path for path, x in values.items() if path in tensors and not same_constant(tensors[path], x))
-        own = list(map(id, held))
-        if path := next((path for path in (*_changes(before, now, own), *moved) if SCRATCH not in path), ""):
+        changed = (*changed_between(before, now, set(map(id, held))), *moved)
+        if path := next((path for path in changed if SCRATCH not in path), ""):
             warn(
                 f"the programs change `{path}`, which a checkpoint does not hold: a run that goes on from it begins "
                 "with this as your script makes it; a buffer of a module is kept"
@@ -235,14 +235,6 @@ class Step:
         return graph if agrees(self.objective, graph, batch, fixed, beta) else recorded
 
 
-def _changes(before: Snapshot, now: Snapshot, own: list[int]) -> Iterator[str]:
-    """Yield the paths of what has changed, but for generators and buffers that are set anew, which a file holds."""
-    for path, _, value in before.changes(now):
-        is_own = isinstance(value, tuple) and value[0] == "tensor" and value[1] in own
-        if not (is_own or path in ("random", "numpy.random")):
-            yield path
-
-
 def _is_small(x: Any) -> bool:
     return isinstance(x, Tensor) and x.layout == torch.strided and x.numel() < SMALL
 
@@ -279,18 +271,13 @@ def _explained(batch: Any) -> Iterator[None]:
 
 def _check(objective: Objective, row: Tensor, gradients: list[Tensor | None], batch: Any) -> None:
     if not torch.isfinite(row).all():
-        column = next(i for i in [*range(1, len(row)), 0] if not math.isfinite(row[i]))
-        name = objective.columns[column]
-        site = objective.sites.get("kl" if name in objective.per_latent else name, name)
-        shown = {"kl": "KL"}.get("kl" if name in objective.per_latent else name, name)
-        shown = "charge" if name in objective.charges else shown
-        raise DivergenceError(f"at step 1 the {shown} term of site {site!r} is not finite: {_advice(batch)}")
+        raise DivergenceError(f"at step 1 the {not_finite(objective, row)[1]} is not finite: {_advice(batch)}")
     if not all(gradient is None or torch.isfinite(gradient).all() for gradient in gradients):
         raise DivergenceError(f"at step 1 the gradient is not finite: {_advice(batch)}")
 
 
 def _advice(batch: Any) -> str:
-    reach = [float(x.detach().double().abs().max()) for x in flat(batch)[0] if x.numel() and not x.is_complex()]
+    reach = [float(x.detach().double().abs().max()) for x in flat(batch) if x.numel() and not x.is_complex()]
     if not all(map(math.isfinite, reach)):
         return "leave out the rows of the data that are not finite, or mask them"
     if max(reach, default=0.0) > 100:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.optim import Adam, Optimizer
 
-from pyrogen.training.step.batch import flat
+from pyrogen.training.data.program_data import flat
 from pyrogen.training.step.convolutions import REWRITES
 from pyrogen.training.step.record import RecordedStep
 from pyrogen.training.step.state import overlaps
@@ -73,7 +73,7 @@ class CompiledStep:
         self.rest = [tensor for tensor in step.bound if id(tensor) not in places]
         self._slots = [places.get(id(tensor)) for tensor in step.bound]
         self._numbers = torch.zeros(2, dtype=like.dtype)
-        self._batch = [] if step.recording.fixed else list(flat(batch)[0])
+        self._batch = [] if step.recording.fixed else list(flat(batch))
         optimizer._opt_called = True  # type: ignore[attr-defined]  # a scheduler asks for it
         try:
             self._run: Callable[..., Any] = self._compile()
@@ -90,7 +90,7 @@ class CompiledStep:
         count = self._count = self._count + 1
         first, second = (1 - decay**count for decay in self.betas)
         numbers = torch.tensor((rate / first, 1 / math.sqrt(second)), dtype=self._numbers.dtype)
-        inputs = () if self.step.recording.fixed else flat(batch)[0]
+        inputs = () if self.step.recording.fixed else flat(batch)
         with torch.no_grad():
             (row,) = self._run(self.step.weight(beta), numbers, *self._pieces(), *inputs, *self.rest)
         result: Tensor = row

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pyrogen.training.step.batch import flat
+from pyrogen.training.data.program_data import flat
 from pyrogen.training.step.objective import Result
 from pyrogen.training.step.record import RecordedStep
 
@@ -32,7 +32,7 @@ class CudaGraphStep:
 
     def __init__(self, step: RecordedStep, batch: Any, beta: float) -> None:
         self.step = step
-        self._inputs = [tensor.clone() for tensor in flat(batch)[0]] if not step.recording.fixed else []
+        self._inputs = [tensor.clone() for tensor in flat(batch)] if not step.recording.fixed else []
         self._beta = step.weight(beta).clone()
         self._graph = torch.cuda.CUDAGraph()
         with torch.cuda.device(step.device), torch.no_grad():
@@ -49,7 +49,7 @@ class CudaGraphStep:
     def __call__(self, batch: Any, beta: float | Tensor) -> Result:
         """Return the row of terms and the gradients."""
         with torch.no_grad():
-            for place, tensor in zip(self._inputs, flat(batch)[0], strict=False):
+            for place, tensor in zip(self._inputs, flat(batch), strict=False):
                 place.copy_(tensor, non_blocking=True)
             if isinstance(beta, Tensor):
                 self._beta.copy_(beta)

@@ -103,15 +103,13 @@ def _loss_and_grads(loss: Any) -> Callable[..., Any]:
 
 
 def _columns(loss: Any) -> dict[str, Tensor]:
-    parts = [_double(part) for part in (loss if isinstance(loss, tuple) else (loss,))]
+    parts = [  # with all the digits of a Python float
+        torch.as_tensor(part, dtype=None if isinstance(part, Tensor) else torch.float64).detach().reshape(())
+        for part in (loss if isinstance(loss, tuple) else (loss,))
+    ]
     several = {f"loss_{i}": part for i, part in enumerate(parts)} if len(parts) > 1 else {}
     total: Tensor = sum(parts[1:], parts[0])
     return {"objective": total} | several
-
-
-def _double(part: Any) -> Tensor:
-    """A loss's number, or its tensor, with all the digits of a Python float."""
-    return torch.as_tensor(part, dtype=None if isinstance(part, Tensor) else torch.float64).detach().reshape(())
 
 
 @contextmanager

@@ -186,18 +186,13 @@ def _widen_in_sums(node: fx.Node) -> None:
     source: Any = node.args[0]
     if set(node.kwargs) - {"dtype", "device"} or node.kwargs.get("dtype") is not torch.float64:
         return
-    shape, dtype, _ = source.meta["of"]
-    if dtype is not torch.float32 or shape != () or _device_changes(node):
+    (shape, dtype, _), device = source.meta["of"], node.kwargs.get("device") or "cpu"
+    if dtype is not torch.float32 or shape != () or torch.device(str(device)).type != "cpu":
         return
     for user in [user for user in node.users if user.target in SUMS]:
         others = [n for n in user.all_input_nodes if n is not node and n.meta.get("of", ((), None))[1] == torch.float64]
         if others and user.meta["of"][1] is torch.float64:
             user.replace_input_with(node, source)
-
-
-def _device_changes(node: fx.Node) -> bool:
-    device = node.kwargs.get("device")
-    return device is not None and torch.device(str(device)).type != "cpu"
 
 
 def _hand_out(graph: fx.Graph, written: set[Any], results: set[fx.Node]) -> None:

@@ -13,9 +13,9 @@ from typing import Any
 from torch import nn
 
 from pyrogen.models.reach import children, is_library, is_memory, modules_of
+from pyrogen.training.step.state import PARTS
 
 SMALL = 4096  # bytes of an array that is compared at each look
-PARTS = ("_parameters", "_buffers", "_modules")
 values = methodcaller("values")
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from typing import Any, Literal, Protocol
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Literal
 
 import torch
 from pyro.infer import TraceTailAdaptive_ELBO
-from torch import Tensor, nn
-from torch.func import functional_call
+from torch import Tensor
 
 from pyrogen.models import Pair, Programs
 from pyrogen.training.objectives import elbo_terms
@@ -23,38 +21,20 @@ Precision = Literal["float32", "bf16"]
 Result = tuple[Tensor, list[Tensor | None]]
 
 
-class Objective(Protocol):
-    """A pair's objective as a function of a batch and β; running it is what a plain step does.
-
-    Attributes:
-        pair: the pair.
-        columns: the names of the entries of a row of terms, known after the first run.
-        monitored, per_latent, charges: those among them that are not terms, the KL of single latents, and charges.
-        sites: column to the names of the sites behind it.
-        units: of the terms.
-        has_value: whether the loss is a number; Pyro gives infinity for `TraceTailAdaptive_ELBO`, and gradients.
-    """
-
-    pair: Any
-    columns: tuple[str, ...]
-    monitored: tuple[str, ...]
-    per_latent: tuple[str, ...]
-    charges: tuple[str, ...]
-    sites: dict[str, str]
-    units: str
-    has_value: bool
-
-    def __call__(self, batch: Any, beta: Tensor) -> Result:
-        """Return the row of terms and the gradient of each trained parameter, or None in its place."""
-
-
 class PairObjective:
-    """The objective of one of pyrogen's own pairs, in nats per image.
+    """The objective of one of pyrogen's own pairs, in nats per image; running it is what a plain step does.
 
     Args:
         pair: the pair.
         size: N.
         precision: "bf16" runs the networks under autocast; weights and terms stay float32.
+
+    Attributes:
+        columns: the names of the entries of a row of terms, known after the first run.
+        monitored, per_latent, charges: those among them that are not terms, the KL of single latents, and charges.
+        sites: column to the names of the sites behind it.
+        units: of the terms.
+        has_value: whether the loss is a number; Pyro gives infinity for `TraceTailAdaptive_ELBO`, and gradients.
     """
 
     units = "nats per image"
@@ -67,46 +47,29 @@ class PairObjective:
         self.per_latent: tuple[str, ...] = ()
         self.charges: tuple[str, ...] = ()
         self.sites: dict[str, str] = {}
-        self._module = _Terms(self)
 
     def __call__(self, batch: Any, beta: Tensor) -> Result:
-        """Return the row of terms and the gradient of each trained parameter."""
-        parameters = list(trainable(self.pair).values())
-        with torch.enable_grad(), cast(self.pair.beta.device, self.precision):
-            loss, row = functional_call(self._module, {"pair.beta": beta}, (batch,))
-        if not loss.requires_grad:
+        """Return the row of terms and the gradient of each trained parameter, or None in its place."""
+        parameters, buffers = list(trainable(self.pair).values()), self.pair._buffers
+        own, buffers["beta"] = buffers["beta"], beta
+        try:
+            with torch.enable_grad(), cast(beta.device, self.precision):
+                terms = elbo_terms(self.pair, batch, self.size)
+                row = terms.row()
+        finally:
+            buffers["beta"] = own
+        self.columns, self.monitored = terms.columns, tuple(terms.monitored)
+        self.per_latent, self.charges = terms.per_latent, tuple(terms.charges)
+        kinds = {"reconstruction": terms.reconstruction, "kl": terms.kl, "penalty": terms.penalty}
+        self.sites = {"objective": "all"} | {kind: ", ".join(sites) for kind, sites in kinds.items()}
+        if not terms.objective.requires_grad:
             return row, [None] * len(parameters)
-        gradients = torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True)
+        gradients = torch.autograd.grad(terms.objective, parameters, allow_unused=True, materialize_grads=True)
         return row, list(map(dense, gradients))
 
 
-class _Terms(nn.Module):
-    """The terms as a module, so that `functional_call` can lend it another β."""
-
-    def __init__(self, objective: PairObjective) -> None:
-        super().__init__()
-        self.pair = objective.pair
-        self._objective = (objective,)
-
-    def forward(self, batch: Any) -> tuple[Tensor, Tensor]:
-        """Return the objective (a scalar with its gradient) and the row of terms that the history keeps."""
-        objective = self._objective[0]
-        terms = elbo_terms(self.pair, batch, objective.size)
-        objective.columns, objective.monitored = terms.columns, tuple(terms.monitored)
-        objective.per_latent, objective.charges = terms.per_latent, tuple(terms.charges)
-        kinds = {"reconstruction": terms.reconstruction, "kl": terms.kl, "penalty": terms.penalty}
-        objective.sites = {"objective": "all"} | {kind: ", ".join(sites) for kind, sites in kinds.items()}
-        return terms.objective, terms.row()
-
-
 class ProgramsObjective:
-    """The loss of anyone's programs, in nats, as SVI has it.
-
-    Args:
-        pair: the programs, which may make their parameters at the first run.
-        size: N, for programs that ask for it.
-        precision: as in `PairObjective`.
-    """
+    """The loss of anyone's programs, in nats, as SVI has it; arguments and attributes are those of `PairObjective`."""
 
     units = "nats"
     monitored: tuple[str, ...] = ()
@@ -141,24 +104,39 @@ class ProgramsObjective:
             )
 
 
-def objective_of(pair: Pair, size: int, precision: Precision = "float32") -> PairObjective | ProgramsObjective:
+Objective = PairObjective | ProgramsObjective
+
+
+def objective_of(pair: Pair, size: int, precision: Precision = "float32") -> Objective:
     """Return the objective of a pair that is trained on N = `size` data."""
     if isinstance(pair, Programs):
         return ProgramsObjective(pair, size, precision)
     return PairObjective(pair, size, precision)
 
 
-@contextmanager
-def cast(device: torch.device, precision: Precision) -> Iterator[None]:
-    """Yield the autocast that the caller or `precision` asks for, without its cache of weights, which would go
-    stale."""
-    with ExitStack() as stack:
-        if precision == "bf16":
-            stack.enter_context(torch.autocast(device.type, torch.bfloat16, cache_enabled=False))
-        elif torch.is_autocast_enabled(device.type):
-            dtype = torch.get_autocast_dtype(device.type)
-            stack.enter_context(torch.autocast(device.type, dtype, cache_enabled=False))
-        yield
+def not_finite(objective: Objective, row: Any) -> tuple[int, str]:
+    """Return the place of the first term of a row that is not finite, and how a sentence calls it.
+
+    The objective, the sum of the others, comes last.
+    """
+    place = next(i for i in [*range(1, len(row)), 0] if not math.isfinite(row[i]))
+    name = objective.columns[place]
+    if name in objective.charges:
+        return place, f"charge term of site {name!r}"
+    name = "kl" if name in objective.per_latent else name
+    shown, site = "KL" if name == "kl" else name, objective.sites.get(name, "all")
+    return place, shown if site == "all" else f"{shown} term of site {site!r}"
+
+
+def cast(device: torch.device, precision: Precision) -> AbstractContextManager[Any]:
+    """Return the autocast that the caller or `precision` asks for; its cache of weights would go stale."""
+    if precision == "bf16":
+        dtype = torch.bfloat16
+    elif torch.is_autocast_enabled(device.type):
+        dtype = torch.get_autocast_dtype(device.type)
+    else:
+        return nullcontext()
+    return torch.autocast(device.type, dtype, cache_enabled=False)
 
 
 class Weight:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,13 +14,14 @@ from torch import Tensor
 from pyrogen.models import Programs
 from pyrogen.models.running import put_back
 from pyrogen.random_numbers import seeded
-from pyrogen.training.step.batch import flat, rebuilt, resampled
+from pyrogen.training.data.program_data import flat, mapped, rows_of
 from pyrogen.training.step.objective import Objective, PlainStep, Result
 from pyrogen.training.step.record import RecordedStep, difference, place_in, record
 from pyrogen.training.step.state import Snapshot
 from pyrogen.training.step.watch import Unrecordable
 
 JITTED = (JitTrace_ELBO, JitTraceEnum_ELBO, JitTraceGraph_ELBO, JitTraceMeanField_ELBO)
+GENERATORS = ("random", "numpy.random")  # in a snapshot's paths
 NUDGE = 1e-3  # by how much, relatively, the weights differ between two recordings
 
 
@@ -62,6 +63,15 @@ def proven(objective: Objective, batch: Any, fixed: bool, beta: float) -> Record
     return step
 
 
+def resampled(batch: Any, generator: torch.Generator) -> Any:
+    """Return a batch of the same form with rows drawn from this one's with replacement, in all tensors alike."""
+    sizes = {len(tensor) for tensor in flat(batch) if tensor.dim()}
+    if len(sizes) != 1:
+        return batch
+    size = sizes.pop()
+    return rows_of(batch, torch.randint(size, (size,), generator=generator))
+
+
 def agrees(objective: Objective, step: Any, batch: Any, fixed: bool, beta: float) -> bool:
     """Return whether a step gives the plain step's terms and gradients up to rounding; all is put back."""
     other = batch if fixed else resampled(batch, torch.Generator().manual_seed(1))
@@ -82,15 +92,17 @@ def snapshot(objective: Objective, copies: bool = True) -> Snapshot:
     return Snapshot(copies, pair=pair)
 
 
-def changed_between(before: Snapshot, after: Snapshot) -> str:
-    """Return the path of what a recording holds fixed and is another value now; "" if there is nothing of the kind."""
-    paths = (path for path, _, _ in before.changes(after) if path not in ("random", "numpy.random"))
-    return next(paths, "")
+def changed_between(before: Snapshot, after: Snapshot, but: Collection[int] = ()) -> Iterator[str]:
+    """Yield the paths of what has changed, aside from generators and from tensors whose identities are in `but`."""
+    for path, _, value in before.changes(after):
+        apart = isinstance(value, tuple) and value[0] == "tensor" and value[1] in but
+        if not apart and path not in GENERATORS:
+            yield path
 
 
 def _refuse_changes(before: Snapshot, after: Snapshot) -> None:
     for path, was, now in before.changes(after):
-        if path in ("random", "numpy.random"):
+        if path in GENERATORS:
             raise Unrecordable(f"it draws from Python's `{path}`, whose numbers a recording would keep")
         if isinstance(now, tuple) or isinstance(was, tuple):
             raise Unrecordable(f"`{path}` changes while it runs")
@@ -101,8 +113,7 @@ def _compare(objective: Objective, step: Any, batch: Any, beta: float, exact: bo
     """Raise `Unrecordable` unless a step's results are those of the plain one, from the same state."""
     here, recording = snapshot(objective), step.recording
     here.keep(recording.written)
-    tensors, form = flat(batch)
-    batches = [batch if recording.fixed else rebuilt(form, [x.clone() for x in tensors]) for _ in range(2)]
+    batches = [batch if recording.fixed else mapped(batch, torch.clone) for _ in range(2)]
     plain, state, moved = _outcome(objective, PlainStep(objective), batches[0], beta)
     here.restore()
     try:

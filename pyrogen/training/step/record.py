@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from pyrogen.training.step.batch import flat, rebuilt
+from pyrogen.training.data.program_data import flat
 from pyrogen.training.step.fold import fold
 from pyrogen.training.step.objective import Objective, Result, Weight
 from pyrogen.training.step.simplify import reuse_memory, simplify
@@ -56,15 +56,14 @@ def record(objective: Objective, batch: Any, fixed: bool = False, places: bool =
         Unrecordable: if the operations are not all that the programs do; the message says what else they do.
     """
     pair = objective.pair
-    tensors, form = flat(batch)
-    inputs = () if fixed else tensors
+    inputs = () if fixed else flat(batch)
     beta = torch.ones_like(pair.beta)
     tape = Tape({id(tensor) for tensor in (*pair.parameters(), *pair.buffers())}, (beta, *inputs), places)
     try:
         with unchecked(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the plain run before this has given them
             with watched(tape.refuse), tape, values_stay_tensors(), Watch(tape.read, tape.refuse):
-                row, gradients = objective(batch if fixed else rebuilt(form, inputs), beta)
+                row, gradients = objective(batch, beta)
     except Unrecordable:
         raise
     except Exception as error:
@@ -93,14 +92,14 @@ def difference(first: Recording, second: Recording) -> tuple[int, str] | None:
     for number, (a, b) in enumerate(zip(ours, theirs, strict=False)):
         partner[b] = a
         if a.op != b.op or (a.op == "call_function" and a.target is not b.target):
-            return number, f"{_name(a)} in one run is {_name(b)} in the next"
+            return number, f"{a.target} in one run is {b.target} in the next"
         if a.op == "get_attr":
             if not same_constant(getattr(first.root, a.target), getattr(second.root, b.target)):
                 return number, "a tensor that is made outside of torch's random numbers changes from run to run"
             continue
         mapped = fx.map_arg((b.args, b.kwargs), lambda node: partner.get(node, node))
         if not _same_arguments((a.args, a.kwargs), mapped):
-            return number, f"the arguments of {_name(a)} change from run to run"
+            return number, f"the arguments of {a.target} change from run to run"
     if len(ours) != len(theirs) or first.present != second.present:
         return min(len(ours), len(theirs)) - 1, "the operations differ in number from run to run"
     return None
@@ -147,7 +146,7 @@ class RecordedStep:
 
     def __call__(self, batch: Any, beta: float | Tensor) -> Result:
         """Return the row of terms and the gradients."""
-        inputs = () if self.recording.fixed else flat(batch)[0]
+        inputs = () if self.recording.fixed else flat(batch)
         with torch.no_grad():
             return self.replay(self.weight(beta), inputs)
 
@@ -185,10 +184,6 @@ def bind(graph: fx.Graph, root: nn.Module) -> tuple[Tensor, ...]:
         node.replace_all_uses_with(inputs[name])
         graph.erase_node(node)
     return tuple(bound)
-
-
-def _name(node: fx.Node) -> str:
-    return str(node.target)
 
 
 def same_constant(a: Any, b: Any) -> bool:

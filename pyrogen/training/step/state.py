@@ -9,9 +9,9 @@ import os
 import pickle
 import random
 import types
-import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,7 @@ from pyrogen.models.reach import (
     slots_of,
 )
 
+PARTS = ("_parameters", "_buffers", "_modules")  # the dicts of a module
 LARGEST = 1 << 28  # bytes of one tensor that is still copied so that it can be put back
 Undo = Callable[[], Any]
 
@@ -167,10 +168,8 @@ def _undo(value: Any) -> Iterator[Undo]:
         yield functools.partial(value.update, dict(value))
     elif isinstance(value, dict):
         yield functools.partial(_refill, value, dict(value))
-    elif isinstance(value, list | deque):
-        yield functools.partial(_refill_sequence, value, list(value))
-    elif isinstance(value, set):
-        yield functools.partial(_refill, value, set(value))
+    elif isinstance(value, list | deque | set):
+        yield functools.partial(_refill, value, list(value))
     elif isinstance(value, types.FunctionType):
         for cell in value.__closure__ or ():
             try:
@@ -191,30 +190,22 @@ def _undo(value: Any) -> Iterator[Undo]:
         if isinstance(own, dict):
             yield functools.partial(_refill, own, dict(own))
             if isinstance(value, nn.Module):
-                for part in ("_parameters", "_buffers", "_modules"):
+                for part in PARTS:
                     yield functools.partial(_refill, own[part], dict(own[part]))
 
 
 def _refill(container: Any, entries: Any) -> None:
-    if container != entries if not isinstance(container, dict) else not _same(container, entries):
+    """Give a container its entries back, unless it holds the same objects."""
+    keyed = isinstance(container, dict)
+    now, then = ([*each, *each.values()] if keyed else [*each] for each in (container, entries))
+    if len(now) != len(then) or not all(map(is_, now, then)):
         container.clear()
-        container.update(entries)
-
-
-def _same(a: dict[Any, Any], b: dict[Any, Any]) -> bool:
-    return len(a) == len(b) and all(key in b and b[key] is value for key, value in a.items())
-
-
-def _refill_sequence(container: Any, entries: list[Any]) -> None:
-    if len(container) != len(entries) or any(a is not b for a, b in zip(container, entries, strict=True)):
-        container.clear()
-        container.extend(entries)
+        fill = container.update if hasattr(container, "update") else container.extend
+        fill(entries)
 
 
 def _digest(value: Any) -> tuple[str, int]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return "state", hash(value)
+    return "state", hash(value)
 
 
 @functools.cache

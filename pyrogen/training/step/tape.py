@@ -10,7 +10,7 @@ from torch import Tensor, fx, nn
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 from torch.utils._pytree import tree_leaves, tree_map
 
-from pyrogen.training.step.watch import Unrecordable, caller, guarded, here
+from pyrogen.training.step.watch import Unrecordable, guarded, here, outside
 
 aten = torch.ops.aten
 RAISING = {  # by the values that they are given
@@ -169,7 +169,7 @@ class Tape(TorchDispatchMode):
     @staticmethod
     def _is_expected(func: Any, args: Any, kwargs: Any) -> bool:
         """Return whether Pyro asks if all probabilities are above 0, and they are: else its sum would not be finite."""
-        if caller() != "pyro.infer.util":
+        if outside("torch") != "pyro.infer.util":
             return False
         with _disable_current_modes():
             return func(*args, **kwargs) is True

@@ -32,18 +32,12 @@ LIBRARIES = tuple(
         "<",
     )
 )
-
-
 RECORDER = os.path.join("step", "record.py")  # what calls the programs
-
-
 VALUES = {torch.Tensor.numpy, torch.Tensor.tolist, torch.Tensor.__array__, torch.Tensor.__dlpack__}
 LOOKS = {  # of a library, these are its messages and its memory
     *(torch.Tensor.__repr__, torch.Tensor.__format__, torch.Tensor.__reduce_ex__, torch.Tensor.data_ptr),
     *(torch.Tensor.storage, torch.Tensor.untyped_storage),
 }
-
-
 GRADIENT = torch.Tensor.grad.__get__  # type: ignore[union-attr]
 ITSELF = ("importlib", "linecache", "inspect", "traceback", "warnings", "torch._", "pyro.", "pyrogen.")
 OUTSIDE: tuple[tuple[Any, str], ...] = (  # what else a program may depend on
@@ -69,7 +63,7 @@ class Watch(TorchFunctionMode):
         if func is torch.nn.functional.one_hot:
             return self._one_hot(*args, **(kwargs or {}))
         if func in VALUES or (
-            func in LOOKS and not _outside("torch._tensor", "torch.overrides").startswith(("torch", "pyro.", "copy"))
+            func in LOOKS and not outside("torch._tensor", "torch.overrides").startswith(("torch", "pyro.", "copy"))
         ):
             self.read(args[0], func.__name__)
         if func == GRADIENT and (place := _asked()):
@@ -95,19 +89,16 @@ def values_stay_tensors() -> Iterator[None]:
     tracing = torch._C._get_tracing_state
 
     def item(tensor: torch.Tensor) -> Any:
-        name = str(sys._getframe(1).f_globals.get("__name__", ""))
-        if not name.startswith("pyro.infer."):
+        if not _caller().startswith("pyro.infer."):
             return read(tensor)
         return tensor.detach().double() if tensor.is_floating_point() else tensor.detach().clone()  # as Python counts
 
     def state() -> Any:
-        name = str(sys._getframe(1).f_globals.get("__name__", ""))
+        name = _caller()
         return (name.startswith("pyro.") and name != "pyro.infer.util") or tracing()
 
     def passed(check: Callable[[Any], bool]) -> Callable[[Any], bool]:
-        return lambda value: (
-            not str(sys._getframe(1).f_globals.get("__name__", "")).startswith("pyro.") and check(value)
-        )
+        return lambda value: not _caller().startswith("pyro.") and check(value)
 
     torch._C._get_tracing_state = state
     torch.Tensor.item = item  # type: ignore[method-assign,assignment]
@@ -138,7 +129,6 @@ def watched(refuse: Callable[[str], None]) -> Iterator[None]:
         return guarded
 
     asking: list[str] = []
-
     try:
         for (module, name), function in zip(OUTSIDE, before, strict=True):
             setattr(module, name, guard(f"{module.__name__}.{name}", function))
@@ -158,6 +148,11 @@ def unchecked() -> Iterator[None]:
             yield
     finally:
         Distribution._validate_sample = check  # type: ignore[method-assign]
+
+
+def _caller() -> str:
+    """Return the module of what has called the function that asks."""
+    return str(sys._getframe(2).f_globals.get("__name__", ""))
 
 
 def _frames() -> Iterator[tuple[FrameType, str]]:
@@ -203,12 +198,8 @@ def _catches(frame: FrameType) -> bool:
     return False
 
 
-def caller() -> str:
-    """Return the module of the innermost function that is neither torch's nor part of the recording."""
-    return _outside("torch")
-
-
-def _outside(*also: str) -> str:
+def outside(*also: str) -> str:
+    """Return the module of the innermost function that is neither part of the recording nor of the modules `also`."""
     return next((name for _, name in _frames() if not name.startswith(("pyrogen.training.step", *also))), "")
 
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
-from pyrogen.training.step.batch import resampled
+from pyrogen.training.step.proof import resampled
 from pyrogen.training.step.state import Snapshot
 
 
