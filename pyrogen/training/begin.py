@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -12,8 +11,8 @@ from pyrogen import checks
 from pyrogen.models import Pair, Programs
 from pyrogen.models.size import without_size
 from pyrogen.random_numbers import all_seeded
-from pyrogen.training.data.program_data import Whole, moved
-from pyrogen.training.data.reading import batch_at
+from pyrogen.training.data.program_data import Whole
+from pyrogen.training.data.reading import batches_of
 from pyrogen.training.data.sources import Order, as_source
 from pyrogen.training.data.streams import StreamOrder, StreamSource, as_stream, is_stream
 from pyrogen.training.settings import Settings
@@ -70,11 +69,6 @@ def order_of(pair: Pair, source: Any, batch_size: int | None, seed: int) -> Orde
             return Whole(size)
         source.check_rows()
     return Order(size, min(USUAL, size) if batch_size is None else batch_size, seed)
-
-
-def batches_of(source: Any, order: Any, device: torch.device) -> Callable[[int], Any]:
-    """Return the batch of each step, on `device`."""
-    return lambda step: moved(batch_at(source, order, step), device)
 
 
 def begin(pair: Pair, source: Any, order: Any, seed: int, precision: Precision = "float32") -> First | None:

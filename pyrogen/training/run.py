@@ -20,10 +20,9 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from pyrogen.errors import DivergenceError, PyrogenError
 from pyrogen.models import Pair, Programs
 from pyrogen.progress import progress_bar
-from pyrogen.training.begin import batches_of
 from pyrogen.training.callbacks.state import State
 from pyrogen.training.data.program_data import Whole
-from pyrogen.training.data.reading import reading
+from pyrogen.training.data.reading import batches_of, reading
 from pyrogen.training.data.sources import Order, Source
 from pyrogen.training.data.streams import StreamOrder
 from pyrogen.training.distributed import Team

@@ -7,9 +7,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import default_collate
 
 from pyrogen.models import Pair
+from pyrogen.random_numbers import kept_random_numbers
+from pyrogen.training.data.loading import DatasetSource
 from pyrogen.training.data.program_data import ProgramSource
 
 
@@ -34,39 +35,14 @@ class FactoredSource:
         return self.data.images(index), self.data.factors(index)[:, 0]
 
 
-class ItemSource:
-    """A map-style torch ``Dataset`` of (image, label), or of dicts that have the names of the pair's arguments."""
-
-    def __init__(self, dataset: Any, pair: Pair) -> None:
-        self.dataset, self.pair, self.names = dataset, pair, ("x", *pair.context)
-        self.images(torch.arange(min(2, len(dataset))))
-
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def images(self, index: Tensor) -> tuple[Tensor, ...]:
-        """Return the items of `index`, collated."""
-        batch = default_collate([self._entries(self.dataset[i]) for i in index.tolist()])
-        batch = tuple(torch.as_tensor(part) for part in batch)
-        self.pair.check(*batch)
-        return batch
-
-    def _entries(self, item: Any) -> list[Any]:
-        if isinstance(item, Mapping):
-            missing = [name for name in self.names if name not in item]
-            if missing:
-                wanted, got = ", ".join(self.names), ", ".join(map(str, item))
-                raise ValueError(f"the data set's items must have the entries {wanted}, got {got}")
-            return [item[name] for name in self.names]
-        if not isinstance(item, tuple | list) or len(item) < len(self.names):
-            raise TypeError(
-                f"the data set's items must be tuples ({', '.join(self.names)}) or dicts with these names, got "
-                f"{type(item).__name__}"
-            )
-        return list(item[: len(self.names)])
+def on_device(data: Any, device: torch.device | None) -> Any:
+    """Return a data set of pyrogen's where it spares a copy a step: on `device`, if it can go there."""
+    return data.to(device) if device is not None and device.type != "cpu" and hasattr(data, "to") else data
 
 
-def as_context_source(data: Any, pair: Pair, device: torch.device | None) -> Any:
+def as_context_source(
+    data: Any, pair: Pair, device: torch.device | None = None, workers: int = 0, seed: int = 0
+) -> Any:
     """Return images and context of `data` as a source for `pair`, checked.
 
     Args:
@@ -74,14 +50,16 @@ def as_context_source(data: Any, pair: Pair, device: torch.device | None) -> Any
             tuples or dicts. Images alone, where the pair can do without context.
         pair: a pair with a `context`.
         device: where tensors go; as they are by default.
+        workers: processes that read a ``Dataset``.
+        seed: of the random numbers of its items.
 
     Raises:
         TypeError, ValueError: for other data, or data that the pair refuses.
     """
     names = ("x", *pair.context)
     if isinstance(data, Mapping):
-        missing = [name for name in names[: 2 if pair.context else 1] if name not in data]
-        unknown = [str(name) for name in data if name not in names]
+        missing = any(name not in data for name in names[:2])
+        unknown = not set(data) <= set(names)
         if missing or unknown:
             raise ValueError(f"`data` must have the entries {', '.join(names)}, got {', '.join(map(str, data))}")
         data = tuple(data[name] for name in names if name in data)
@@ -104,6 +82,12 @@ def as_context_source(data: Any, pair: Pair, device: torch.device | None) -> Any
     if len(data) == 0:
         raise ValueError("data must have at least one row, got an empty data set")
     if hasattr(data, "images") and hasattr(data, "factors"):
-        moved = data.to(device) if device is not None and device.type != "cpu" and hasattr(data, "to") else data
-        return FactoredSource(moved, pair)
-    return ItemSource(data, pair)
+        return FactoredSource(on_device(data, device), pair)
+    return begun(DatasetSource(data, pair, workers, seed))
+
+
+def begun(source: DatasetSource) -> DatasetSource:
+    """Return a source whose first items have been read, and so checked."""
+    with kept_random_numbers():
+        source.images(torch.arange(min(2, len(source))))
+    return source

@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.utils.data import Subset, TensorDataset
 
 from pyrogen.random_numbers import kept_random_numbers
-from pyrogen.training.data.items import as_tensor, image_of
+from pyrogen.training.data.items import as_tensor, parts_of
 from pyrogen.training.data.loading import DatasetSource
-from pyrogen.training.data.program_data import ProgramSource, tensors_of
+from pyrogen.training.data.program_data import ProgramSource, add_entry, tensors_of
 from pyrogen.training.data.sources import Source, TensorSource
 from pyrogen.training.data.streams import StreamSource
 
@@ -38,8 +38,7 @@ def digest_data(source: Source) -> str:
     if isinstance(source, TensorSource):
         _add(digest, source.x)
     elif isinstance(source, DatasetSource):
-        kind = _add_dataset(digest, source.dataset)
-        if kind:
+        if kind := _add_dataset(digest, source.dataset, source.names):
             return kind
     elif isinstance(source, ProgramSource):
         digest.update(source.fingerprint().encode())
@@ -52,27 +51,26 @@ def digest_data(source: Source) -> str:
     return digest.hexdigest()[:32]
 
 
-def _add_dataset(digest: Any, dataset: Any) -> str:
-    """Add a torch ``Dataset``; the text that stands for it where its items are random."""
+def _add_dataset(digest: Any, dataset: Any, names: tuple[str, ...]) -> str:
+    """Add a torch ``Dataset``; return the text that stands for it where its items are random."""
     while isinstance(dataset, Subset):
         _add(digest, torch.as_tensor(list(dataset.indices)))
         dataset = dataset.dataset
     if isinstance(dataset, TensorDataset):
-        _add(digest, dataset.tensors[0])
+        for tensor in dataset.tensors[: len(names)]:
+            _add(digest, tensor)
         return ""
     index = _sample(len(dataset), ITEMS).tolist()
     with kept_random_numbers():
-        once = [_image(dataset[i]) for i in index]
-        again = [_image(dataset[i]) for i in index[:TWICE]]
+        once, again = (
+            [torch.as_tensor(part) for i in places for part in parts_of(dataset[i], names)]
+            for places in (index, index[:TWICE])
+        )
     if not all(map(_equal, once, again)):
         return f"{len(dataset)} items that are random, and are not compared"
-    for image in once:
-        _add(digest, image)
+    for part in once:
+        _add(digest, part)
     return ""
-
-
-def _image(item: Any) -> Tensor:
-    return image_of(item)
 
 
 def _equal(a: Tensor, b: Tensor) -> bool:
@@ -95,7 +93,10 @@ def _add(digest: Any, x: Tensor) -> None:
 
 
 def digest_tree(data: Any) -> str:
-    """Return a digest of data in whatever form a caller has them: tensors and arrays whole, of others what they say."""
+    """Return a digest of data in whatever form a caller has them.
+
+    What `ProgramSource.fingerprint` takes whole counts whole, of other data the class and the length.
+    """
     digest = hashlib.sha256()
     if isinstance(data, np.ndarray):
         data = as_tensor(data)
@@ -103,9 +104,7 @@ def digest_tree(data: Any) -> str:
         _add(digest, data)
     elif hasattr(data, "images") and hasattr(data, "__len__"):
         return digest_data(data)
-    elif isinstance(data, tuple | list) and all(isinstance(part, Tensor) for part in data):
-        for part in data:
-            _add(digest, part)
     else:
         digest.update(f"{type(data).__qualname__} {len(data) if hasattr(data, '__len__') else ''}".encode())
+        add_entry(digest, "data", data)
     return digest.hexdigest()[:32]

@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import default_collate
+
+from pyrogen.models import Pair
 
 KEYS = ("image", "images", "img", "x", "pixel_values", "data")
 
@@ -38,18 +41,54 @@ def image_of(item: Any) -> Tensor:
     )
 
 
-def batch_of(items: Sequence[Any]) -> Tensor:
-    """Return the images of items as one tensor ``(B, *shape)``.
+def parts_of(item: Any, names: Sequence[str]) -> list[Any]:
+    """Return what a pair takes of an item: its image alone, or what the names of the pair's arguments say.
 
     Raises:
-        TypeError: for items that hold no image.
-        ValueError: for images of several shapes.
+        TypeError, ValueError: for an item without these.
     """
-    images = [image_of(item) for item in items]
+    if len(names) == 1:
+        return [image_of(item)]
+    if isinstance(item, Mapping):
+        if any(name not in item for name in names):
+            wanted, got = ", ".join(names), ", ".join(map(str, item))
+            raise ValueError(f"the data set's items must have the entries {wanted}, got {got}")
+        item = [item[name] for name in names]
+    if not isinstance(item, tuple | list) or len(item) < len(names):
+        raise TypeError(
+            f"the data set's items must be tuples ({', '.join(names)}) or dicts with these names, got "
+            f"{type(item).__name__}"
+        )
+    return [image_of(item[0]), *item[1 : len(names)]]
+
+
+def batch_of(items: Sequence[Any], names: Sequence[str] = ("x",)) -> Any:
+    """Return the images of items as one tensor ``(B, *shape)``, or a tuple of tensors for the arguments `names`.
+
+    Raises:
+        TypeError, ValueError: for items that do not hold these, and for images of several shapes.
+    """
+    images, *others = zip(*(parts_of(item, names) for item in items), strict=True)
     if len({image.shape for image in images}) > 1:
         shapes = sorted({tuple(image.shape) for image in images})
         raise ValueError(f"the data set's images must have one shape, got {shapes[0]} and {shapes[1]}: resize them")
-    return torch.stack(images)
+    x = torch.stack(images)
+    return (x, *(torch.as_tensor(default_collate(other)) for other in others)) if others else x
+
+
+def checked(batch: Any, pair: Pair) -> Any:
+    """Return a batch of images, or of the pair's arguments, that the pair can take.
+
+    Raises:
+        ValueError: with the remedy, where there is one.
+    """
+    parts = batch if isinstance(batch, tuple) else (batch,)
+    found, shape = tuple(parts[0].shape), pair.shape
+    if found[1:] != shape:
+        said = remedy(found, shape, "tensor").replace("data", "batch")
+        raise ValueError(f"a batch of data must have shape (B, {', '.join(map(str, shape))}), got {found}{said}")
+    pair.check(*parts)
+    return batch
 
 
 def as_tensor(array: np.ndarray[Any, Any]) -> Tensor:

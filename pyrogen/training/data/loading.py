@@ -13,13 +13,13 @@ from torch.utils.data import DataLoader
 
 from pyrogen.models import Pair
 from pyrogen.random_numbers import kept_random_numbers, seed_all
-from pyrogen.training.data.items import batch_of, remedy
+from pyrogen.training.data.items import batch_of, checked
 
 PREFETCH = 4  # batches that each worker has ready
 
 
 class DatasetSource:
-    """A map-style torch ``Dataset``, whose items are what `image_of` takes. Each batch is checked.
+    """A map-style torch ``Dataset``, whose items are what `parts_of` takes. Each batch is checked.
 
     The batch of a step depends on (seed, step) alone, with worker processes and without. An item may draw random
     numbers of torch, NumPy and Python, as augmentation does: they are seeded for each step. So a resumed run sees what
@@ -34,23 +34,24 @@ class DatasetSource:
 
     def __init__(self, dataset: Any, pair: Pair, workers: int = 0, seed: int = 0) -> None:
         self.dataset, self.pair, self.workers, self.seed = dataset, pair, workers, seed
-        self._batches: Iterator[Tensor] | None = None
+        self.names = ("x", *pair.context)
+        self._batches: Iterator[Any] | None = None
         self._next = -1
 
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def images(self, index: Tensor) -> Tensor:
-        """Return the items of `index` as one tensor."""
-        return self._checked(batch_of(_items(self.dataset, index.tolist())))
+    def images(self, index: Tensor) -> Any:
+        """Return the items of `index` as one batch."""
+        return checked(batch_of(_items(self.dataset, index.tolist()), self.names), self.pair)
 
     def start(self, order: Callable[[int], Tensor], step: int, steps: int) -> None:
         """Let the workers read ahead, from `step` to `steps`."""
         if not self.workers:
             return
         ahead = (torch.tensor([t, *order(t).tolist()]) for t in range(step, steps))
-        loader: DataLoader[Tensor] = DataLoader(
-            _Steps(self.dataset, self.seed),  # type: ignore[arg-type]
+        loader: DataLoader[Any] = DataLoader(
+            _Steps(self.dataset, self.seed, self.names),  # type: ignore[arg-type]
             batch_size=None,
             sampler=ahead,
             num_workers=self.workers,
@@ -64,37 +65,27 @@ class DatasetSource:
         """Let the workers go."""
         self._batches, self._next = None, -1
 
-    def at(self, step: int, index: Tensor) -> Tensor:
+    def at(self, step: int, index: Tensor) -> Any:
         """Return the batch of a step."""
         if self._batches is not None and step == self._next:
             self._next += 1
-            return self._checked(next(self._batches))
+            batch = next(self._batches)
+            return checked(tuple(batch) if isinstance(batch, list) else batch, self.pair)  # the loader makes lists
         with kept_random_numbers():
             seed_step(self.seed, step)
             return self.images(index)
-
-    def _checked(self, x: Tensor) -> Tensor:
-        shape = self.pair.shape
-        if tuple(x.shape[1:]) != shape:
-            said = remedy(tuple(x.shape), shape, "tensor").replace("data", "batches").removeprefix(": ")
-            raise ValueError(
-                f"the data set's items must have shape {shape}, got {tuple(x.shape[1:])}"
-                + (f" (for a batch: {said})" if said else "")
-            )
-        self.pair.check(x)
-        return x
 
 
 class _Steps:
     """A data set whose items are whole batches, for ``DataLoader(batch_size=None)``."""
 
-    def __init__(self, dataset: Any, seed: int) -> None:
-        self.dataset, self.seed = dataset, seed
+    def __init__(self, dataset: Any, seed: int, names: tuple[str, ...]) -> None:
+        self.dataset, self.seed, self.names = dataset, seed, names
 
-    def __getitem__(self, step_and_index: Tensor) -> Tensor:
+    def __getitem__(self, step_and_index: Tensor) -> Any:
         step, *index = step_and_index.tolist()
         seed_step(self.seed, step)
-        return batch_of(_items(self.dataset, index))
+        return batch_of(_items(self.dataset, index), self.names)
 
 
 def _items(dataset: Any, index: list[int]) -> list[Any]:

@@ -71,7 +71,7 @@ class ProgramSource:
         """
         digest = hashlib.sha256()
         for name, item in _entries(self.data).items():
-            _add(digest, name, item)
+            add_entry(digest, name, item)
         return digest.hexdigest()[:16]
 
 
@@ -118,12 +118,12 @@ def rows_of(batch: Any, index: Tensor) -> Any:
     return mapped(batch, lambda x: rows(x) if x.dim() else x)
 
 
-def _add(digest: Any, name: str, item: Any) -> None:
+def add_entry(digest: Any, name: str, item: Any) -> None:
     """Add what an entry of the data holds to a digest."""
     if isinstance(item, torch.Tensor):
         if item.layout != torch.strided:
             item = item.to_sparse_coo().coalesce()
-            _add(digest, f"{name} at", item.indices())
+            add_entry(digest, f"{name} at", item.indices())
             item = item.values()
         digest.update(f"{name} {tuple(item.shape)} {item.dtype}".encode())
         plain = item.detach().cpu().resolve_conj().resolve_neg().contiguous()
@@ -131,12 +131,12 @@ def _add(digest: Any, name: str, item: Any) -> None:
     elif isinstance(item, Mapping | list | tuple):
         digest.update(f"{name} {type(item).__name__} {len(item)}".encode())
         for key, part in item.items() if isinstance(item, Mapping) else enumerate(item):
-            _add(digest, f"{name} {key!r}", part)
+            add_entry(digest, f"{name} {key!r}", part)
     elif isinstance(item, np.ndarray | np.generic) and item.dtype != object:
         digest.update(f"{name} {item.shape} {item.dtype}".encode() + item.tobytes())
     elif hasattr(item, "iloc") and hasattr(item, "to_numpy"):
         labels = [item.index.tolist(), *([item.columns.tolist()] if hasattr(item, "columns") else [])]
-        _add(digest, name, [labels, item.to_numpy().tolist()])
+        add_entry(digest, name, [labels, item.to_numpy().tolist()])
     else:
         simple = item is None or isinstance(item, bool | int | float | complex | str | bytes | torch.dtype)
         digest.update(f"{name} {type(item).__qualname__} {item if simple else ''!r}".encode())

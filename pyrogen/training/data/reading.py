@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import torch
+
 from pyrogen.training.data.loading import DatasetSource
+from pyrogen.training.data.program_data import moved
 from pyrogen.training.data.streams import StreamSource
 
 
@@ -24,8 +27,8 @@ def reading(source: Any, order: Any, step: int, steps: int) -> Iterator[None]:
             source.stop()
 
 
-def batch_at(source: Any, order: Any, step: int) -> Any:
-    """Return the batch of a step."""
+def batches_of(source: Any, order: Any, device: torch.device) -> Callable[[int], Any]:
+    """Return the batch of each step, on `device`."""
     if isinstance(source, DatasetSource):
-        return source.at(step, order(step))
-    return source.images(order(step))
+        return lambda step: moved(source.at(step, order(step)), device)
+    return lambda step: moved(source.images(order(step)), device)

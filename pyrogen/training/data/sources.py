@@ -10,8 +10,7 @@ from torch import Tensor
 
 from pyrogen.models import Pair, Programs
 from pyrogen.nn.likelihoods import signed
-from pyrogen.random_numbers import kept_random_numbers
-from pyrogen.training.data.context_data import as_context_source
+from pyrogen.training.data.context_data import as_context_source, begun, on_device
 from pyrogen.training.data.items import as_tensor, of_frame, remedy
 from pyrogen.training.data.loading import DatasetSource
 from pyrogen.training.data.program_data import ProgramSource
@@ -75,7 +74,7 @@ def as_source(data: Any, pair: Pair, device: torch.device | None = None, workers
     if isinstance(pair, Programs):
         return ProgramSource(data, device)
     if pair.context:
-        context_source: Source = as_context_source(data, pair, device)
+        context_source: Source = as_context_source(data, pair, device, workers, seed)
         return context_source
     if isinstance(data, tuple):
         raise TypeError("data must be the images alone, got a tuple: pass its first entry")
@@ -99,12 +98,9 @@ def as_source(data: Any, pair: Pair, device: torch.device | None = None, workers
         raise TypeError(f"data must be images, got a {type(data).__name__}: read them first, or pass one entry")
     if hasattr(data, "images"):
         pair.check(data.images(torch.arange(min(8, len(data)))))
-        value: Source = data.to(device) if device is not None and device.type != "cpu" and hasattr(data, "to") else data
+        value: Source = on_device(data, device)
         return value
-    source = DatasetSource(data, pair, workers, seed)
-    with kept_random_numbers():
-        source.images(torch.arange(min(2, len(data))))
-    return source
+    return begun(DatasetSource(data, pair, workers, seed))
 
 
 def _of_array(data: Any, pair: Pair, device: torch.device | None) -> Source:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, IterableDataset
 
 from pyrogen.models import Pair
 from pyrogen.random_numbers import kept_random_numbers
-from pyrogen.training.data.items import batch_of, image_of, remedy
+from pyrogen.training.data.items import batch_of, checked, image_of
 from pyrogen.training.data.loading import seed_step
 from pyrogen.warn import warn
 
@@ -35,9 +35,10 @@ class StreamSource:
         self._ahead: dict[int, Tensor] = {}  # batches that were looked at before their step
         self._last, self._epoch, self._resumed = -1, -1, False
         self.batch_size = len(self.images(0))
-        per_epoch = len(loader) if hasattr(loader, "__len__") and not _is_stream(loader) else 1
-        self.steps_per_epoch = max(1, per_epoch)
-        sized = hasattr(getattr(loader, "dataset", None), "__len__")
+        dataset = getattr(loader, "dataset", None)
+        counted = hasattr(loader, "__len__") and not isinstance(dataset, IterableDataset)
+        self.steps_per_epoch = max(1, len(loader)) if counted else 1
+        sized = hasattr(dataset, "__len__")
         self.size = max(len(loader.dataset), self.batch_size) if sized else self.batch_size
 
     def __len__(self) -> int:
@@ -79,17 +80,10 @@ class StreamSource:
     def _draw(self) -> Tensor:
         for _ in range(3):  # the rest of this epoch, the next, and one after an empty one
             for batch in self._batches:
-                x = _image_batch(batch)
+                x = image_of(batch)
                 if hasattr(self, "batch_size") and len(x) < self.batch_size:
                     continue  # the last one of an epoch
-                if tuple(x.shape[1:]) != self.pair.shape:
-                    said = remedy(tuple(x.shape), self.pair.shape, "tensor").replace("data", "the batches")
-                    raise ValueError(
-                        f"the loader's batches must have shape (B, {', '.join(map(str, self.pair.shape))}), got "
-                        f"{tuple(x.shape)}{said}"
-                    )
-                self.pair.check(x)
-                return x
+                return cast(Tensor, checked(x, self.pair))
             self._epoch += 1
             for part in (getattr(self.loader, "sampler", None), getattr(self.loader, "dataset", None)):
                 if part is not None and hasattr(part, "set_epoch"):
@@ -135,15 +129,6 @@ def as_stream(data: Any, pair: Pair, batch_size: int | None, workers: int, seed:
 
 def is_stream(data: Any) -> bool:
     """Return whether data are a ``DataLoader`` (torch's or torchdata's) or an ``IterableDataset``."""
-    return isinstance(data, torch.utils.data.IterableDataset) or (
+    return isinstance(data, IterableDataset) or (
         hasattr(data, "__iter__") and hasattr(data, "dataset") and hasattr(data, "collate_fn")
     )
-
-
-def _is_stream(loader: Any) -> bool:
-    return isinstance(getattr(loader, "dataset", None), torch.utils.data.IterableDataset)
-
-
-def _image_batch(batch: Any) -> Tensor:
-    """Return the images of a batch that a loader has put together: what `image_of` makes of an item."""
-    return image_of(batch)
