@@ -64,7 +64,7 @@ def loop(folder: Path, everything: bool) -> Callable[[int], None]:
     """A block of `fit`'s own loop."""
     pair, x = conv()
     optimizer = torch.optim.Adam(pair.parameters(), lr=1e-3, fused=True)
-    parts = Parts.plain()
+    parts = Parts()
     if everything:
         scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=10_000)
         held_out = Validation(pair, TensorSource(x[:64]), 10**9, 0)

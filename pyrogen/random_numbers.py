@@ -65,18 +65,20 @@ def seed_all(seed: int) -> None:
     np.random.seed(seed % 2**32)  # noqa: NPY002
 
 
-def random_states() -> dict[str, Tensor]:
-    """Return the states of torch's generator on the CPU, Python's and NumPy's, as a file can hold them."""
+def random_states(device: torch.device) -> dict[str, Tensor]:
+    """Return the states of torch's generators on the CPU and on `device`, of Python and of NumPy, for a file."""
     _, words, normal = random.getstate()
     states = {"cpu": torch.get_rng_state(), "python": _numbers(*words, math.nan if normal is None else normal)}
     numpys = np.random.get_state(legacy=False)  # noqa: NPY002
     if numpys["bit_generator"] == NUMPYS:
         inner = numpys["state"]
         states["numpy"] = _numbers(*inner["key"].tolist(), inner["pos"], numpys["has_gauss"], numpys["gauss"])
+    if device.type == "cuda":
+        states["cuda"] = torch.cuda.get_rng_state(device)
     return states
 
 
-def set_random_states(states: Mapping[str, Tensor]) -> None:
+def set_random_states(states: Mapping[str, Tensor], device: torch.device) -> None:
     """Put the generators where `random_states` found them; one that `states` lack stays.
 
     Raises:
@@ -84,6 +86,8 @@ def set_random_states(states: Mapping[str, Tensor]) -> None:
     """
     if "cpu" in states:
         torch.set_rng_state(states["cpu"])
+    if "cuda" in states:
+        torch.cuda.set_rng_state(states["cuda"], device)
     if "python" in states:
         *words, normal = states["python"].tolist()
         random.setstate((3, tuple(map(int, words)), None if math.isnan(normal) else normal))

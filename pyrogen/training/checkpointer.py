@@ -13,7 +13,7 @@ from pyrogen.config import describe, difference
 from pyrogen.errors import CheckpointError, DivergenceError
 from pyrogen.files import check_writable, remove_leftovers
 from pyrogen.locks import FolderLock
-from pyrogen.random_numbers import random_states, set_random_states
+from pyrogen.random_numbers import set_random_states
 from pyrogen.training.checkpoints import packing
 from pyrogen.training.checkpoints.checkpoint import (
     FILE_NAME,
@@ -121,10 +121,7 @@ class Checkpointer:
         run.note_unkept()
         state, facts = pack(run.optimizer)
         tensors = weights_of(run.pair) | {f"optimizer.{name}": value for name, value in state.items()}
-        tensors |= run.team.random_states()
-        tensors |= {f"random.{name}": value for name, value in random_states().items()}
-        if run.device.type == "cuda":
-            tensors["random.cuda"] = torch.cuda.get_rng_state(run.device)
+        tensors |= run.team.random_states(run.device)
         tensors["history"] = torch.from_numpy(run.history.array)
         more, parts = packing.pack(run.parts.state_dict(), "parts")
         tensors |= more
@@ -165,9 +162,7 @@ class Checkpointer:
                 run.go_on(facts.get("way"))
                 parts = packing.unpack(facts.get("parts", {"dict": []}), state.tensors)
                 run.parts.load_state_dict(parts, run.pair, facts["step"])
-            set_random_states(run.team.own_random(state.tensors))
-            if "random.cuda" in state.tensors and run.device.type == "cuda":
-                torch.cuda.set_rng_state(state.tensors["random.cuda"], run.device)
+            set_random_states(run.team.own_random(state.tensors, run.device), run.device)
             history = state.tensors["history"].numpy()
             if history.dtype != np.float64 or len(history) != facts["step"]:
                 raise ValueError(f"its history has {len(history)} rows of {history.dtype}")

@@ -36,7 +36,11 @@ class Team:
         return self.rank == 0
 
     def share(self, order: Any) -> Any:
-        """Return the order of this process's part of each batch."""
+        """Return the order of this process's part of each batch; all data at once are each process's own.
+
+        Raises:
+            ValueError: if the batch cannot be shared out evenly, or comes from a stream.
+        """
         return order
 
     def average(self, row: Tensor, gradients: Gradients, stop: bool) -> tuple[Tensor, Gradients]:
@@ -49,7 +53,7 @@ class Team:
         return stop
 
     def same(self, what: str, value: Any) -> None:
-        """Refuse processes that differ in `value`."""
+        """Raise ``ValueError`` on all processes if they differ in `value`."""
 
     def seed(self, seed: int) -> None:
         """Do nothing: the one process goes on with the numbers of its seed, which `initialize` may have begun."""
@@ -57,13 +61,13 @@ class Team:
     def spread(self, pair: Pair) -> None:
         """Give all processes the weights of the first."""
 
-    def random_states(self) -> dict[str, Tensor]:
-        """Return the random states of the other processes by name, for the checkpoint of the first."""
-        return {}
+    def random_states(self, device: torch.device) -> dict[str, Tensor]:
+        """Return the random states of all processes by name, for the checkpoint of the first."""
+        return {_place(name, 0): state for name, state in random_states(device).items()}
 
-    def own_random(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    def own_random(self, tensors: dict[str, Tensor], device: torch.device) -> dict[str, Tensor]:
         """Return this process's random states out of a checkpoint; those that older ones lack are left out."""
-        names = {name: _place(name, self.rank) for name in random_states()}
+        names = {name: _place(name, self.rank) for name in random_states(device)}
         own = {name: tensors[place] for name, place in names.items() if place in tensors}
         return own if self.rank else {"cpu": tensors["random.cpu"]} | own
 
@@ -84,11 +88,6 @@ class Processes(Team):
         self.rank, self.size = dist.get_rank(), dist.get_world_size()
 
     def share(self, order: Any) -> Any:
-        """Return the order of this process's part of each batch; all data at once are each process's own.
-
-        Raises:
-            ValueError: if the batch cannot be shared out evenly, or comes from a stream.
-        """
         if isinstance(order, StreamOrder):
             raise ValueError("data must be read by index for several processes, got a stream: pass its data set")
         if isinstance(order, Whole):
@@ -101,7 +100,6 @@ class Processes(Team):
         return _Share(order, self.rank, self.size)
 
     def average(self, row: Tensor, gradients: Gradients, stop: bool) -> tuple[Tensor, Gradients]:
-        """Return the terms and gradients of the whole batch; `stop` asks all processes to end."""
         buffers = [b for b in self.pair.buffers() if b.is_floating_point() and b is not self.pair.beta]
         parts = [row, *(g for g in gradients if g is not None), *buffers, row.new_full((1,), float(stop))]
         kind = torch.float64 if any(part.dtype == torch.float64 for part in parts) else torch.float32
@@ -122,17 +120,11 @@ class Processes(Team):
         return row, mean
 
     def agree(self, stop: bool) -> bool:
-        """Return whether any process asks for the end."""
         asked = torch.tensor([float(stop)], device=self.device)
         dist.all_reduce(asked)
         return bool(asked)
 
     def same(self, what: str, value: Any) -> None:
-        """Refuse processes that differ in `value`.
-
-        Raises:
-            ValueError: on all of them.
-        """
         values: list[Any] = [None] * self.size
         dist.all_gather_object(values, value)
         other = next((rank for rank, theirs in enumerate(values) if theirs != values[0]), None)
@@ -143,19 +135,16 @@ class Processes(Team):
             )
 
     def seed(self, seed: int) -> None:
-        """Seed this process's noise."""
         seed_all(seed + NOISE * self.rank)
 
     def spread(self, pair: Pair) -> None:
-        """Give all processes the weights of the first."""
         for tensor in pair.state_dict(keep_vars=True).values():
             dist.broadcast(tensor.detach(), src=0)
 
-    def random_states(self) -> dict[str, Tensor]:
-        """Return the random states of the other processes by name, for the checkpoint of the first."""
+    def random_states(self, device: torch.device) -> dict[str, Tensor]:
         states: list[Any] = [None] * self.size
-        dist.all_gather_object(states, random_states())
-        return {_place(name, rank): state for rank, by in enumerate(states) if rank for name, state in by.items()}
+        dist.all_gather_object(states, random_states(device))
+        return {_place(name, rank): state for rank, by in enumerate(states) for name, state in by.items()}
 
 
 def _place(name: str, rank: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from torch import Tensor
@@ -62,19 +63,14 @@ def divergence(q: Any, p: Any, z: Tensor, exact: bool = True, enumerated: bool =
     """
     if not (enumerated or q.has_rsample):
         raise ValueError(f"the guide must draw from distributions that have an rsample, got {type(q).__name__}")
-    if enumerated or not exact:
-        values: Tensor = q.log_prob(z) - p.log_prob(z)
-        return values
-    if factorizes(q) and factorizes(p):
-        try:
-            return kl_divergence(q.base_dist, p.base_dist)
-        except NotImplementedError:
-            pass
-    try:
-        return kl_divergence(q, p)
-    except NotImplementedError:
-        output: Tensor = q.log_prob(z) - p.log_prob(z)
-        return output
+    if exact and not enumerated:
+        if factorizes(q) and factorizes(p):
+            with suppress(NotImplementedError):
+                return kl_divergence(q.base_dist, p.base_dist)
+        with suppress(NotImplementedError):
+            return kl_divergence(q, p)
+    log_ratio: Tensor = q.log_prob(z) - p.log_prob(z)
+    return log_ratio
 
 
 def factorizes(distribution: Distribution) -> bool:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
-from pyrogen import checks
 from pyrogen.models import Pair
 from pyrogen.training.callbacks.state import Callback, State
 from pyrogen.training.checkpoints.part_state import check_scheduler
@@ -44,17 +43,12 @@ class Parts:
         stream: data that keep their place themselves.
     """
 
-    schedule: Schedule
+    schedule: Schedule = field(default_factory=Constant)
     lr_schedule: Any = None
     clip_norm: float | None = None
     validation: Validation | None = None
     callbacks: Sequence[Callable[[State], None]] = ()
     stream: Any = None
-
-    @classmethod
-    def plain(cls) -> Parts:
-        """Return the parts of a run with none of them."""
-        return cls(Constant())
 
     def begin(self, columns: Sequence[str]) -> None:
         """Let a schedule with feedback forget an earlier run; refuse one that has no KL to follow."""
@@ -71,15 +65,8 @@ class Parts:
         """Whether a callback is the caller's own, which may do anything."""
         return any(not type(callback).__module__.startswith("pyrogen.") for callback in self.callbacks)
 
-    def start(self, state: State) -> None:
-        """Prepare the callbacks."""
-        self._each("start", state)
-
-    def end(self, state: State) -> None:
-        """Finish the callbacks."""
-        self._each("end", state)
-
-    def _each(self, moment: str, state: State) -> None:
+    def tell(self, moment: Literal["start", "end"], state: State) -> None:
+        """Let the callbacks prepare, or finish."""
         for callback in self.callbacks:
             if hasattr(callback, moment):  # a plain function has none
                 getattr(callback, moment)(state)
@@ -125,25 +112,3 @@ class Parts:
             name = type(callback).__name__
             yield f"callback {name} {seen[name]}", callback
             seen[name] += 1
-
-
-def check_parts(schedule: Any, callbacks: Any, validation: Any, validate_every: Any) -> None:
-    """Refuse, before any work, what cannot be a part of a run.
-
-    Raises:
-        TypeError, ValueError: with the remedy.
-    """
-    if not (schedule is None or isinstance(schedule, Schedule)):
-        raise TypeError(
-            "schedule must be a Schedule such as pg.training.LinearWarmup(1000) or a subclass of your own, got "
-            f"{checks.shown(schedule)}"
-        )
-    if not isinstance(callbacks, Sequence) or isinstance(callbacks, str):
-        raise TypeError(f"callbacks must be a list, such as [pg.training.KeepBest()], got {checks.shown(callbacks)}")
-    for callback in callbacks:
-        if isinstance(callback, type) or not callable(callback):
-            raise TypeError(f"callbacks must be callables of the run's state, got {checks.shown(callback)}")
-    if validate_every is not None:
-        checks.whole("validate_every", validate_every, least=1)
-        if validation is None:
-            raise ValueError("validation must be held-out images for validate_every, got None")

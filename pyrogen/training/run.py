@@ -67,7 +67,7 @@ class Run:
     ) -> None:
         self.pair, self.source, self.order, self.optimizer = pair, source, order, optimizer
         self.team = team or Team()
-        self.parts = parts or Parts.plain()
+        self.parts = parts or Parts()
         self.parameters = list(trainable(pair).values())
         self.device = pair.beta.device
         self.step, self.seconds = 0, 0.0
@@ -105,7 +105,7 @@ class Run:
         state = State(self.pair, steps, folder, self._history_now, self.parts.validation is not None)
         state.step = self.step
         with progress_bar(total=steps, initial=self.step, desc=name, unit="step", shown=progress) as self._bar:
-            self.parts.start(state)
+            self.parts.tell("start", state)
             if self.parts.foreign:
                 self._take.look(whole=True)
             if checkpointer:
@@ -119,7 +119,7 @@ class Run:
                 checkpointer.save(self)
             if self.team.agree(self._error is not None):
                 self._raise(checkpointer)
-            self.parts.end(state)
+            self.parts.tell("end", state)
             signaled = (interrupted.is_set() or self.team.stops) and self.step < steps
             self.reason = "signal" if signaled else state.reason
             if self.reason:

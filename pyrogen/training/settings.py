@@ -12,7 +12,6 @@ import torch
 from pyrogen import checks
 from pyrogen.training.callbacks.state import State
 from pyrogen.training.optimizers import MakeOptimizer, MakeSchedule, check_optimizer
-from pyrogen.training.parts import check_parts
 from pyrogen.training.schedules import Schedule
 from pyrogen.training.step import Precision
 
@@ -50,23 +49,38 @@ class Settings:
         self._set("steps", checks.whole("steps", self.steps, least=1, most=checks.LARGEST_SIZE))
         self._set("seed", checks.seed("seed", self.seed))
         self._set("lr", checks.real("lr", self.lr, above=0))
-        self._set_given("batch_size", checks.whole, least=1)
-        self._set_given("checkpoint_every", checks.whole, least=1)
+        self._set("workers", checks.whole("workers", self.workers, least=0))
+        self._set("progress", checks.flag("progress", self.progress))
+        for name in ("batch_size", "checkpoint_every", "validate_every"):
+            self._set_given(name, checks.whole, least=1)
         self._set_given("clip_norm", checks.real, above=0)
+        self._set_given("compile", checks.flag)
+        self._set_given("checkpoint", checks.path)
+        self._set_given("device", _device)
         if not (isinstance(self.resume, str) and self.resume == "weights"):
             self._set("resume", checks.flag("resume", self.resume))
-        self._set("progress", checks.flag("progress", self.progress))
         check_optimizer(self.optimizer)
         checks.one_of("precision", self.precision, get_args(Precision))
-        self._set_given("compile", checks.flag)
-        check_parts(self.schedule, self.callbacks, self.validation, self.validate_every)
-        self._set_given("checkpoint", checks.path)
+        self._check_parts()
         if self.resume and self.checkpoint is None:
             raise ValueError(
                 f"checkpoint must be the folder to go on from with resume={self.resume!r}, got None: pass it"
             )
-        self._set_given("device", _device)
-        self._set("workers", checks.whole("workers", self.workers, least=0))
+
+    def _check_parts(self) -> None:
+        if not (self.schedule is None or isinstance(self.schedule, Schedule)):
+            raise TypeError(
+                "schedule must be a Schedule such as pg.training.LinearWarmup(1000) or a subclass of your own, got "
+                f"{checks.shown(self.schedule)}"
+            )
+        if not isinstance(self.callbacks, Sequence) or isinstance(self.callbacks, str):
+            got = checks.shown(self.callbacks)
+            raise TypeError(f"callbacks must be a list, such as [pg.training.KeepBest()], got {got}")
+        for callback in self.callbacks:
+            if isinstance(callback, type) or not callable(callback):
+                raise TypeError(f"callbacks must be callables of the run's state, got {checks.shown(callback)}")
+        if self.validate_every is not None and self.validation is None:
+            raise ValueError("validation must be held-out images for validate_every, got None")
 
     def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)

@@ -113,3 +113,7 @@ def test_without_torchrun_there_is_one_process(monkeypatch):
     three.rank, three.size = 0, 3
     with pytest.raises(ValueError, match="multiple of the 3 processes"):
         three.share(Order(100, 20, 0))
+    monkeypatch.setattr(torch.cuda, "get_rng_state", lambda device: torch.zeros(1))
+    three.rank = 1
+    kept = {"random.cuda": "the first's", "random.process 1 cuda": "its own"}
+    assert three.own_random(kept, torch.device("cuda")) == {"cuda": "its own"}

@@ -91,16 +91,15 @@ def load(path: str | os.PathLike[str], into: Pair | None = None) -> Pair:
     description = state.facts.get("pair")
     if into is None:
         into = _built(description, state, path)
-    elif differing := difference(description, describe(into), travels=buffers_of(into)):
-        where, was, now = differing
-        raise CheckpointError(f"{path} holds another pair: its {where} is {was}, and that of the pair here is {now}")
+    else:
+        buffers = frozenset(name for name, _ in into.named_buffers(recurse=False))  # such as beta, which the file sets
+        if differing := difference(description, describe(into), travels=buffers):
+            where, was, now = differing
+            raise CheckpointError(
+                f"{path} holds another pair: its {where} is {was}, and that of the pair here is {now}"
+            )
     set_weights(into, state.part("pair"), path)
     return into
-
-
-def buffers_of(pair: Pair) -> frozenset[str]:
-    """Return the arguments of a pair that are buffers, such as beta: their values travel with the weights."""
-    return frozenset(name for name, _ in pair.named_buffers(recurse=False))
 
 
 def _built(description: Any, state: State, path: Path) -> Pair:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-_CONTAINERS: dict[str, Callable[[Iterable[Any]], Any]] = {"tuple": tuple, "set": set, "deque": deque}
+_CONTAINERS: dict[str, type] = {"tuple": tuple, "set": set, "deque": deque}
 
 
 def pack(state: Any, name: str) -> tuple[dict[str, Tensor], Any]:
@@ -43,7 +42,7 @@ def pack(state: Any, name: str) -> tuple[dict[str, Tensor], Any]:
             return {kind: [[visit(key, place), visit(entry, f"{place}.{key}")] for key, entry in value.items()]}
         if isinstance(value, list):
             return [visit(entry, f"{place}.{i}") for i, entry in enumerate(value)]
-        for kind, cls in {"tuple": tuple, "set": set, "deque": deque}.items():
+        for kind, cls in _CONTAINERS.items():
             if isinstance(value, cls):
                 return {kind: [visit(entry, f"{place}.{i}") for i, entry in enumerate(value)]}
         raise TypeError(

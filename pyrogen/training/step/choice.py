@@ -39,7 +39,6 @@ class First:
     objective: ProgramsObjective
     result: Result
     states: dict[str, Tensor]
-    cuda: Tensor | None
 
     @classmethod
     def take(cls, objective: ProgramsObjective, batch: Any) -> First:
@@ -48,19 +47,15 @@ class First:
         Raises:
             DivergenceError: if a term, a gradient or a distribution is not finite.
         """
-        device = objective.pair.beta.device
         with _explained(batch):
             result = objective(batch, objective.pair.beta)
         if objective.has_value:
             _check(objective, *result, batch)
-        cuda = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
-        return cls(objective, result, random_states(), cuda)
+        return cls(objective, result, random_states(objective.pair.beta.device))
 
     def use(self) -> Result:
         """Hand the result out, as if the programs were run now."""
-        set_random_states(self.states)
-        if self.cuda is not None:
-            torch.cuda.set_rng_state(self.cuda, self.objective.pair.beta.device)
+        set_random_states(self.states, self.objective.pair.beta.device)
         return self.result
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 import torch
@@ -180,9 +180,7 @@ def _site_terms(model: Trace, guide: Trace, mean_field: bool) -> Iterator[tuple[
 
 def _divergence(q: Any, p: Any, mean_field: bool) -> Any:
     if mean_field:
-        try:
+        with suppress(NotImplementedError):
             nats = kl_divergence(detach_provenance(q["fn"]), p["fn"])
             return (nats * q["scale"] * (1.0 if q["mask"] is None else q["mask"])).sum()
-        except NotImplementedError:
-            pass
     return q["log_prob_sum"] - p["log_prob_sum"]
