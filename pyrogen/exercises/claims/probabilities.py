@@ -21,6 +21,7 @@ from pyrogen.exercises.results import Row
 from pyrogen.graphs.inference.dependence import EPSILON, JOINT, exact_table, terms
 from pyrogen.graphs.inference.queries import evidence_probability, map_assignment, query
 from pyrogen.graphs.structure import validation
+from pyrogen.graphs.structure.making import conditional_table
 
 States = Mapping[Any, Any]
 
@@ -181,8 +182,6 @@ def assigned(states: States) -> str:
 
 def intervened(network: Any, do: States) -> Any:
     """Return the network after do(...): the arrows into these nodes are cut, and each has the given state."""
-    from pgmpy.factors.discrete import TabularCPD
-
     if not do:
         return network
     cut = network.copy()
@@ -191,7 +190,7 @@ def intervened(network: Any, do: States) -> Any:
         cut.remove_edges_from([(parent, name) for parent in list(cut.predecessors(name))])
         cut.remove_cpds(name)
         values = [[float(one == state)] for one in known[name]]
-        cut.add_cpds(TabularCPD(name, len(values), values, state_names={name: list(known[name])}))
+        cut.add_cpds(conditional_table(name, (), values, known))
     return cut
 
 

@@ -7,6 +7,8 @@ import os
 import zlib
 from pathlib import Path
 
+from pyrogen import checks
+
 LARGEST = 2**26  # bytes, unpacked: 64 MiB; the largest network that pgmpy brings has 5.5 MB
 SHOWN = 200  # characters of a path in a message
 LONGEST = 1000  # characters of a message
@@ -20,9 +22,7 @@ def file_path(path: str | os.PathLike[str]) -> Path:
         FileNotFoundError: if the file does not exist.
         ValueError: if the path cannot be looked up, such as one that is too long.
     """
-    if not isinstance(path, str | os.PathLike) or not isinstance(os.fspath(path), str):
-        raise TypeError(f"path must be a string or a path, got {type(path).__name__}")
-    path = Path(path)
+    path = checks.path("path", path)
     try:
         there = path.is_file()
     except OSError as error:

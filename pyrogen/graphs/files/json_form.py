@@ -27,6 +27,8 @@ import numpy as np
 
 from pyrogen.graphs.files.rounding import slack
 from pyrogen.graphs.inference.factors import tables
+from pyrogen.graphs.structure import validation
+from pyrogen.graphs.structure.making import bayesian_network, conditional_table, graph_of
 
 FIELDS = {
     "bayesian": {"kind", "name", "note", "nodes", "edges", "tables"},
@@ -68,22 +70,16 @@ def network_from_dict(content: Mapping[str, Any]) -> Any:
         >>> network_from_dict(content).factors[0].values
         array([1., 3.])
     """
-    import networkx as nx
-    from pgmpy.models import DiscreteBayesianNetwork, DiscreteMarkovNetwork
+    from pgmpy.models import DiscreteMarkovNetwork
 
     kind, numbers, states = _checked_fields(content)
     directed = kind == "bayesian"
-    edges = nx.DiGraph() if directed else nx.Graph()
-    edges.add_nodes_from(states)
+    edges: list[tuple[str, ...]] = []
     for edge in _sequence(content.get("edges", []), "edges"):
         if not isinstance(edge, Sequence) or isinstance(edge, str) or len(edge) != 2 or edge[0] == edge[1]:
             raise ValueError(f"an edge must be a list of two different nodes, got {_repr.repr(edge)}")
-        edges.add_edge(*(_known(node, states, "edges") for node in edge))
-    if directed:
-        check_acyclic(edges)
-    network = DiscreteBayesianNetwork() if directed else DiscreteMarkovNetwork()
-    network.add_nodes_from(edges.nodes)
-    nx.Graph.add_edges_from(network, edges.edges) if not directed else add_edges(network, edges.edges)
+        edges.append(tuple(_known(node, states, "edges") for node in edge))
+    network = bayesian_network(states, edges) if directed else graph_of(DiscreteMarkovNetwork, states, edges)
     network.name = content.get("name", "")
     if numbers is None:
         return network
@@ -132,22 +128,6 @@ def network_to_dict(network: Any) -> dict[str, Any]:
     return content
 
 
-def check_acyclic(edges: Any) -> None:
-    """Raise a ValueError that names a cycle of the directed graph, if there is one."""
-    import networkx as nx
-
-    if not nx.is_directed_acyclic_graph(edges):
-        cycle = [edge[0] for edge in nx.find_cycle(edges)]
-        raise ValueError(f"a Bayesian network has no cycle, but the edges make {' → '.join([*cycle, cycle[0]])}")
-
-
-def add_edges(network: Any, edges: Any) -> None:
-    """Add edges that make no cycle to a Bayesian network; pgmpy's own way asks of each edge whether it makes one."""
-    import networkx as nx
-
-    nx.DiGraph.add_edges_from(network, edges, weight=None)
-
-
 def _checked_fields(content: Any) -> tuple[str, list[Any] | None, dict[str, list[Any]]]:
     """Return the kind, the entries of tables or factors if there are any, and the states of each node."""
     if not isinstance(content, Mapping):
@@ -184,7 +164,7 @@ def _checked_fields(content: Any) -> tuple[str, list[Any] | None, dict[str, list
 
 def _table(entry: Any, states: Mapping[str, list[Any]], directed: bool) -> Any:
     """Return a TabularCPD or a DiscreteFactor from an entry of ``tables`` or ``factors``."""
-    from pgmpy.factors.discrete import DiscreteFactor, TabularCPD
+    from pgmpy.factors.discrete import DiscreteFactor
 
     wanted = {"node", "parents", "values"} if directed else {"nodes", "values"}
     required = wanted - {"parents"}
@@ -203,18 +183,16 @@ def _table(entry: Any, states: Mapping[str, list[Any]], directed: bool) -> Any:
     flat: list[float] = []
     _flatten(entry["values"], shape, flat, f"{what} must be lists of numbers nested as {_nesting(names, shape)}")
     values = np.array(flat).reshape(shape)
-    known = {name: states[name] for name in names}
     if (values < 0).any() or (directed and (values > 1).any()):
         kind = "probabilities" if directed else "numbers of at least 0"
         raise ValueError(f"{what} must hold {kind}, got {values.min()} … {values.max()}")
     if not directed:
-        return DiscreteFactor(names, shape, values, state_names=known)
+        return DiscreteFactor(names, shape, values, state_names={name: states[name] for name in names})
     for row in values.reshape(-1, shape[-1]):
         if abs(row.sum() - 1) > 1e-9 and abs(row.sum() - 1) > slack(row):
             raise ValueError(f"{what} must sum to one for each state of its parents, got a sum of {row.sum():.6g}")
-    *parents, node = names
     columns = np.moveaxis(values, -1, 0).reshape(shape[-1], -1)
-    return TabularCPD(node, shape[-1], columns, parents or None, shape[:-1] or None, state_names=known)
+    return conditional_table(names[-1], names[:-1], columns, states)
 
 
 def _flatten(values: Any, shape: tuple[int, ...], flat: list[float], what: str) -> None:
@@ -259,8 +237,7 @@ def _is_state(state: Any) -> bool:
 
 def _known(name: Any, states: Mapping[str, Any], what: str) -> str:
     if not isinstance(name, str) or name not in states:
-        listed = [*list(states)[:8], *(["…"] if len(states) > 8 else [])]
-        raise ValueError(f"{what} names {_repr.repr(name)}, but the nodes are {', '.join(listed)}")
+        raise ValueError(f"{what} names {_repr.repr(name)}, but the nodes are {validation.listed(states, str)}")
     return name
 
 

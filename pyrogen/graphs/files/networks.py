@@ -11,14 +11,14 @@ import os
 from pathlib import Path
 from typing import Any
 
+from pyrogen import checks
 from pyrogen.files import write_atomically
 from pyrogen.graphs.files.bif import Content, parse_bif
 from pyrogen.graphs.files.bif_writer import bif_text
 from pyrogen.graphs.files.content import file_path, read_text, refused, shown
-from pyrogen.graphs.files.json_form import add_edges, check_acyclic, network_from_dict, network_to_dict, parse_json
+from pyrogen.graphs.files.json_form import network_from_dict, network_to_dict, parse_json
 from pyrogen.graphs.files.other_formats import OTHERS, read_other
-from pyrogen.graphs.inference.factors import tables
-from pyrogen.graphs.structure.making import graph_of
+from pyrogen.graphs.structure.making import bayesian_network, conditional_table
 
 __all__ = ["bundled", "bundled_names", "network_from_dict", "network_to_dict", "read_network", "write_network"]
 
@@ -65,15 +65,14 @@ def read_network(path: str | os.PathLike[str]) -> Any:
             names line and column of a BIF file.
     """
     known = ("bif", "json", *OTHERS)
-    if isinstance(path, str | os.PathLike):
-        kind = _kind(Path(path))
-        if kind not in known:
-            raise ValueError(
-                f"{shown(Path(path))}: expected a file that ends in {', '.join('.' + k for k in known[:-1])} "
-                f"or .{known[-1]}, perhaps with .gz behind"
-            )
-    path = file_path(path)
+    path = checks.path("path", path)
     kind = _kind(path)
+    if kind not in known:
+        raise ValueError(
+            f"{shown(path)}: expected a file that ends in {', '.join('.' + k for k in known[:-1])} "
+            f"or .{known[-1]}, perhaps with .gz behind"
+        )
+    path = file_path(path)
     try:
         text = read_text(path, JSON_LARGEST) if kind == "json" else read_text(path)
         if kind == "bif":
@@ -105,9 +104,7 @@ def write_network(network: Any, path: str | os.PathLike[str]) -> None:
         ...     sorted(read_network(folder + "/cancer.bif"))
         ['Cancer', 'Dyspnoea', 'Pollution', 'Smoker', 'Xray']
     """
-    if not isinstance(path, str | os.PathLike):
-        raise TypeError(f"path must be a string or a path, got {type(path).__name__}")
-    path = Path(path)
+    path = checks.path("path", path)
     kind = _kind(path)
     if kind not in ("bif", "json"):
         raise ValueError(f"{shown(path)}: expected a name that ends in .bif or .json, perhaps with .gz behind")
@@ -120,24 +117,12 @@ def write_network(network: Any, path: str | os.PathLike[str]) -> None:
 
 
 def _from_bif(content: Content) -> Any:
-    import networkx as nx
-    from pgmpy.factors.discrete import TabularCPD
-    from pgmpy.models import DiscreteBayesianNetwork
-
     arrows = ((parent, node) for node, parents in content.parents.items() for parent in parents)
-    edges = graph_of(nx.DiGraph, content.states, arrows)
-    check_acyclic(edges)
-    network = DiscreteBayesianNetwork()
-    network.add_nodes_from(content.states)
-    add_edges(network, edges.edges)
+    network = bayesian_network(content.states, arrows)
     network.name = content.name
-    for node, table in content.tables.items():
-        parents = content.parents[node]
-        known = {name: content.states[name] for name in (node, *parents)}
-        sizes = [len(content.states[parent]) for parent in parents]
-        network.cpds.append(TabularCPD(node, len(table), table, parents or None, sizes or None, state_names=known))
-    if not content.states:
-        tables(network)  # says that there is no node
+    network.cpds.extend(
+        conditional_table(node, content.parents[node], table, content.states) for node, table in content.tables.items()
+    )
     return network
 
 

@@ -34,7 +34,7 @@ from pyrogen.graphs.inference.queries import log_partition
 from pyrogen.graphs.inference.rings import Table
 from pyrogen.graphs.structure import validation
 from pyrogen.graphs.structure.cliques import maximal_cliques
-from pyrogen.graphs.structure.making import graph_of
+from pyrogen.graphs.structure.making import conditional_table, graph_of
 from pyrogen.graphs.structure.validation import Graph, Node, Nodes
 
 LARGEST_FAMILY = 20  # nodes of one table that is drawn: a million numbers
@@ -76,7 +76,7 @@ def generic_network(graph: Graph, rng: np.random.Generator) -> Any:
         >>> [table.variables for table in network.cpds], network.check_model()
         ([['A'], ['B', 'A']], True)
     """
-    from pgmpy.factors.discrete import DiscreteFactor, TabularCPD
+    from pgmpy.factors.discrete import DiscreteFactor
     from pgmpy.models import DiscreteBayesianNetwork, DiscreteMarkovNetwork
 
     if not isinstance(rng, np.random.Generator):
@@ -88,7 +88,7 @@ def generic_network(graph: Graph, rng: np.random.Generator) -> Any:
             parents = [other for other in graph if graph.has_edge(other, node)]
             _check_size([node, *parents])
             values = rng.uniform(0.1, 1.0, (2, 2 ** len(parents)))
-            network.add_cpds(TabularCPD(node, 2, values / values.sum(0), parents or None, [2] * len(parents) or None))
+            network.add_cpds(conditional_table(node, parents, values / values.sum(0), dict.fromkeys(graph, (0, 1))))
     else:
         for clique in maximal_cliques(graph):
             names = [node for node in graph if node in clique]

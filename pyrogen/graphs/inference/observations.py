@@ -93,8 +93,7 @@ class Places:
         """Return the observations for a message."""
         said = [f"{self.nodes[n]!r}: {self.known.states[self.nodes[n]][place]!r}" for n, place in observed.seen.items()]
         said += [f"{self.nodes[n]!r}: {weights.tolist()}" for n, weights in observed.weights.items()]
-        more = f", … ({len(said)} in all)" if len(said) > validation.SHOWN else ""
-        return f"{{{', '.join(said[: validation.SHOWN])}{more}}}"
+        return f"{{{validation.listed(said, str)}}}"
 
     def _node(self, node: Any, what: str) -> int:
         try:
@@ -107,7 +106,7 @@ class Places:
         try:
             return self.states[number][value]
         except (KeyError, TypeError):
-            listed = ", ".join(map(repr, list(self.states[number])[: validation.SHOWN]))
+            listed = validation.listed(self.states[number])
             raise ValueError(
                 f"{what} must give {self.nodes[number]!r} one of its states ({listed}), got {value!r}"
             ) from None

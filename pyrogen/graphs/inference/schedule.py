@@ -15,6 +15,7 @@ import numpy as np
 
 from pyrogen.graphs.inference.heuristics import cheapest_order
 from pyrogen.graphs.inference.rings import Ring, Table
+from pyrogen.graphs.structure.triangulation import clique_tree
 
 
 @dataclass
@@ -61,11 +62,17 @@ class Schedule:
 
     def __init__(self, scopes: Sequence[Sequence[int]], sizes: Sequence[int], joined: Sequence[int] = ()) -> None:
         later = cheapest_order(scopes, sizes, joined)
-        self.sizes = sizes
         self.rank = {node: place for place, node in enumerate(reversed(later))}
-        self.home: dict[int, int] = {}
+        members, parents, self.home = clique_tree(later)
         self.cliques: list[Clique] = []
-        self._grow(later)
+        for number, (nodes, parent) in enumerate(zip(members, parents, strict=True)):
+            axes = tuple(sorted(nodes, key=self.rank.__getitem__))
+            shared = len(nodes & members[parent]) if parent >= 0 else 0
+            clique = Clique(axes, tuple(sizes[node] for node in axes), shared, parent)
+            self.cliques.append(clique)
+            if parent >= 0:
+                self.cliques[parent].children.append(number)
+                clique.within = self.within(clique.separator, self.cliques[parent])
         place = {node: number for number, node in enumerate(later)}
         self.layout: list[tuple[tuple[int, ...], tuple[int, ...]]] = []
         self.constants: list[int] = []  # the factors without variables
@@ -85,31 +92,6 @@ class Schedule:
             clique.uncovered = self.within(bare, clique) if bare else ()
         self.entries = sum(clique.size for clique in self.cliques)
         self.messages = sum(clique.rows for clique in self.cliques)
-
-    def _grow(self, later: dict[int, frozenset[int]]) -> None:
-        members: list[set[int]] = []
-        shared: list[int] = []
-        parents: list[int] = []
-        for node in reversed(later):
-            rest = later[node]
-            # All of `rest` lies in the home of the first eliminated among them, as its elimination joined the others.
-            above = self.home[max(rest, key=self.rank.__getitem__)] if rest else -1
-            if above >= 0 and len(rest) == len(members[above]):
-                members[above].add(node)
-                self.home[node] = above
-                continue
-            self.home[node] = len(members)
-            members.append({node, *rest})
-            shared.append(len(rest))
-            parents.append(above)
-        for number, nodes in enumerate(members):
-            axes = tuple(sorted(nodes, key=self.rank.__getitem__))
-            clique = Clique(axes, tuple(self.sizes[node] for node in axes), shared[number], parents[number])
-            self.cliques.append(clique)
-            if clique.parent >= 0:
-                above_clique = self.cliques[clique.parent]
-                above_clique.children.append(number)
-                clique.within = self.within(clique.separator, above_clique)
 
     def within(self, nodes: Sequence[int], clique: Clique) -> tuple[int, ...]:
         """Return the shape in which a table over `nodes` enters the table of a clique."""

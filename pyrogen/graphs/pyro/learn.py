@@ -47,10 +47,9 @@ class Learned:
     _problem: Problem
 
     def __repr__(self) -> str:
-        sizes = ", ".join(f"{node}: {table.size}" for node, table in list(self.posterior.items())[: validation.SHOWN])
-        more = ", …" if len(self.posterior) > validation.SHOWN else ""
+        sizes = validation.listed((f"{node}: {table.size}" for node, table in self.posterior.items()), str)
         return (
-            f"Learned({len(self.posterior)} nodes; concentrations {sizes}{more}; "
+            f"Learned({len(self.posterior)} nodes; concentrations {sizes}; "
             f"ELBO {self.history[-1]:.6g} nats after {len(self.history)} steps)"
         )
 

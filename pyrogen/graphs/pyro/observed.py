@@ -18,7 +18,7 @@ from pyrogen.graphs.pyro.enumeration import Plan
 from pyrogen.graphs.pyro.records import Indices, columns, encode, observed_states
 from pyrogen.graphs.pyro.to_pyro import LIMIT
 from pyrogen.graphs.structure import validation
-from pyrogen.graphs.structure.making import graph_of
+from pyrogen.graphs.structure.making import bayesian_network, conditional_table
 from pyrogen.graphs.structure.validation import Node, State
 from pyrogen.warn import warn
 
@@ -46,16 +46,10 @@ class Problem:
 
     def network(self, posterior: Mapping[Node, Any]) -> Any:
         """Return the network whose tables are the concentrations, each column divided by its sum."""
-        from pgmpy.factors.discrete import TabularCPD
-        from pgmpy.models import DiscreteBayesianNetwork
-
-        network = graph_of(DiscreteBayesianNetwork, self.graph.nodes, self.graph.edges)
+        network = bayesian_network(self.graph.nodes, self.graph.edges)
         for node, alpha in posterior.items():
-            own = list(self.parents[node])
             values = (alpha / alpha.sum(axis=0)).reshape(len(alpha), -1)
-            names = {v: list(self.states[v]) for v in (node, *own)}
-            cards = [len(self.states[v]) for v in own]
-            network.add_cpds(TabularCPD(node, len(values), values, own or None, cards or None, state_names=names))
+            network.add_cpds(conditional_table(node, self.parents[node], values, self.states))
         return network
 
 
@@ -63,27 +57,21 @@ def known_columns(graph: Any, found: dict[Node, Any]) -> dict[Node, Any]:
     """Return the columns that are nodes of the graph; a warning names the others, which are left out."""
     others = [name for name in found if name not in graph]
     if others:
-        listed = ", ".join(map(repr, others[: validation.SHOWN])) + (", …" if len(others) > validation.SHOWN else "")
-        warn(f"data has columns beside the nodes of the structure, which are left out: {listed}")
+        warn(f"data has columns beside the nodes of the structure, which are left out: {validation.listed(others)}")
     return {name: column for name, column in found.items() if name in graph}
-
-
-def declared(column: Any) -> tuple[State, ...] | None:
-    """Return the categories of a pandas Categorical column in their order, and None for another column."""
-    categories = getattr(column.dtype, "categories", None)
-    return None if categories is None else tuple(categories.tolist())
 
 
 def states_of(
     graph: Any, found: Mapping[Node, Any], given: Mapping[Node, Sequence[State]] | None
 ) -> dict[Node, tuple[State, ...]]:
     """Return the states of each node: those given, those of its table, of its Categorical column, or those seen."""
-    places = ", ".join(map(repr, list(graph.nodes)[: validation.SHOWN]))
     if not isinstance(given, Mapping | None):
         raise TypeError(f"states must map nodes to their states, got {checks.shown(given)}")
     for name, own in (given or {}).items():
         if name not in graph:
-            raise ValueError(f"states must name nodes of the structure, got {name!r}: its nodes are {places}")
+            raise ValueError(
+                f"states must name nodes of the structure, got {name!r}: its nodes are {validation.listed(graph)}"
+            )
         if not isinstance(own, Iterable):
             raise TypeError(f"states[{name!r}] must list its states, got {checks.shown(own)}")
     tabled = validation.states(graph) if getattr(graph, "cpds", None) else {}
@@ -92,7 +80,8 @@ def states_of(
     for node in graph.nodes:
         if node not in found:
             raise ValueError(f"data must have a column for every node (all None if hidden), got none for {node!r}")
-        own = (given or {}).get(node) or tabled.get(node) or declared(found[node]) or shown[node]
+        categories = getattr(found[node].dtype, "categories", ())
+        own = (given or {}).get(node) or tabled.get(node) or tuple(categories) or shown[node]
         known[node] = tuple(own)
         if len(set(known[node])) != len(known[node]) or len(known[node]) < 2:
             raise ValueError(

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from pyrogen.graphs.inference.factors import Factor, Tables, tables
+from pyrogen.graphs.inference.observations import Places
 from pyrogen.graphs.pyro.enumeration import Plan, weigh
 from pyrogen.graphs.pyro.records import Indices, columns, encode
 from pyrogen.graphs.structure import validation
-from pyrogen.graphs.structure.making import graph_of
 from pyrogen.graphs.structure.validation import Node, State
 
 LIMIT = 2**25  # entries: 268 MB in float64
@@ -89,11 +89,15 @@ class PyroNetwork:
     """
 
     def __init__(self, network: Any, known: Tables, limit: int) -> None:
+        import networkx as nx
+
         self.network = network
         self.states: dict[Node, tuple[State, ...]] = dict(known.states)
         self._factors = known.factors
         self._directed = known.directed
-        order, self._parents = _topological(known) if known.directed else (list(known.states), {})
+        self._places = Places(known)
+        order = list(nx.topological_sort(network) if known.directed else known.states)
+        self._parents = {f.names[0]: f.names[1:] for f in known.factors} if known.directed else {}
         self._plan = Plan(order, known.sizes, [factor.names for factor in known.factors], limit)
         self._logits = {f.names[0]: conditional(f) for f in known.factors} if known.directed else {}
         self._potentials = [] if known.directed else [torch.as_tensor(factor.log) for factor in known.factors]
@@ -101,11 +105,7 @@ class PyroNetwork:
 
     def __repr__(self) -> str:
         kind = "Bayesian" if self._directed else "Markov"
-        names = [
-            *map(str, list(self.sites)[: validation.SHOWN]),
-            *(["…"] if len(self.sites) > validation.SHOWN else []),
-        ]
-        return f"PyroNetwork({kind}, {len(self.sites)} nodes: {', '.join(names)})"
+        return f"PyroNetwork({kind}, {len(self.sites)} nodes: {validation.listed(self.sites, str)})"
 
     def __call__(self, evidence: Mapping[Node, State] | None = None, data: Any = None) -> dict[Node, Tensor]:
         """Return the program: one joint draw, or one for each row of `data`.
@@ -123,8 +123,7 @@ class PyroNetwork:
             TypeError: for evidence or data of another kind.
             ValueError: for unknown names or states, a node in both, no rows, or an enumeration beyond the limit.
         """
-        places = {node: self.states[node].index(state) for node, state in self._evidence(evidence).items()}
-        seen = {node: torch.tensor(place) for node, place in places.items()}
+        seen = {node: torch.tensor(place) for node, place in self._evidence(evidence).items()}
         plate: Any = nullcontext()
         if data is not None:
             rows = self.indices(data)
@@ -162,8 +161,11 @@ class PyroNetwork:
         self._plan.check_size(values)
         return values
 
-    def _evidence(self, evidence: Mapping[Node, State] | None) -> dict[Node, State]:
-        return validation.evidence(self.network, evidence)
+    def _evidence(self, evidence: Mapping[Node, State] | None) -> dict[Node, int]:
+        observed = self._places.observations(evidence)
+        if observed.weights:
+            raise ValueError("evidence must give a state to each node, got likelihoods: use pg.graphs.query for these")
+        return {self._places.nodes[number]: place for number, place in sorted(observed.seen.items())}
 
     def _checked(self, data: Mapping[Node, Tensor]) -> Indices:
         lengths = set()
@@ -185,11 +187,3 @@ def conditional(factor: Factor) -> Tensor:
     """Return a conditional table as ``(rows, states)``, a row for each state of the parents, the last parent's
     fastest."""
     return torch.as_tensor(factor.log).movedim(0, -1).reshape(-1, factor.log.shape[0])
-
-
-def _topological(known: Tables) -> tuple[list[Node], dict[Node, tuple[Node, ...]]]:
-    import networkx as nx
-
-    parents = {factor.names[0]: factor.names[1:] for factor in known.factors}
-    arrows = ((parent, node) for node in known.states for parent in parents[node])
-    return list(nx.topological_sort(graph_of(nx.DiGraph, known.states, arrows))), parents

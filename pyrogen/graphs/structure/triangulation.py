@@ -12,11 +12,10 @@ to chordal graphs and clique trees, 1993, https://doi.org/10.1007/978-1-4613-836
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from itertools import combinations
 from math import prod
-from numbers import Integral
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 from pyrogen import checks
 from pyrogen.graphs.structure import validation
@@ -24,6 +23,7 @@ from pyrogen.graphs.structure.making import graph_of
 from pyrogen.graphs.structure.moral import moral_graph
 from pyrogen.graphs.structure.validation import Graph, Node
 
+N = TypeVar("N", bound=Node)
 Heuristic = Literal["min_fill", "min_neighbors", "min_weight"]
 
 
@@ -153,26 +153,40 @@ def junction_tree(
     import networkx as nx
 
     ug = moral_graph(graph) if validation.either(graph).is_directed() else graph
-    later = _eliminate(ug, order, heuristic, sizes)
-    cliques: list[set[Node]] = []
-    links: list[tuple[int, int, frozenset[Node]]] = []
-    home: dict[Node, int] = {}  # the clique that a node came with
+    cliques, parents, _ = clique_tree(_eliminate(ug, order, heuristic, sizes))
+    found = list(map(frozenset, cliques))
+    links = [(found[above], own) for own, above in zip(found, parents, strict=True) if above >= 0]
+    place = {node: number for number, node in enumerate(ug)}
+    ordered = sorted(found, key=lambda clique: sorted(place[node] for node in clique))
+    return graph_of(nx.Graph, ordered, ((a, b, {"separator": a & b}) for a, b in links))
+
+
+def clique_tree(later: Mapping[N, Collection[N]]) -> tuple[list[set[N]], list[int], dict[N, int]]:
+    """Return the tree of the maximal cliques of an elimination.
+
+    Args:
+        later: the neighbors of each node when it is eliminated, in the order of elimination.
+
+    Returns:
+        The cliques, parents before their children; the number of each one's parent, −1 for a root; and for each node
+        the number of the clique that it was eliminated in.
+    """
+    place = {node: number for number, node in enumerate(later)}
+    cliques: list[set[N]] = []
+    parents: list[int] = []
+    home: dict[N, int] = {}
     for node in reversed(later):  # from the last eliminated: those in later[node] have all been here, and are a clique
         rest = later[node]
         # They all lie in the home of the first eliminated among them, as its own elimination joined it to the others.
-        above = home[next(other for other in later if other in rest)] if rest else None
-        if above is not None and rest == cliques[above]:
+        above = home[min(rest, key=place.__getitem__)] if rest else -1
+        if above >= 0 and len(rest) == len(cliques[above]):
             cliques[above].add(node)
             home[node] = above
             continue
         home[node] = len(cliques)
-        if above is not None:
-            links.append((above, len(cliques), frozenset(rest)))
         cliques.append({node, *rest})
-    place = {node: number for number, node in enumerate(ug)}
-    found = list(map(frozenset, cliques))
-    ordered = sorted(found, key=lambda clique: sorted(place[node] for node in clique))
-    return graph_of(nx.Graph, ordered, ((found[a], found[b], {"separator": shared}) for a, b, shared in links))
+        parents.append(above)
+    return cliques, parents, home
 
 
 def _eliminate(
@@ -202,6 +216,4 @@ def _sizes(ug: Graph, sizes: Mapping[Node, int] | None) -> dict[Node, int]:
     for node in ug:
         if node not in sizes:
             raise ValueError(f"sizes must name all nodes, got none for {node!r}")
-        if not isinstance(sizes[node], Integral) or sizes[node] < 1:
-            raise ValueError(f"sizes must be positive integers, got {sizes[node]!r} for {node!r}")
-    return {node: int(sizes[node]) for node in ug}
+    return {node: checks.whole(f"sizes[{node!r}]", sizes[node], least=1) for node in ug}

@@ -9,7 +9,7 @@ observed ones need not be what a graph says.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable
 from itertools import pairwise
 from typing import Any
 
@@ -210,29 +210,6 @@ def states(network: Any) -> dict[Node, tuple[State, ...]]:
     return {node: found[node] for node in network.nodes}
 
 
-def evidence(network: Any, mapping: Mapping[Node, State] | None) -> dict[Node, State]:
-    """Return the observed state of each observed node, in the network's order; None and {} observe nothing.
-
-    States are named as in the tables: a state 0 is the one called 0, wherever it stands, and counts as evidence.
-
-    Raises:
-        TypeError: if this is not a mapping from names to states.
-        ValueError: for an unknown name or a state that the node has not.
-    """
-    if mapping is None:
-        mapping = {}
-    if not isinstance(mapping, Mapping):
-        raise TypeError(f"evidence must map names to states, such as {{'rain': 'yes'}}, got {_kind(mapping)}")
-    known = states(network)
-    checked = {}
-    for node in names(network, list(mapping), "evidence", empty=True):
-        state = mapping[node]
-        if not _has(known[node], state):
-            raise ValueError(f"evidence must give {node!r} one of its states ({listed(known[node])}), got {state!r}")
-        checked[node] = known[node][known[node].index(state)]  # the table's own object, say 0 for numpy's
-    return checked
-
-
 def same_nodes(a: Graph, b: Graph) -> None:
     """Refuse two graphs that are not over the same nodes, naming one that only one of them has."""
     for one, other, which in ((a, b, "first"), (b, a, "second")):
@@ -258,8 +235,8 @@ def _kind(value: Any) -> str:
     return type(value).__name__ if library in ("builtins", "__main__") else f"{library}'s {type(value).__name__}"
 
 
-def listed(values: Iterable[Any]) -> str:
+def listed(values: Iterable[Any], show: Callable[[Any], str] = repr) -> str:
     """Return values for a message: the first `SHOWN`, and how many there are in all."""
-    shown = [repr(value) for value in values]
+    shown = list(map(show, values))
     rest = [f"… ({len(shown)} in all)"] if len(shown) > SHOWN else []
     return ", ".join(shown[:SHOWN] + rest)

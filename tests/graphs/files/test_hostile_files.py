@@ -97,13 +97,13 @@ def test_a_packed_file_of_one_letter_costs_little_memory(tmp_path, ending, lette
 def test_paths_that_are_no_paths_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"a\.bif: cannot be read"):
         read_network("/" + "a" * 5000 + "/a.bif")
-    with pytest.raises(FileNotFoundError, match="there is no such file"):
+    with pytest.raises(ValueError, match="path must be a path, got"):
         read_network("a\0.bif")
     (tmp_path / "folder.bif").mkdir()
     with pytest.raises(FileNotFoundError, match=r"folder\.bif: there is no such file"):
         read_network(tmp_path / "folder.bif")
     for wrong in (5, b"a.bif", None, ["a.bif"]):
-        with pytest.raises(TypeError, match="path must be a string or a path"):
+        with pytest.raises(TypeError, match="path must be a path, got"):
             read_network(wrong)
     for wrong in (tmp_path / "a.txt", tmp_path / "no" / "a.bifx"):
         with pytest.raises(ValueError, match=r"expected a name that ends in \.bif"):

@@ -140,7 +140,7 @@ def test_a_missing_file_is_said_to_be_missing(tmp_path):
         (changed(BAYESIAN, "edges", to="rain"), '"edges" must be a list'),
         (
             changed(BAYESIAN, "edges", to=[["rain", "wet"], ["wet", "rain"]]),
-            "no cycle, but the edges make rain → wet → rain",
+            "must have no cycle, got rain → wet → rain",
         ),
         (changed(BAYESIAN, "tables", 0, "node", to="snow"), "the table of 'snow' names 'snow'"),
         (changed(BAYESIAN, "tables", 1, "parents", to=["wind", "snow"]), "the table of 'wet' names 'snow'"),
@@ -206,7 +206,7 @@ def test_a_list_that_is_shown_whole_does_not_say_that_there_is_more():
     eight, nine = ({name: [] for name in "abcdefghi"[:n]} for n in (8, 9))
     with pytest.raises(ValueError, match=r"the nodes are a, b, c, d, e, f, g, h$"):
         json_form._known("x", eight, "edges")
-    with pytest.raises(ValueError, match=r"g, h, …$"):
+    with pytest.raises(ValueError, match=r"g, h, … \(9 in all\)$"):
         json_form._known("x", nine, "edges")
     places = object.__new__(Places)
     places.nodes = list(range(validation.SHOWN + 1))

@@ -310,6 +310,7 @@ BAD = [
         ValueError,
         "evidence must give 'rain' one of its states .'no', 'yes'., got 'perhaps'",
     ),
+    ({"evidence": {"rain": {"no": 0.5, "yes": 1}}}, ValueError, "a state to each node, got likelihoods"),
     ({"evidence": "rain"}, TypeError, "evidence must map names to states"),
     ({"data": {"snow": ["yes"]}}, ValueError, "data must have columns named after the variables .*, got 'snow'"),
     (
