@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from pyrogen.exercises.random_networks import Draws
-from pyrogen.graphs.inference.dependence import EPSILON, dependence, terms
+from pyrogen.graphs.inference.dependence import EPSILON, terms
 from pyrogen.graphs.structure.making import graph_of
 from pyrogen.graphs.structure.validation import Graph, Node
 
@@ -156,34 +156,6 @@ def decomposes(draws: Draws) -> bool | None:
         off = (size + 1) * EPSILON * (terms(draws.networks[0]) + size + 2 * float(np.abs(np.log(joint)).max()))
         if np.abs(log).max() > off:
             return False
-    return True
-
-
-def numeric_product(draws: Draws, parents: dict[Node, tuple[Node, ...]]) -> bool | None:
-    """Return whether p = Π p(v | parents of v) in random networks, for parents named in any way; None if the graph is
-    large.
-
-    By the chain rule it is so if each node, in an order that puts parents first, is independent of the others before
-    it given its parents.
-    """
-    if not draws.small:
-        return None
-    place = {node: axis for axis, node in enumerate(draws.nodes)}
-    before: list[Node] = []
-    waiting = list(parents)
-    while waiting:
-        node = next(node for node in waiting if set(parents[node]) <= set(before))
-        others = [other for other in before if other not in parents[node]]
-        if others:
-            kept = {node, *before}
-            gone = tuple(axis for name, axis in place.items() if name not in kept)
-            left = sorted(place[name] for name in kept)
-            sides = [left.index(place[node])], [left.index(place[other]) for other in others]
-            n = terms(draws.networks[0])
-            if any(dependence(joint.sum(gone), *sides, n) for joint in draws.joints()):
-                return False
-        waiting.remove(node)
-        before.append(node)
     return True
 
 

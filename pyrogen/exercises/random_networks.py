@@ -61,22 +61,20 @@ class Draws:
         """
         if not self.small:
             return None
-        n = terms(self.networks[0])
-        return {
-            frozenset((self.nodes[i], self.nodes[j]))
-            for i, j in combinations(range(len(self.nodes)), 2)
-            if any(dependence(joint, [i], [j], n) for joint in self.joints())
-        }
+        pairs = [frozenset(pair) for pair in combinations(self.nodes, 2)]
+        asked = (([x], [y], [node for node in self.nodes if node not in (x, y)]) for x, y in pairs)
+        return {pair for pair, apart in zip(pairs, self.independent(asked), strict=True) if not apart}
 
-    def independent(self, triples: Iterable[tuple[Node, Node, frozenset[Node]]]) -> Iterator[bool]:
+    def independent(self, sides: Iterable[Sequence[Iterable[Node]]]) -> Iterator[bool]:
         """Of each (x, y, given) whether I(x; y | given) is zero in every network; of a small graph."""
         n = terms(self.networks[0])
         place = {node: axis for axis, node in enumerate(self.nodes)}
-        for x, y, given in triples:
-            kept = sorted(place[node] for node in (x, y, *given))
-            gone = tuple(axis for axis in range(len(self.nodes)) if axis not in kept)
-            sides = [kept.index(place[x])], [kept.index(place[y])]
-            yield not any(dependence(joint.sum(gone), *sides, n) for joint in self.joints())
+        for each in sides:
+            x, y, given = ([place[node] for node in side] for side in each)
+            kept = sorted([*x, *y, *given])
+            gone = tuple(axis for axis in place.values() if axis not in kept)
+            axes = [kept.index(axis) for axis in x], [kept.index(axis) for axis in y]
+            yield not any(dependence(joint.sum(gone), *axes, n) for joint in self.joints())
 
 
 def interactions(joint: Table) -> dict[tuple[int, ...], float]:

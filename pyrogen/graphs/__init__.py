@@ -22,11 +22,10 @@ from pyrogen.graphs.files.networks import (
     read_network,
     write_network,
 )
-from pyrogen.graphs.inference.assignment import Assignment
 from pyrogen.graphs.inference.compiled import CompiledNetwork
 from pyrogen.graphs.inference.compiled import compile_network as compile
 from pyrogen.graphs.inference.dependence import Dependence, conditional_mutual_information, generic_network
-from pyrogen.graphs.inference.posterior import Posterior
+from pyrogen.graphs.inference.posterior import Assignment, Posterior
 from pyrogen.graphs.inference.queries import (
     evidence_probability,
     log_partition,

@@ -57,7 +57,11 @@ def _enumerated(of: Graph, map_: Graph, draws: Draws, perfect: bool) -> dict[str
     def compare(asserted: Any, true: Any) -> bool:
         return all(b == a if perfect else b or not a for a, b in zip(asserted, true, strict=True))
 
-    numbers = compare(networkx_asserts(map_, triples), draws.independent(triples)) if draws.small else None
+    numbers = (
+        compare(networkx_asserts(map_, triples), draws.independent(([x], [y], given) for x, y, given in triples))
+        if draws.small
+        else None
+    )
     return {
         "pgmpy": compare(pgmpy_asserts(map_, triples), pgmpy_asserts(of, triples)),
         "networkx": compare(networkx_asserts(map_, triples), networkx_asserts(of, triples)),

@@ -161,10 +161,7 @@ def joint_states(network: Any, names: list[Node]) -> int:
 def unnormalized(network: Any, names: list[Node]) -> Table:
     """Return the product of all factors as one table, its axes in the order of `names`."""
     factors = [one.to_factor() for one in network.cpds] if network.is_directed() else network.factors
-    sizes = {name: size for one in factors for name, size in zip(one.variables, one.cardinality, strict=True)}
-    table = np.ones([sizes[name] for name in names])
-    for one in factors:
-        order = sorted(one.variables, key=names.index)
-        values = one.values.transpose([one.variables.index(name) for name in order])
-        table = table * values.reshape([sizes[name] if name in order else 1 for name in names])
+    place = {name: axis for axis, name in enumerate(names)}
+    parts = [part for one in factors for part in (one.values, [place[name] for name in one.variables])]
+    table: Table = np.einsum(*parts, list(place.values()), optimize=True)
     return table

@@ -162,12 +162,11 @@ def _by_bounds(graph: Any) -> int | None:
     upper = min(treewidth_min_degree(graph)[0], treewidth_min_fill_in(graph)[0])
     left, lower = graph.copy(), 0
     while len(left) > 1:  # minor-min-width (Gogate and Dechter 2004)
-        node = min(left, key=lambda one: left.degree(one))
+        node = min(left, key=left.degree)
         lower = max(lower, left.degree(node))
-        near = sorted(left.neighbors(node), key=lambda one: left.degree(one))
-        left = (
-            nx.contracted_nodes(left, near[0], node, self_loops=False)
-            if near
-            else left.subgraph(set(left) - {node}).copy()
-        )
+        near = min(left.neighbors(node), key=left.degree, default=None)
+        if near is None:
+            left.remove_node(node)
+        else:
+            left = nx.contracted_nodes(left, near, node, self_loops=False)
     return upper if lower == upper else None

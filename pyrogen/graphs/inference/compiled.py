@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 
 from pyrogen import checks
-from pyrogen.graphs.inference.assignment import Assignment
 from pyrogen.graphs.inference.draws import backward, forward
 from pyrogen.graphs.inference.explanations import explanations
 from pyrogen.graphs.inference.factors import Factor, tables
 from pyrogen.graphs.inference.memory import MEMORY, check_memory
 from pyrogen.graphs.inference.observations import Evidence, Interventions, Observations, Places
-from pyrogen.graphs.inference.posterior import Posterior
+from pyrogen.graphs.inference.posterior import Assignment, Posterior
 from pyrogen.graphs.inference.problem import Problem
 from pyrogen.graphs.inference.propagation import downwards, upwards
 from pyrogen.graphs.inference.rings import GREATEST

@@ -1,4 +1,4 @@
-"""What a query answers: a normalized table over named variables with named states."""
+"""What a query answers: a normalized table over named variables with named states, or one joint state of them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,18 @@ from numpy.typing import NDArray
 from pyrogen.graphs.structure.validation import Node, State
 
 ROWS = 40  # rows printed
+
+
+class Assignment(NamedTuple):
+    """A most probable assignment.
+
+    Args:
+        states: the state of each variable asked for.
+        log_probability: log P(states | evidence), in nats.
+    """
+
+    states: dict[Node, State]
+    log_probability: float
 
 
 @dataclass(frozen=True, eq=False)

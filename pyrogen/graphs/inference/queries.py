@@ -18,11 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from pyrogen.graphs.inference.assignment import Assignment
 from pyrogen.graphs.inference.compiled import CompiledNetwork, compile_network
 from pyrogen.graphs.inference.memory import MEMORY
 from pyrogen.graphs.inference.observations import Evidence, Interventions
-from pyrogen.graphs.inference.posterior import Posterior
+from pyrogen.graphs.inference.posterior import Assignment, Posterior
 from pyrogen.graphs.structure.validation import Node, Nodes
 
 

@@ -144,7 +144,9 @@ class _Expectation:
         counts = {node: np.zeros_like(table) for node, table in theta.items()}
         if not self.rows:
             return counts, 0.0
-        problem = self._exchanged([theta[node] for node in self.nodes])
+        tables = [theta[node] for node in self.nodes]
+        problem = self.problem = self.problem or self._planned(tables)
+        problem.exchange(tables)
         total = 0.0
         for seen, weight in zip(self.rows, self.weights, strict=True):
             sums, log_probability = problem.solve(Observations(seen), MEMORY, lambda up: downwards(up, self.wanted))
@@ -156,19 +158,16 @@ class _Expectation:
                 counts[node] += (weight / family.sum()) * family.transpose(order)
         return counts, total
 
-    def _exchanged(self, tables: list[NDArray[np.float64]]) -> Problem:
-        if self.problem is not None:
-            self.problem.exchange(tables)
-            return self.problem
-        self.problem = Problem(self.scopes, tables, self.sizes, range(len(self.scopes)))
-        for number, clique in enumerate(self.problem.schedule.cliques):
+    def _planned(self, tables: list[NDArray[np.float64]]) -> Problem:
+        problem = Problem(self.scopes, tables, self.sizes, range(len(self.scopes)))
+        for number, clique in enumerate(problem.schedule.cliques):
             self.wanted.append([])
             for factor in clique.factors:
                 axes = tuple(node for node in clique.axes if node in self.scopes[factor])
                 order = [axes.index(node) for node in self.scopes[factor]]
                 self.places.append((self.nodes[factor], number, len(self.wanted[number]), order))
                 self.wanted[number].append(axes)
-        return self.problem
+        return problem
 
 
 def _normalized(counts: NDArray[np.float64]) -> NDArray[np.float64]:

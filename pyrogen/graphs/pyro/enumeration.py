@@ -77,13 +77,6 @@ class Plan:
         }
         self._fits: set[frozenset[Node]] = set()
 
-    def infer(self, node: Node, uses: Sequence[Node]) -> dict[str, Any]:
-        """Pyro's inference settings of a variable whose distribution depends on those it `uses`."""
-        used = set(uses)
-        # Two neighbors of the node may share a dimension, but no two that it uses do: these come last and prevail.
-        earlier = [other for other in self._avoid[node] if other not in used]
-        return {"enumerate": "parallel", **self.scope([*earlier, *uses])}
-
     def scope(self, uses: Iterable[Node]) -> dict[str, Any]:
         """Pyro's inference settings of a site that reads the values of these variables."""
         return {"_markov_scope": Counter({self.sites[node]: 0 for node in uses}), "_markov_depth": 0}
@@ -100,7 +93,9 @@ class Plan:
         Returns:
             The value, as Pyro gives it.
         """
-        fn, infer = dist.Categorical(logits=logits), self.infer(node, uses)
+        # Two neighbors of the node may share a dimension, but no two that it uses do: these come last and prevail.
+        earlier = [other for other in self._avoid[node] if other not in uses]
+        fn, infer = dist.Categorical(logits=logits), {"enumerate": "parallel", **self.scope([*earlier, *uses])}
         if self.sizes[node] == 1:
             seen = torch.zeros((), dtype=torch.int64)  # missing or not; Pyro cannot enumerate a single state
         if seen is None or not bool((seen < 0).any()):

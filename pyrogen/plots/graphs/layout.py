@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pyrogen.graphs.structure.making import graph_of
+
 Node = Hashable
 Point = tuple[float, float]
 Places = dict[Node, Point]
@@ -44,8 +46,7 @@ def layout(graph: Any) -> tuple[Places, Bends]:
     import networkx as nx
 
     wide = widths(graph)
-    plain = nx.Graph(graph.edges())
-    plain.add_nodes_from(graph)
+    plain = graph_of(nx.Graph, graph, graph.edges())
     order = {node: place for place, node in enumerate(graph)}
     parts = [sorted(part, key=order.__getitem__) for part in nx.connected_components(plain)]
     parts.sort(key=lambda part: (-len(part), order[part[0]]))
@@ -213,9 +214,7 @@ def _isotonic(wanted: Sequence[float], gaps: Sequence[float]) -> list[float]:
 def _springs(graph: Any, part: list[Node], wide: Mapping[Node, float]) -> tuple[Places, Bends]:
     import networkx as nx
 
-    inside = nx.Graph()
-    inside.add_nodes_from(part)
-    inside.add_edges_from(graph.subgraph(part).edges())
+    inside = graph_of(nx.Graph, part, graph.subgraph(part).edges())
     start = nx.circular_layout(inside)
     found = nx.kamada_kawai_layout(inside, pos=start) if len(part) > 2 else start
     at = np.array([found[node] for node in part], dtype=np.float64)
