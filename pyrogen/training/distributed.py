@@ -77,10 +77,6 @@ class Processes(Team):
 
     Running statistics and the codes of an EMA codebook are averaged too, so they agree on all processes. Noise differs
     from process to process.
-
-    Args:
-        pair: the pair in training.
-        device: where it is.
     """
 
     def __init__(self, pair: Pair, device: torch.device) -> None:

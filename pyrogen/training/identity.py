@@ -29,14 +29,7 @@ def identity_of(
 ) -> dict[str, Any]:
     """Return what all processes of a run share, and what a resumed run shares with its checkpoint, as JSON.
 
-    Args:
-        pair: the pair.
-        source: the data; their digest is left out where nothing compares it.
-        order: which of them make up each step.
-        optimizer: moves the parameters.
-        lr_schedule: the scheduler of the optimizer, or None.
-        settings: the other arguments of `fit`.
-        processes: how many share the run.
+    The digest of the data is left out where nothing compares it.
     """
     compared = settings.checkpoint is not None or processes > 1
     return {

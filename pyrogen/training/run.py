@@ -41,16 +41,8 @@ FLUSH_EVERY = 50  # steps between two looks at the terms: on an accelerator each
 class Run:
     """The state of a run: what a checkpoint keeps, and the loop that moves it.
 
-    Args:
-        pair: the pair.
-        source: the images.
-        order: which of them make up each step.
-        optimizer: moves the parameters.
-        parts: schedules, validation and callbacks.
-        begun: the first step of programs, which has been taken already.
-        compile: False runs the programs at each step.
-        precision: of the networks' arithmetic.
-        team: the processes that share the run.
+    `order` says which data of `source` make up each step, and `begun` is the first step of programs, taken already.
+    `compile` and `precision` are those of `fit`.
     """
 
     def __init__(

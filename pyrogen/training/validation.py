@@ -20,7 +20,6 @@ from pyrogen.training.data.sources import Source
 from pyrogen.training.history import CLOCK, History, check_clock
 from pyrogen.training.objectives import terms_and_draw
 from pyrogen.training.step.elbo import loss_and_gradients
-from pyrogen.training.step.objective import ProgramsObjective
 from pyrogen.training.step.proof import snapshot
 
 BATCH = 512  # images at once: no gradients are kept, so a batch may be larger than in training
@@ -66,7 +65,7 @@ class Validation:
         """Return the terms by name, and append them to the history after the `clock`."""
         with in_evaluation_mode(self.pair), kept_random_numbers(self.device):
             if isinstance(self.pair, Programs):
-                before = snapshot(ProgramsObjective(self.pair, len(self.source)))  # programs may count their calls
+                before = snapshot(self.pair)  # programs may count their calls
                 terms = self._of_programs(self.pair)
                 before.restore()
             else:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pyrogen.checks import real, whole
 from pyrogen.training.callbacks.state import Monitor, State
 
@@ -23,6 +21,8 @@ class EarlyStopping(Monitor):
         best_step: its step.
         waited: validations since then.
     """
+
+    kept = (*Monitor.kept, "waited")
 
     def __init__(self, patience: int = 5, min_delta: float = 0.0, monitor: str = "objective") -> None:
         super().__init__(monitor)
@@ -50,11 +50,3 @@ class EarlyStopping(Monitor):
             state.stop(
                 f"the held-out {self.monitor} has not improved in {self.waited} validations since step {self.best_step}"
             )
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return the best value, its step, and the validations since."""
-        return {"best": self.best, "best_step": self.best_step, "waited": self.waited}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from these."""
-        self.best, self.best_step, self.waited = state["best"], state["best_step"], state["waited"]

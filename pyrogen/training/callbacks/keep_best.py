@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from pyrogen import checks
@@ -32,7 +31,10 @@ class KeepBest(Monitor):
     Attributes:
         best: the lowest value.
         best_step: its step.
+        weights: its weights by name; empty before the first validation.
     """
+
+    kept = (*Monitor.kept, "weights")
 
     def __init__(
         self, monitor: str = "objective", path: str | os.PathLike[str] | None = None, restore: bool = False
@@ -40,7 +42,7 @@ class KeepBest(Monitor):
         super().__init__(monitor)
         self.path = None if path is None else checks.path("path", path)
         self.restore = checks.flag("restore", restore)
-        self._weights: dict[str, Tensor] = {}
+        self.weights: dict[str, Tensor] = {}
 
     def start(self, state: State) -> None:
         """Find the file's place."""
@@ -53,13 +55,13 @@ class KeepBest(Monitor):
         if not state.validated or not self.value(state) < self.best:
             return
         self.best, self.best_step = self.value(state), state.step
-        self._weights = weights_of(state.pair)
+        self.weights = weights_of(state.pair)
         if self.path is not None:
             save(state.pair, self.path)
 
     def end(self, state: State) -> None:
         """Give the pair the best weights, if that was asked for."""
-        if self.restore and self._weights:
+        if self.restore and self.weights:
             self.load_into(state.pair)
 
     def load_into(self, pair: Pair) -> Pair:
@@ -70,23 +72,14 @@ class KeepBest(Monitor):
             ValueError: if there has been no validation yet.
         """
         check_pair("pair", pair)
-        if not self._weights:
+        if not self.weights:
             raise ValueError("KeepBest has no weights yet: train with validation= first")
-        weights = {name.removeprefix("pair."): value for name, value in self._weights.items()}
+        weights = {name.removeprefix("pair."): value for name, value in self.weights.items()}
         set_weights(pair, weights, Path(BEST))
         return pair
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return the best value, its step and its weights."""
-        return {"best": self.best, "best_step": self.best_step, "weights": self._weights}
 
     def check_state(self, state: dict[str, Any], pair: Pair, step: int) -> None:
         """Refuse weights that `pair` cannot have, too."""
         super().check_state(state, pair, step)
         if state["weights"] != {}:
             check_tensors(state["weights"], weights_of(pair))
-
-    @torch.no_grad()
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from these."""
-        self.best, self.best_step, self._weights = state["best"], state["best_step"], state["weights"]

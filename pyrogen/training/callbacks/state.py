@@ -6,7 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pyrogen.checks import real, whole
 from pyrogen.models import Pair
@@ -81,11 +81,13 @@ class Callback(ABC):
 
 
 class Monitor(Callback):
-    """A callback that follows one held-out term.
+    """A callback that follows one held-out term, and remembers the attributes whose names are in `kept`.
 
     Args:
         monitor: the term's name in the validation, lower is better but for ``"elbo"``.
     """
+
+    kept: ClassVar[tuple[str, ...]] = ("best", "best_step")
 
     def __init__(self, monitor: str = "objective") -> None:
         if not isinstance(monitor, str):
@@ -103,6 +105,15 @@ class Monitor(Callback):
         real("best", state.get("best", 0.0), finite=False)
         for name in ("best_step", "waited"):
             whole(name, state.get(name, 0), least=0, most=step)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the attributes that are kept."""
+        return {name: getattr(self, name) for name in self.kept}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from these."""
+        for name in self.kept:
+            setattr(self, name, state[name])
 
     def value(self, state: State) -> float:
         """Return the term, so that lower is better."""

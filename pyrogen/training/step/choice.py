@@ -25,7 +25,7 @@ from pyrogen.training.step.objective import Objective, PlainStep, ProgramsObject
 from pyrogen.training.step.proof import agrees, changed_between, proven, snapshot
 from pyrogen.training.step.record import RecordedStep, same_constant
 from pyrogen.training.step.state import Snapshot
-from pyrogen.training.step.watch import Unrecordable
+from pyrogen.training.step.watch import Unrecordable, said
 from pyrogen.warn import warn
 
 SMALL = 1 << 20  # entries of a tensor that is compared
@@ -71,7 +71,6 @@ class Step:
 
     Attributes:
         way: "plain", "recorded", "compiled" or "cuda graph".
-        why: why the step is not recorded, "" if it is or need not be.
 
     Raises:
         DivergenceError: if the pair's terms are not finite on the first batch.
@@ -86,10 +85,10 @@ class Step:
         first: First | None = None,
     ) -> None:
         self.objective, self.batch_of, self._first = objective, batch_of, first
-        self.why, self._ask, self._compiled = "", ask, False
+        self._ask, self._compiled = ask, False
         self._step: PlainStep | RecordedStep | CudaGraphStep = PlainStep(objective)
         device = objective.pair.beta.device
-        before = snapshot(objective) if first is None else None
+        before = snapshot(objective.pair) if first is None else None
         with torchs_kept(device):
             batch = batch_of(0)
             inside = contextvars.copy_context().run  # so that no context variable keeps what a trial sets
@@ -113,7 +112,7 @@ class Step:
         """
         if isinstance(self._step, PlainStep) or (self._glance is not None and not whole and self._glance.same()):
             return False
-        now = snapshot(self.objective, copies=False)
+        now = snapshot(self.objective.pair, copies=False)
         self._held, self._glance = self._held or now, Glance(now.objects)
         path = next(changed_between(self._held, now), "")
         if path:
@@ -125,7 +124,7 @@ class Step:
         """Warn, at the second call, of what programs have changed since the first and no checkpoint holds."""
         if self._begun is False:
             return
-        now, held = snapshot(self.objective, copies=False), self.objective.pair.state_dict(keep_vars=True).values()
+        now, held = snapshot(self.objective.pair, copies=False), self.objective.pair.state_dict(keep_vars=True).values()
         tensors = {path: x for path, x in now.objects if _is_small(x)}
         if self._begun is None:
             kept = set(map(_memory, held))
@@ -195,7 +194,7 @@ class Step:
                 program.release()
                 why = "the compiled program gives other numbers"
             except Exception as error:
-                why = f"the compiler failed ({(str(error).strip().splitlines() or [type(error).__name__])[0]})"
+                why = f"the compiler failed ({said(error)})"
         if self._ask:
             warn(f"compile=True is not met, for {why}: the step stays {step.way}")
         return None
@@ -207,23 +206,21 @@ class Step:
             if recorded.device.type == "cuda":
                 self._step = self._captured(recorded, batch, fixed, beta)
         except Exception as error:  # whatever it is, the plain step can do without
-            cause = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            self.why = str(error) if isinstance(error, Unrecordable) else f"it cannot be recorded ({cause})"
+            why = str(error) if isinstance(error, Unrecordable) else f"it cannot be recorded ({said(error)})"
             if isinstance(self.objective, ProgramsObjective):
                 self.objective.told = False
             name = type(self.objective.pair).__name__
             warn(
-                f"the step of {name} is run plain, which is slower but right, for {self.why}; compile=False says that "
+                f"the step of {name} is run plain, which is slower but right, for {why}; compile=False says that "
                 "this is meant"
             )
 
     def _captured(self, recorded: RecordedStep, batch: Any, fixed: bool, beta: float) -> RecordedStep | CudaGraphStep:
         """The step as a CUDA graph, if the graph gives the plain step's numbers."""
-        before = snapshot(self.objective)
+        before = snapshot(self.objective.pair)
         try:
             graph = CudaGraphStep(recorded, batch, beta)
-        except RuntimeError as error:  # an operation that waits for the device, for one
-            self.why = f"no CUDA graph can be captured ({str(error).splitlines()[0]})"
+        except RuntimeError:  # an operation that waits for the device, for one
             return recorded
         finally:
             before.restore()

@@ -140,11 +140,7 @@ def cast(device: torch.device, precision: Precision) -> AbstractContextManager[A
 
 
 class Weight:
-    """β as a tensor of the pair's type, made anew only when it changes.
-
-    Args:
-        like: a tensor of that type, on its device.
-    """
+    """β as a tensor like `like` in type and device, made anew only when it changes."""
 
     def __init__(self, like: Tensor) -> None:
         self._dtype, self._device = like.dtype, like.device
@@ -160,11 +156,7 @@ class Weight:
 
 
 class PlainStep:
-    """Runs the programs at each step.
-
-    Args:
-        objective: what is minimized.
-    """
+    """Runs the programs at each step."""
 
     way = "plain"
 

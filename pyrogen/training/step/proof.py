@@ -11,14 +11,14 @@ import torch
 from pyro.infer import JitTrace_ELBO, JitTraceEnum_ELBO, JitTraceGraph_ELBO, JitTraceMeanField_ELBO
 from torch import Tensor
 
-from pyrogen.models import Programs
+from pyrogen.models import Pair, Programs
 from pyrogen.models.running import put_back
 from pyrogen.random_numbers import seeded
 from pyrogen.training.data.program_data import flat, mapped, rows_of
 from pyrogen.training.step.objective import Objective, PlainStep, Result
 from pyrogen.training.step.record import RecordedStep, difference, place_in, record
 from pyrogen.training.step.state import Snapshot
-from pyrogen.training.step.watch import Unrecordable
+from pyrogen.training.step.watch import Unrecordable, said
 
 JITTED = (JitTrace_ELBO, JitTraceEnum_ELBO, JitTraceGraph_ELBO, JitTraceMeanField_ELBO)
 GENERATORS = ("random", "numpy.random")  # in a snapshot's paths
@@ -42,7 +42,7 @@ def proven(objective: Objective, batch: Any, fixed: bool, beta: float) -> Record
     if isinstance(loss, JITTED):
         name = type(loss).__name__
         raise Unrecordable(f"{name} keeps a trace of its own; {name.removeprefix('Jit')} in its place is recorded")
-    start = snapshot(objective)
+    start = snapshot(objective.pair)
     if start.obstacle:
         raise Unrecordable(start.obstacle)
     generator = torch.Generator().manual_seed(0)
@@ -50,7 +50,7 @@ def proven(objective: Objective, batch: Any, fixed: bool, beta: float) -> Record
     with _put_back_after(objective, start):
         with seeded(1, objective.pair.beta.device):
             first = record(objective, batch, fixed)
-        _refuse_changes(start, snapshot(objective))
+        _refuse_changes(start, snapshot(objective.pair))
         with seeded(2, objective.pair.beta.device), _nudged(objective):
             second = record(objective, other, fixed)
         found = difference(first, second)
@@ -75,7 +75,7 @@ def resampled(batch: Any, generator: torch.Generator) -> Any:
 def agrees(objective: Objective, step: Any, batch: Any, fixed: bool, beta: float) -> bool:
     """Return whether a step gives the plain step's terms and gradients up to rounding; all is put back."""
     other = batch if fixed else resampled(batch, torch.Generator().manual_seed(1))
-    with _put_back_after(objective, snapshot(objective)):
+    with _put_back_after(objective, snapshot(objective.pair)):
         try:
             _compare(objective, step, other, beta, exact=False)
         except Unrecordable:
@@ -83,9 +83,8 @@ def agrees(objective: Objective, step: Any, batch: Any, fixed: bool, beta: float
     return True
 
 
-def snapshot(objective: Objective, copies: bool = True) -> Snapshot:
+def snapshot(pair: Pair, copies: bool = True) -> Snapshot:
     """Take down the state of all that the programs can reach, with copies that it can be put back from."""
-    pair = objective.pair
     if isinstance(pair, Programs):
         model, guide = pair.programs
         return Snapshot(copies, model=model, guide=guide, loss=pair.loss, pair=pair)
@@ -111,7 +110,7 @@ def _refuse_changes(before: Snapshot, after: Snapshot) -> None:
 
 def _compare(objective: Objective, step: Any, batch: Any, beta: float, exact: bool) -> None:
     """Raise `Unrecordable` unless a step's results are those of the plain one, from the same state."""
-    here, recording = snapshot(objective), step.recording
+    here, recording = snapshot(objective.pair), step.recording
     here.keep(recording.written)
     batches = [batch if recording.fixed else mapped(batch, torch.clone) for _ in range(2)]
     plain, state, moved = _outcome(objective, PlainStep(objective), batches[0], beta)
@@ -119,8 +118,7 @@ def _compare(objective: Objective, step: Any, batch: Any, beta: float, exact: bo
     try:
         replay, other, also = _outcome(objective, step, batches[1], beta)
     except (RuntimeError, IndexError) as error:
-        first = str(error).strip().split("\n")[0]
-        raise Unrecordable(f"a recording of it cannot be replayed on other data ({first})") from error
+        raise Unrecordable(f"a recording of it cannot be replayed on other data ({said(error)})") from error
     here.restore()
     if not torch.equal(state, other):
         raise Unrecordable("a replay draws other random numbers than the programs")

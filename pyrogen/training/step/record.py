@@ -15,7 +15,7 @@ from pyrogen.training.step.fold import fold
 from pyrogen.training.step.objective import Objective, Result, Weight
 from pyrogen.training.step.simplify import reuse_memory, simplify
 from pyrogen.training.step.tape import Tape
-from pyrogen.training.step.watch import Unrecordable, Watch, place_of, unchecked, values_stay_tensors, watched
+from pyrogen.training.step.watch import Unrecordable, Watch, place_of, said, unchecked, values_stay_tensors, watched
 
 
 @dataclass
@@ -67,11 +67,8 @@ def record(objective: Objective, batch: Any, fixed: bool = False, places: bool =
     except Unrecordable:
         raise
     except Exception as error:
-        place = place_of(error)
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise tape.refused or Unrecordable(
-            f"it cannot be recorded ({lines[0]}{f', {place}' if place else ''})"
-        ) from error
+        place = f", {place_of(error)}".removesuffix(", ")
+        raise tape.refused or Unrecordable(f"it cannot be recorded ({said(error)}{place})") from error
     finally:
         written = tape.put_back()
     if tape.refused:  # and the programs have caught it
@@ -132,7 +129,8 @@ class RecordedStep:
     def __init__(self, recording: Recording, device: torch.device) -> None:
         self.recording, self.device = recording, device
         simplify(recording.graph)
-        graph = copied(recording.graph)
+        graph = fx.Graph()
+        graph.output(graph.graph_copy(recording.graph, {}))
         with torch.no_grad(), torch.autocast(device.type, enabled=False):
             fold(graph, recording.root)
         reuse_memory(graph)
@@ -161,13 +159,6 @@ class RecordedStep:
             return row, gradients
         rest: Iterator[Tensor] = iter(gradients)
         return row, [next(rest) if present else None for present in self.recording.present]
-
-
-def copied(graph: fx.Graph) -> fx.Graph:
-    """Return a copy of a graph with what is known of each node."""
-    copy = fx.Graph()
-    copy.output(copy.graph_copy(graph, {}))
-    return copy
 
 
 def bind(graph: fx.Graph, root: nn.Module) -> tuple[Tensor, ...]:

@@ -95,18 +95,13 @@ def origin(node: Any) -> Any:
     return node
 
 
-def writes(node: fx.Node) -> bool:
-    """Return whether an operation writes into one of its arguments."""
-    schema = getattr(node.target, "_schema", None)
-    return node.op == "call_function" and schema is not None and schema.is_mutable
-
-
 def written_by(node: fx.Node) -> Iterator[fx.Node]:
     """Yield the nodes whose memory an operation writes into; batch norm moves its means without saying so."""
+    schema = getattr(node.target, "_schema", None)
     if node.op == "call_function" and "batch_norm" in str(node.target):
         yield from node.all_input_nodes
-    elif writes(node):
-        arguments = [*zip(node.args, node.target._schema.arguments, strict=False)]  # type: ignore[union-attr]
+    elif node.op == "call_function" and schema is not None and schema.is_mutable:
+        arguments = zip(node.args, schema.arguments, strict=False)
         for place in (value for value, spec in arguments if spec.alias_info and spec.alias_info.is_write):
             yield from place if isinstance(place, list | tuple) else (place,)
         yield from (value for value in node.kwargs.values() if isinstance(value, fx.Node))

@@ -203,6 +203,11 @@ def outside(*also: str) -> str:
     return next((name for _, name in _frames() if not name.startswith(("pyrogen.training.step", *also))), "")
 
 
+def said(error: BaseException) -> str:
+    """Return the first line of an error, or its class if it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
 def place_of(error: BaseException) -> str:
     """Return the innermost line of the caller's own code in an error's traceback, as "file:line"."""
     found, traceback = "", error.__traceback__

@@ -85,7 +85,8 @@ def test_autocast_keeps_no_cache_of_weights():
 def test_the_first_step_of_programs_leaves_the_random_numbers_after_it():
     state = torch.get_rng_state()
     torch.rand(3)
-    assert choice.First(None, "result", {"cpu": state}, None).use() == "result"
+    objective = SimpleNamespace(pair=SimpleNamespace(beta=torch.ones(())))
+    assert choice.First(objective, "result", {"cpu": state}).use() == "result"
     assert torch.equal(torch.get_rng_state(), state)
 
 
