@@ -308,14 +308,9 @@ def test_verdicts_are_a_table_in_a_notebook(tmp_path):
     assert "<script" not in html
 
 
-def write(folder, *claims):
-    folder.mkdir(exist_ok=True)
-    (folder / "e.json").write_text(json.dumps({"title": "t", "network": COLLIDER, "claims": claims}))
-    return folder / "e.json"
-
-
 def test_a_file_of_version_0_1_is_read(tmp_path):
-    exercise = read_exercise(write(tmp_path, {"kind": "factorisation", "stated": "P(a) P(b) P(m | a, b) P(d | m)"}))
+    claims = [{"kind": "factorisation", "stated": "P(a) P(b) P(m | a, b) P(d | m)"}]
+    exercise = read_exercise(written(tmp_path, {"title": "t", "network": COLLIDER, "claims": claims}))
     assert exercise.claims[0]["kind"] == "factorization"
 
 

@@ -74,7 +74,7 @@ def network_from_dict(content: Mapping[str, Any]) -> Any:
 
     kind, numbers, states = _checked_fields(content)
     directed = kind == "bayesian"
-    edges: list[tuple[str, ...]] = []
+    edges: list[Any] = []
     for edge in _sequence(content.get("edges", []), "edges"):
         if not isinstance(edge, Sequence) or isinstance(edge, str) or len(edge) != 2 or edge[0] == edge[1]:
             raise ValueError(f"an edge must be a list of two different nodes, got {_repr.repr(edge)}")

@@ -254,7 +254,7 @@ class CompiledNetwork:
         raise ValueError(f"the evidence must have a positive probability, got 0 for {self._places.shown(observed)}")
 
 
-def compile_network(network: Any, memory: int = MEMORY) -> CompiledNetwork:
+def compile_network(network: Any, memory: int | None = None) -> CompiledNetwork:
     """Return a network that is checked once and then asked often.
 
     Its methods are `query`, `marginals`, `evidence_probability`, `most_probable`, `sample` and `log_partition`, which
@@ -265,7 +265,8 @@ def compile_network(network: Any, memory: int = MEMORY) -> CompiledNetwork:
     Args:
         network: a DiscreteBayesianNetwork or a DiscreteMarkovNetwork of pgmpy with tables; it is not changed, and
             changes to it are not seen. A compiled network comes back as it is, or with another limit of memory.
-        memory: the most bytes that the tables of one question may take.
+        memory: the most bytes that the tables of one question may take; None for 1 GiB, or for what a compiled network
+            has.
 
     Raises:
         TypeError: for a network of another kind.
@@ -280,7 +281,7 @@ def compile_network(network: Any, memory: int = MEMORY) -> CompiledNetwork:
         no     0.5113
     """
     if isinstance(network, CompiledNetwork):
-        if memory == network.memory:
+        if memory in (None, network.memory):
             return network
         network = network.network
-    return CompiledNetwork(network, memory)
+    return CompiledNetwork(network, MEMORY if memory is None else memory)

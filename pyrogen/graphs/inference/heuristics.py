@@ -12,7 +12,8 @@ import math
 import random
 from collections.abc import Callable, Iterable, Sequence
 
-Adjacency = Sequence[set[int]]
+from pyrogen.graphs.structure.moral import neighbors
+
 Later = dict[int, frozenset[int]]  # the neighbors of each node when it is eliminated, in the order of elimination
 
 LITTLE, ENOUGH = 2**9, 2**20  # entries: below these, the next heuristics cost more than they save
@@ -58,17 +59,6 @@ def cheapest_order(scopes: Iterable[Sequence[int]], sizes: Sequence[int], last: 
             rule = ("weighted_fill", "log_fill", "weight")[seed % 3]
             keep(_eliminate(near, sizes, last, RULES[rule], random.Random(seed)))
     return best
-
-
-def neighbors(scopes: Iterable[Sequence[int]]) -> dict[int, set[int]]:
-    """Return the nodes that share a scope with each node."""
-    near: dict[int, set[int]] = {}
-    for scope in scopes:
-        for node in scope:
-            near.setdefault(node, set()).update(scope)
-    for node, others in near.items():
-        others.discard(node)
-    return near
 
 
 def total_entries(later: Later, sizes: Sequence[int]) -> int:

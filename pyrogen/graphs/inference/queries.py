@@ -18,8 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from pyrogen.graphs.inference.compiled import CompiledNetwork, compile_network
-from pyrogen.graphs.inference.memory import MEMORY
+from pyrogen.graphs.inference.compiled import compile_network
 from pyrogen.graphs.inference.observations import Evidence, Interventions
 from pyrogen.graphs.inference.posterior import Assignment, Posterior
 from pyrogen.graphs.structure.validation import Node, Nodes
@@ -68,7 +67,7 @@ def query(
         no     0.8000
         yes    0.2000
     """
-    return _compiled(network, memory).query(variables, evidence, do)
+    return compile_network(network, memory).query(variables, evidence, do)
 
 
 def marginals(
@@ -79,7 +78,7 @@ def marginals(
     Where that tree is too large, each node is asked for by itself, as what does not bear on it falls away.
     Args and errors are those of `query`.
     """
-    return _compiled(network, memory).marginals(evidence, do)
+    return compile_network(network, memory).marginals(evidence, do)
 
 
 def most_probable(
@@ -111,7 +110,7 @@ def most_probable(
         {'Smoker': 'False', 'Xray': 'negative'} -0.582
         {'Smoker': 'True', 'Xray': 'negative'} -1.456
     """
-    return _compiled(network, memory).most_probable(k, evidence, do, variables)
+    return compile_network(network, memory).most_probable(k, evidence, do, variables)
 
 
 def sample(
@@ -136,7 +135,7 @@ def sample(
         >>> sorted(set(draws["Cancer"])), draws.shape
         (['True'], (1000, 5))
     """
-    return _compiled(network, memory).sample(n, evidence, do, seed)
+    return compile_network(network, memory).sample(n, evidence, do, seed)
 
 
 def map_assignment(
@@ -151,7 +150,7 @@ def map_assignment(
     What is neither asked for nor observed is summed out first. Where several assignments are equally probable, one of
     them comes back, always the same. Args and errors are those of `query`.
     """
-    return _compiled(network, memory).most_probable(1, evidence, do, variables)[0]
+    return compile_network(network, memory).most_probable(1, evidence, do, variables)[0]
 
 
 def evidence_probability(
@@ -172,7 +171,7 @@ def evidence_probability(
     Raises:
         TypeError, ValueError: as `query` does, but for impossible evidence.
     """
-    return _compiled(network, memory).evidence_probability(evidence, do, log=log)
+    return compile_network(network, memory).evidence_probability(evidence, do, log=log)
 
 
 def log_partition(network: Any, memory: int | None = None) -> float:
@@ -185,10 +184,4 @@ def log_partition(network: Any, memory: int | None = None) -> float:
     Raises:
         TypeError, ValueError: as `query` does; a ValueError for Z = 0.
     """
-    return _compiled(network, memory).log_partition()
-
-
-def _compiled(network: Any, memory: int | None) -> CompiledNetwork:
-    if isinstance(network, CompiledNetwork) and memory is None:
-        return network
-    return compile_network(network, MEMORY if memory is None else memory)
+    return compile_network(network, memory).log_partition()

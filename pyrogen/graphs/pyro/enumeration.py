@@ -18,6 +18,7 @@ from pyro.ops.rings import LogRing
 from pyro.poutine.util import site_is_subsample
 from torch import Tensor
 
+from pyrogen.graphs.structure.moral import neighbors
 from pyrogen.graphs.structure.validation import Node
 
 RESERVED = ("data", "particles", "volume")  # plates and sites of the program's own
@@ -66,13 +67,10 @@ class Plan:
         self.cliques = [tuple(clique) for clique in cliques]
         self.sites = site_names(self.order, [f"factor {place}" for place in range(len(self.cliques))])
         self.limit = limit
-        neighbors: dict[Node, set[Node]] = {node: set() for node in self.order}
-        for clique in self.cliques:
-            for node in clique:
-                neighbors[node].update(clique)
+        near = neighbors(self.cliques)
         place = {node: index for index, node in enumerate(self.order)}
         self._avoid = {
-            node: sorted((other for other in neighbors[node] if place[other] < place[node]), key=place.__getitem__)
+            node: sorted((other for other in near[node] if place[other] < place[node]), key=place.__getitem__)
             for node in self.order
         }
         self._fits: set[frozenset[Node]] = set()

@@ -39,7 +39,7 @@ def bayesian_network(nodes: Iterable[Node], arrows: Iterable[tuple[Node, Node]])
     return network
 
 
-def conditional_table(node: Node, parents: Sequence[Node], values: Any, states: Mapping[Node, Sequence[State]]) -> Any:
+def conditional_table(node: Node, parents: Sequence[Node], values: Any, states: Mapping[Any, Sequence[State]]) -> Any:
     """Return a TabularCPD.
 
     Args:

@@ -8,12 +8,14 @@ Source: Koller & Friedman, Probabilistic Graphical Models, 2009, section 4.5.1.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import combinations
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 from pyrogen.graphs.structure import validation
 from pyrogen.graphs.structure.making import graph_of
 from pyrogen.graphs.structure.validation import Graph, Node
+
+N = TypeVar("N", bound=Node)
 
 
 def markov_blanket(graph: Graph, v: Node) -> frozenset[Node]:
@@ -70,11 +72,17 @@ def marry(dag: Graph, among: Iterable[Node]) -> dict[Node, list[Node]]:
 
     With a node, all its parents must be among them. Nothing is checked.
     """
-    joined: dict[Node, set[Node]] = {node: set() for node in among}
-    for node in joined:
-        family = list(dag.predecessors(node))
-        for a, b in [*((parent, node) for parent in family), *combinations(family, 2)]:
-            joined[a].add(b)
-            joined[b].add(a)
-    place = {node: number for number, node in enumerate(joined)}
-    return {node: sorted(joined[node], key=place.__getitem__) for node in joined}
+    place = {node: number for number, node in enumerate(among)}
+    joined = neighbors([node, *dag.predecessors(node)] for node in place)
+    return {node: sorted(joined[node], key=place.__getitem__) for node in place}
+
+
+def neighbors(scopes: Iterable[Sequence[N]]) -> dict[N, set[N]]:
+    """Return the nodes that share a scope with each node."""
+    near: dict[N, set[N]] = {}
+    for scope in scopes:
+        for node in scope:
+            near.setdefault(node, set()).update(scope)
+    for node, others in near.items():
+        others.discard(node)
+    return near

@@ -12,7 +12,7 @@ to chordal graphs and clique trees, 1993, https://doi.org/10.1007/978-1-4613-836
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import combinations
 from math import prod
 from typing import Any, Literal, TypeVar, get_args
@@ -161,7 +161,7 @@ def junction_tree(
     return graph_of(nx.Graph, ordered, ((a, b, {"separator": a & b}) for a, b in links))
 
 
-def clique_tree(later: Mapping[N, Collection[N]]) -> tuple[list[set[N]], list[int], dict[N, int]]:
+def clique_tree(later: dict[N, set[N]] | dict[N, frozenset[N]]) -> tuple[list[set[N]], list[int], dict[N, int]]:
     """Return the tree of the maximal cliques of an elimination.
 
     Args:

@@ -243,7 +243,8 @@ def test_a_compiled_network_is_checked_once_and_takes_its_own_limit():
     network.cpds[0].values[:] = [0.1, 0.9]
     np.testing.assert_allclose(graphs.query(ready, "a").table, [0.7, 0.3])
     assert graphs.compile(ready, memory=10**6) is ready
-    assert graphs.compile(ready).memory == 2**30
+    assert graphs.compile(ready) is ready
+    assert graphs.compile(ready, memory=2**30).memory == graphs.compile(network).memory == 2**30
     assert repr(ready) == "CompiledNetwork(Bayesian, 1 nodes)"
 
 

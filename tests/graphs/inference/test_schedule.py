@@ -10,6 +10,7 @@ import pytest
 from pyrogen.graphs.inference import heuristics
 from pyrogen.graphs.inference.heuristics import RULES, cheapest_order, total_entries
 from pyrogen.graphs.inference.schedule import Schedule
+from pyrogen.graphs.structure.moral import neighbors
 
 
 def random_scopes(seed):
@@ -58,7 +59,7 @@ def test_the_cheapest_of_the_orders_is_taken(monkeypatch):
     monkeypatch.setattr(heuristics, "ENOUGH", 0)
     for seed in range(40):
         scopes, sizes, _ = random_scopes(1000 + seed)
-        near = heuristics.neighbors(scopes)
+        near = neighbors(scopes)
         costs = [total_entries(heuristics._eliminate(near, sizes, (), RULES[rule]), sizes) for rule in RULES]
         assert total_entries(cheapest_order(scopes, sizes), sizes) == min(costs)
 
@@ -68,7 +69,7 @@ def test_nodes_that_are_kept_come_last_and_enlarge_no_table():
         scopes, sizes, kept = random_scopes(2000 + seed)
         later = cheapest_order(scopes, sizes, kept)
         assert set(list(later)[len(later) - len(kept) :]) == set(kept)
-        near = heuristics.neighbors(scopes)
+        near = neighbors(scopes)
         for node in list(later)[: len(later) - len(kept)]:
             assert later[node] == near[node]
             for other in near[node]:
