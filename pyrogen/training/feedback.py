@@ -107,10 +107,8 @@ class HoldKL(Feedback):
         highest: float = 100.0,
     ) -> None:
         self.target = real("target", target, least=0)
-        self.proportional, self.integral = (
-            real("proportional", proportional, least=0),
-            real("integral", integral, least=0),
-        )
+        self.proportional = real("proportional", proportional, least=0)
+        self.integral = real("integral", integral, least=0)
         self.lowest = real("lowest", lowest, least=0)
         self.highest = real("highest", highest, above=self.lowest)
         self._sum: Tensor | None = None

@@ -29,7 +29,7 @@ from pyrogen.training.distributed import Team
 from pyrogen.training.feedback import Feedback
 from pyrogen.training.history import CLOCK, History
 from pyrogen.training.parts import Checkpoints, Parts
-from pyrogen.training.step import First, Precision, ProgramsObjective, Step, objective_of, trainable
+from pyrogen.training.step import First, PairObjective, Precision, ProgramsObjective, Step, trainable
 from pyrogen.training.step.compiled import CompiledStep
 from pyrogen.training.step.objective import not_finite
 from pyrogen.training.step.trainable import still_trained, with_new
@@ -67,7 +67,7 @@ class Run:
         self._error: Exception | None = None  # that a callback has raised
         if begun is None:
             pair.train()
-        self.objective = begun.objective if begun else objective_of(pair, len(source), precision)
+        self.objective = begun.objective if begun else PairObjective(pair, len(source), precision)
         fixed = isinstance(order, Whole)
         self._take = Step(self.objective, batches_of(source, order, self.device), fixed, compile, begun)
         self.note_unkept = self._take.note_unkept

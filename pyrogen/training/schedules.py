@@ -61,10 +61,8 @@ class Cyclical(Schedule):
     """
 
     def __init__(self, period: int, ramp: float = 0.5) -> None:
-        self.period, self.ramp = (
-            whole("period", period, least=1),
-            real("ramp (a share of the period)", ramp, above=0, most=1),
-        )
+        self.period = whole("period", period, least=1)
+        self.ramp = real("ramp (a share of the period)", ramp, above=0, most=1)
 
     def __call__(self, step: int) -> float:
         """min(1, (t mod period) / (ramp · period))."""

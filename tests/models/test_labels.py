@@ -175,7 +175,7 @@ def test_data_sets_give_images_and_labels():
         (x, ValueError, "data must be images and labels, got "),
         ({"x": x}, ValueError, "`data` must have the entries x, y, got x"),
         (list(x), TypeError, "items must be tuples"),
-        (5, TypeError, "`data` must be tensors"),
+        (5, TypeError, "data must be a tensor"),
     ):
         with pytest.raises(error, match=message):
             pg.evaluate(pair, wrong)

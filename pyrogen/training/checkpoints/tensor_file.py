@@ -29,11 +29,7 @@ def read_tensor_file(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
         FileNotFoundError: if the file does not exist.
         CheckpointError: if it is damaged, or is not a safetensors file.
     """
-    try:
-        found = path.is_file()
-    except (OSError, ValueError) as error:  # a name too long, a null character
-        raise CheckpointError(f"{str(path)[:80]!r} cannot be the path of a file: {error}") from error
-    if not found:
+    if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
     try:
         return _read(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,7 +11,8 @@ from torch import Tensor
 
 from pyrogen.models import Pair, Programs
 from pyrogen.nn.likelihoods import signed
-from pyrogen.training.data.context_data import as_context_source, begun, on_device
+from pyrogen.random_numbers import kept_random_numbers
+from pyrogen.training.data.context_data import FactoredSource, with_context
 from pyrogen.training.data.items import as_tensor, of_frame, remedy
 from pyrogen.training.data.loading import DatasetSource
 from pyrogen.training.data.program_data import ProgramSource
@@ -61,7 +63,7 @@ def as_source(data: Any, pair: Pair, device: torch.device | None = None, workers
 
     Args:
         data: a tensor, an array (memory-mapped too) or a DataFrame ``(N, *shape)``, a pyrogen data set, or a map-style
-            torch ``Dataset``.
+            torch ``Dataset``. For a pair with a context also a tuple or a dict of tensors, and data sets of these.
         pair: the pair.
         device: where the pair is.
         workers: processes that read a ``Dataset``.
@@ -73,9 +75,8 @@ def as_source(data: Any, pair: Pair, device: torch.device | None = None, workers
     """
     if isinstance(pair, Programs):
         return ProgramSource(data, device)
-    if pair.context:
-        context_source: Source = as_context_source(data, pair, device, workers, seed)
-        return context_source
+    if pair.context and isinstance(data, torch.Tensor | tuple | Mapping):
+        return with_context(data, pair, device)
     if isinstance(data, tuple):
         raise TypeError("data must be the images alone, got a tuple: pass its first entry")
     if hasattr(data, "iloc") and hasattr(data, "dtypes"):
@@ -97,10 +98,15 @@ def as_source(data: Any, pair: Pair, device: torch.device | None = None, workers
     if isinstance(data, str | bytes | dict):
         raise TypeError(f"data must be images, got a {type(data).__name__}: read them first, or pass one entry")
     if hasattr(data, "images"):
-        pair.check(data.images(torch.arange(min(8, len(data)))))
-        value: Source = on_device(data, device)
-        return value
-    return begun(DatasetSource(data, pair, workers, seed))
+        there: Any = data.to(device) if device and device.type != "cpu" and hasattr(data, "to") else data
+        source: Source = FactoredSource(there, pair) if pair.context else there
+        first = source.images(torch.arange(min(8, len(data))))
+        pair.check(*(first if pair.context else (first,)))
+        return source
+    source = DatasetSource(data, pair, workers, seed)
+    with kept_random_numbers():
+        source.images(torch.arange(min(2, len(data))))
+    return source
 
 
 def _of_array(data: Any, pair: Pair, device: torch.device | None) -> Source:

@@ -16,6 +16,7 @@ from pyrogen.models.reach import children, is_library, is_memory, modules_of
 from pyrogen.training.step.state import PARTS
 
 SMALL = 4096  # bytes of an array that is compared at each look
+EMPTY = types.CellType()
 values = methodcaller("values")
 
 
@@ -74,6 +75,3 @@ class Glance:
         rest = (variable.get(None) for variable in self._variables)
         trained = (weight.requires_grad for weight in self._weights)
         return [*held, *named, *cells, *rest, *trained], [memoryview(value).tobytes() for value in self._memory]
-
-
-EMPTY = types.CellType()

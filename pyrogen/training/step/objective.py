@@ -107,13 +107,6 @@ class ProgramsObjective:
 Objective = PairObjective | ProgramsObjective
 
 
-def objective_of(pair: Pair, size: int, precision: Precision = "float32") -> Objective:
-    """Return the objective of a pair that is trained on N = `size` data."""
-    if isinstance(pair, Programs):
-        return ProgramsObjective(pair, size, precision)
-    return PairObjective(pair, size, precision)
-
-
 def not_finite(objective: Objective, row: Any) -> tuple[int, str]:
     """Return the place of the first term of a row that is not finite, and how a sentence calls it.
 

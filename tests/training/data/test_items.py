@@ -9,8 +9,8 @@ from torch.utils.data import TensorDataset
 
 import pyrogen as pg
 from pyrogen.training.data import items
-from pyrogen.training.data.context_data import as_context_source
 from pyrogen.training.data.digest import digest_data, digest_tree
+from pyrogen.training.data.sources import as_source
 
 
 def labeled():
@@ -28,26 +28,26 @@ class Drawn:
 
 def test_entries_that_no_pair_knows_are_refused():
     x, y = torch.zeros(4, 8, 8), torch.arange(4) % 3
-    assert len(as_context_source({"x": x, "y": y}, labeled(), None)) == 4
+    assert len(as_source({"x": x, "y": y}, labeled(), None)) == 4
     with pytest.raises(ValueError, match="must have the entries x, y, got x, y, w"):
-        as_context_source({"x": x, "y": y, "w": y}, labeled(), None)
+        as_source({"x": x, "y": y, "w": y}, labeled(), None)
 
 
 def test_items_may_have_more_entries_than_the_pair_takes():
     x, y = torch.zeros(4, 8, 8), torch.arange(4) % 3
-    source = as_context_source(TensorDataset(x, y, y), labeled())
+    source = as_source(TensorDataset(x, y, y), labeled())
     assert [part.shape for part in source.images(torch.arange(2))] == [(2, 8, 8), (2,)]
 
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_items_with_labels_are_seeded_by_the_step_and_compared(workers):
     x, first = torch.zeros(4, 8, 8), torch.arange(4)
-    source = as_context_source([(noise, 1) for noise in x], labeled(), None, workers, seed=3)
-    assert digest_data(source) != digest_data(as_context_source([(noise, 2) for noise in x], labeled()))
-    random = as_context_source(Drawn(), labeled(), None, workers, seed=3)
+    source = as_source([(noise, 1) for noise in x], labeled(), None, workers, seed=3)
+    assert digest_data(source) != digest_data(as_source([(noise, 2) for noise in x], labeled()))
+    random = as_source(Drawn(), labeled(), None, workers, seed=3)
     assert "random" in digest_data(random)
     random.start(lambda step: first, 5, 6)
-    assert torch.equal(random.at(5, first)[0], as_context_source(Drawn(), labeled(), seed=3).at(5, first)[0])
+    assert torch.equal(random.at(5, first)[0], as_source(Drawn(), labeled(), seed=3).at(5, first)[0])
     random.stop()
 
 

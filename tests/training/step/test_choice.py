@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 import pyrogen as pg
 from pyrogen.training.optimizers import make_optimizer
-from pyrogen.training.step import PlainStep, RecordedStep, Step, choice, objective_of
+from pyrogen.training.step import PairObjective, PlainStep, RecordedStep, Step, choice
 
 
 class Hooked(pg.nn.MLPEncoder):
@@ -156,7 +156,7 @@ def test_the_line_of_a_branch_is_named():
 
 def test_proving_changes_nothing_that_programs_hold():
     pair = hooked("dropout and batch norm")
-    objective = objective_of(pair, 100)
+    objective = PairObjective(pair, 100)
     before = {name: tensor.clone() for name, tensor in pair.state_dict().items()}
     state = torch.get_rng_state()
     assert Step(objective, lambda step: binary(20)).way == "recorded"
@@ -285,7 +285,7 @@ def test_fits_in_threads_give_what_they_give_alone():
 def test_the_plain_step_is_that_of_svi():
     pair, x = make_pair(), binary(20)
     torch.manual_seed(0)
-    row, gradients = PlainStep(objective_of(pair, 20))(x, 2.0)
+    row, gradients = PlainStep(PairObjective(pair, 20))(x, 2.0)
     torch.manual_seed(0)
     loss = TraceMeanField_ELBO().differentiable_loss(pair.model, pair.guide, x)
     torch.testing.assert_close(row[0] * 20, loss.detach())
