@@ -67,7 +67,7 @@ class CompiledStep:
         self.vectors = [torch.zeros(self.ends[-1], dtype=like.dtype, device=like.device) for _ in range(3)]
         self._apart = max(p.numel() for p in parameters) >= LARGE
         self._views: list[list[Tensor]] = []
-        self._count, self._steps = 0, torch.zeros(len(parameters))
+        self._steps = torch.zeros(len(parameters))
         self._adopt()
         places = {id(p): i for i, p in enumerate(parameters)}
         self.rest = [tensor for tensor in step.bound if id(tensor) not in places]
@@ -87,7 +87,7 @@ class CompiledStep:
         if state["exp_avg"] is not self._views[1][0]:  # a checkpoint has been read
             self._adopt()
         self._steps += 1
-        count = self._count = self._count + 1
+        count = int(self._steps[0])
         first, second = (1 - decay**count for decay in self.betas)
         numbers = torch.tensor((rate / first, 1 / math.sqrt(second)), dtype=self._numbers.dtype)
         inputs = () if self.step.recording.fixed else flat(batch)
@@ -97,13 +97,9 @@ class CompiledStep:
         return result
 
     def kept(self) -> list[tuple[Tensor, Tensor]]:
-        """Return what the program may write to, each with a copy of it."""
-        return [(tensor, tensor.clone()) for tensor in (*self.vectors, *self.rest) if not overlaps(tensor)]
-
-    def rewind(self) -> None:
-        """Count a step less."""
-        self._count -= 1
-        self._steps -= 1
+        """Return what a step may write to, each with a copy of it."""
+        places = (*self.vectors, *self.rest, self._steps)
+        return [(tensor, tensor.clone()) for tensor in places if not overlaps(tensor)]
 
     @torch.no_grad()
     def release(self) -> None:
@@ -119,8 +115,8 @@ class CompiledStep:
         """Move parameters and Adam's state into the vectors."""
         names = ("exp_avg", "exp_avg_sq")
         states = [self.optimizer.state[p] for p in self.parameters]
-        self._count = int(states[0]["step"]) if states[0] else 0
-        self._steps = torch.full((len(self.parameters),), float(self._count))
+        done = float(states[0]["step"]) if states[0] else 0.0
+        self._steps = torch.full((len(self.parameters),), done)
         self._views = [self._split(vector) for vector in self.vectors]
         for i, (parameter, state) in enumerate(zip(self.parameters, states, strict=True)):
             self._views[0][i].copy_(parameter)
@@ -145,7 +141,6 @@ class CompiledStep:
         from torch._inductor import config
 
         first, second = self.betas
-
         count = len(self._pieces()) // 3
 
         def program(beta: Tensor, numbers: Tensor, *inputs: Tensor) -> tuple[Tensor]:
@@ -193,7 +188,6 @@ def holds(step: CompiledStep, batch: Any, beta: float) -> bool:
             mean = step.vectors[1].clone()
         for tensor, value in kept:
             tensor.copy_(value)
-    step.rewind()
     row, (expected, gradients) = results
     gradient = torch.cat([g.reshape(-1) for g in gradients])
     close = (mean - kept[1][1]) / (1 - step.betas[0]) + kept[1][1] - gradient

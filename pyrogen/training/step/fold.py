@@ -7,6 +7,7 @@ than the operators below them. A compiler does all this itself, so it gets the r
 from __future__ import annotations
 
 import operator
+from operator import attrgetter
 from typing import Any
 
 import torch
@@ -19,32 +20,14 @@ LARGEST = 1 << 20  # entries of a result that is kept from step to step
 ANYWAY = (aten.zeros_like.default, aten.ones_like.default, aten.full_like.default)  # whatever the input holds
 MAKERS = (aten.zeros.default, aten.ones.default, aten.full.default, aten.scalar_tensor.default, aten.arange.default)
 SUMS = (aten.add.Tensor, aten.sub.Tensor)
-FUNCTIONS: dict[Any, Any] = {
-    aten.add.Tensor: torch.add,
-    aten.sub.Tensor: torch.sub,
-    aten.mul.Tensor: torch.mul,
-    aten.mul.Scalar: torch.mul,
-    aten.div.Tensor: torch.div,
-    aten.neg.default: torch.neg,
-    aten.exp.default: torch.exp,
-    aten.log.default: torch.log,
-    aten.log1p.default: torch.log1p,
-    aten.sqrt.default: torch.sqrt,
-    aten.tanh.default: torch.tanh,
-    aten.sum.default: torch.sum,
-    aten.pow.Tensor_Scalar: torch.pow,
-    aten.stack.default: torch.stack,
-    aten.sum.dim_IntList: torch.sum,
-    aten.clamp.default: torch.clamp,
-    aten.bmm.default: torch.bmm,
-    aten.permute.default: torch.permute,
-    aten.transpose.int: torch.transpose,
-    aten.unsqueeze.default: torch.unsqueeze,
-    aten.squeeze.default: torch.squeeze,
-    aten.squeeze.dim: torch.squeeze,
-    aten.view.default: torch.Tensor.view,
-    aten.expand.default: torch.Tensor.expand,
-}
+NAMES = (  # of operators that have a function of torch
+    *("add.Tensor", "sub.Tensor", "mul.Tensor", "mul.Scalar", "div.Tensor", "pow.Tensor_Scalar", "neg.default"),
+    *("exp.default", "log.default", "log1p.default", "sqrt.default", "tanh.default", "clamp.default", "bmm.default"),
+    *("sum.default", "sum.dim_IntList", "stack.default", "permute.default", "transpose.int", "unsqueeze.default"),
+    *("squeeze.default", "squeeze.dim"),
+)
+FUNCTIONS: dict[Any, Any] = {attrgetter(name)(aten): getattr(torch, name.partition(".")[0]) for name in NAMES}
+FUNCTIONS |= {aten.view.default: torch.Tensor.view, aten.expand.default: torch.Tensor.expand}
 
 
 def fold(graph: fx.Graph, root: nn.Module) -> None:
