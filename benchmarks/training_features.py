@@ -121,7 +121,7 @@ def data(steps: int) -> dict[str, Any]:
     real = DatasetSource.at
     waits: list[float] = []
 
-    def timed(self: DatasetSource, step: int, index: torch.Tensor) -> torch.Tensor:
+    def timed(self: DatasetSource, step: int, index: torch.Tensor) -> Any:
         began = time.perf_counter()
         batch = real(self, step, index)
         waits.append(time.perf_counter() - began)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-_CONTAINERS: dict[str, type] = {"tuple": tuple, "set": set, "deque": deque}
+_CONTAINERS: dict[str, Any] = {"tuple": tuple, "set": set, "deque": deque}
 
 
 def pack(state: Any, name: str) -> tuple[dict[str, Tensor], Any]:

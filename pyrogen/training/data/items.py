@@ -68,7 +68,8 @@ def batch_of(items: Sequence[Any], names: Sequence[str] = ("x",)) -> Any:
     Raises:
         TypeError, ValueError: for items that do not hold these, and for images of several shapes.
     """
-    images, *others = zip(*(parts_of(item, names) for item in items), strict=True)
+    columns: list[Any] = list(zip(*(parts_of(item, names) for item in items), strict=True))
+    images, others = columns[0], columns[1:]
     if len({image.shape for image in images}) > 1:
         shapes = sorted({tuple(image.shape) for image in images})
         raise ValueError(f"the data set's images must have one shape, got {shapes[0]} and {shapes[1]}: resize them")
