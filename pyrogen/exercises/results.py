@@ -147,13 +147,8 @@ class Verdicts:
             "wrong": len(self.wrong),
             "rows": [
                 {
-                    "kind": row.kind,
-                    "claim": row.claim,
-                    "stated": row.stated,
-                    "computed": row.computed,
+                    **vars(row),
                     "agreement": row.agreement,
-                    "agrees": row.agrees,
-                    "reason": row.reason,
                     "evidence": list(row.evidence),
                     "ways": {way: None if value is None else shown(value) for way, value in row.ways.items()},
                     "sound": row.sound,

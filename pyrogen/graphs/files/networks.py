@@ -34,11 +34,9 @@ def bundled(name: str) -> Any:
         name: one of `bundled_names`.
 
     Raises:
-        ValueError: for a name that is not there, listing those that are.
+        TypeError, ValueError: for a name that is not there, listing those that are.
     """
-    if not isinstance(name, str) or name not in bundled_names():
-        raise ValueError(f"name must be one of {', '.join(bundled_names())}, got {str(name)[:60]!r}")
-    return read_network(_folder() / f"{name}.bif.gz")
+    return read_network(_folder() / f"{checks.one_of('name', name, bundled_names())}.bif.gz")
 
 
 def bundled_names() -> tuple[str, ...]:

@@ -7,8 +7,10 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pyro
 import torch
+from numpy.typing import NDArray
 from pyro import distributions as dist
 from pyro import poutine
 from pyro.ops import packed
@@ -167,6 +169,11 @@ class Plan:
         shapes = [tuple(self.sizes[node] for node in term) for term in inputs]
         _, path = opt_einsum.contract_path(equation, *shapes, shapes=True)
         return max(int(path.largest_intermediate), *(math.prod(shape) for shape in shapes))
+
+
+def matrix(table: NDArray[np.float64]) -> Tensor:
+    """Return a conditional table, its own axis first, as ``(rows, states)``: a row for each state of the parents."""
+    return torch.tensor(table.reshape(len(table), -1).T.copy())
 
 
 def weigh(site: str, log_weight: Tensor, infer: Mapping[str, Any]) -> None:

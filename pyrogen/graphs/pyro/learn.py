@@ -16,7 +16,8 @@ from torch import Tensor
 
 from pyrogen import checks
 from pyrogen.graphs.pyro import dirichlet
-from pyrogen.graphs.pyro.observed import Problem, Tables, matrix, problem_of
+from pyrogen.graphs.pyro.enumeration import matrix
+from pyrogen.graphs.pyro.observed import Problem, Tables, problem_of
 from pyrogen.graphs.pyro.records import columns, encode
 from pyrogen.graphs.structure import validation
 from pyrogen.graphs.structure.validation import Node, State

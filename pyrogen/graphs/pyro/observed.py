@@ -14,7 +14,7 @@ from torch import Tensor
 
 from pyrogen import checks
 from pyrogen.graphs.pyro import dirichlet
-from pyrogen.graphs.pyro.enumeration import Plan
+from pyrogen.graphs.pyro.enumeration import Plan, matrix
 from pyrogen.graphs.pyro.records import Indices, columns, encode, observed_states
 from pyrogen.graphs.pyro.to_pyro import LIMIT
 from pyrogen.graphs.structure import validation
@@ -126,8 +126,3 @@ def problem_of(structure: Any, data: Any, states: Mapping[Node, Sequence[State]]
     gaps, weights = torch.stack([seen[node][missing] for node in known], dim=1).unique(dim=0, return_counts=True)
     rows = dict(zip(known, gaps.T, strict=True))
     return Problem(graph, known, plan, parents, priors, counts, rows, weights.to(torch.float64))
-
-
-def matrix(table: NDArray[np.float64]) -> Tensor:
-    """Return a table, its own axis first, as ``(rows, K)``."""
-    return torch.tensor(table.reshape(len(table), -1).T.copy())

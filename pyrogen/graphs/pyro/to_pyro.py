@@ -11,9 +11,9 @@ import pyro
 import torch
 from torch import Tensor
 
-from pyrogen.graphs.inference.factors import Factor, Tables, tables
+from pyrogen.graphs.inference.factors import Tables, tables
 from pyrogen.graphs.inference.observations import Places
-from pyrogen.graphs.pyro.enumeration import Plan, weigh
+from pyrogen.graphs.pyro.enumeration import Plan, matrix, weigh
 from pyrogen.graphs.pyro.records import Indices, columns, encode
 from pyrogen.graphs.structure import validation
 from pyrogen.graphs.structure.validation import Node, State
@@ -99,7 +99,7 @@ class PyroNetwork:
         order = list(nx.topological_sort(network) if known.directed else known.states)
         self._parents = {f.names[0]: f.names[1:] for f in known.factors} if known.directed else {}
         self._plan = Plan(order, known.sizes, [factor.names for factor in known.factors], limit)
-        self._logits = {f.names[0]: conditional(f) for f in known.factors} if known.directed else {}
+        self._logits = {f.names[0]: matrix(f.log) for f in known.factors} if known.directed else {}
         self._potentials = [] if known.directed else [torch.as_tensor(factor.log) for factor in known.factors]
         self.sites: dict[Node, str] = {node: self._plan.sites[node] for node in known.states}
 
@@ -181,9 +181,3 @@ class PyroNetwork:
         if len(lengths) != 1 or lengths == {0}:
             raise ValueError(f"data must have columns of one length of at least 1, got {sorted(lengths)}")
         return dict(data)
-
-
-def conditional(factor: Factor) -> Tensor:
-    """Return a conditional table as ``(rows, states)``, a row for each state of the parents, the last parent's
-    fastest."""
-    return torch.as_tensor(factor.log).movedim(0, -1).reshape(-1, factor.log.shape[0])

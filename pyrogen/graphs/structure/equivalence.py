@@ -12,7 +12,10 @@ from __future__ import annotations
 from itertools import combinations
 
 from pyrogen.graphs.structure import validation
+from pyrogen.graphs.structure.making import graph_of
 from pyrogen.graphs.structure.validation import Graph, Node
+
+Arrow = tuple[Node, Node]
 
 
 def v_structures(dag: Graph) -> tuple[tuple[Node, Node, Node], ...]:
@@ -84,32 +87,23 @@ def cpdag(dag: Graph) -> Graph:
 
     validation.without_latents(validation.directed(dag))
     arrows = {(end, m) for a, m, b in v_structures(dag) for end in (a, b)}
-    lines = {frozenset(edge) for edge in dag.edges if edge not in arrows}
-    turned = True
-    while turned:  # Meek's rules: an arrow that would otherwise make a new v-structure or a cycle
-        turned = False
-        for a, b in dag.edges:
-            if frozenset((a, b)) in lines and _compelled(dag, a, b, arrows, lines):
-                lines.discard(frozenset((a, b)))
-                arrows.add((a, b))
-                turned = True
-    found = PDAG()
-    found.add_nodes_from(dag)
-    found.directed_edges = {edge for edge in dag.edges if edge in arrows}
-    found.undirected_edges = {edge for edge in dag.edges if edge not in arrows}
-    found.add_edges_from(dag.edges())
-    found.add_edges_from((b, a) for a, b in dag.edges if (a, b) not in arrows)
+    lines = set(dag.edges) - arrows
+    while compelled := {(a, b) for a, b in lines if _compelled(dag, a, b, arrows, lines)}:
+        arrows |= compelled
+        lines -= compelled
+    found = graph_of(PDAG, dag, [*dag.edges, *((b, a) for a, b in dag.edges if (a, b) in lines)])
+    found.directed_edges, found.undirected_edges = arrows, lines
     return found
 
 
-def _compelled(dag: Graph, a: Node, b: Node, arrows: set[tuple[Node, Node]], lines: set[frozenset[Node]]) -> bool:
+def _compelled(dag: Graph, a: Node, b: Node, arrows: set[Arrow], lines: set[Arrow]) -> bool:
     """Return whether a – b must be a → b. Only the way the arrow has in `dag` can be compelled, as `dag` is in the
-    class."""
+    class. These are Meek's rules."""
     if any((c, a) in arrows and not _joined(dag, c, b) for c in dag.predecessors(a)):
         return True  # c → a – b: b → a would be a new v-structure
     if any((a, c) in arrows and (c, b) in arrows for c in dag.successors(a)):
         return True  # a → c → b: b → a would close a cycle
-    between = [c for c in dag.predecessors(b) if (c, b) in arrows and frozenset((a, c)) in lines]
+    between = [c for c in dag.predecessors(b) if (c, b) in arrows and {(a, c), (c, a)} & lines]
     return any(not _joined(dag, c, d) for c, d in combinations(between, 2))  # a – c → b and a – d → b: one or the other
 
 

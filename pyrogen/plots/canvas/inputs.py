@@ -13,7 +13,6 @@ LARGEST = 1e100  # squares of it are finite
 
 def refuse_pair(value: Any, name: str) -> None:
     r"""Raise a sentence that says what to pass where a figure is handed a pair or a fit in place of what it made."""
-
     if hasattr(value, "history") and hasattr(value, "pair"):
         raise TypeError(f"{name} must be numbers, got a {type(value).__name__}: pass .history or what .pair makes")
     if callable(getattr(value, "model", None)) and callable(getattr(value, "guide", None)):
@@ -25,7 +24,6 @@ def refuse_pair(value: Any, name: str) -> None:
 
 def to_array(value: Any, name: str, ndim: int) -> NDArray[np.float64]:
     r"""Return a finite, non-empty float64 array of that many dimensions."""
-
     refuse_pair(value, name)
     array = checks.array(name, value).astype(np.float64)
     if array.ndim != ndim:
@@ -47,7 +45,6 @@ def to_images(value: Any, name: str) -> NDArray[np.float64]:
     Accepted are (n, H, W), (n, 1, H, W) and (n, 3, H, W). Values lie in [0, 1]; what is outside is clipped, as the
     mean of a Gaussian likelihood may be. Bytes (uint8) above 1 are taken as 0 to 255.
     """
-
     refuse_pair(value, name)
     array = checks.array(name, value)
     if array.ndim == 3:
@@ -62,7 +59,6 @@ def to_images(value: Any, name: str) -> NDArray[np.float64]:
 
 def runs(value: Any, name: str) -> dict[str, Any]:
     r"""Return histories by label; one history alone, or a dict of its columns, has the label ""."""
-
     if hasattr(value, "columns") or (isinstance(value, Mapping) and "objective" in value):
         value = {"": value}
     result = labeled(value, name)
@@ -108,7 +104,6 @@ def images_by_label(value: Any, name: str, label: str = "") -> dict[str, NDArray
 
 def labeled(value: Any, name: str, label: str = "") -> dict[str, Any]:
     r"""Return a mapping of labels as a dict, and a single thing as a dict with that one label."""
-
     if not isinstance(value, Mapping):
         refuse_pair(value, name)
         return {label: value}

@@ -69,7 +69,6 @@ def figure(width: float, height: float, **pads: Any) -> "Figure":
 
     A notebook shows it, without `%matplotlib inline` and without pyplot.
     """
-
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
@@ -80,7 +79,6 @@ def figure(width: float, height: float, **pads: Any) -> "Figure":
 
 def _png(fig: "Figure") -> bytes:
     r"""Return the picture as a file."""
-
     file = io.BytesIO()
     fig.savefig(file, format="png")
     return file.getvalue()
@@ -88,7 +86,6 @@ def _png(fig: "Figure") -> bytes:
 
 def panels(number: int, height: float, columns: int = 3, **settings: Any) -> tuple["Figure", list["Axes"]]:
     r"""Return a figure with that many panels, at most `columns` in a row, each `height` inches high."""
-
     columns = min(number, columns)
     rows = -(-number // columns)
     fig = figure(min(WIDTH, 4.8 * columns), height * rows)

@@ -35,7 +35,6 @@ def codebook_use(histories: Mapping[str, Any] | Any, codes: int) -> "Figure":
         >>> [axes.get_title() for axes in codebook_use({"EMA": run}, codes=64).axes]
         ['Perplexity of the codes', 'Share of codes in use']
     """
-
     codes = checks.whole("codes", codes, 1, checks.LARGEST_COUNT)
     named = runs(histories, "histories")
     fig, axes = panels(2, height=3.2)

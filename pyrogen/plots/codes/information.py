@@ -40,7 +40,6 @@ def mutual_information(
         >>> [label.get_text() for label in fig.axes[0].get_xticklabels()]
         ['shape', 'scale']
     """
-
     tables = arrays(matrix, "matrix", 2)
     number = next(iter(tables.values())).shape[1]
     names = [f"$v_{{{k}}}$" for k in range(number)] if factor_names is None else list(factor_names)
@@ -75,7 +74,6 @@ def mutual_information(
 
 def _numbers(ax: Any, table: np.ndarray, top: float) -> None:
     r"""Write a value into each cell that holds enough to be read."""
-
     for (j, k), value in np.ndenumerate(table):
         if value >= 0.05 * top:
             color = "black" if value > 0.55 * top else "white"

@@ -34,7 +34,6 @@ def kl_per_latent(kl: Mapping[str, Any] | Any, threshold: float = 0.01) -> "Figu
         >>> fig.axes[0].get_title()
         'β = 4: 2 of 4 active, 4.0 nats'
     """
-
     groups = arrays(kl, "kl", 1)
     fig, axes = panels(len(groups), height=3.2, sharey=True)
     for i, (ax, (label, value)) in enumerate(zip(axes, groups.items(), strict=True)):

@@ -53,7 +53,6 @@ def prior_plane(
         >>> fig.axes[0].get_title()
         'N(0, I)'
     """
-
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
@@ -86,7 +85,6 @@ def _on_grid(
     z: NDArray[np.float64], log_density: Callable[[NDArray[np.float64]], Any], label: str
 ) -> tuple[list[NDArray[np.float64]], NDArray[np.float64]]:
     r"""Return the sides of a square around the codes and the log density on its grid, (CELLS, CELLS)."""
-
     middle, reach = (z.max(0) + z.min(0)) / 2, max(np.ptp(z, axis=0).max() * 0.58, 1e-3)
     sides = [np.linspace(center - reach, center + reach, CELLS) for center in middle]
     grid = np.stack(np.meshgrid(*sides), axis=-1)  # rows along the second axis
@@ -95,7 +93,6 @@ def _on_grid(
 
 def region_levels(values: NDArray[np.float64]) -> list[float]:
     r"""Return the log densities above which lie 99, 90 and 50 % of the mass on an even grid, ascending."""
-
     ordered = np.sort(values, axis=None)[::-1]
     mass = np.cumsum(np.exp(ordered - ordered[0]))
     levels = [float(ordered[np.searchsorted(mass, share * mass[-1])]) for share in MASS]

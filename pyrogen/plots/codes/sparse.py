@@ -37,7 +37,6 @@ def atoms(images: Mapping[str, Any] | Any, columns: int | None = None) -> "Figur
         >>> [axes.get_title() for axes in fig.axes]
         ['learned']
     """
-
     from matplotlib import colormaps
 
     columns = None if columns is None else checks.whole("columns", columns, 1)
@@ -72,7 +71,6 @@ def convergence(gaps: Mapping[str, tuple[Any, Any]], bounds: Mapping[str, tuple[
         >>> fig.axes[0].get_ylabel()
         'F(zₖ) − F*'
     """
-
     bounds = bounds or {}
     if not gaps or not set(bounds) <= set(gaps):
         raise ValueError(
@@ -116,7 +114,6 @@ def error_by_active(
         >>> fig.axes[0].get_xlabel()
         'active entries per image'
     """
-
     if not curves:
         raise ValueError("curves must hold at least one, got none")
     fig, (ax,) = panels(1, height=3.9)

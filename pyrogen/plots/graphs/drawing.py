@@ -75,7 +75,6 @@ def graph(
         >>> [text.get_text() for text in fig.legends[0].get_texts()]
         ['observed', 'active trail A → C ← B']
     """
-
     from matplotlib.figure import Figure
     from matplotlib.patches import Ellipse
 
@@ -106,7 +105,8 @@ def graph(
     width = max(
         right - left, 0.082 * len(title) + 0.4, *(0.085 * len(handle.get_label()) + 0.9 for handle in handles), 2
     )
-    columns = _columns(handles, width)
+    longest = max((0.085 * len(handle.get_label()) + 0.75 for handle in handles), default=1.0)
+    columns = max(1, min(len(handles), int(width / longest)))
     below = 0.24 * -(-len(handles) // columns) + 0.12 if handles else 0.0
     above = 0.4 if title else 0.0
     fig = Figure(figsize=(width, high - low + below + above))
@@ -183,7 +183,6 @@ def _border(center: Point, towards: Point, wide: float, free: bool) -> Point:
 
     A flat line to another layer leaves it near the top or the bottom, or it would run over the node's neighbors.
     """
-
     dx, dy = towards[0] - center[0], towards[1] - center[1]
     if not free:
         dx = float(np.clip(dx, -0.7 * abs(dy) * wide / HEIGHT, 0.7 * abs(dy) * wide / HEIGHT))
@@ -193,7 +192,6 @@ def _border(center: Point, towards: Point, wide: float, free: bool) -> Point:
 
 def _smooth(points: list[Point]) -> Any:
     r"""Return a path through the points: straight for two, and else a cubic that turns softly at each."""
-
     from matplotlib.path import Path
 
     if len(points) == 2:
@@ -213,7 +211,6 @@ def _smooth(points: list[Point]) -> Any:
 
 def _called(graph: Any, way: Sequence[Node], observed: Sequence[Node]) -> str:
     r"""Return what the legend calls a trail: active only if it is."""
-
     drawn = draw_trail(graph, tuple(way))
     if len(way) < 2:
         return ""
@@ -251,14 +248,8 @@ def _handles(
     return handles + [outlines.handle(group, color) for group, color in zip(groups, colors, strict=True)]
 
 
-def _columns(handles: list[Any], width: float) -> int:
-    longest = max((0.085 * len(handle.get_label()) + 0.75 for handle in handles), default=1.0)
-    return max(1, min(len(handles), int(width / longest)))
-
-
 def _scaled(graph: Any, positions: Mapping[Node, Point]) -> dict[Node, Point]:
     r"""Return positions in inches, as near to each other as the nodes' sizes allow."""
-
     missing = [node for node in graph if node not in positions]
     if missing:
         raise ValueError(f"positions must place all nodes, got none for {missing[0]!r}")

@@ -32,7 +32,6 @@ SWEEPS = 24
 
 def widths(graph: Any) -> dict[Node, float]:
     r"""Return the width of each node, in inches, so that its name fits."""
-
     return {node: max(0.5, 0.26 + 0.088 * len(str(node))) for node in graph}
 
 
@@ -42,7 +41,6 @@ def layout(graph: Any) -> tuple[Places, Bends]:
     Args:
         graph: A graph of networkx or pgmpy, directed without cycles or undirected.
     """
-
     import networkx as nx
 
     wide = widths(graph)
@@ -113,7 +111,6 @@ def _layered(dag: Any, part: list[Node], wide: Mapping[Node, float]) -> tuple[Pl
 
 def _pulled(way: list[Point], obstacles: list[tuple[Point, float]]) -> list[Point]:
     r"""Return the inner points that a string along the way keeps if pulled tight without touching a node."""
-
     kept, last = [], 0
     while last < len(way) - 1:
         clear = (
@@ -128,7 +125,6 @@ def _pulled(way: list[Point], obstacles: list[tuple[Point, float]]) -> list[Poin
 
 def _meets(start: Point, end: Point, center: Point, wide: float) -> bool:
     r"""Return whether a line comes closer to a node than a fifth of an inch: in units in which its rim is a circle."""
-
     size = np.array([wide / 2 + 0.2, HEIGHT / 2 + 0.2])
     a, b = ((np.array(point) - center) / size for point in (start, end))
     along = b - a
@@ -138,7 +134,6 @@ def _meets(start: Point, end: Point, center: Point, wide: float) -> bool:
 
 def _ordered(levels: list[list[Any]], up: Mapping[Any, list[Any]], down: Mapping[Any, list[Any]]) -> list[list[Any]]:
     r"""Order each layer by the mean place of the neighbors above, then below, and so on; keeps the best order."""
-
     best, fewest = levels, _crossings(levels, down)
     for sweep in range(SWEEPS):
         near = up if sweep % 2 == 0 else down
@@ -158,7 +153,6 @@ def _ordered(levels: list[list[Any]], up: Mapping[Any, list[Any]], down: Mapping
 
 def _swapped(levels: list[list[Any]], down: Mapping[Any, list[Any]], fewest: int) -> list[list[Any]]:
     r"""Swap neighbors in a layer as long as that leaves fewer crossings."""
-
     better = sum(map(len, levels)) <= 60
     while better:
         better = False
@@ -231,7 +225,6 @@ def _springs(graph: Any, part: list[Node], wide: Mapping[Node, float]) -> tuple[
 
 def _spread(at: NDArray[np.float64], size: NDArray[np.float64], edges: list[tuple[int, int]]) -> None:
     r"""Push nodes apart, and off edges that are not theirs, in place, until none touches."""
-
     number = len(at)
     ends = np.array(edges)
     for _ in range(300):

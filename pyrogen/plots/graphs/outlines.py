@@ -21,7 +21,6 @@ def numbers(graph: Any, groups: Sequence[Sequence[Hashable]]) -> list[int]:
 
     Where there are more sets than colors, those that are left are given out in turn.
     """
-
     from pyrogen.graphs import maximal_cliques
 
     known: dict[frozenset[Hashable], int] = {}
@@ -41,13 +40,11 @@ def numbers(graph: Any, groups: Sequence[Sequence[Hashable]]) -> list[int]:
 
 def reach(number: int) -> float:
     r"""Return how far a clique's outline runs from its nodes, in inches: neighbors in the list differ."""
-
     return 0.09 + 0.055 * (number % 5)
 
 
 def draw(ax: "Axes", centers: list[Point], wide: list[float], number: int, color: int) -> None:
     r"""Draw the convex hull of the nodes' ellipses, each clique's a little larger than the one before."""
-
     from matplotlib.patches import Polygon
     from scipy.spatial import ConvexHull
 
@@ -70,7 +67,6 @@ def draw(ax: "Axes", centers: list[Point], wide: list[float], number: int, color
 
 def handle(group: Sequence[Hashable], color: int) -> Any:
     r"""Return the legend's patch for a set."""
-
     from matplotlib.patches import Patch
 
     line, hatch = OUTLINES[color % len(OUTLINES)], HATCHES[color % len(HATCHES)]

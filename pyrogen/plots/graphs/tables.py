@@ -43,7 +43,6 @@ def conditional_tables(network: Any, nodes: Any = None, rows: int = 24, title: s
         >>> [axes.get_title() for axes in fig.axes]
         ['P(A)', 'P(B | A)']
     """
-
     from matplotlib.figure import Figure
 
     states = validation.states(network)
@@ -88,7 +87,6 @@ def _tables(network: Any, asked: set[Node]) -> list[Any]:
 
 def _grid(table: Any, states: Mapping[Node, Sequence[Any]]) -> tuple[str, list[str], list[list[Any]]]:
     r"""Return a title, column heads and rows: names of states as text and values as numbers."""
-
     conditional = hasattr(table, "variable")
     names = [*table.variables[1:], table.variables[0]] if conditional else list(table.variables)
     values = np.moveaxis(table.values, 0, -1) if conditional else table.values

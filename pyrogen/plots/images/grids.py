@@ -38,7 +38,6 @@ def reconstructions(originals: Any, models: Mapping[str, Any] | Any) -> "Figure"
         >>> [label.get_text() for label in fig.axes[0].get_yticklabels()]
         ['original', 'β = 1', 'β = 8']
     """
-
     rows = {"original": to_images(originals, "originals")}
     drawn = images_by_label(models, "models", "reconstruction")
     if "original" in drawn:
@@ -71,7 +70,6 @@ def image_rows(rows: Mapping[str, Any], label_width: float = 2.6) -> "Figure":
         >>> [label.get_text() for label in fig.axes[0].get_yticklabels()]
         ['data', 'model\np = 0.001']
     """
-
     label_width = checks.real("label_width", label_width, least=0, below=WIDTH)
     return _labeled_rows(images_by_label(rows, "rows"), 0.62, label_width)
 
@@ -98,7 +96,6 @@ def samples(images: Mapping[str, Any] | Any, columns: int | None = None) -> "Fig
         >>> [axes.get_title() for axes in fig.axes]
         ['β = 1', 'β = 8']
     """
-
     columns = None if columns is None else checks.whole("columns", columns, 1)
     grids = {label: montage(group, columns) for label, group in images_by_label(images, "images").items()}
     return titled(grids, WIDTH / 3 if len(grids) > 1 else 4.8)

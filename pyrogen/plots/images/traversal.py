@@ -55,7 +55,6 @@ def traversals(
         >>> [label.get_text() for label in fig.axes[0].get_yticklabels()]
         ['$z_{1}$  2.00 nats', '$z_{0}$  0.10 nats']
     """
-
     start = checks.tensor("base", base)
     if not isinstance(base, Tensor) or not start.is_floating_point():
         start = start.to(torch.get_default_dtype())

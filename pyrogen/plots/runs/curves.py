@@ -64,7 +64,6 @@ def loss_curves(
         >>> [axes.get_title() for axes in fig.axes]
         ['Total objective', 'Reconstruction term', 'KL term']
     """
-
     histories = runs(histories, "histories")
     for name, share in (("smooth", smooth), ("skip", skip)):
         checks.real(name, share, least=0, below=1)
@@ -113,7 +112,6 @@ def loss_curves(
 
 def _moving_average(value: NDArray[np.float64], width: int) -> NDArray[np.float64]:
     r"""Return the mean over a window centered at each point, which at the ends holds only the points there are."""
-
     reach = width // 2
     total = np.concatenate([[0.0], np.cumsum(value)])
     start = np.maximum(np.arange(len(value)) - reach, 0)

@@ -47,7 +47,6 @@ def elbo_paths(
         >>> [axes.get_ylabel() for axes in fig.axes]
         ['ELBO (nats)', 'θ / θ*']
     """
-
     average = checks.whole("average", average, 0, checks.LARGEST_COUNT)
     span = checks.real("span", span, above=0, most=LARGEST)
     if not elbo or not (set(elbo) == set(paths) == set(optimum)):
@@ -109,7 +108,6 @@ def guide_and_posterior(pairs: Mapping[str, tuple[Any, Any]], kl: Mapping[str, f
         >>> fig.axes[0].get_title()
         'x = 3, KL 0.0000 nats'
     """
-
     if not pairs:
         raise ValueError("pairs must hold at least one guide and posterior, got none")
     if kl is not None and not pairs.keys() <= kl.keys():
@@ -136,7 +134,6 @@ def _values(curve: Callable[[torch.Tensor], Any], theta: NDArray[np.float64]) ->
 
 def _range(*distributions: Any) -> NDArray[np.float64]:
     r"""Return a grid over where either distribution has its mass, inside of both supports."""
-
     ends = [(float(d.mean) - 5 * float(d.stddev), float(d.mean) + 5 * float(d.stddev)) for d in distributions]
     low, high = min(end[0] for end in ends), max(end[1] for end in ends)
     bound = max(float(getattr(d.support, "lower_bound", -np.inf)) for d in distributions)

@@ -49,7 +49,6 @@ def ranks(calibration: Any, draws: int | None = None, *, prob: float = 0.95, bin
         >>> fig.axes[0].get_title()
         'z: 200 ranks'
     """
-
     by_site = labeled(getattr(calibration, "ranks", calibration), "ranks", "z")
     number = getattr(calibration, "draws", None) if draws is None else draws
     if number is None:
@@ -78,7 +77,6 @@ def ranks(calibration: Any, draws: int | None = None, *, prob: float = 0.95, bin
 
 def _checked(value: Any, name: str, draws: int) -> NDArray[np.int64]:
     r"""Return the ranks as whole numbers (simulations, elements)."""
-
     array = checks.array(f"ranks of {name!r}", value)
     if array.ndim == 0 or array.size == 0:
         raise ValueError(f"ranks of {name!r} must be (simulations, ...) and not empty, got shape {array.shape}")
@@ -112,7 +110,6 @@ def _histogram(ax: "Axes", value: NDArray[np.int64], draws: int, prob: float, bi
 
 def _difference(ax: "Axes", value: NDArray[np.int64], draws: int, prob: float) -> int:
     r"""Draw the curves and returns how many leave the band."""
-
     x, low, high = _band(len(value), draws, prob)
     cuts = np.round(x * (draws + 1)).astype(int) - 1
     ax.fill_between(x, low - x, high - x, color=FAINT, alpha=0.45, linewidth=0, step=None)
@@ -131,7 +128,6 @@ def _difference(ax: "Axes", value: NDArray[np.int64], draws: int, prob: float) -
 @lru_cache
 def _band(simulations: int, draws: int, prob: float) -> tuple[NDArray[np.float64], ...]:
     r"""Return up to 50 points (k + 1)/(draws + 1) with the least and largest share of ranks up to k."""
-
     import warnings
 
     with warnings.catch_warnings():

@@ -39,7 +39,6 @@ def rate_distortion(
         >>> fig.axes[0].get_xlabel()
         'rate: KL term (nats per image)'
     """
-
     if not models:
         raise ValueError("models must hold at least one label, got none")
     points = {label: to_array(list(rows), f"the points of {label!r}", 2) for label, rows in models.items()}

@@ -43,7 +43,6 @@ def sweep(
         >>> [axes.get_title() for axes in sweep(table, terms=["kl"]).axes]
         ['KL term']
     """
-
     if not (hasattr(table, "columns") and hasattr(table, "groupby")):
         raise TypeError(f"table must be the DataFrame that pg.sweep returned, got a {type(table).__name__}")
     for column in (x, *terms, *([by] if by else [])):
