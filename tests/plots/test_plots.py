@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import matplotlib
+import networkx as nx
 import numpy as np
 import pytest
 import torch
@@ -81,8 +82,9 @@ def legend(fig):
 
 
 def test_a_notebook_gets_a_picture_of_a_figure_and_a_copy_too():
-    fig = plots.samples(IMAGES)
-    for one in (fig, pickle.loads(pickle.dumps(fig))):
+    fig, graph = plots.samples(IMAGES), nx.DiGraph(["AB"])
+    tables = plots.conditional_tables(pg.graphs.generic_network(graph, RNG))
+    for one in (fig, pickle.loads(pickle.dumps(fig)), plots.graph(graph), tables):
         assert one._repr_png_().startswith(b"\x89PNG")
 
 

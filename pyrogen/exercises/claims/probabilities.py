@@ -16,7 +16,7 @@ import numpy as np
 
 from pyrogen.exercises import explanations, schema
 from pyrogen.exercises.claims.independences import Claim, Subject, answered
-from pyrogen.exercises.claims.numbers import has_tables, joint_states, written_out
+from pyrogen.exercises.claims.numbers import check_small, has_tables, joint_states, written_out
 from pyrogen.exercises.results import Row
 from pyrogen.graphs.inference.dependence import EPSILON, JOINT, exact_table, terms
 from pyrogen.graphs.inference.queries import evidence_probability, map_assignment, query
@@ -134,8 +134,7 @@ def check_most_probable(claim: dict[str, Any], network: Any) -> None:
     validation.apart(variables=claim["of"], evidence=list(claim["evidence"]))
     if not claim["of"]:
         raise ValueError("everything is observed, so nothing is left to explain")
-    if joint_states(network, list(network)) > JOINT:
-        raise ValueError(f"the joint distribution may have at most {JOINT:,} states, got more")
+    check_small(network)
     if evidence_probability(network, claim["evidence"]) == 0:
         raise ValueError(f"the evidence {assigned(claim['evidence'])} has probability zero")
     if claim["stated"] is not None:

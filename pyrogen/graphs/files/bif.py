@@ -22,12 +22,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pyrogen.graphs.files.bif_source import Source, readings, unquoted
-from pyrogen.graphs.files.rounding import slack
+from pyrogen.graphs.files.rounding import beyond_rounding
 
 LARGEST = 2**25  # entries of one table: 268 MB
 
@@ -43,8 +44,6 @@ SEPARATORS = re.compile(r"[\s,]*")
 SPECIAL = re.compile(r'[,()";]')  # in a state's name: it is searched for, not split off
 
 Entry = tuple[int, list[float]]  # its place in the text, and its numbers
-TABLE, DEFAULT = -1, -2  # stand for the number of a row
-NUMBER_OF = {"table": TABLE, "default": DEFAULT}
 
 
 @dataclass
@@ -177,7 +176,7 @@ class _Parser(Source):
             self.fail(names_at, f"the table of {child!r} would have more than {LARGEST:,} entries")
         searched = any(SPECIAL.search(state) for states in known for state in states)
         places = [{state: place for place, state in enumerate(states)} for states in known]
-        entries: dict[int, Entry] = {}  # by the number of the row
+        entries: dict[Any, Entry] = {}  # by the number of the row, or by the word that stands for it
         while (at := self.skip(at)) < end:
             start, word = at, WORD.match(self.text, at)
             if self.text[at] == "(":
@@ -187,14 +186,14 @@ class _Parser(Source):
                 else:
                     row, at = self._row(entry, parents, places), entry.start(2)
             elif word:
-                row, at = NUMBER_OF[word[0]], word.end()
+                row, at = word[0], word.end()
             else:
                 at = self.property(at, "an entry ( states ) numbers;, 'table' or 'default'")
                 continue
             if row in entries:
                 what = repr(word[0]) if word else "this entry"
                 self.fail(start, f"the table of {child!r} gives {what} twice, expected once")
-            values, at = self.numbers(at, end, own * rows if row == TABLE else own)
+            values, at = self.numbers(at, end, own * rows if row == "table" else own)
             entries[row] = start, values
         table, starts = self._filled(child, known, entries, names_at)
         self._check(child, table, starts)
@@ -202,12 +201,12 @@ class _Parser(Source):
         self.content.tables[child] = table
 
     def _filled(
-        self, child: str, known: Sequence[Sequence[str]], found: dict[int, Entry], at: int
+        self, child: str, known: Sequence[Sequence[str]], found: dict[Any, Entry], at: int
     ) -> tuple[NDArray[np.float64], list[int]]:
         """Return the table (states, rows) of these entries, and where each row is given."""
         own, sizes = len(self.content.states[child]), [len(states) for states in known]
         rows = prod(sizes)
-        whole, default = found.pop(TABLE, None), found.pop(DEFAULT, None)
+        whole, default = found.pop("table", None), found.pop("default", None)
         if whole is not None:
             if found or default is not None:
                 self.fail(whole[0], f"the table of {child!r} must be one 'table' or entries, got both")
@@ -229,10 +228,8 @@ class _Parser(Source):
         if wrong.any():
             at = starts[int(wrong.argmax())]
             self.fail(at, f"the table of {child!r} must hold probabilities from 0 to 1")
-        sums = table.sum(axis=0)
-        for row in np.flatnonzero(np.abs(sums - 1) > 1e-9).tolist():
-            if abs(sums[row] - 1) > slack(table[:, row]):
-                self.fail(starts[row], f"the table of {child!r} must sum to one, got a sum of {sums[row]:.6g}")
+        for row, total in beyond_rounding(table):
+            self.fail(starts[row], f"the table of {child!r} must sum to one, got a sum of {total:.6g}")
 
     def _names(self, at: int, end: int) -> tuple[str, list[str]]:
         """Return the variable of a probability block and its parents."""

@@ -25,7 +25,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from pyrogen.graphs.files.rounding import slack
+from pyrogen.graphs.files.rounding import beyond_rounding
 from pyrogen.graphs.inference.factors import tables
 from pyrogen.graphs.structure import validation
 from pyrogen.graphs.structure.making import bayesian_network, conditional_table, graph_of
@@ -188,10 +188,9 @@ def _table(entry: Any, states: Mapping[str, list[Any]], directed: bool) -> Any:
         raise ValueError(f"{what} must hold {kind}, got {values.min()} … {values.max()}")
     if not directed:
         return DiscreteFactor(names, shape, values, state_names={name: states[name] for name in names})
-    for row in values.reshape(-1, shape[-1]):
-        if abs(row.sum() - 1) > 1e-9 and abs(row.sum() - 1) > slack(row):
-            raise ValueError(f"{what} must sum to one for each state of its parents, got a sum of {row.sum():.6g}")
     columns = np.moveaxis(values, -1, 0).reshape(shape[-1], -1)
+    for _, total in beyond_rounding(columns):
+        raise ValueError(f"{what} must sum to one for each state of its parents, got a sum of {total:.6g}")
     return conditional_table(names[-1], names[:-1], columns, states)
 
 

@@ -73,7 +73,6 @@ class Schedule:
             if parent >= 0:
                 self.cliques[parent].children.append(number)
                 clique.within = self.within(clique.separator, self.cliques[parent])
-        place = {node: number for number, node in enumerate(later)}
         self.layout: list[tuple[tuple[int, ...], tuple[int, ...]]] = []
         self.constants: list[int] = []  # the factors without variables
         for number, scope in enumerate(scopes):
@@ -81,7 +80,7 @@ class Schedule:
                 self.constants.append(number)
                 self.layout.append(((), ()))
                 continue
-            clique = self.cliques[self.home[min(scope, key=place.__getitem__)]]
+            clique = self.cliques[self.home[max(scope, key=self.rank.__getitem__)]]
             clique.factors.append(number)
             order = tuple(sorted(range(len(scope)), key=lambda axis: self.rank[scope[axis]]))
             self.layout.append((order, self.within(scope, clique)))

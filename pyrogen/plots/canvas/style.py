@@ -64,15 +64,14 @@ def styled(plot: Callable[P, R]) -> Callable[P, R]:
     return wrapper
 
 
-def figure(width: float, height: float, **pads: Any) -> "Figure":
-    r"""Return an empty figure of that size in inches, its layout constrained so that no label is cut.
+def figure(width: float, height: float, layout: str | None = "constrained") -> "Figure":
+    r"""Return an empty figure of that size in inches, by default its layout constrained so that no label is cut.
 
     A notebook shows it, without `%matplotlib inline` and without pyplot.
     """
     from matplotlib.figure import Figure
-    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    made: Any = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(**pads))
+    made: Any = Figure(figsize=(width, height), layout=layout)
     made._repr_png_ = partial(_png, made)  # which IPython calls
     return cast("Figure", made)
 

@@ -67,14 +67,9 @@ def mutual_information(
         ax.set_yticks(np.arange(len(table)), [f"$z_{{{j}}}$" for j in range(len(table))])
         ax.tick_params(length=0)
         ax.spines[:].set_visible(False)
-        _numbers(ax, table, top)
+        for (j, k), value in np.ndenumerate(table):
+            if value >= 0.05 * top:  # enough to be read
+                color = "black" if value > 0.55 * top else "white"
+                ax.text(k, j, f"{value:.2f}", ha="center", va="center", color=color, fontsize=8)
     fig.colorbar(image, ax=axes, label=f"information ({unit})", fraction=0.05, pad=0.02)
     return fig
-
-
-def _numbers(ax: Any, table: np.ndarray, top: float) -> None:
-    r"""Write a value into each cell that holds enough to be read."""
-    for (j, k), value in np.ndenumerate(table):
-        if value >= 0.05 * top:
-            color = "black" if value > 0.55 * top else "white"
-            ax.text(k, j, f"{value:.2f}", ha="center", va="center", color=color, fontsize=8)

@@ -34,6 +34,9 @@ def kl_per_latent(kl: Mapping[str, Any] | Any, threshold: float = 0.01) -> "Figu
         >>> fig.axes[0].get_title()
         'β = 4: 2 of 4 active, 4.0 nats'
     """
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
     groups = arrays(kl, "kl", 1)
     fig, axes = panels(len(groups), height=3.2, sharey=True)
     for i, (ax, (label, value)) in enumerate(zip(axes, groups.items(), strict=True)):
@@ -52,17 +55,10 @@ def kl_per_latent(kl: Mapping[str, Any] | Any, threshold: float = 0.01) -> "Figu
         ax.grid(axis="y")
         if i == 0:
             ax.set_ylabel("KL (nats per image)")
-    _legend(fig, threshold)
-    return fig
-
-
-def _legend(fig: "Figure", threshold: float) -> None:
-    from matplotlib.lines import Line2D
-    from matplotlib.patches import Patch
-
     handles = [
         Patch(color=COLORS[0], label="active"),
         Patch(color=FAINT, label="inactive"),
         Line2D([], [], color="#333333", linewidth=0.9, linestyle=(0, (3, 2)), label=f"threshold, {threshold:g} nats"),
     ]
     fig.legend(handles=handles, loc="outside lower center", ncols=3)
+    return fig

@@ -8,7 +8,7 @@ import numpy as np
 
 from pyrogen.graphs.structure import validation
 from pyrogen.graphs.structure.trails import blocker, draw_trail
-from pyrogen.plots.canvas.style import COLORS, styled
+from pyrogen.plots.canvas.style import COLORS, figure, styled
 from pyrogen.plots.graphs import outlines
 from pyrogen.plots.graphs.layout import GAP, HEIGHT, Point, layout, widths
 
@@ -75,7 +75,6 @@ def graph(
         >>> [text.get_text() for text in fig.legends[0].get_texts()]
         ['observed', 'active trail A → C ← B']
     """
-    from matplotlib.figure import Figure
     from matplotlib.patches import Ellipse
 
     validation.either(graph)
@@ -109,8 +108,8 @@ def graph(
     columns = max(1, min(len(handles), int(width / longest)))
     below = 0.24 * -(-len(handles) // columns) + 0.12 if handles else 0.0
     above = 0.4 if title else 0.0
-    fig = Figure(figsize=(width, high - low + below + above))
     total = high - low + below + above
+    fig = figure(width, total, layout=None)
     ax = fig.add_axes((0.0, below / total, 1.0, (high - low) / total))
     spare = (width - (right - left)) / 2
     ax.set(xlim=(left - spare, right + spare), ylim=(low, high))

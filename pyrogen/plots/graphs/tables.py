@@ -1,13 +1,13 @@
 r"""The tables of a discrete network as a person writes them, a row for each state of the parents."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pyrogen import checks
 from pyrogen.graphs.structure import validation
-from pyrogen.plots.canvas.style import COLORS, STYLE, styled
+from pyrogen.plots.canvas.style import COLORS, STYLE, figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,12 +43,14 @@ def conditional_tables(network: Any, nodes: Any = None, rows: int = 24, title: s
         >>> [axes.get_title() for axes in fig.axes]
         ['P(A)', 'P(B | A)']
     """
-    from matplotlib.figure import Figure
-
-    states = validation.states(network)
+    validation.states(network)  # refuses a network without tables
     asked = set(validation.names(network, list(network) if nodes is None else nodes, "nodes"))
     rows = checks.whole("rows", rows, least=1)
-    grids = [_grid(table, states) for table in _tables(network, asked)]
+    if network.is_directed():
+        tables = [network.get_cpds(node) for node in network if node in asked]
+    else:
+        tables = [factor for factor in network.factors if asked & set(factor.variables)]
+    grids = list(map(_grid, tables))
     if len(grids) > 40:
         raise ValueError(
             f"network must have at most 40 tables, as more cannot be read, got {len(grids)}: name some nodes"
@@ -64,7 +66,7 @@ def conditional_tables(network: Any, nodes: Any = None, rows: int = 24, title: s
     width = max(*(sum(wide[i] + 0.5 for i in line) + 0.2 for line in lines), 0.082 * len(title) + 0.4)
     top = sum(high)
     total_height = top + (0.35 if title else 0.0)
-    fig = Figure(figsize=(width, total_height))
+    fig = figure(width, total_height, layout=None)
     if title:
         fig.text(0.5, 1 - 0.2 / total_height, title, ha="center", va="center", fontsize=11)
     for line, height in zip(lines, high, strict=True):
@@ -79,13 +81,7 @@ def conditional_tables(network: Any, nodes: Any = None, rows: int = 24, title: s
     return fig
 
 
-def _tables(network: Any, asked: set[Node]) -> list[Any]:
-    if network.is_directed():
-        return [network.get_cpds(node) for node in network if node in asked]
-    return [factor for factor in network.factors if asked & set(factor.variables)]
-
-
-def _grid(table: Any, states: Mapping[Node, Sequence[Any]]) -> tuple[str, list[str], list[list[Any]]]:
+def _grid(table: Any) -> tuple[str, list[str], list[list[Any]]]:
     r"""Return a title, column heads and rows: names of states as text and values as numbers."""
     conditional = hasattr(table, "variable")
     names = [*table.variables[1:], table.variables[0]] if conditional else list(table.variables)

@@ -158,18 +158,11 @@ def test_bad_tables_are_refused(make, message):
         tables(make())
 
 
-@pytest.mark.parametrize("thing", [None, "network", 3])
-def test_other_things_are_refused(thing):
-    with pytest.raises(
-        TypeError, match="network must be a DiscreteBayesianNetwork or a DiscreteMarkovNetwork of pgmpy"
-    ):
-        tables(thing)
-
-
-def test_graphs_without_tables_by_their_kind_are_refused():
+def test_other_things_and_graphs_without_tables_by_their_kind_are_refused():
     import networkx as nx
     from pgmpy.base import DAG
 
-    for graph in (DAG([("a", "b")]), nx.DiGraph([("a", "b")])):
-        with pytest.raises(TypeError, match=r"with tables, got D(iGraph|AG)"):
-            tables(graph)
+    wanted = "network must be a DiscreteBayesianNetwork or a DiscreteMarkovNetwork of pgmpy with tables, got "
+    for thing in (None, "network", 3, DAG([("a", "b")]), nx.DiGraph([("a", "b")])):
+        with pytest.raises(TypeError, match=f"{wanted}{type(thing).__name__}$"):
+            tables(thing)

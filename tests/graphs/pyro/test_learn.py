@@ -339,6 +339,12 @@ BAD = [
     ((_edges(("A", "B")), GOOD | {"A": [None, None]}), {}, ValueError, "'A' must have two states or more"),
     ((_edges(("A", "B")), GOOD | {"A": ["x", "x"]}), {}, ValueError, "'A' must have two states or more"),
     ((_edges(("A", "B")), GOOD, 0.0), {}, ValueError, "prior of 'A' must be one positive number"),
+    (
+        (_edges(("A", "B")), GOOD, "BDeu"),
+        {},
+        ValueError,
+        r"^the prior of 'A' must be one positive number or an array \(2,\) .*, got 'BDeu'$",
+    ),
     ((_edges(("A", "B")), GOOD, {"A": 1.0, "B": [1.0, 1.0]}), {}, ValueError, r"prior of 'B' .* array \(2, 2\)"),
     (
         (_edges(("A", "B")), GOOD, {"A": 1.0, "B": 1.0, "Z": 1.0}),
@@ -356,13 +362,6 @@ BAD = [
 def test_bad_input_is_told_in_a_sentence(args, settings, error, message):
     with pytest.raises(error, match=message):
         quietly(*args, **settings)
-
-
-def test_a_prior_by_name_is_refused_in_one_sentence():
-    with pytest.raises(
-        ValueError, match=r"the prior of 'a' must be one positive number or an array \(2,\) .*, got 'BDeu'"
-    ):
-        learn(nx.DiGraph(["ab"]), {"a": [0, 1], "b": [1, 0]}, prior="BDeu", progress=False)
 
 
 def test_what_was_learned_prints_in_a_line():
