@@ -7,6 +7,7 @@ from itertools import combinations, islice
 
 from pyrogen.graphs.inference.dependence import Dependence
 from pyrogen.graphs.structure.making import graph_of
+from pyrogen.graphs.structure.maps import Independence
 from pyrogen.graphs.structure.separation import active_trail, ancestors, path
 from pyrogen.graphs.structure.trails import blocked_trails, draw_trail, joint
 from pyrogen.graphs.structure.validation import Graph, Node
@@ -34,8 +35,7 @@ def difference(missing: Sequence[str], extra: Sequence[str], is_not: str, are_no
 
 def independence(x: Sequence[Node], y: Sequence[Node], given: Sequence[Node]) -> str:
     """``A ⊥ B, C | D``."""
-    sides = [", ".join(map(str, side)) for side in (x, y, given)]
-    return f"{sides[0]} ⊥ {sides[1]}" + (f" | {sides[2]}" if given else "")
+    return str(Independence(", ".join(map(str, x)), ", ".join(map(str, y)), tuple(given)))
 
 
 def why(graph: Graph, x: Sequence[Node], y: Sequence[Node], given: Sequence[Node]) -> list[str]:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from pyrogen.exercises.explanations import listing
 from pyrogen.graphs.structure import validation
-from pyrogen.graphs.structure.factorization import Factorization
+from pyrogen.graphs.structure.factorization import Factorization, term
 from pyrogen.graphs.structure.validation import Graph, Node
 
 SHOWN = 200  # characters of a product in a message
@@ -46,8 +46,7 @@ class Part(NamedTuple):
     after: tuple[Node, ...]
 
     def __str__(self) -> str:
-        bar = f" | {', '.join(map(str, self.after))}" if self.after else ""
-        return f"{'P' if self.conditional else 'φ'}({', '.join(map(str, self.before))}{bar})"
+        return term("P" if self.conditional else "φ", self.before, self.after)
 
     def chain(self) -> list[Part]:
         """Return the conditionals of single nodes by the chain rule: P(A | C) P(B | A, C) for P(A, B | C)."""

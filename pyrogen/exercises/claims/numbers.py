@@ -8,7 +8,6 @@ n ε for each entry (see `pyrogen.graphs.inference.dependence`), and in logarith
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from pyrogen.graphs.inference.dependence import EPSILON, JOINT, exact_table, ter
 from pyrogen.graphs.inference.queries import log_partition, query
 from pyrogen.graphs.inference.rings import Table
 from pyrogen.graphs.structure import validation
+from pyrogen.graphs.structure.factorization import term
 from pyrogen.graphs.structure.validation import Node
 
 
@@ -34,7 +34,7 @@ def equal_conditionals(subject: Subject, claim: Claim) -> Row:
         lines.append(line)
         if row.computed == "false" and most < 16 * terms(subject.network) * EPSILON:
             lines.append("the file's tables make them equal, although the structure does not: other tables would not")
-    left, right = (_conditional(x, condition) for condition in (given, [*given, *also]))
+    left, right = (term("p", x, condition) for condition in (given, [*given, *also]))
     holds = row.computed == "true"
     reason = row.reason or lines[1]
     return judged(claim, f"{left} = {right}", holds, lines, row.ways, reason)
@@ -61,7 +61,7 @@ def scaling(subject: Subject, claim: Claim) -> Row:
         old, new = (query(one, [name]).as_dict() for one in (network, scaled))
         state = list(old)[-1]
         lines.append(f"P({name} = {state}) = {old[state]:.6f} before and {new[state]:.6f} after")
-    text, wrong = f"φ({', '.join(map(str, nodes))}) × {by:g} changes no probability", ""
+    text, wrong = f"{term('φ', nodes)} × {by:g} changes no probability", ""
     if (grows := claim.get("z_factor")) is not None:
         text += f", as Z × {float(grows):g}"
         wrong = f"Z grows by {times:.6g}, not by {float(grows):g}" if abs(times / float(grows) - 1) > bound else ""
@@ -93,11 +93,6 @@ def has_tables(network: Any) -> bool:
     return bool(network.cpds if network.is_directed() else network.factors)
 
 
-def _conditional(x: Sequence[object], given: Sequence[object]) -> str:
-    left, right = (", ".join(map(str, side)) for side in (x, given))
-    return f"p({left} | {right})" if given else f"p({left})"
-
-
 def _conditionals(network: Any, x: list[Node], given: list[Node], also: list[Node]) -> tuple[str, float]:
     """Return the largest difference of the two conditionals in the file's own tables: in words with a pair, and the
     number."""
@@ -115,8 +110,8 @@ def _conditionals(network: Any, x: list[Node], given: list[Node], also: list[Nod
     first, second, third = where[: len(x)], where[len(x) : len(x) + len(given)], where[len(x) + len(given) :]
     wide = np.broadcast_to(wide, narrow.shape)
     line = (
-        f"with the file's tables they differ by {off.max():.1e} at most: {_conditional(first, second)} = "
-        f"{wide[at]:.6f}, {_conditional(first, [*second, *third])} = {narrow[at]:.6f}"
+        f"with the file's tables they differ by {off.max():.1e} at most: {term('p', first, second)} = "
+        f"{wide[at]:.6f}, {term('p', first, [*second, *third])} = {narrow[at]:.6f}"
     )
     return line, float(off.max())
 

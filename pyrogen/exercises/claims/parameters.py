@@ -6,7 +6,7 @@ import math
 from itertools import combinations
 from typing import Any
 
-from pyrogen.exercises import schema
+from pyrogen.exercises import explanations, schema
 from pyrogen.exercises.claims.independences import Claim, Subject, answered
 from pyrogen.exercises.claims.numbers import has_tables
 from pyrogen.exercises.results import Row
@@ -71,7 +71,7 @@ def _of_interactions(subject: Subject, sizes: dict[Node, int]) -> list[tuple[Any
         for size in range(1, len(clique) + 1):
             for part in combinations(subject.order(clique), size):
                 found[part] = math.prod(sizes[node] - 1 for node in part)
-    return [(f"{{{', '.join(map(str, part))}}}", value) for part, value in found.items()]
+    return [(explanations.named(part), value) for part, value in found.items()]
 
 
 def _by_tables(subject: Subject) -> int | None:

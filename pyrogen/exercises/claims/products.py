@@ -12,7 +12,7 @@ from pyrogen.exercises.random_networks import Draws, interaction_bound, interact
 from pyrogen.exercises.results import OTHER_FORM, Row
 from pyrogen.graphs.inference.dependence import terms
 from pyrogen.graphs.structure.cliques import maximal_cliques
-from pyrogen.graphs.structure.factorization import Factorization, factorization, sets
+from pyrogen.graphs.structure.factorization import Factorization, factorization, sets, term
 from pyrogen.graphs.structure.making import graph_of
 from pyrogen.graphs.structure.maps import disagreement, is_i_map
 from pyrogen.graphs.structure.validation import Node
@@ -226,9 +226,7 @@ def _other_parents(subject: Subject, stated: Factorization) -> tuple[str, list[s
         more = [str(parent) for parent in parents if parent not in own]
         if more:
             no_parent = "is not a parent" if len(more) == 1 else "are not parents"
-            lines.append(
-                f"P({node} | {', '.join(map(str, parents))}): {explanations.listing(more)} {no_parent} of {node}"
-            )
+            lines.append(f"{term('P', [node], parents)}: {explanations.listing(more)} {no_parent} of {node}")
         other = other or not set(own) <= set(parents)
     if not lines and not other:
         return "", []
@@ -242,7 +240,7 @@ def _twice(stated: Factorization) -> list[str]:
     for place, part in enumerate(stated.parts):
         for number, other in enumerate(stated.parts):
             if set(part) < set(other) or (set(part) == set(other) and number < place):
-                one, two = (f"φ({', '.join(map(str, names))})" for names in (part, other))
+                one, two = (term("φ", names) for names in (part, other))
                 lines.append(f"{one} can be left out, as {two} takes it in")
                 break
     return lines

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from pyrogen.graphs.structure import validation
@@ -25,24 +25,19 @@ class Factorization(NamedTuple):
     @property
     def text(self) -> str:
         """Such as ``P(A) P(B | A)`` or ``1/Z φ(A, B)``."""
-        return " ".join(
-            [*([] if self.directed else ["1/Z"]), *(self._part(part, "φ", "|", str) for part in self.parts)]
-        )
+        return " ".join([*([] if self.directed else ["1/Z"]), *self._terms("φ", "|", str)])
 
     @property
     def latex(self) -> str:
         r"""Such as ``P(A)\,P(B \mid A)`` or ``\frac{1}{Z}\,\phi(A, B)``, for use between dollar signs."""
-        parts = [self._part(part, r"\phi", r"\mid", _latex) for part in self.parts]
-        return r"\,".join([*([] if self.directed else [r"\frac{1}{Z}"]), *parts])
+        return r"\,".join([*([] if self.directed else [r"\frac{1}{Z}"]), *self._terms(r"\phi", r"\mid", _latex)])
 
     def __str__(self) -> str:
         return self.text
 
-    def _part(self, part: tuple[Node, ...], potential: str, bar: str, show: Callable[[Node], str]) -> str:
-        names = [show(node) for node in part]
-        if not self.directed:
-            return f"{potential}({', '.join(names)})"
-        return f"P({names[0]}{f' {bar} ' + ', '.join(names[1:]) if names[1:] else ''})"
+    def _terms(self, potential: str, bar: str, show: Callable[[Node], str]) -> list[str]:
+        named = [list(map(show, part)) for part in self.parts]
+        return [term("P", one[:1], one[1:], bar) if self.directed else term(potential, one) for one in named]
 
 
 def factorization(graph: Graph) -> Factorization:
@@ -67,6 +62,12 @@ def factorization(graph: Graph) -> Factorization:
             True, tuple((node, *(other for other in graph if graph.has_edge(other, node))) for node in graph)
         )
     return Factorization(False, sets(graph, maximal_cliques(graph)))
+
+
+def term(letter: str, before: Iterable[Node], after: Sequence[Node] = (), bar: str = "|") -> str:
+    """Return one factor as text, such as ``P(A | B, C)`` or ``φ(A, B)``."""
+    given = f" {bar} {', '.join(map(str, after))}" if after else ""
+    return f"{letter}({', '.join(map(str, before))}{given})"
 
 
 def sets(graph: Graph, found: Iterable[Iterable[Node]]) -> tuple[tuple[Node, ...], ...]:

@@ -7,6 +7,7 @@ import numpy as np
 
 from pyrogen import checks
 from pyrogen.graphs.structure import validation
+from pyrogen.graphs.structure.factorization import term
 from pyrogen.plots.canvas.style import COLORS, STYLE, figure, styled
 
 if TYPE_CHECKING:
@@ -94,9 +95,7 @@ def _grid(table: Any) -> tuple[str, list[str], list[list[Any]]]:
         [*(str(known[name][i]) for name, i in zip(outer, index, strict=True)), *map(float, values[index])]
         for index in np.ndindex(*(len(known[name]) for name in outer))
     ]
-    bar = f" | {', '.join(map(str, outer))}" if outer else ""
-    title = f"P({own}{bar})" if conditional else f"φ({', '.join(map(str, names))})"
-    return title, head, body
+    return term("P", [own], outer) if conditional else term("φ", names), head, body
 
 
 def _column_widths(head: Sequence[str], body: Sequence[Sequence[Any]]) -> list[float]:
