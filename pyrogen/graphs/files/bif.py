@@ -179,6 +179,7 @@ class _Parser(Source):
         entries: dict[Any, Entry] = {}  # by the number of the row, or by the word that stands for it
         while (at := self.skip(at)) < end:
             start, word = at, WORD.match(self.text, at)
+            row: Any
             if self.text[at] == "(":
                 entry = None if searched else ENTRY.match(self.text, at, end)
                 if entry is None:

@@ -7,8 +7,12 @@ from typing import Any
 
 from pyrogen.graphs.inference.factors import tables
 
-OTHERS = ("xmlbif", "uai", "xdsl", "net")
-LARGEST = {"xmlbif": 2**22, "xdsl": 2**22, "uai": 2**16, "net": 2**18}  # bytes; two of the readers are quadratic
+OTHERS = {  # by the ending of a file, pgmpy's reader and the most bytes that it gets: two of them are quadratic
+    "xmlbif": ("XMLBIFReader", 2**22),
+    "uai": ("UAIReader", 2**16),
+    "xdsl": ("XDSLReader", 2**22),
+    "net": ("NETReader", 2**18),
+}
 
 
 def read_other(kind: str, text: str) -> Any:
@@ -19,18 +23,17 @@ def read_other(kind: str, text: str) -> Any:
     """
     from pgmpy import readwrite
 
-    if len(text) > LARGEST[kind]:
-        raise ValueError(f"a .{kind} file must hold at most {LARGEST[kind]:,} bytes, got more: write it as BIF")
+    reader, largest = OTHERS[kind]
+    if len(text) > largest:
+        raise ValueError(f"a .{kind} file must hold at most {largest:,} bytes, got more: write it as BIF")
     if "<!ENTITY" in text:  # a few of them can stand for terabytes
         raise ValueError("an XML file must declare no entities, got <!ENTITY")
     if kind == "uai":
         _check_counts(text)
-    readers = {"xmlbif": "XMLBIFReader", "uai": "UAIReader", "xdsl": "XDSLReader", "net": "NETReader"}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            reader = getattr(readwrite, readers[kind])(string=text)
-            network = reader.get_model()
+            network = getattr(readwrite, reader)(string=text).get_model()
     except Exception as error:  # the readers raise whatever their parts raise
         reason = (str(error).strip().splitlines() or [""])[0][:200]
         raise ValueError(f"pgmpy cannot read this as .{kind} ({type(error).__name__}: {reason})") from error

@@ -97,7 +97,7 @@ def expectation_maximization(
     rows = np.stack([problem.gaps[node].numpy() for node in known], axis=1)
     weights = problem.weights.numpy()
     expect = _Expectation(known, problem.parents, rows, weights)
-    share = weights.sum() if len(weights) else 0.0
+    share = float(weights.sum())
     theta = {
         node: _normalized(extra[node] + (share / table.size + 1e-3) * (0.5 + generator.random(table.shape)))
         for node, table in extra.items()
@@ -109,9 +109,8 @@ def expectation_maximization(
         counts, seen = expect(theta)
         history.append(seen + sum(_weighted_log(extra[node], theta[node]) for node in known))
         theta = {node: _normalized(extra[node] + counts[node]) for node in known}
-        converged = len(history) > 1 and history[-1] - history[-2] <= tolerance * total
-        if converged or not len(weights):
-            converged = True
+        converged = not len(weights) or (len(history) > 1 and history[-1] - history[-2] <= tolerance * total)
+        if converged:
             break
     if not converged:
         warn("the objective still rose at the end: give expectation_maximization more steps")

@@ -3,7 +3,7 @@ r"""One look for all figures: a color-blind-safe palette, fonts legible at 100 t
 import io
 from collections.abc import Callable
 from functools import partial, wraps
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast
 
 from pyrogen.signatures import checked
 
@@ -64,7 +64,7 @@ def styled(plot: Callable[P, R]) -> Callable[P, R]:
     return wrapper
 
 
-def figure(width: float, height: float, layout: str | None = "constrained") -> "Figure":
+def figure(width: float, height: float, layout: Literal["constrained"] | None = "constrained") -> "Figure":
     r"""Return an empty figure of that size in inches, by default its layout constrained so that no label is cut.
 
     A notebook shows it, without `%matplotlib inline` and without pyplot.

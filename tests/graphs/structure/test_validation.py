@@ -54,13 +54,15 @@ def refused(kind, message, function, *args, **settings):
 
 
 @pytest.mark.parametrize("function", [*ON_DIRECTED.values(), *ON_EITHER.values()], ids=[*ON_DIRECTED, *ON_EITHER])
-def test_a_cycle_is_named(function):
+def test_a_cycle_is_named_and_an_empty_directed_graph_is_refused(function):
     refused(ValueError, "a directed graph must have no cycle, got A → B → C → A", function, CYCLIC)
+    refused(ValueError, "the graph must have at least one node, got an empty one", function, nx.DiGraph())
 
 
 @pytest.mark.parametrize("function", [*ON_UNDIRECTED.values(), *ON_EITHER.values()], ids=[*ON_UNDIRECTED, *ON_EITHER])
-def test_an_edge_from_a_node_to_itself_is_named(function):
+def test_an_edge_from_a_node_to_itself_is_named_and_an_empty_undirected_graph_is_refused(function):
     refused(ValueError, "got one that joins 'B' to itself", function, LOOP)
+    refused(ValueError, "the graph must have at least one node, got an empty one", function, nx.Graph())
 
 
 @pytest.mark.parametrize("function", ON_DIRECTED.values(), ids=ON_DIRECTED)
@@ -79,16 +81,6 @@ def test_what_is_no_undirected_graph_is_refused(function, graph):
 def test_what_is_no_graph_is_refused(function):
     refused(TypeError, "the graph must be one of pgmpy or networkx, got dict", function, {"A": ["B"]})
     refused(TypeError, "got networkx's MultiGraph", function, nx.MultiGraph(UG))
-
-
-@pytest.mark.parametrize("function", [*ON_DIRECTED.values(), *ON_EITHER.values()], ids=[*ON_DIRECTED, *ON_EITHER])
-def test_an_empty_directed_graph_is_refused(function):
-    refused(ValueError, "the graph must have at least one node, got an empty one", function, nx.DiGraph())
-
-
-@pytest.mark.parametrize("function", [*ON_UNDIRECTED.values(), *ON_EITHER.values()], ids=[*ON_UNDIRECTED, *ON_EITHER])
-def test_an_empty_undirected_graph_is_refused(function):
-    refused(ValueError, "the graph must have at least one node, got an empty one", function, nx.Graph())
 
 
 QUERIES = [
