@@ -6,7 +6,7 @@ import csv
 import io
 import os
 import re
-from collections.abc import ItemsView, Iterator, KeysView, Sequence, ValuesView
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -90,27 +90,7 @@ class History(dict[str, Column]):
     def __contains__(self, column: object) -> bool:
         return column in self.columns or column == "kl_per_latent" or (column == "loss" and self.units == "nats")
 
-    def keys(self) -> KeysView[str]:  # type: ignore[override]
-        """Return the names of the columns."""
-        return self._columns().keys()
-
-    def values(self) -> ValuesView[Column]:  # type: ignore[override]
-        """Return the columns."""
-        return self._columns().values()
-
-    def items(self) -> ItemsView[str, Column]:  # type: ignore[override]
-        """Return the columns with their names."""
-        return self._columns().items()
-
-    def get(self, column: str, default: Any = None) -> Any:
-        """Return a column, or `default` where the history has none of that name."""
-        try:
-            return self[column]
-        except KeyError:
-            return default
-
-    def _columns(self) -> dict[str, Column]:
-        return {name: self[name] for name in self.columns}
+    keys, values, items, get = Mapping.keys, Mapping.values, Mapping.items, Mapping.get  # type: ignore[assignment]
 
     def __setitem__(self, column: str, value: Any) -> None:
         raise TypeError("a history is read only: change a copy, such as history.to_dataframe()")
@@ -188,7 +168,7 @@ class History(dict[str, Column]):
         """Return the table as a pandas DataFrame with one row a step, indexed by step."""
         import pandas as pd
 
-        frame = pd.DataFrame(self._columns())
+        frame = pd.DataFrame(dict(self))
         return frame.astype({"step": np.int64}).set_index("step", drop=False)
 
     def to_xarray(self) -> xarray.Dataset:

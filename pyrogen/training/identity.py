@@ -55,8 +55,10 @@ def _loss_of(pair: Pair) -> Any:
     if not isinstance(pair, Programs):
         return None
     kind = type(pair.loss)
+    found = vars(pair.loss).items() if isinstance(pair.loss, ELBO) else ()
     settings = {
-        name: value for name, value in vars(pair.loss).items() if name[:1] != "_" and name not in WITHOUT_EFFECT
+        name: value
+        for name, value in found
+        if name[:1] != "_" and name not in WITHOUT_EFFECT and isinstance(value, bool | int | float | None)
     }
-    plain = {name: value for name, value in settings.items() if value is None or isinstance(value, bool | int | float)}
-    return {"class": f"{kind.__module__}.{kind.__qualname__}"} | (plain if isinstance(pair.loss, ELBO) else {})
+    return {"class": f"{kind.__module__}.{kind.__qualname__}"} | settings

@@ -65,6 +65,7 @@ class Run:
         self.step, self.seconds = 0, 0.0
         self.reason: str | None = None
         self._error: Exception | None = None  # that a callback has raised
+        self._begun = begun is not None
         if begun is None:
             pair.train()
         self.objective = begun.objective if begun else PairObjective(pair, len(source), precision)
@@ -124,14 +125,18 @@ class Run:
     @contextmanager
     def _programmed(self, steps: int) -> Iterator[None]:
         """Have step and optimizer compiled as one program in this context, where that is asked for or pays."""
-        self._take.forget_first(self.step)
         self._steps = steps
-        if not self._take.pending:
+        if not self._starts:
             self._program = self._compiled()
         try:
             yield
         finally:
             self._release()
+
+    @property
+    def _starts(self) -> bool:
+        """Whether the next step is one that programs have taken already."""
+        return self._begun and self.step == 0
 
     def _release(self) -> None:
         if self._program is not None:
@@ -173,7 +178,7 @@ class Run:
         if self._program is not None:
             row = self._program(self._take.batch_of(self.step), beta, rate)
         else:
-            pending = self._take.pending
+            starts = self._starts
             row, gradients = self.team.average(*self._take(self.step, beta), stop)
             if len(gradients) > len(self.parameters):
                 self.parameters = with_new(self.pair, self.optimizer)
@@ -184,7 +189,7 @@ class Run:
             self.optimizer.step()
             plain = isinstance(self.pair, Programs) and self.way == "plain"  # SVI leaves zeros between its steps
             self.optimizer.zero_grad(not plain)  # else the memory is free before the next step asks for it
-            if pending:
+            if starts:
                 self._program = self._compiled()
         if self.parts.lr_schedule is not None and not isinstance(self.parts.lr_schedule, ReduceLROnPlateau):
             self.parts.lr_schedule.step()

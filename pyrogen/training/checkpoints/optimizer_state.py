@@ -18,6 +18,7 @@ from torch.optim import Optimizer
 ONE_A_WEIGHT = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer", "square_avg", "exp_inf", "sum", "prev")
 SHARES = ("betas", "momentum", "weight_decay")  # in [0, 1) wherever a schedule moves them
 MOVED = ("lr", *SHARES)
+PLAIN = (bool, int, float, str, type(None))
 
 
 def settings_of(optimizer: Optimizer) -> dict[str, Any]:
@@ -45,7 +46,7 @@ def pack(optimizer: Optimizer) -> tuple[dict[str, Tensor], dict[str, Any]]:
         for key, value in entry.items():
             if isinstance(value, Tensor):
                 tensors[f"{number}.{key}"] = value
-            elif value is None or isinstance(value, bool | int | float | str):
+            elif isinstance(value, PLAIN):
                 plain[f"{number}.{key}"] = value
             else:
                 raise TypeError(
@@ -164,15 +165,11 @@ def _plain(value: Any) -> Any:
         return value.tolist()
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
-    return value if _is_plain(value) else f"a {type(value).__name__}"
+    return value if isinstance(value, PLAIN) else f"a {type(value).__name__}"
 
 
 def _like(their: Any, mine: Any) -> Any:
     """Return a setting of the file as the optimizer holds it."""
     if isinstance(mine, Tensor):
         return torch.as_tensor(their, dtype=mine.dtype, device=mine.device)
-    return their if _is_plain(mine) else mine
-
-
-def _is_plain(value: Any) -> bool:
-    return value is None or isinstance(value, bool | int | float | str | list | tuple | Tensor)
+    return their if isinstance(mine, (*PLAIN, list, tuple)) else mine

@@ -151,19 +151,9 @@ class Step:
             return first.use()
         return self._step(self.batch_of(step), beta)
 
-    @property
-    def pending(self) -> bool:
-        """Whether step 0 has been taken already, and is to be handed out."""
-        return self._first is not None
-
     def insist(self, compiled: bool) -> None:
         """Have the step compiled however few steps are left, if `compiled`, unless the plain step is asked for."""
         self._ask = True if compiled and self._ask is None else self._ask
-
-    def forget_first(self, step: int) -> None:
-        """Drop the result of step 0 in a run that begins at a later one."""
-        if step:
-            self._first = None
 
     def compiled(
         self, parameters: list[nn.Parameter], optimizer: Optimizer, steps: int, clipped: bool, processes: int
@@ -189,7 +179,7 @@ class Step:
             try:
                 program = CompiledStep(step, parameters, optimizer, batch)
                 if holds(program, batch, float(self.objective.pair.beta)):
-                    self._compiled = True
+                    self._compiled, self._first = True, None
                     return program
                 program.release()
                 why = "the compiled program gives other numbers"

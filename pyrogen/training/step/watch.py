@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -210,12 +211,9 @@ def said(error: BaseException) -> str:
 
 def place_of(error: BaseException) -> str:
     """Return the innermost line of the caller's own code in an error's traceback, as "file:line"."""
-    found, traceback = "", error.__traceback__
-    while traceback is not None:
-        if is_own(traceback.tb_frame.f_code.co_filename):
-            found = f"{os.path.basename(traceback.tb_frame.f_code.co_filename)}:{traceback.tb_lineno}"
-        traceback = traceback.tb_next
-    return found
+    files = ((frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__))
+    own = [f"{os.path.basename(file)}:{line}" for file, line in files if is_own(file)]
+    return own[-1] if own else ""
 
 
 @functools.cache
