@@ -56,17 +56,6 @@ def test_a_feedback_goes_on_from_the_kl_of_the_run_before():
     assert run._kl.item() == 11.0
 
 
-def test_a_table_of_a_history_has_the_last_validation_and_units_where_there_are_any():
-    history = History(("objective", "usage"), monitored=("usage",))
-    history.append(np.ones((3, 6)))
-    history.validation = History(("objective",))
-    history.validation.append(np.array([[1.0, 1, 1, 1, 5.0], [2.0, 1, 1, 1, 7.0]]))
-    assert "<td>7.00</td>" in history._repr_html_()
-    variables = history.to_xarray()
-    assert variables["objective"].attrs == {"units": "nats per image"}
-    assert variables["usage"].attrs == {}
-
-
 def test_a_second_sigterm_ends_as_sigterm_does():
     with interruptible() as event:
         signal.raise_signal(signal.SIGTERM)
