@@ -180,7 +180,7 @@ def weights_of(pair: Pair) -> dict[str, Tensor]:
 def set_weights(pair: Pair, weights: dict[str, Tensor], path: Path) -> None:
     """Copy `weights` (named without the prefix) into `pair`; `CheckpointError` if they are another pair's."""
     own = pair.state_dict(keep_vars=True)
-    names = {name.removeprefix("pair.") for name in weights_of(pair)}
+    names = set({id(t): name for name, t in reversed(own.items())}.values())  # once what two modules share
     problems = [f"{name} is missing" for name in sorted(names - set(weights))]
     problems += [f"{name} is unknown" for name in sorted(set(weights) - names)]
     for name in sorted(names & set(weights)):
