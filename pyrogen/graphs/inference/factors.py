@@ -1,7 +1,7 @@
 """Factors: tables over named discrete variables, and the checked tables of a network.
 
 A factor holds the logarithm of its table in float64, −inf for zero. So a product of a thousand small numbers does not
-vanish: log Π fᵢ = Σ log fᵢ. A sum is log Σₓ f = m + log Σₓ exp(log f − m) with m = maxₓ log f.
+vanish: log Π fᵢ = Σ log fᵢ.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from pyrogen.graphs.inference.rings import Table
+from pyrogen.graphs.inference.rings import LOGS, Table
 from pyrogen.graphs.structure import validation
 from pyrogen.graphs.structure.validation import Node, State
 
@@ -38,11 +38,8 @@ class Factor:
     def sum_out(self, name: Node) -> Factor:
         """log Σ exp over the axis of `name`."""
         axis = self.names.index(name)
-        top = self.log.max(axis=axis, keepdims=True)
-        top = np.where(np.isneginf(top), 0.0, top)  # all of it is zero: −inf − (−inf) would be NaN
-        scaled = self.log - top
         rest = self.names[:axis] + self.names[axis + 1 :]
-        return Factor(rest, _log(np.exp(scaled, out=scaled).sum(axis=axis)) + top.squeeze(axis=axis))
+        return Factor(rest, np.asarray(LOGS.plus.reduce(self.log, axis=axis)))
 
     def at(self, states: Mapping[Any, int]) -> Factor:
         """Return the slice at the given indices; the names that it has not are passed over."""
@@ -86,7 +83,8 @@ class Tables:
     @cached_property
     def factors(self) -> tuple[Factor, ...]:
         """The factors, with the logarithms of their tables."""
-        return tuple(Factor(names, _log(table)) for (names, _), table in zip(self.printed, self.tables, strict=True))
+        scopes = (names for names, _ in self.printed)
+        return tuple(Factor(names, LOGS.enter(table)) for names, table in zip(scopes, self.tables, strict=True))
 
     @property
     def sizes(self) -> dict[Node, int]:
@@ -199,8 +197,3 @@ def _check_potential(network: Any, names: Sequence[Node]) -> None:
             raise ValueError(
                 f"a factor must be over neighbors, got {one!r} and {other!r}, which have no edge: add the edge"
             )
-
-
-def _log(values: Table) -> Table:
-    with np.errstate(divide="ignore"):
-        return np.log(values)

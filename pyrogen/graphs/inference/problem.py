@@ -109,8 +109,7 @@ class Problem:
             cut = [self._cut(factor, observed) for factor in range(len(self.tables))]
             operands = self.schedule.operands([ring.enter(table) for table in cut], ring)
             for factor in self.schedule.constants:
-                with np.errstate(divide="ignore"):
-                    constant += float(np.log(cut[factor]))
+                constant += float(LOGS.enter(cut[factor]))
         else:
             operands = [*self.unobserved()[0]]
         for node, place in observed.seen.items():

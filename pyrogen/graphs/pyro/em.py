@@ -82,6 +82,8 @@ def expectation_maximization(
         >>> fit.network.get_cpds("rain").values.round(3), fit.converged
         (array([0.75, 0.25]), True)
     """
+    from scipy.special import xlogy
+
     steps = checks.whole("steps", steps, least=1)
     tolerance = checks.real("tolerance", tolerance, least=0)
     generator = np.random.default_rng(checks.seed("seed", seed))
@@ -107,7 +109,7 @@ def expectation_maximization(
     converged = False
     for _ in range(steps):
         counts, seen = expect(theta)
-        history.append(seen + sum(_weighted_log(extra[node], theta[node]) for node in known))
+        history.append(seen + sum(float(xlogy(extra[node], theta[node]).sum()) for node in known))
         theta = {node: _normalized(extra[node] + counts[node]) for node in known}
         converged = not len(weights) or (len(history) > 1 and history[-1] - history[-2] <= tolerance * total)
         if converged:
@@ -173,9 +175,3 @@ def _normalized(counts: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the columns divided by their sums, and uniform ones where nothing counts."""
     sums = counts.sum(axis=0, keepdims=True)
     return np.where(sums > 0, counts / np.where(sums > 0, sums, 1), 1 / len(counts))
-
-
-def _weighted_log(counts: NDArray[np.float64], theta: NDArray[np.float64]) -> float:
-    """Return Σ counts log θ, where 0 log 0 = 0."""
-    with np.errstate(divide="ignore"):
-        return float((counts * np.where(counts > 0, np.log(theta), 0.0)).sum())

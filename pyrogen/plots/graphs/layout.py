@@ -9,7 +9,7 @@ is kept. Places are then pulled towards the neighbors' mean, order and gaps kept
 nodes touch, and nodes pushed off edges that are not theirs. Components stand side by side; single nodes in a column.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from itertools import combinations, pairwise
 from math import ceil, hypot, sqrt
 from typing import Any
@@ -179,11 +179,13 @@ def _crossings(levels: list[list[Any]], down: Mapping[Any, list[Any]]) -> int:
 def _placed(
     levels: list[list[Any]], up: Mapping[Any, list[Any]], down: Mapping[Any, list[Any]], wide: Mapping[Any, float]
 ) -> dict[Any, float]:
-    gaps = [[(wide[a] + wide[b]) / 2 + GAP for a, b in pairwise(level)] for level in levels]
+    from scipy.optimize import isotonic_regression
+
+    gaps = ([(wide[a] + wide[b]) / 2 + GAP for a, b in pairwise(level)] for level in levels)
+    starts = [np.concatenate([[0.0], np.cumsum(gap)]) for gap in gaps]
     x: dict[Any, float] = {}
-    for level, gap in zip(levels, gaps, strict=True):
-        starts = np.concatenate([[0.0], np.cumsum(gap)])
-        x |= dict(zip(level, (starts - starts[-1] / 2).tolist(), strict=True))
+    for level, start in zip(levels, starts, strict=True):
+        x |= dict(zip(level, (start - start[-1] / 2).tolist(), strict=True))
     for sweep in range(SWEEPS):
         rows = range(len(levels)) if sweep % 2 == 0 else reversed(range(len(levels)))
         for row in rows:
@@ -192,17 +194,10 @@ def _placed(
                 float(np.mean([x[other] for other in near])) if (near := up[node] + down[node]) else x[node]
                 for node in level
             ]
-            x |= dict(zip(level, _isotonic(wanted, gaps[row]), strict=True))
+            # The places nearest to those wanted, by squares, that keep the order and the gaps.
+            places = isotonic_regression(np.array(wanted) - starts[row]).x + starts[row]
+            x |= dict(zip(level, places.tolist(), strict=True))
     return x
-
-
-def _isotonic(wanted: Sequence[float], gaps: Sequence[float]) -> list[float]:
-    r"""Return the places nearest to those wanted, by squares, that keep the order and the gaps."""
-    from scipy.optimize import isotonic_regression
-
-    starts = np.concatenate([[0.0], np.cumsum(gaps)])
-    places: list[float] = (isotonic_regression(np.array(wanted) - starts).x + starts).tolist()
-    return places
 
 
 def _springs(graph: Any, part: list[Node], wide: Mapping[Node, float]) -> tuple[Places, Bends]:

@@ -64,6 +64,8 @@ def loss_curves(
         >>> [axes.get_title() for axes in fig.axes]
         ['Total objective', 'Reconstruction term', 'KL term']
     """
+    import pandas as pd
+
     histories = runs(histories, "histories")
     for name, share in (("smooth", smooth), ("skip", skip)):
         checks.real(name, share, least=0, below=1)
@@ -86,7 +88,8 @@ def loss_curves(
             step, value = curve(history, x, term, label)
             color = COLORS[i % len(COLORS)]
             ax.plot(step, value, color=color, alpha=0.22, linewidth=0.8)
-            average = _moving_average(value, round(smooth * len(value)))
+            width = round(smooth * len(value)) // 2 * 2 + 1
+            average = pd.Series(value).rolling(width, center=True, min_periods=1).mean()
             handles[label] = ax.plot(step, average, color=color, linewidth=1.8, label=label)[0]
             settled.append(value[int(skip * len(value)) :])
             held_out = getattr(history, "validation", None)
@@ -108,16 +111,6 @@ def loss_curves(
     if len(handles) > 1 or "" not in handles:
         fig.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=min(len(handles), 6) or 1)
     return fig
-
-
-def _moving_average(value: NDArray[np.float64], width: int) -> NDArray[np.float64]:
-    r"""Return the mean over a window centered at each point, which at the ends holds only the points there are."""
-    reach = width // 2
-    total = np.concatenate([[0.0], np.cumsum(value)])
-    start = np.maximum(np.arange(len(value)) - reach, 0)
-    stop = np.minimum(np.arange(len(value)) + reach + 1, len(value))
-    result: NDArray[np.float64] = (total[stop] - total[start]) / (stop - start)
-    return result
 
 
 def _fit(ax: Any, values: NDArray[np.float64]) -> None:
