@@ -38,20 +38,12 @@ def bif_text(network: Any) -> str:
     for (node, *parents), values in known.printed:
         given = f" | {', '.join(names[parent] for parent in parents)}" if parents else ""
         lines.append(f"probability ( {names[node]}{given} ) {{")
-        if not parents:
-            lines.append(f"  table {_numbers(values)};")
-        for joint, row in zip(
-            product(*(states[parent] for parent in parents)) if parents else (),
-            values.reshape(len(states[node]), -1).T,
-            strict=False,
-        ):
-            lines.append(f"  ({', '.join(joint)}) {_numbers(row)};")
+        joints = product(*(states[parent] for parent in parents))
+        for joint, row in zip(joints, values.reshape(len(states[node]), -1).T.tolist(), strict=True):
+            head = f"({', '.join(joint)})" if parents else "table"
+            lines.append(f"  {head} {', '.join(map(repr, row))};")  # repr reads back as the same float
         lines.append("}")
     return "\n".join(lines) + "\n"
-
-
-def _numbers(row: Any) -> str:
-    return ", ".join(map(repr, row.tolist()))  # the shortest text that reads back as the same float
 
 
 def _written(name: Any, what: str) -> str:

@@ -53,14 +53,6 @@ class Problem:
         return network
 
 
-def known_columns(graph: Any, found: dict[Node, Any]) -> dict[Node, Any]:
-    """Return the columns that are nodes of the graph; a warning names the others, which are left out."""
-    others = [name for name in found if name not in graph]
-    if others:
-        warn(f"data has columns beside the nodes of the structure, which are left out: {validation.listed(others)}")
-    return {name: column for name, column in found.items() if name in graph}
-
-
 def states_of(
     graph: Any, found: Mapping[Node, Any], given: Mapping[Node, Sequence[State]] | None
 ) -> dict[Node, tuple[State, ...]]:
@@ -100,7 +92,10 @@ def problem_of(structure: Any, data: Any, states: Mapping[Node, Sequence[State]]
     import networkx as nx
 
     graph = validation.directed(structure)
-    found = known_columns(graph, columns(data))
+    found = columns(data)
+    if others := [name for name in found if name not in graph]:
+        warn(f"data has columns beside the nodes of the structure, which are left out: {validation.listed(others)}")
+        found = {name: column for name, column in found.items() if name in graph}
     known = states_of(graph, found, states)
     seen = encode(found, known)
     parents = {node: tuple(graph.predecessors(node)) for node in graph.nodes}

@@ -1,6 +1,6 @@
 r"""Graphs as a person draws them: observed nodes shaded, an active trail colored, cliques outlined."""
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from pyrogen.graphs.structure import validation
 from pyrogen.graphs.structure.trails import blocker, draw_trail
+from pyrogen.graphs.structure.validation import Node
 from pyrogen.plots.canvas.style import COLORS, figure, styled
 from pyrogen.plots.graphs import outlines
 from pyrogen.plots.graphs.layout import GAP, HEIGHT, Point, layout, widths
@@ -15,8 +16,6 @@ from pyrogen.plots.graphs.layout import GAP, HEIGHT, Point, layout, widths
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-Node = Hashable
 
 LINE = "#444444"
 SHADE = "#C9CDD2"

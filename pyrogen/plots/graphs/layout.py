@@ -9,7 +9,7 @@ is kept. Places are then pulled towards the neighbors' mean, order and gaps kept
 nodes touch, and nodes pushed off edges that are not theirs. Components stand side by side; single nodes in a column.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from itertools import combinations, pairwise
 from math import ceil, hypot, sqrt
 from typing import Any
@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyrogen.graphs.structure.making import graph_of
+from pyrogen.graphs.structure.validation import Node
 
-Node = Hashable
 Point = tuple[float, float]
 Places = dict[Node, Point]
 Bends = dict[tuple[Node, Node], list[Point]]

@@ -59,9 +59,7 @@ def draw(ax: "Axes", centers: list[Point], wide: list[float], number: int, color
     corners = rim[ConvexHull(rim).vertices]
     line, hatch = OUTLINES[color % len(OUTLINES)], HATCHES[color % len(HATCHES)]
     ax.add_patch(Polygon(corners, facecolor=line, alpha=0.10, linewidth=0, zorder=0))
-    ax.add_patch(
-        Polygon(corners, facecolor="none", edgecolor=(*_rgb(line), 0.28), hatch=hatch, linewidth=0, zorder=0.5)
-    )
+    ax.add_patch(Polygon(corners, facecolor="none", edgecolor=(line, 0.28), hatch=hatch, linewidth=0, zorder=0.5))
     ax.add_patch(Polygon(corners, facecolor="none", edgecolor=line, linewidth=1.6, zorder=1))
 
 
@@ -71,10 +69,4 @@ def handle(group: Sequence[Hashable], color: int) -> Any:
 
     line, hatch = OUTLINES[color % len(OUTLINES)], HATCHES[color % len(HATCHES)]
     label = f"{{{', '.join(map(str, group))}}}"
-    return Patch(facecolor=(*_rgb(line), 0.12), edgecolor=line, hatch=hatch, label=label)
-
-
-def _rgb(color: str) -> tuple[float, float, float]:
-    from matplotlib.colors import to_rgb
-
-    return to_rgb(color)
+    return Patch(facecolor=(line, 0.12), edgecolor=line, hatch=hatch, label=label)

@@ -1,6 +1,6 @@
 r"""The tables of a discrete network as a person writes them, a row for each state of the parents."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,8 +13,6 @@ from pyrogen.plots.canvas.style import COLORS, STYLE, figure, styled
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-Node = Hashable
 
 
 @styled
