@@ -34,7 +34,7 @@ class SiteTerm:
             latents, their dimension (L,) follows.
         scale: the weight, with N / B in it where a batch stands for N images.
         mask: which entries of the batch shape count; None for all.
-        dim: the dimension of the data's plate in the batch shape, negative; None for a site outside of that plate.
+        by_row: whether the site is in the plate of the data.
         split: whether the last dimension of `nats` is that of the latents.
     """
 
@@ -43,7 +43,7 @@ class SiteTerm:
     nats: Tensor
     scale: Any
     mask: Any
-    dim: int | None = -1
+    by_row: bool
     split: bool = False
 
     def total(self) -> Tensor:
@@ -51,22 +51,13 @@ class SiteTerm:
         if self.mask is None and (not isinstance(self.scale, torch.Tensor) or self.scale.dim() == 0):
             output: Tensor = self.nats.sum() * self.scale
             return output
-        return self._scaled().sum()
-
-    def weighted(self) -> Tensor:
-        """Return the weighted sum of each image, (B,); of a site outside of the data's plate the one sum, ()."""
-        nats = self._scaled()
-        if self.dim is None:
-            return nats.sum()
-        return nats if nats.dim() == 1 else nats.movedim(self.dim, 0).flatten(1).sum(1)
+        nats = self.nats.sum(-1) if self.split else self.nats
+        weighted: Tensor = scale_and_mask(nats, self.scale, self.mask)
+        return weighted.sum()
 
     def per_latent(self) -> Tensor:
         """Return the unweighted sum of each latent over the batch, (L,); (1,) where they do not split."""
         return self.nats.flatten(0, -2).sum(0) if self.split else self.nats.sum().reshape(1)
-
-    def _scaled(self) -> Tensor:
-        scaled: Tensor = scale_and_mask(self.nats.sum(-1) if self.split else self.nats, self.scale, self.mask)
-        return scaled
 
 
 @dataclass(frozen=True)
@@ -166,7 +157,7 @@ def terms_and_draw(pair: Pair, x: Any, size: int | None = None) -> tuple[Terms, 
     means: dict[str, dict[str, Tensor]] = {kind: {} for kind in KINDS}
     for site in sites:
         objective = objective + site.total() / total
-        count = total if site.dim is None else batch
+        count = batch if site.by_row else total
         means[site.kind][site.name] = (site.per_latent() if site.kind == "kl" else site.nats.sum()) / count
     monitored = pair.monitored(q, z, total)
     terms = Terms(objective, means["reconstruction"], means["kl"], means["penalty"], means["charge"], monitored)
@@ -209,12 +200,12 @@ def site_terms(pair: Pair, x: Any, size: int | None = None) -> tuple[list[SiteTe
             kind, nats = "kl", divergence(q, site["fn"], site["value"], exact, all_values)
             split = not all_values and nats.dim() > len(torch.broadcast_shapes(q.batch_shape, site["fn"].batch_shape))
         before += [] if site["is_observed"] else [name]
-        terms.append(SiteTerm(name, kind, mean(nats, split), site["scale"], site["mask"], _data_dim(site), split))
+        terms.append(SiteTerm(name, kind, mean(nats, split), site["scale"], site["mask"], _by_row(site), split))
     latents = []
     for name, site in guide_trace.nodes.items():
         if site["type"] == "sample" and site["infer"].get("is_auxiliary") and name not in model_trace.nodes:
             nats = site_log_prob(site)
-            terms.append(SiteTerm(name, "charge", nats, site["scale"], site["mask"], _data_dim(site)))
+            terms.append(SiteTerm(name, "charge", nats, site["scale"], site["mask"], _by_row(site)))
         elif site["type"] == "sample" and not site["is_observed"]:
             latents.append(name)
     if not latents:
@@ -223,7 +214,5 @@ def site_terms(pair: Pair, x: Any, size: int | None = None) -> tuple[list[SiteTe
     return terms, latent["fn"], latent["value"]
 
 
-def _data_dim(site: Any) -> int | None:
-    """Return where the plate of the data is in a site's batch shape: that called "data", else the rightmost one."""
-    plates = {frame.name: frame.dim for frame in site["cond_indep_stack"] if frame.vectorized}
-    return plates.get("data", max(plates.values(), default=None))
+def _by_row(site: Any) -> bool:
+    return any(frame.vectorized for frame in site["cond_indep_stack"])

@@ -15,7 +15,7 @@ from pyrogen.training.data.program_data import ProgramSource
 class FactoredSource:
     """A pyrogen data set whose one factor is the label."""
 
-    def __init__(self, data: Any, pair: Pair) -> None:
+    def __init__(self, data: Any) -> None:
         names = tuple(getattr(data, "factor_names", ()))
         if len(names) != 1:
             raise ValueError(

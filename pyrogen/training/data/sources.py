@@ -99,7 +99,7 @@ def as_source(data: Any, pair: Pair, device: torch.device | None = None, workers
         raise TypeError(f"data must be images, got a {type(data).__name__}: read them first, or pass one entry")
     if hasattr(data, "images"):
         there: Any = data.to(device) if device and device.type != "cpu" and hasattr(data, "to") else data
-        source: Source = FactoredSource(there, pair) if pair.context else there
+        source: Source = FactoredSource(there) if pair.context else there
         first = source.images(torch.arange(min(8, len(data))))
         pair.check(*(first if pair.context else (first,)))
         return source

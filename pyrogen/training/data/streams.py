@@ -33,7 +33,7 @@ class StreamSource:
         self.loader, self.pair, self.seed = loader, pair, seed
         self._batches: Iterator[Any] = iter(())
         self._ahead: dict[int, Tensor] = {}  # batches that were looked at before their step
-        self._last, self._epoch, self._resumed = -1, -1, False
+        self._last, self._epoch = -1, -1
         self.batch_size = len(self.images(0))
         dataset = getattr(loader, "dataset", None)
         counted = hasattr(loader, "__len__") and not isinstance(dataset, IterableDataset)
