@@ -145,11 +145,8 @@ class Tape(TorchDispatchMode):
 
     def _read(self, func: Any, args: Any, kwargs: Any) -> Any:
         """Let a value be read in Python only if it is the same at each step."""
-        for tensor in args:
-            if not isinstance(tensor, Tensor):
-                continue
-            if self._changes(tensor) and not self._is_expected(func, args, kwargs):
-                self.refuse(f"it reads the value of a tensor ({_with_place(func)})")
+        if any(map(self._changes, _tensors(args))) and not self._is_expected(func, args, kwargs):
+            self.refuse(f"it reads the value of a tensor ({_with_place(func)})")
         with _disable_current_modes():
             return func(*args, **kwargs)
 
@@ -164,7 +161,7 @@ class Tape(TorchDispatchMode):
         if func is aten.index.Tensor:
             masks = [i for i in args[1] if isinstance(i, Tensor) and i.dtype in (torch.bool, torch.uint8)]
             return any(map(self._changes, masks))
-        return any(self._changes(tensor) for tensor in args if isinstance(tensor, Tensor))
+        return any(map(self._changes, _tensors(args)))
 
     @staticmethod
     def _is_expected(func: Any, args: Any, kwargs: Any) -> bool:

@@ -15,6 +15,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -26,12 +27,7 @@ from torch.overrides import TorchFunctionMode
 
 LIBRARIES = tuple(
     os.path.realpath(folder) + os.sep
-    for folder in (
-        *(os.path.dirname(str(module.__file__)) for module in (torch, pyro)),
-        os.path.dirname(os.path.dirname(os.path.dirname(__file__))),
-        os.path.dirname(os.__file__),
-        "<",
-    )
+    for folder in (*(os.path.dirname(str(module.__file__)) for module in (torch, pyro, os)), Path(__file__).parents[2])
 )
 RECORDER = os.path.join("step", "record.py")  # what calls the programs
 VALUES = {torch.Tensor.numpy, torch.Tensor.tolist, torch.Tensor.__array__, torch.Tensor.__dlpack__}
