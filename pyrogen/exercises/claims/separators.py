@@ -60,14 +60,13 @@ def minimal_separator(subject: Subject, claim: Claim) -> Row:
         reason = f"{explanations.named(part)}, a part of it, separates them already"
     elif not small:
         reason = f"{computed} has fewer nodes"
-    lines = explanations.why(subject.graph, x, y, stated) if holds else []
+    lines = explanations.why(subject.graph, x, y, stated) if holds else [f"{computed} is one"]
     if holds and minimal:
         lines = [*lines, "none of its parts separates them"]
     agrees = holds and minimal and small
     shown, remark = computed, ""
     if agrees and set(stated) != set(least):
         shown, remark = explanations.named(stated), "one of several"
-    lines = lines or [f"{computed} is one"]
     return answered(claim, text, explanations.named, shown, agrees, lines, ways, reason, remark)
 
 

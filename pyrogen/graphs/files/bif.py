@@ -19,6 +19,7 @@ version 0.15, https://www.cs.cmu.edu/~fgcozman/Research/InterchangeFormat/.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import prod
@@ -148,8 +149,7 @@ class _Parser(Source):
             self.fail(start.start(1), f"{name!r} is said to have {number} states, but {len(ways[0])} are listed")
         if number == 0:
             self.fail(start.start(1), f"{name!r} must have at least one state")
-        last = {state: place for place, state in enumerate(states)}
-        if twice := [state for place, state in enumerate(states) if last[state] != place]:
+        if twice := [state for state, times in Counter(states).items() if times > 1]:
             self.fail(start.end(), f"the states of {name!r} must differ, got {twice[0]!r} twice")
         self.content.states[name] = states
         return end.end()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from itertools import product
 from typing import Any
 
@@ -56,7 +57,6 @@ def _written(name: Any, what: str) -> str:
 
 
 def _check_different(texts: Any, what: str) -> None:
-    texts = list(texts)
-    for place, text in enumerate(texts):
-        if text in texts[:place]:
+    for text, times in Counter(texts).items():
+        if times > 1:
             raise ValueError(f"the {what} must differ as text in a BIF file, got {text} twice: rename one")

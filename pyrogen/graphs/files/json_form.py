@@ -18,6 +18,7 @@ where the outermost list runs over the first node's states. Without them it is a
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
 from reprlib import Repr
@@ -214,8 +215,7 @@ def _flatten(values: Any, shape: tuple[int, ...], flat: list[float], what: str) 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        seen: set[str] = set()
-        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        twice = next(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
         raise ValueError(f"the name {_repr.repr(twice)} stands twice in one object of this JSON, expected once")
     return found
 

@@ -82,10 +82,8 @@ class Posterior:
 
     def as_dict(self) -> dict[State | tuple[State, ...], float]:
         """Return the probability of each state, or of each tuple of states where there are several variables."""
-        if len(self.states) == 1:
-            ((_, states),) = self.states.items()
-            return dict(zip(states, self.table.tolist(), strict=True))
-        return dict(zip(product(*self.states.values()), self.table.ravel().tolist(), strict=True))
+        first, *others = self.states.values()
+        return dict(zip(product(first, *others) if others else first, self.table.ravel().tolist(), strict=True))
 
     def _rows(self) -> list[list[str]]:
         """Return the names and the probability's, then a row for each joint state, up to `ROWS`."""

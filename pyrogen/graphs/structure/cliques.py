@@ -117,8 +117,8 @@ def chords(ug: Graph, cycle: Iterable[Node]) -> tuple[tuple[Node, Node], ...]:
         >>> chords(nx.Graph([("A", "B"), ("B", "C"), ("C", "D"), ("D", "A"), ("A", "C")]), ["A", "B", "C", "D"])
         (('A', 'C'),)
     """
-    cycle = (cycle,) if isinstance(cycle, str) else tuple(validation.members(cycle, "cycle"))
-    validation.names(validation.undirected(ug), list(cycle), "cycle")
+    cycle = validation.members(cycle, "cycle")
+    validation.names(validation.undirected(ug), cycle, "cycle")
     if len(cycle) < 3:
         raise ValueError(f"a cycle must have three or more nodes, got {len(cycle)}")
     for a, b in zip(cycle, cycle[1:] + cycle[:1], strict=True):

@@ -117,9 +117,9 @@ def names(graph: Graph, value: Nodes | None, what: str, *, empty: bool = False) 
 
 
 def members(value: Any, what: str) -> list[Any]:
-    """Return what an iterable holds; a ``TypeError`` for what is not one, such as a number or a 0-d array."""
+    """Return what an iterable holds, a text being one name; a ``TypeError`` for what is not one, such as a number."""
     try:
-        return list(value)
+        return [value] if isinstance(value, str) else list(value)
     except TypeError:
         raise TypeError(f"{what} must be names of nodes, got {checks.shown(value)}") from None
 
@@ -134,7 +134,7 @@ def name(graph: Graph, value: Nodes, what: str) -> Node:
 
 def ordering(graph: Graph, order: Iterable[Node]) -> tuple[Node, ...]:
     """Return the nodes in the order given, which must name all of them, each once; raises a ValueError otherwise."""
-    order = [order] if isinstance(order, str) else members(order, "order")
+    order = members(order, "order")
     found = names(graph, order, "order", empty=True)
     if len(found) != len(graph):
         missing = [node for node in graph if node not in set(found)]

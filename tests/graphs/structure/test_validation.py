@@ -114,6 +114,7 @@ def test_other_arguments_that_are_wrong():
     refused(ValueError, "got 'A' in x and in y", graphs.minimum_d_separator, DAG, "A", "A")
     refused(ValueError, "got 'E'", graphs.chords, UG, ["A", "B", "E"])
     refused(ValueError, "got 'ABCD'", graphs.chords, UG, "ABCD")
+    refused(ValueError, "trail must name nodes of the graph ('A', 'B', 'C'), got 'ABC'", graphs.draw_trail, DAG, "ABC")
     refused(ValueError, "a cycle must have three or more nodes, got 2", graphs.chords, UG, ["A", "B"])
     refused(ValueError, "got 'A' next to 'C', which no edge joins", graphs.chords, UG, ["A", "C", "B"])
     refused(ValueError, "heuristic must be one of 'min_fill'", graphs.elimination_order, UG, "fastest")
