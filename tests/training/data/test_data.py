@@ -120,6 +120,7 @@ class Noisy(Dataset):
         return 1 - x if flips[2] else x
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # on a machine with one core
 def test_augmentation_is_resumed_exactly_and_does_not_depend_on_workers(tmp_path):
     whole, parts, worked = make_pair(), make_pair(), make_pair()
     quiet(whole, Noisy(), steps=25)
