@@ -11,6 +11,7 @@ import random
 import types
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from operator import is_
 from typing import Any
 
@@ -110,20 +111,16 @@ class Snapshot:
                 self.obstacle = f"`{path}` is a {type(value).__name__}, whose state cannot be put back"
         elif hasattr(value, "__next__"):
             self.obstacle = self.obstacle or f"`{path}` is a {type(value).__name__}, whose place cannot be put back"
-        elif isinstance(value, functools._lru_cache_wrapper):
-            self.values[path] = value.cache_info().currsize
-            if not self.values[path]:
-                self._undo.append(value.cache_clear)
-            self._note_container(path, value)
         else:
+            if isinstance(value, functools._lru_cache_wrapper):
+                self.values[path] = value.cache_info().currsize
+                self._undo += [] if self.values[path] else [value.cache_clear]
             self._note_container(path, value)
 
     def _note_tensor(self, tensor: torch.Tensor) -> None:
-        if tensor.layout != torch.strided or tensor.is_inference() or tensor.numel() * tensor.element_size() > LARGEST:
-            return
-        if overlaps(tensor):
-            return
-        self._tensors.append((tensor, tensor.detach().clone(), tensor._version))
+        size = tensor.numel() * tensor.element_size()
+        if tensor.layout == torch.strided and not tensor.is_inference() and size <= LARGEST and not overlaps(tensor):
+            self._tensors.append((tensor, tensor.detach().clone(), tensor._version))
 
     def _note_container(self, path: str, value: Any) -> None:
         known = not isinstance(value, (*CONTAINERS, dict)) and is_library(type(value).__module__)
@@ -172,10 +169,8 @@ def _undo(value: Any) -> Iterator[Undo]:
         yield functools.partial(_refill, value, list(value))
     elif isinstance(value, types.FunctionType):
         for cell in value.__closure__ or ():
-            try:
+            with suppress(ValueError):  # an empty one
                 yield functools.partial(setattr, cell, "cell_contents", cell.cell_contents)
-            except ValueError:
-                continue
         names = [path for path, _ in children("", value) if path in value.__globals__]
         yield functools.partial(value.__globals__.update, {name: value.__globals__[name] for name in names})
         yield functools.partial(_refill, vars(value), dict(vars(value)))
