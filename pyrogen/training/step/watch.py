@@ -27,7 +27,10 @@ from torch.overrides import TorchFunctionMode
 
 LIBRARIES = tuple(
     os.path.realpath(folder) + os.sep
-    for folder in (*(os.path.dirname(str(module.__file__)) for module in (torch, pyro, os)), Path(__file__).parents[2])
+    for folder in (
+        *(os.path.dirname(str(module.__file__)) for module in (torch, pyro, os)),
+        str(Path(__file__).parents[2]),
+    )
 )
 RECORDER = os.path.join("step", "record.py")  # what calls the programs
 VALUES = {torch.Tensor.numpy, torch.Tensor.tolist, torch.Tensor.__array__, torch.Tensor.__dlpack__}
