@@ -190,8 +190,8 @@ def draw(
         points[label] = [(rows[label]["kl"], rows[label]["reconstruction"])]
     update = {"ema": "moving average", "loss": "loss"}[args.update]
     figures = {
-        "reconstructions": pg.plots.image_rows(images, label_width=1.6),
-        "samples": pg.plots.image_rows(samples, label_width=1.6),
+        "reconstructions": pg.plots.image_rows(images),
+        "samples": pg.plots.image_rows(samples),
         "rate_distortion": pg.plots.rate_distortion(points, notes),
         "codebook": pg.plots.codebook_use({f"by {update}": fits["VQ-VAE, uniform prior"].history}, args.codes),
     }

@@ -537,7 +537,7 @@ ENTRIES: dict[str, Callable[[], Arguments]] = {
     "plots.error_by_active": lambda: args(curves={"a": [(1.0, 0.5), (2.0, 0.3)]}, ylabel="error", logarithmic=False),
     "plots.graph": lambda: args(graph=dag(), given=["b"], trail=["a", "b", "c"], cliques=[["a", "b"]], title="a"),
     "plots.guide_and_posterior": lambda: args(pairs={"a": (dist.Gamma(2.0, 1.0), dist.Gamma(2.0, 2.0))}, kl=None),
-    "plots.image_rows": lambda: args(rows={"a": torch.rand(3, 1, 5, 5)}, label_width=1.0),
+    "plots.image_rows": lambda: args(rows={"a": torch.rand(3, 1, 5, 5)}),
     "plots.kl_per_latent": lambda: args(kl=np.array([0.1, 2.0]), threshold=0.01),
     "plots.latent_space": lambda: args(
         codes=codes()[:, :2], labels=factors()[:, 0], names=["a", "b", "c"], factor="shape", gaussians=None

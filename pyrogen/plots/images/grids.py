@@ -45,17 +45,16 @@ def reconstructions(originals: Any, models: Mapping[str, Any] | Any) -> "Figure"
             "models must have labels of their own, got 'original', which labels the first row: choose another"
         )
     rows |= drawn
-    return _labeled_rows(rows, 1.05, 0.3 + 0.085 * max(map(len, rows)))
+    return _labeled_rows(rows, 1.05)
 
 
 @styled
-def image_rows(rows: Mapping[str, Any], label_width: float = 2.6) -> "Figure":
+def image_rows(rows: Mapping[str, Any]) -> "Figure":
     r"""Draw one row of images a label, so that rows can be compared; a label may have several lines.
 
     Args:
         rows: The images by label, (n, H, W), (n, 1, H, W) or (n, 3, H, W), with values in [0, 1] (what is outside is
             clipped) or bytes. Each row has as many of them, all of one size.
-        label_width: The room for the labels, in inches.
 
     Returns:
         A figure with one row a label, labeled at its left.
@@ -70,8 +69,7 @@ def image_rows(rows: Mapping[str, Any], label_width: float = 2.6) -> "Figure":
         >>> [label.get_text() for label in fig.axes[0].get_yticklabels()]
         ['data', 'model\np = 0.001']
     """
-    label_width = checks.real("label_width", label_width, least=0, below=WIDTH)
-    return _labeled_rows(images_by_label(rows, "rows"), 0.62, label_width)
+    return _labeled_rows(images_by_label(rows, "rows"), 0.62)
 
 
 @styled
@@ -101,7 +99,7 @@ def samples(images: Mapping[str, Any] | Any, columns: int | None = None) -> "Fig
     return titled(grids, WIDTH / 3 if len(grids) > 1 else 4.8)
 
 
-def _labeled_rows(rows: Mapping[str, NDArray[np.float64]], tile: float, margin: float) -> "Figure":
+def _labeled_rows(rows: Mapping[str, NDArray[np.float64]], tile: float) -> "Figure":
     (first, shape), *others = ((label, images.shape) for label, images in rows.items())
     for label, own in others:
         if own != shape:
@@ -109,4 +107,5 @@ def _labeled_rows(rows: Mapping[str, NDArray[np.float64]], tile: float, margin: 
                 f"{label!r} must have {shape[0]} images of {shape[1]} × {shape[2]} pixels, as {first!r} has, "
                 f"got {own[0]} of {own[1]} × {own[2]}"
             )
-    return labeled_rows(np.concatenate(list(rows.values())), list(rows), tile, margin)[0]
+    longest = max(len(line) for label in rows for line in label.split("\n"))
+    return labeled_rows(np.concatenate(list(rows.values())), list(rows), tile, 0.25 + 0.07 * longest)[0]
