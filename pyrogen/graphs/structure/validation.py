@@ -100,7 +100,7 @@ def names(graph: Graph, value: Nodes | None, what: str, *, empty: bool = False) 
     asked: list[Any]
     if value is None:
         asked = []
-    elif _has(places, value) or isinstance(value, str | bytes) or not isinstance(value, Iterable):
+    elif _has(places, value) or not isinstance(value, Iterable):
         asked = [value]
     else:
         asked = members(value, what)
@@ -119,7 +119,7 @@ def names(graph: Graph, value: Nodes | None, what: str, *, empty: bool = False) 
 def members(value: Any, what: str) -> list[Any]:
     """Return what an iterable holds, a text being one name; a ``TypeError`` for what is not one, such as a number."""
     try:
-        return [value] if isinstance(value, str) else list(value)
+        return [value] if isinstance(value, str | bytes) else list(value)
     except TypeError:
         raise TypeError(f"{what} must be names of nodes, got {checks.shown(value)}") from None
 
