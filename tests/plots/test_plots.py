@@ -49,6 +49,7 @@ EVERY = {
     "loss_curves": lambda: plots.loss_curves(HISTORIES),
     "reconstructions": lambda: plots.reconstructions(SQUARES, {"β = 1": SQUARES, "β = 4": SQUARES, "β = 8": SQUARES}),
     "reconstructions by a long label": lambda: plots.reconstructions(IMAGES, {"a much longer label": IMAGES}),
+    "rows by a long label": lambda: plots.image_rows({"several\n" + "words of " * 15: IMAGES}),
     "samples": lambda: plots.samples({"β = 1": IMAGES, "β = 4": IMAGES}),
     "samples of one": lambda: plots.samples(IMAGES),
     "traversals": lambda: plots.traversals(decode, torch.zeros(12), kl=np.arange(12) * 1.5),

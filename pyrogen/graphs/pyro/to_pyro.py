@@ -16,6 +16,7 @@ from pyrogen.graphs.inference.observations import Places
 from pyrogen.graphs.pyro.enumeration import Plan, matrix, weigh
 from pyrogen.graphs.pyro.records import Indices, columns, encode
 from pyrogen.graphs.structure import validation
+from pyrogen.graphs.structure.making import graph_of
 from pyrogen.graphs.structure.validation import Node, State
 
 LIMIT = 2**25  # entries: 268 MB in float64
@@ -96,8 +97,10 @@ class PyroNetwork:
         self._factors = known.factors
         self._directed = known.directed
         self._places = Places(known)
-        order = list(nx.topological_sort(network) if known.directed else known.states)
         self._parents = {f.names[0]: f.names[1:] for f in known.factors} if known.directed else {}
+        # In whatever order the network has its edges, draws of one seed are the same.
+        arrows = ((parent, node) for node in known.states for parent in self._parents.get(node, ()))
+        order = list(nx.topological_sort(graph_of(nx.DiGraph, known.states, arrows)))
         self._plan = Plan(order, known.sizes, [factor.names for factor in known.factors], limit)
         self._logits = {f.names[0]: matrix(f.log) for f in known.factors} if known.directed else {}
         self._potentials = [] if known.directed else [torch.as_tensor(factor.log) for factor in known.factors]

@@ -50,7 +50,7 @@ def labeled_rows(
     """
     number, height, width, _ = images.shape
     columns = number // len(labels)
-    tile = min(tile, (WIDTH - margin) / columns)
+    tile = min(tile, max(WIDTH - margin, WIDTH / 4) / columns)  # beside long labels the figure is wider
     fig = figure(tile * columns + margin, len(labels) * tile * height / width + below)
     ax = fig.subplots()
     ax.set_anchor("SW")  # spare room goes where no label is, else the layout misjudges their place

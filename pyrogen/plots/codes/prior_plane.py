@@ -34,8 +34,8 @@ def prior_plane(
     Args:
         codes: The codes of each model by its label, (N, 2).
         log_density: log p(z) of its prior by the same labels: functions of (M, 2) arrays that return (M,), in nats.
-        labels: What colors the codes, integers (N,) with at most ten values, the same for all models; the number
-            stands at the median of its codes. None for one color.
+        labels: What colors the codes, integers (N,) of at least 0 with at most ten values, the same for all models; the
+            number stands at the median of its codes. None for one color.
         factor: What the labels are.
         names: The names of the two axes.
 

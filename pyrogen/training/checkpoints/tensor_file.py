@@ -53,4 +53,4 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
             raise ValueError(f"tensor {name!r} has {tensor.dim()} dimensions")
         if tensor.dtype == torch.bool and tensor.numel() and tensor.view(torch.uint8).max() > 1:
             raise ValueError("a truth value is neither 0 nor 1")
-    return header.get("__metadata__", {}), tensors
+    return header.get("__metadata__") or {}, tensors  # null counts as none in the library

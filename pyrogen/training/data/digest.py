@@ -102,7 +102,7 @@ def digest_tree(data: Any) -> str:
         data = as_tensor(data)
     if isinstance(data, Tensor):
         _add(digest, data)
-    elif hasattr(data, "images") and hasattr(data, "__len__"):
+    elif callable(getattr(data, "images", None)) and hasattr(data, "__len__"):
         return digest_data(data)
     else:
         digest.update(f"{type(data).__qualname__} {len(data) if hasattr(data, '__len__') else ''}".encode())

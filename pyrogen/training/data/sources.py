@@ -97,7 +97,7 @@ def as_source(data: Any, pair: Pair, device: torch.device | None = None, workers
         return _of_array(data, pair, device)
     if isinstance(data, str | bytes | dict):
         raise TypeError(f"data must be images, got a {type(data).__name__}: read them first, or pass one entry")
-    if hasattr(data, "images"):
+    if callable(getattr(data, "images", None)):  # else it is a Dataset of the caller's that keeps images there
         there: Any = data.to(device) if device and device.type != "cpu" and hasattr(data, "to") else data
         source: Source = FactoredSource(there) if pair.context else there
         first = source.images(torch.arange(min(8, len(data))))

@@ -195,7 +195,7 @@ def _refill(container: Any, entries: Any) -> None:
     now, then = ([*each, *each.values()] if keyed else [*each] for each in (container, entries))
     if len(now) != len(then) or not all(map(is_, now, then)):
         container.clear()
-        fill = container.update if hasattr(container, "update") else container.extend
+        fill = container.extend if isinstance(container, list | deque) else container.update
         fill(entries)
 
 

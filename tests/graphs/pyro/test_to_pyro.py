@@ -348,3 +348,16 @@ def test_what_is_no_network_is_refused():
         to_pyro(DiscreteBayesianNetwork([("A", "B")]))
     with pytest.raises(ValueError, match="empty"):
         to_pyro(DiscreteBayesianNetwork())
+
+
+def test_draws_of_a_seed_are_those_of_the_nodes_order_whatever_the_edges_order():
+    from pgmpy.models import DiscreteBayesianNetwork
+
+    drawn = []
+    for arrows in ([("a", "b"), ("a", "c")], [("a", "c"), ("a", "b")]):
+        network = DiscreteBayesianNetwork()
+        network.add_nodes_from("abc")
+        network.add_edges_from(arrows)
+        network.add_cpds(*graphs.generic_network(network, np.random.default_rng(0)).cpds)
+        drawn.append(list(to_pyro(network)()))
+    assert drawn == [["a", "b", "c"]] * 2

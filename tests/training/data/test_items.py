@@ -18,6 +18,19 @@ def labeled():
     return pg.models.ConditionalVAE(*networks, classes=3)
 
 
+class Folder:
+    """A data set of the caller's own, which calls its pictures what pyrogen's call a method."""
+
+    def __init__(self):
+        self.images, self.labels = torch.zeros(4, 8, 8), torch.arange(4) % 3
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, i):
+        return self.images[i], int(self.labels[i])
+
+
 class Drawn:
     def __len__(self):
         return 4
@@ -37,6 +50,11 @@ def test_items_may_have_more_entries_than_the_pair_takes():
     x, y = torch.zeros(4, 8, 8), torch.arange(4) % 3
     source = as_source(TensorDataset(x, y, y), labeled())
     assert [part.shape for part in source.images(torch.arange(2))] == [(2, 8, 8), (2,)]
+
+
+def test_a_data_set_may_keep_its_pictures_as_images():
+    assert [len(part) for part in as_source(Folder(), labeled()).images(torch.arange(3))] == [3, 3]
+    assert len(digest_tree(Folder())) == 32
 
 
 @pytest.mark.parametrize("workers", [0, 1])
