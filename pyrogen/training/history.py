@@ -6,7 +6,7 @@ import csv
 import io
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import ItemsView, Iterator, KeysView, Mapping, Sequence, ValuesView
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -90,7 +90,22 @@ class History(dict[str, Column]):
     def __contains__(self, column: object) -> bool:
         return column in self.columns or column == "kl_per_latent" or (column == "loss" and self.units == "nats")
 
-    keys, values, items, get = Mapping.keys, Mapping.values, Mapping.items, Mapping.get  # type: ignore[assignment]
+    get = Mapping.get  # type: ignore[assignment]
+
+    def keys(self) -> KeysView[str]:  # type: ignore[override]
+        """Return the names of the columns; a view's length is their number, a history's that of its steps."""
+        return self._columns().keys()
+
+    def values(self) -> ValuesView[Column]:  # type: ignore[override]
+        """Return the columns."""
+        return self._columns().values()
+
+    def items(self) -> ItemsView[str, Column]:  # type: ignore[override]
+        """Return the columns with their names."""
+        return self._columns().items()
+
+    def _columns(self) -> dict[str, Column]:
+        return {name: self[name] for name in self.columns}
 
     def __setitem__(self, column: str, value: Any) -> None:
         raise TypeError("a history is read only: change a copy, such as history.to_dataframe()")

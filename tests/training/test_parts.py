@@ -87,7 +87,8 @@ def test_the_history_is_a_mapping_of_columns_with_a_row_a_step():
     assert "loss" not in history
     assert history.get("loss") is None
     assert len(history) == 7
-    assert dict(history).keys() == set(history.columns)
+    assert dict(history).keys() == history.keys() == set(history.columns)
+    assert len(history.keys()) == len(history.items()) == len(history.values()) == len(history.columns)
     assert (dict(history)["kl"] == history["kl"]).all()
     assert [name for name, _ in history.items()] == list(history)
     frame = pd.DataFrame(history)
