@@ -206,15 +206,14 @@ def figures(
     return {
         "loss_curves": pg.plots.loss_curves({prior: fit.history for prior, fit in fits.items()}),
         "samples": pg.plots.image_rows(
-            {"training images": x[:16]} | {prior: pair.sample(16).cpu() for prior, pair in pairs.items()}, 1.7
+            {"training images": x[:16]} | {prior: pair.sample(16).cpu() for prior, pair in pairs.items()}
         ),
         "pseudo_inputs": pg.plots.image_rows(
             {
                 "start": start,
                 "pseudo-inputs u": u.cpu(),
                 "decoded from q(z | u)": pairs["VampPrior"].reconstruct(u).cpu(),
-            },
-            1.7,
+            }
         ),
         "plane": pg.plots.prior_plane(
             {prior: q.sample().cpu() for prior, q in q_of.items()},
