@@ -6,7 +6,7 @@ import csv
 import io
 import os
 import re
-from collections.abc import ItemsView, Iterator, KeysView, Mapping, Sequence, ValuesView
+from collections.abc import ItemsView, Iterator, KeysView, Sequence, ValuesView
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -90,8 +90,6 @@ class History(dict[str, Column]):
     def __contains__(self, column: object) -> bool:
         return column in self.columns or column == "kl_per_latent" or (column == "loss" and self.units == "nats")
 
-    get = Mapping.get  # type: ignore[assignment]
-
     def keys(self) -> KeysView[str]:  # type: ignore[override]
         """Return the names of the columns; a view's length is their number, a history's that of its steps."""
         return self._columns().keys()
@@ -103,6 +101,13 @@ class History(dict[str, Column]):
     def items(self) -> ItemsView[str, Column]:  # type: ignore[override]
         """Return the columns with their names."""
         return self._columns().items()
+
+    def get(self, column: str, default: Any = None) -> Any:
+        """Return a column, or `default` where the history has none of that name."""
+        try:
+            return self[column]
+        except KeyError:
+            return default
 
     def _columns(self) -> dict[str, Column]:
         return {name: self[name] for name in self.columns}
