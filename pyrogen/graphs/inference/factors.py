@@ -1,7 +1,7 @@
 """Factors: tables over named discrete variables, and the checked tables of a network.
 
 A factor holds the logarithm of its table in float64, −inf for zero. So a product of a thousand small numbers does not
-vanish: log Π fᵢ = Σ log fᵢ.
+vanish: log Π fᵢ = Σ log fᵢ. A sum is log Σₓ f = m + log Σₓ exp(log f − m) with m = maxₓ log f.
 """
 
 from __future__ import annotations
@@ -38,8 +38,11 @@ class Factor:
     def sum_out(self, name: Node) -> Factor:
         """log Σ exp over the axis of `name`."""
         axis = self.names.index(name)
+        top = self.log.max(axis=axis, keepdims=True)
+        top = np.where(np.isneginf(top), 0.0, top)  # all of it is zero: −inf − (−inf) would be NaN
+        scaled = self.log - top
         rest = self.names[:axis] + self.names[axis + 1 :]
-        return Factor(rest, np.asarray(LOGS.plus.reduce(self.log, axis=axis)))
+        return Factor(rest, LOGS.enter(np.exp(scaled, out=scaled).sum(axis=axis)) + top.squeeze(axis=axis))
 
     def at(self, states: Mapping[Any, int]) -> Factor:
         """Return the slice at the given indices; the names that it has not are passed over."""
