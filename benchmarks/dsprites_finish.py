@@ -21,7 +21,8 @@ import torch
 
 import pyrogen as pg
 
-CHECK = {"images": 200, "nll_images": 1, "importance_samples": 1, "seed": 0}
+METRICS = (pg.metrics.mig, pg.metrics.dci, pg.metrics.sap, pg.metrics.factor_vae_score)
+CHECK: dict[str, Any] = {"images": 200, "nll_images": 1, "importance_samples": 1, "seed": 0}
 DONE, PLANNED, LR = 27_500, 40_000, 7e-4
 
 
@@ -54,25 +55,22 @@ def train(pair: pg.models.Pair, images: Any, steps: int, folder: Path) -> list[l
     return curve
 
 
-def scores(pair: pg.models.Pair, test: Any, **sizes: Any) -> dict[str, Any]:
+def terms(scores: pg.evaluation.Scores) -> dict[str, Any]:
     """The terms in nats per image."""
-    found = pg.evaluate(pair, test, [], **sizes)
-    return {name: round(getattr(found, name), 3) for name in ("reconstruction", "kl", "elbo")}
+    return {name: round(getattr(scores, name), 3) for name in ("reconstruction", "kl", "elbo")}
 
 
-def of_codes(pair: Any, test: Any) -> dict[str, Any]:
-    """The scores of the posterior means of the held-out images."""
-    with torch.no_grad():
-        means = [pair.encode(pair.as_data(test.images(part))).mean for part in torch.arange(len(test)).split(500)]
-    codes, factors = torch.cat(means).double().numpy(), test.factors(torch.arange(len(test))).numpy()
-    mig = pg.metrics.mig(codes, factors, factor_names=test.factor_names)
-    return {
+def measured(pair: pg.models.Pair, test: Any) -> dict[str, Any]:
+    """The terms and the scores of the codes of all held-out images."""
+    scores = pg.evaluate(pair, test, METRICS, nll_images=1, importance_samples=1, seed=0)
+    mig: Any = scores.metrics["mig"]
+    return terms(scores) | {
         "mig_histogram_20_bins": round(float(mig), 4),
         "mig_gaps": {name: round(gap, 4) for name, gap in mig.details["gaps"].items()},
         "best_latent": mig.details["best_latent"],
-        "dci_disentanglement": round(float(pg.metrics.dci(codes, factors)), 4),
-        "sap": round(float(pg.metrics.sap(codes, factors)), 4),
-        "factor_vae_score": round(float(pg.metrics.factor_vae_score(codes, factors)), 4),
+        "dci_disentanglement": round(float(scores.metrics["dci"]), 4),
+        "sap": round(float(scores.metrics["sap"]), 4),
+        "factor_vae_score": round(float(scores.metrics["factor_vae_score"]), 4),
     }
 
 
@@ -80,8 +78,7 @@ def write(name: str, pair: pg.models.Pair, curve: list[list[float]], test: Any, 
     """Save the pair in half precision, measure it as it ships, and write its card."""
     pg.save(copy.deepcopy(pair).half(), folder / f"{name}.safetensors")
     ships = pg.load(folder / f"{name}.safetensors").float().eval()
-    sizes = {"nll_images": 1, "importance_samples": 1, "seed": 0}
-    single, half = ({**scores(one, test, **sizes), **of_codes(one, test)} for one in (pair, ships))
+    single, half = (measured(one, test) for one in (pair, ships))
     evaluated = pg.evaluate(ships, test, [], images=2_000, nll_images=50, importance_samples=32, seed=0)
     card = pg.weights.card(name)
     card["recipe"] |= {
@@ -111,7 +108,7 @@ def write(name: str, pair: pg.models.Pair, curve: list[list[float]], test: Any, 
         "note": f"both on the same {len(test):,} held-out images and draws",
     }
     call = "pg.evaluate(pair, held_out, [], images=200, nll_images=1, importance_samples=1, seed=0)"
-    card["check"] = {"images": CHECK["images"], "call": call} | scores(ships, test, **CHECK)
+    card["check"] = {"images": CHECK["images"], "call": call} | terms(pg.evaluate(ships, test, [], **CHECK))
     (folder / f"{name}.json").write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return card
 
