@@ -74,12 +74,37 @@ def measured(pair: pg.models.Pair, test: Any) -> dict[str, Any]:
     }
 
 
-def write(name: str, pair: pg.models.Pair, curve: list[list[float]], test: Any, folder: Path) -> dict[str, Any]:
-    """Save the pair in half precision, measure it as it ships, and write its card."""
+def measured_as_it_ships(name: str, pair: pg.models.Pair, test: Any, folder: Path) -> dict[str, Any]:
+    """Save the pair in half precision, and return the measured part of its card."""
     pg.save(copy.deepcopy(pair).half(), folder / f"{name}.safetensors")
     ships = pg.load(folder / f"{name}.safetensors").float().eval()
     single, half = (measured(one, test) for one in (pair, ships))
     evaluated = pg.evaluate(ships, test, [], images=2_000, nll_images=50, importance_samples=32, seed=0)
+    call = "pg.evaluate(pair, held_out, [], images=200, nll_images=1, importance_samples=1, seed=0)"
+    return {
+        "held_out": {"images": len(test)} | half | {"unit": "nats per image; the weights as they ship"},
+        "evaluated": {
+            "images": 2_000,
+            "nll": round(float(evaluated.nll or 0.0), 2),
+            "nll_images": 50,
+            "importance_samples": 32,
+            "active_units": evaluated.active_units,
+            "unit": "nats per image; the weights as they ship",
+        },
+        "half_precision": {
+            "kl": half["kl"],
+            "kl_of_single": single["kl"],
+            "mig": half["mig_histogram_20_bins"],
+            "mig_of_single": single["mig_histogram_20_bins"],
+            "elbo_moves_by": round(abs(half["elbo"] - single["elbo"]), 4),
+            "note": f"both on the same {len(test):,} held-out images and draws",
+        },
+        "check": {"images": CHECK["images"], "call": call} | terms(pg.evaluate(ships, test, [], **CHECK)),
+    }
+
+
+def write(name: str, pair: pg.models.Pair, curve: list[list[float]], test: Any, folder: Path) -> dict[str, Any]:
+    """Save the pair in half precision, measure it as it ships, and write its card."""
     card = pg.weights.card(name)
     card["recipe"] |= {
         "steps": PLANNED,
@@ -90,25 +115,7 @@ def write(name: str, pair: pg.models.Pair, curve: list[list[float]], test: Any, 
     }
     first = card["hardware"].partition("; then ")[0]
     card["hardware"] = f"{first}; then one CPU core ({platform.machine()}), torch {torch.__version__.partition('+')[0]}"
-    card["held_out"] = {"images": len(test)} | half | {"unit": "nats per image; the weights as they ship"}
-    card["evaluated"] = {
-        "images": 2_000,
-        "nll": round(float(evaluated.nll or 0.0), 2),
-        "nll_images": 50,
-        "importance_samples": 32,
-        "active_units": evaluated.active_units,
-        "unit": "nats per image; the weights as they ship",
-    }
-    card["half_precision"] = {
-        "kl": half["kl"],
-        "kl_of_single": single["kl"],
-        "mig": half["mig_histogram_20_bins"],
-        "mig_of_single": single["mig_histogram_20_bins"],
-        "elbo_moves_by": round(abs(half["elbo"] - single["elbo"]), 4),
-        "note": f"both on the same {len(test):,} held-out images and draws",
-    }
-    call = "pg.evaluate(pair, held_out, [], images=200, nll_images=1, importance_samples=1, seed=0)"
-    card["check"] = {"images": CHECK["images"], "call": call} | terms(pg.evaluate(ships, test, [], **CHECK))
+    card |= measured_as_it_ships(name, pair, test, folder)
     (folder / f"{name}.json").write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return card
 
