@@ -32,6 +32,7 @@ of_codes: Any = import_module("factor_vae_dsprites").of_codes
 measured: Any = import_module("dsprites_finish").measured_as_it_ships
 
 RESULT = Path(__file__).parent / "results" / "dsprites_broadcast.json"
+CURVE = "step, minutes of training, objective, reconstruction, KL on the 10,000 held-out images, every tenth of a part"
 SHAPE, LATENT = (1, 64, 64), 10
 
 
@@ -87,8 +88,10 @@ def rate(steps: int, optimizer: torch.optim.Optimizer) -> torch.optim.lr_schedul
 
 def scored(row: dict[str, Any], test: Any) -> dict[str, Any]:
     """One run's entry in the JSON."""
-    held_out = pd.read_csv(Path(row["folder"]) / "validation.csv")[["step", "objective", "reconstruction", "kl"]]
-    curve = [[int(step), *(round(term, 3) for term in terms)] for step, *terms in held_out.to_numpy().tolist()]
+    held_out = pd.read_csv(Path(row["folder"]) / "validation.csv")
+    held_out["minutes"] = held_out["seconds"] / 60
+    rows = held_out[["step", "minutes", "objective", "reconstruction", "kl"]].to_numpy().tolist()
+    curve = [[int(step), *(round(term, 3) for term in terms)] for step, *terms in rows]
     run: dict[str, Any] = {name: row[name] for name in ("part", "seed", "steps")}
     run["core_seconds"] = round(row["seconds"])
     run |= {name: round(float(row[name]), 3) for name in ("reconstruction", "kl")}
@@ -99,7 +102,7 @@ def scored(row: dict[str, Any], test: Any) -> dict[str, Any]:
 def add_to(path: Path, table: pd.DataFrame, test: Any) -> None:
     """Add the runs of a sweep to the JSON."""
     content = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"runs": []}
-    content["curve"] = "step, objective, reconstruction, KL on the 10,000 held-out images, every tenth of a part"
+    content["curve"] = CURVE
     for row in table.to_dict("records"):
         if row["error"]:
             sys.exit(row["error"])
